@@ -1,0 +1,81 @@
+"""From an image set to what a network is given: index, augment, scale, a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cifarkit.data.augmentations import Augmentation
+from cifarkit.data.image_set import ImageSet, to_floats
+from cifarkit.randomness import generator_for
+
+__all__ = ["Batch", "training_batches"]
+
+
+class Batch(NamedTuple):
+    """Images and what the network should say of them.
+
+    Args:
+        images: float32 `batch 3 32 32` in [-1, 1].
+        targets: int64 `batch` labels, or float32 `batch classes` shares that sum to 1.
+    """
+
+    images: Tensor
+    targets: Tensor
+
+
+def training_batches(
+    train: ImageSet,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    augment: Sequence[Augmentation] = (),
+) -> Iterator[Batch]:
+    """Go once through the training images in the order of `(seed, epoch)`.
+
+    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone. A
+    last batch of a single image joins the batch before it, because batch norm cannot learn from
+    one image.
+
+    Args:
+        train: the images.
+        batch_size: images a batch.
+        seed: the seed of the run.
+        epoch: counted from 0.
+        augment: what changes the images, in this order.
+
+    Yields:
+        Batches on the device of the image set.
+
+    >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
+    >>> nine = ImageSet(pictures, torch.zeros(9, dtype=torch.int64), ("cat", "dog"))
+    >>> [len(batch.images) for batch in training_batches(nine, 4, seed=0, epoch=0)]
+    [4, 5]
+    """
+    order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
+    for step, places in enumerate(_cut(order.to(train.images.device), batch_size)):
+        images = train.images[places]
+        generator = generator_for("augment", seed, epoch, step)
+        for augmentation in augment:
+            images = augmentation(images, generator)
+        yield Batch(to_floats(images), train.labels[places])
+
+
+def count_batches(images: int, batch_size: int) -> int:
+    """Count the batches of one epoch.
+
+    >>> count_batches(9, 4), count_batches(1, 4)
+    (2, 1)
+    """
+    return len(_cut(torch.empty(images), batch_size))
+
+
+def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches

@@ -1,0 +1,145 @@
+"""Labelled pictures, kept whole as one uint8 tensor, and the way from bytes to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cifarkit.errors import DataError
+
+__all__ = ["ImageSet", "to_bytes", "to_floats"]
+
+IMAGE_SHAPE = (3, 32, 32)
+
+
+def to_floats(images: Tensor) -> Tensor:
+    """Scale bytes to what a network sees.
+
+    Args:
+        images: uint8 `… 3 32 32`, 0 to 255.
+
+    Returns:
+        float32 of the same shape, in [-1, 1].
+
+    >>> to_floats(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([-1.,  1.])
+    """
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Undo `to_floats` exactly, for showing pictures.
+
+    Args:
+        images: float `… 3 32 32` in [-1, 1]; values outside are clipped.
+
+    Returns:
+        uint8 of the same shape, 0 to 255.
+
+    >>> every_byte = torch.arange(256).to(torch.uint8)
+    >>> torch.equal(to_bytes(to_floats(every_byte)), every_byte)
+    True
+    """
+    return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSet(Dataset[tuple[Tensor, int]]):
+    """Labelled pictures of one split; also a map-style torch `Dataset`.
+
+    Args:
+        images: uint8 `n 3 32 32`, 0 to 255.
+        labels: int64 `n`, each an index into `classes`.
+        classes: the names of the classes, in the order of the labels.
+
+    Raises:
+        DataError: shapes, types or labels do not fit together.
+
+    >>> pictures = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> pair = ImageSet(pictures, torch.tensor([0, 1]), ("cat", "dog"))
+    >>> pair
+    ImageSet(2 images of 2 classes)
+    >>> image, label = pair[1]
+    >>> image.shape, image.min().item(), pair.classes[label]
+    (torch.Size([3, 32, 32]), -1.0, 'dog')
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes)
+        _check_images(self.images)
+        _check_labels(self.labels, len(self.images), len(self.classes))
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label."""
+        return to_floats(self.images[index]), int(self.labels[index])
+
+    def __repr__(self) -> str:
+        return f"ImageSet({len(self):,} images of {len(self.classes)} classes)"
+
+    def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
+        """Return the images at these places, in this order.
+
+        Raises:
+            DataError: a place lies outside the set.
+        """
+        places = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        outside = places[(places < 0) | (places >= len(self))]
+        if len(outside):
+            raise DataError(f"there is no image {outside[0]}: this set has 0 to {len(self) - 1}")
+        places = places.to(self.images.device)
+        return ImageSet(self.images[places], self.labels[places], self.classes)
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """Return the set on another device, as a whole."""
+        return ImageSet(self.images.to(device), self.labels.to(device), self.classes)
+
+
+def _check_classes(classes: Any) -> None:
+    if not isinstance(classes, tuple) or not all(isinstance(name, str) for name in classes):
+        raise DataError(f"classes must be a tuple of names, found {classes!r}")
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise DataError(f"classes must be two or more different names, found {classes!r}")
+
+
+def _check_images(images: Any) -> None:
+    found = (
+        f"{images.dtype} {tuple(images.shape)}"
+        if isinstance(images, Tensor)
+        else type(images).__name__
+    )
+    if found == type(images).__name__ or images.dtype != torch.uint8 or images.ndim != 4:
+        raise DataError(f"images must be a uint8 tensor n 3 32 32, found {found}")
+    if images.shape[1:] != IMAGE_SHAPE:
+        raise DataError(
+            f"images must be n 3 32 32, found {found}; "
+            "ck.load_arrays takes other layouts, ck.load_image_folder other sizes"
+        )
+
+
+def _check_labels(labels: Any, images: int, classes: int) -> None:
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
+        found = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else labels
+        raise DataError(f"labels must be an int64 tensor of one dimension, found {found}")
+    if len(labels) != images:
+        raise DataError(f"each image needs one label, found {images} images, {len(labels)} labels")
+    wrong = ((labels < 0) | (labels >= classes)).nonzero().flatten()
+    if len(wrong):
+        first = int(wrong[0])
+        raise DataError(
+            f"label {int(labels[first])} of image {first} is out of range: "
+            f"{classes} classes have the labels 0 to {classes - 1} "
+            f"({len(wrong)} labels are wrong)"
+        )

@@ -1,0 +1,87 @@
+"""One picture file, of any size and mode, to RGB 32 by 32.
+
+In this order: the first frame of an animation; turned as its EXIF tag says; 16-bit grey scaled
+to 8 bits; transparent places laid over white; any other mode (grey, palette, CMYK, …) turned
+to RGB; and, unless it is 32 by 32 already, cropped to its central square and resized (bicubic,
+antialiased).
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from cifarkit.errors import DataError
+
+__all__ = ["PICTURE_SUFFIXES", "load_picture"]
+
+PICTURE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+MOST_PIXELS = 50_000_000
+SIDE = 32
+
+
+def load_picture(path: str | Path) -> Tensor:
+    """Read one picture file.
+
+    Args:
+        path: a picture file of any size and mode.
+
+    Returns:
+        uint8 `3 32 32`, 0 to 255.
+
+    Raises:
+        DataError: the file is missing, no picture, cut short, or larger than fifty million
+            pixels (refused from its header, before it is unpacked).
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "red.png"
+    >>> Image.new("RGB", (64, 48), "red").save(path)
+    >>> load_picture(path)[:, 0, 0]
+    tensor([255,   0,   0], dtype=torch.uint8)
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
+            with Image.open(path) as picture:
+                width, height = picture.size
+                if width * height > MOST_PIXELS:
+                    raise DataError(_too_large(path, f"{width} by {height} pixels"))
+                rgb = _to_rgb(ImageOps.exif_transpose(picture))
+    except FileNotFoundError:
+        raise DataError(f"there is no picture file {str(path)!r}") from None
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large(path, str(error))) from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{str(path)!r} is not a picture file that Pillow can read") from error
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        raise DataError(f"{str(path)!r} cannot be read as a picture: {error}") from error
+    if rgb.size != (SIDE, SIDE):
+        rgb = ImageOps.fit(rgb, (SIDE, SIDE), method=Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip and not scale
+        grey = np.asarray(picture, dtype=np.int64)
+        return Image.fromarray((grey.clip(0, 65_535) // 257).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        see_through = picture.convert("RGBA")
+        white = Image.new("RGBA", see_through.size, "white")
+        return Image.alpha_composite(white, see_through).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _too_large(path: str | Path, found: str) -> str:
+    return (
+        f"{str(path)!r} is too large to unpack safely: {found}; allowed are "
+        f"{MOST_PIXELS:,} pixels. Make it smaller first: 32 by 32 is all that is kept"
+    )

@@ -1,0 +1,132 @@
+"""Train, val and test: three disjoint image sets of one data source.
+
+`val` selects, `test` reports. Val is taken out of the training pictures, the same share of every
+class, by a seeded draw; the fingerprint names contents and split in one hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import DataError
+from cifarkit.randomness import generator_for
+
+__all__ = ["Splits", "split_off_val"]
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The three image sets of one data source.
+
+    Args:
+        train: what the weights learn from.
+        val: what early stopping, sweeps and you may choose by; None when `val_size=0`, and then
+            nothing can select.
+        test: what is reported once, at the end.
+        name: the data source in words, such as `"CIFAR-10"`.
+        fingerprint: SHA-256 over the contents of all three sets and the class names.
+    """
+
+    train: ImageSet
+    val: ImageSet | None
+    test: ImageSet
+    name: str
+    fingerprint: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels."""
+        return self.train.classes
+
+    def __repr__(self) -> str:
+        val = 0 if self.val is None else len(self.val)
+        return (
+            f"Splits({self.name!r}: train {len(self.train):,}, val {val:,}, "
+            f"test {len(self.test):,}, {len(self.classes)} classes, {self.fingerprint[:12]})"
+        )
+
+
+def split_off_val(
+    train: ImageSet, test: ImageSet, *, val_size: int | float, split_seed: int, name: str
+) -> Splits:
+    """Take val out of the training pictures and seal all three under a fingerprint.
+
+    Args:
+        train: the pictures that train and val share.
+        test: the pictures that only report.
+        val_size: how many pictures (a whole number) or which share (a fraction below 1).
+        split_seed: the seed of the draw.
+        name: the data source in words.
+
+    Raises:
+        DataError: a set is empty, or `val_size` leaves nothing to train on.
+    """
+    for part, image_set in (("train", train), ("test", test)):
+        if len(image_set) == 0:
+            raise DataError(f"{name} has no {part} images; each of train and test needs one or more")
+    check_seed("split_seed", split_seed)
+    count = _val_count(val_size, len(train))
+    chosen = _stratified(train.labels, count, split_seed)
+    kept = train.subset(torch.nonzero(~chosen).flatten())
+    val = train.subset(torch.nonzero(chosen).flatten()) if count else None
+    parts = [kept, test] if val is None else [kept, val, test]
+    return Splits(kept, val, test, name, _fingerprint(parts))
+
+
+def check_seed(name: str, seed: object) -> None:
+    """Refuse what is not a whole number from 0 to 2**63 - 1.
+
+    Raises:
+        DataError: naming the argument and what was found.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**63:
+        raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
+
+
+def _val_count(val_size: int | float, available: int) -> int:
+    wanted: float = -1
+    if isinstance(val_size, numbers.Integral) and not isinstance(val_size, bool):
+        wanted = int(val_size)
+    elif isinstance(val_size, numbers.Real) and 0 <= val_size < 1:
+        wanted = round(float(val_size) * available)
+    if not 0 <= wanted < available:
+        raise DataError(
+            f"val_size={val_size!r} cannot be taken out of {available:,} training images; "
+            f"allowed is a count from 0 to {available - 1:,} or a fraction 0 <= val_size < 1"
+        )
+    return int(wanted)
+
+
+def _stratified(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Mark `count` places, the same share of every class; bool `n`.
+
+    Each class gives its share rounded down; what is then missing comes one by one from the
+    classes with the largest remainders (the largest-remainder method).
+    """
+    totals = torch.bincount(labels)  # classes
+    shares = totals.double() * count / len(labels)
+    quota = shares.long()
+    missing = count - int(quota.sum())
+    quota[(shares - quota).argsort(descending=True, stable=True)[:missing]] += 1
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for label, take in enumerate(quota.tolist()):
+        places = torch.nonzero(labels == label).flatten()
+        order = torch.randperm(len(places), generator=generator_for("split", seed, label))
+        chosen[places[order[:take]]] = True
+    return chosen
+
+
+def _fingerprint(parts: Iterable[ImageSet]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr((part.classes, len(part))).encode())
+        digest.update(memoryview(part.images.contiguous().numpy()).cast("B"))
+        digest.update(memoryview(part.labels.contiguous().numpy()).cast("B"))
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""Every error that cifarkit raises on purpose.
+
+Each is a `CifarkitError` and also the builtin a Python programmer would expect, so both
+`except ck.DataError` and `except ValueError` work::
+
+    CifarkitError
+    ├── DataError (ValueError)            pictures, labels, folders, archives
+    │   └── DownloadError (OSError)       the archive could not be fetched
+    ├── RecipeError (ValueError)          a value that no training can use
+    ├── RegistryError
+    │   ├── UnknownModelError (KeyError)  no variant of that name
+    │   ├── DuplicateModelError (ValueError)
+    │   └── ModelNameError (ValueError)
+    ├── ModelContractError (TypeError)    a builder or network that breaks the contract
+    ├── TrainingError (RuntimeError)
+    │   ├── NonFiniteLossError            the loss became NaN or infinite
+    │   ├── SelectionError (ValueError)   something would select on what must not select
+    │   └── CallbackError                 a callback raised
+    ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
+    ├── RunFolderError (OSError)          a run folder that cannot be written or read
+    └── InstallError (ImportError)        a package is missing or does not match another
+
+A message says what was found, what is allowed, and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CallbackError",
+    "CheckpointError",
+    "CifarkitError",
+    "CifarkitWarning",
+    "DataError",
+    "DownloadError",
+    "DuplicateModelError",
+    "InstallError",
+    "ModelContractError",
+    "ModelNameError",
+    "NonFiniteLossError",
+    "RecipeError",
+    "RegistryError",
+    "RunFolderError",
+    "SelectionError",
+    "TrainingError",
+    "UnknownModelError",
+]
+
+
+class CifarkitError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class DataError(CifarkitError, ValueError):
+    """Pictures, labels, a folder or an archive that cannot be used."""
+
+
+class DownloadError(DataError, OSError):
+    """The CIFAR-10 archive could not be fetched."""
+
+
+class RecipeError(CifarkitError, ValueError):
+    """A recipe, optimiser, schedule or augmentation with a value no training can use."""
+
+
+class RegistryError(CifarkitError):
+    """Something is wrong with a registration or a look-up."""
+
+
+class UnknownModelError(RegistryError, KeyError):
+    """No variant is registered under that name."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message, quotes and escapes included.
+        return str(self.args[0]) if self.args else ""
+
+
+class DuplicateModelError(RegistryError, ValueError):
+    """The name belongs to another builder."""
+
+
+class ModelNameError(RegistryError, ValueError):
+    """The name is not of the allowed form."""
+
+
+class ModelContractError(CifarkitError, TypeError):
+    """A builder or a network does not do what every variant must do."""
+
+
+class TrainingError(CifarkitError, RuntimeError):
+    """Training could not start or could not go on."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss became NaN or infinite; the weights are those before that step."""
+
+
+class SelectionError(TrainingError, ValueError):
+    """Something would select on a column that is unknown or must not select, such as test."""
+
+
+class CallbackError(TrainingError):
+    """A callback raised; the cause is chained."""
+
+
+class CheckpointError(CifarkitError, ValueError):
+    """A weights file that cannot be read, is damaged or does not fit the network."""
+
+
+class RunFolderError(CifarkitError, OSError):
+    """A run folder that cannot be created, would be overwritten, or is not one."""
+
+
+class InstallError(CifarkitError, ImportError):
+    """An installed package is missing or does not match another."""
+
+
+class CifarkitWarning(UserWarning):
+    """Something works, but probably not as meant; the text says how to mend it."""

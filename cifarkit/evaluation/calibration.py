@@ -1,0 +1,66 @@
+"""Whether a network's confidence can be believed: Guo et al. 2017, sections 2 and 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cifarkit.errors import DataError
+from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
+
+__all__ = ["Calibration", "calibrate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Predictions sorted by confidence into bins of equal width.
+
+    Args:
+        edges: float `bins + 1`, from 0 to 1.
+        counts: int64 `bins`, images in each bin.
+        confidence: float `bins`, mean confidence in each bin; NaN where it is empty.
+        accuracy: float `bins`, share of right answers in each bin; NaN where it is empty.
+    """
+
+    edges: Floats
+    counts: Integers
+    confidence: Floats
+    accuracy: Floats
+
+    @property
+    def ece(self) -> float:
+        """The expected calibration error, in [0, 1]: how far confidence and accuracy lie apart.
+
+        The mean over the images of the gap of their bin (equation 3).
+        """
+        filled = self.counts > 0
+        gaps = np.abs(self.accuracy - self.confidence)[filled]
+        return float((gaps * self.counts[filled]).sum() / self.counts.sum())
+
+
+def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
+    """Sort the predictions of an evaluation into bins of confidence.
+
+    Args:
+        evaluation: of the image set.
+        bins: how many bins, of equal width.
+
+    Raises:
+        DataError: `bins` is not a whole number from 1 to 1,000.
+
+    >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)
+    >>> table = calibrate(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), bins=2)
+    >>> table.counts, round(table.ece, 3)
+    (array([0, 3]), 0.333)
+    """
+    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= 1_000:
+        raise DataError(f"bins must be a whole number from 1 to 1000, found {bins!r}")
+    confidence = evaluation.probabilities.max(axis=1).astype(np.float64)
+    right = (evaluation.predicted == evaluation.labels).astype(np.float64)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    places = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    sums = [np.bincount(places, weights, bins) for weights in (confidence, right)]
+    safe = np.where(counts == 0, np.nan, counts)
+    return Calibration(edges, counts, sums[0] / safe, sums[1] / safe)

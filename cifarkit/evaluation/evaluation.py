@@ -1,0 +1,172 @@
+"""What a network got right and wrong on one image set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import DataError, ModelContractError
+from cifarkit.evaluation.inference import compute_logits
+from cifarkit.evaluation.intervals import Interval, wilson_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Evaluation", "evaluate"]
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """The logits of one image set and everything that follows from them.
+
+    Args:
+        logits: float32 `n classes`.
+        labels: int64 `n`, the truth.
+        classes: the names of the classes.
+
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
+    >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
+    >>> evaluation
+    Evaluation(accuracy 66.7 % of 3 images, 95 % interval 20.8 to 93.9 %, loss 1.1630)
+    >>> evaluation.confusion
+    array([[1, 0],
+           [1, 1]])
+    """
+
+    logits: Floats
+    labels: Integers
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(accuracy {100 * self.accuracy:.1f} % of {len(self):,} images, "
+            f"95 % interval {self.accuracy_interval}, loss {self.loss:.4f})"
+        )
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """The softmax of the logits, float32 `n classes`; each row sums to 1."""
+        return torch.softmax(torch.from_numpy(self.logits), dim=1).numpy()
+
+    @cached_property
+    def predicted(self) -> Integers:
+        """The class with the largest logit, int64 `n`."""
+        return self.logits.argmax(axis=1)
+
+    @cached_property
+    def losses(self) -> Floats:
+        """The cross-entropy of each image, float32 `n`, in nats."""
+        logits, labels = torch.from_numpy(self.logits), torch.from_numpy(self.labels)
+        return F.cross_entropy(logits, labels, reduction="none").numpy()
+
+    @property
+    def correct(self) -> int:
+        """How many images got their own label."""
+        return int((self.predicted == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that got their own label, in [0, 1]."""
+        return self.correct / len(self)
+
+    @property
+    def accuracy_interval(self) -> Interval:
+        """The 95 % Wilson interval of the accuracy: how far chance in the images can carry it."""
+        return wilson_interval(self.correct, len(self))
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy over the images, in nats."""
+        return float(self.losses.astype(np.float64).mean())
+
+    @cached_property
+    def confusion(self) -> Integers:
+        """How many images of each class (row) got each label (column), `classes classes`."""
+        classes = len(self.classes)
+        places = self.labels * classes + self.predicted
+        return np.bincount(places, minlength=classes**2).reshape(classes, classes)
+
+    @cached_property
+    def per_class(self) -> pd.DataFrame:
+        """Precision, recall, F1 and n of each class, with the Wilson interval of the recall.
+
+        Shares in [0, 1]; 0 where a class was never predicted or never occurs.
+        """
+        import pandas as pd
+        from sklearn.metrics import precision_recall_fscore_support
+
+        precision, recall, f1, n = precision_recall_fscore_support(
+            self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0.0
+        )
+        hits = self.confusion.diagonal().tolist()
+        intervals = [wilson_interval(hit, count) for hit, count in zip(hits, n.tolist(), strict=True)]
+        columns = {
+            "precision": precision,
+            "recall": recall,
+            "recall_low": [interval.low for interval in intervals],
+            "recall_high": [interval.high for interval in intervals],
+            "f1": f1,
+            "n": n,
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.classes, name="class"))
+
+    def report(self) -> str:
+        """Return scikit-learn's classification report."""
+        from sklearn.metrics import classification_report
+
+        text: str = classification_report(
+            self.labels,
+            self.predicted,
+            labels=range(len(self.classes)),
+            target_names=self.classes,
+            digits=3,
+            zero_division=0.0,
+        )
+        return text
+
+
+def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
+    """Show a network every image of a set and keep what it says.
+
+    The network is left as it was. Evaluation is in float32, whatever the training was in.
+
+    Args:
+        model: from `batch 3 32 32` to logits `batch classes`.
+        image_set: the images and their labels.
+
+    Returns:
+        The logits, and all that follows from them.
+
+    Raises:
+        DataError: the set is empty.
+        ModelContractError: the network has another number of classes.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.models.registry import create_model
+    >>> test = load_synthetic(n_train=100, n_test=50, val_size=10).test
+    >>> len(evaluate(create_model("linear"), test))
+    50
+    """
+    if len(image_set) == 0:
+        raise DataError("there is nothing to evaluate: the image set is empty")
+    logits = compute_logits(model, image_set.images)
+    if logits.shape != (len(image_set), len(image_set.classes)):
+        raise ModelContractError(
+            f"the network gives {' '.join(map(str, logits.shape))} for {len(image_set)} images of "
+            f"{len(image_set.classes)} classes; it must give logits n classes"
+        )
+    return Evaluation(logits.numpy(), image_set.labels.cpu().numpy(), image_set.classes)

@@ -1,0 +1,45 @@
+"""How far a share measured on n images can be from the truth."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+__all__ = ["Interval", "wilson_interval"]
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+class Interval(NamedTuple):
+    """A 95 % interval of a share, both ends in [0, 1].
+
+    >>> str(Interval(0.7214, 0.7388))
+    '72.1 to 73.9 %'
+    """
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
+
+
+def wilson_interval(hits: int, n: int) -> Interval:
+    """Return the 95 % score interval of a share: Wilson 1927, equation 3.
+
+    Unlike the textbook's plus-minus it stays inside [0, 1], and holds for few images and for
+    shares near 0 and 1.
+
+    Args:
+        hits: how many of the images.
+        n: images in all; with none, nothing is known and the interval is all of [0, 1].
+
+    >>> wilson_interval(73, 100)
+    Interval(low=0.635..., high=0.807...)
+    """
+    if n == 0:
+        return Interval(0.0, 1.0)
+    share, z2 = hits / n, Z95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
+    return Interval(max(0.0, centre - reach), min(1.0, centre + reach))

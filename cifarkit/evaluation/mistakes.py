@@ -1,0 +1,73 @@
+"""Where a network fails: the images it is most wrong about, and the classes it mixes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cifarkit.evaluation.evaluation import Evaluation
+
+__all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Images of one class that were called another.
+
+    Args:
+        true: the name of their class.
+        predicted: what they were called.
+        count: how many there are.
+        share: of all images of their class, in [0, 1].
+    """
+
+    true: str
+    predicted: str
+    count: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.true} called {self.predicted}: {self.count} ({100 * self.share:.1f} %)"
+
+
+def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the places of the `k` images with the largest loss, the worst first.
+
+    Args:
+        evaluation: of the image set.
+        k: how many; all where there are fewer.
+
+    Returns:
+        int64 `k`, indices into the image set.
+
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
+    >>> top_losses(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), k=2)
+    array([2, 1])
+    """
+    return np.argsort(-evaluation.losses, kind="stable")[:k]
+
+
+def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
+    """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
+
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
+    >>> print(*confused_pairs(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))))
+    dog called cat: 1 (50.0 %)
+    """
+    errors = evaluation.confusion.copy()
+    np.fill_diagonal(errors, 0)
+    totals = evaluation.confusion.sum(axis=1)
+    worst = np.argsort(-errors, axis=None, kind="stable")[:k]
+    pairs = [(int(place) // len(errors), int(place) % len(errors)) for place in worst]
+    return [
+        ConfusedPair(
+            evaluation.classes[true],
+            evaluation.classes[predicted],
+            int(errors[true, predicted]),
+            float(errors[true, predicted] / totals[true]),
+        )
+        for true, predicted in pairs
+        if errors[true, predicted]
+    ]

@@ -1,0 +1,129 @@
+"""What a network says of pictures whose labels nobody gave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cifarkit.data.arrays import images_from_array
+from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
+from cifarkit.data.pictures import load_picture
+from cifarkit.errors import DataError
+from cifarkit.evaluation.evaluation import Floats, Integers
+from cifarkit.evaluation.inference import compute_logits
+
+__all__ = ["Predictions", "predict"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions:
+    """Probabilities for pictures, and names for the likeliest class.
+
+    Args:
+        probabilities: float32 `n classes`, each row sums to 1.
+        classes: the names of the classes.
+
+    >>> print(Predictions(np.array([[0.9, 0.1], [0.4, 0.6]], np.float32), ("cat", "dog")))
+    cat 90 %
+    dog 60 %
+    """
+
+    probabilities: Floats
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self.probabilities)
+
+    @cached_property
+    def labels(self) -> Integers:
+        """The likeliest class of each picture, int64 `n`."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def names(self) -> list[str]:
+        """The name of the likeliest class of each picture."""
+        return [self.classes[label] for label in self.labels]
+
+    @property
+    def confidences(self) -> Floats:
+        """The probability of the likeliest class, float32 `n`."""
+        return self.probabilities.max(axis=1)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{name} {100 * confidence:.0f} %"
+            for name, confidence in zip(self.names, self.confidences, strict=True)
+        )
+
+    def __repr__(self) -> str:
+        return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"
+
+
+def predict(
+    model: nn.Module, images: Any, *, classes: Sequence[str] | None = None
+) -> Predictions:
+    """Say what is on pictures.
+
+    Args:
+        model: from `batch 3 32 32` to logits `batch classes`.
+        images: an `ImageSet`; a tensor or array of whole numbers 0 to 255, `n 3 32 32` or
+            `n 32 32 3`; a float tensor `n 3 32 32` in [-1, 1]; or the path of a picture file of
+            any size and mode, or a list of such paths.
+        classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
+            for anything else.
+
+    Returns:
+        Probabilities and names.
+
+    Raises:
+        DataError: a picture cannot be read, or an array has another shape, type or range.
+
+    >>> from cifarkit.models.registry import create_model
+    >>> predict(create_model("linear"), np.zeros((4, 32, 32, 3), np.uint8))
+    Predictions(4 pictures, 10 classes)
+    """
+    if classes is None and isinstance(images, ImageSet):
+        classes = images.classes
+    pictures = _as_tensor(images)
+    if len(pictures) == 0:
+        raise DataError("there is nothing to predict: no images were given")
+    probabilities = torch.softmax(compute_logits(model, pictures), dim=1).numpy()
+    width = probabilities.shape[1]
+    if classes is None:
+        classes = [str(label) for label in range(width)]
+    if len(classes) != width:
+        raise DataError(f"the network knows {width} classes, but {len(classes)} names were given")
+    return Predictions(probabilities, tuple(classes))
+
+
+def _as_tensor(images: Any) -> Tensor:
+    if isinstance(images, ImageSet):
+        return images.images
+    if isinstance(images, str | os.PathLike):
+        images = [images]
+    if isinstance(images, Sequence) and all(isinstance(item, str | os.PathLike) for item in images):
+        pictures = [load_picture(Path(path)) for path in images]
+        return torch.stack(pictures) if pictures else torch.empty(0, *IMAGE_SHAPE)
+    if isinstance(images, Tensor) and images.is_floating_point():
+        return _checked_floats(images)
+    return images_from_array(images, "images")
+
+
+def _checked_floats(images: Tensor) -> Tensor:
+    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE:
+        raise DataError(f"images must be n 3 32 32, found {' '.join(map(str, images.shape))}")
+    if images.numel() and not (images.min() >= -1 and images.max() <= 1):  # refuses NaN too
+        raise DataError(
+            f"float images must lie in [-1, 1], found {float(images.min()):g} to "
+            f"{float(images.max()):g}; whole numbers 0 to 255 can be passed as uint8"
+        )
+    return images

@@ -1,0 +1,6 @@
+"""The registry, and one file per family of built-in variants.
+
+The ladder, lowest rung first: `perceptrons` (linear, mlp), `convolutional` (baseline, batchnorm,
+augmented, deeper), `residual` (resnet20). Each is written as your own would be, but for one
+thing: torch is imported inside the builder, so that listing the variants does not wait for it.
+"""

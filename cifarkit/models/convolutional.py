@@ -1,0 +1,72 @@
+"""The assignment's network, and what the assignment asks to try: each one factor away from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cifarkit.data.augmentations import Crop, Flip
+from cifarkit.models.registry import register_model
+from cifarkit.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["convolutional"]
+
+
+@register_model("deeper", options={"depth": 2}, summary="baseline with two convolutions a stage")
+@register_model(
+    "augmented",
+    recipe=Recipe(augment=(Flip(), Crop(padding=4))),
+    summary="baseline trained on mirrored and shifted images",
+)
+@register_model(
+    "batchnorm",
+    options={"batch_norm": True},
+    summary="baseline with batch norm after each convolution",
+)
+@register_model("baseline", summary="two convolutions, the network of the assignment")
+def convolutional(
+    *,
+    num_classes: int = 10,
+    widths: tuple[int, int] = (32, 64),
+    depth: int = 1,
+    batch_norm: bool = False,
+    dropout: float = 0.25,
+) -> nn.Module:
+    """Build two stages of 3 by 3 convolutions, each ending in a pooling, and a hidden layer.
+
+    Args:
+        num_classes: logits for each image.
+        widths: channels of each stage.
+        depth: convolutions in each stage.
+        batch_norm: normalise after each convolution (Ioffe and Szegedy 2015).
+        dropout: the share of units left out before each linear layer (Srivastava et al. 2014).
+
+    >>> from cifarkit.models.summary import summary
+    >>> print(summary("baseline"))
+    layer               output  parameters  multiply-adds
+    -----------------------------------------------------
+    total                    2,122,186      6,953,984
+    """
+    from torch import nn
+
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in widths:
+        for _ in range(depth):
+            layers.append(nn.Conv2d(channels, width, kernel_size=3, padding=1))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU())
+            channels = width
+        layers.append(nn.MaxPool2d(2))  # batch width 16 16, then batch width 8 8
+    return nn.Sequential(
+        *layers,
+        nn.Dropout(dropout),
+        nn.Flatten(),
+        nn.Linear(channels * 8 * 8, 512),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(512, num_classes),
+    )

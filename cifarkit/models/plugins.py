@@ -1,0 +1,98 @@
+"""Variants from elsewhere: installed packages, by entry point, and single files.
+
+A package offers its variants with this in its pyproject.toml::
+
+    [project.entry-points."cifarkit.models"]
+    my_package = "my_package.models"      # a module whose import registers them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import random
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from cifarkit.errors import CifarkitWarning, RegistryError
+from cifarkit.models.registry import registry
+
+__all__ = ["import_file", "load_entry_points"]
+
+GROUP = "cifarkit.models"
+
+
+def load_entry_points() -> None:
+    """Load every installed plugin; a broken one warns once, by name, and leaves nothing behind."""
+    for entry in entry_points(group=GROUP):
+        try:
+            _load(entry)
+        except (Exception, SystemExit) as error:
+            warnings.warn(
+                f"the plugin {entry.name!r} ({entry.value}) is left out: "
+                f"{type(error).__name__}: {error}. Mend or uninstall it",
+                CifarkitWarning,
+                stacklevel=2,
+            )
+
+
+def import_file(path: str | Path) -> None:
+    """Run a Python file that registers variants, as `--import FILE` does.
+
+    Raises:
+        RegistryError: the file is missing or fails; nothing it registered stays.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RegistryError(f"there is no file {str(path)!r} to import models from")
+    name = f"cifarkit_imported_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise RegistryError(f"{str(path)!r} must be a Python file, ending in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up
+    try:
+        with registry.all_or_nothing(), contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise RegistryError(f"{_place(error, path)}: {type(error).__name__}: {error}") from error
+
+
+def _load(entry: EntryPoint) -> None:
+    # What a plugin prints must not land in the output of `cifarkit models --json`.
+    with registry.all_or_nothing(), _globals_kept(), contextlib.redirect_stdout(sys.stderr):
+        entry.load()
+
+
+@contextlib.contextmanager
+def _globals_kept() -> Iterator[None]:
+    """Undo what a plugin's import did to the global generators and to torch's default type."""
+    python_state = random.getstate()
+    torch = sys.modules.get("torch")
+    numpy = sys.modules.get("numpy")
+    torch_state = torch and (torch.get_rng_state(), torch.get_default_dtype())
+    numpy_state = numpy and numpy.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        if torch and torch_state:
+            torch.set_rng_state(torch_state[0])
+            torch.set_default_dtype(torch_state[1])
+        if numpy:
+            numpy.random.set_state(numpy_state)
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Name the line of the file where it failed, or the file."""
+    if isinstance(error, SyntaxError):
+        return f"{path}:{error.lineno}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename) in (path, path.resolve()):
+            return f"{path}:{frame.lineno}"
+    return str(path)

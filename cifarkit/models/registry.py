@@ -1,0 +1,257 @@
+"""The registry: names of variants, mapped to what they mean."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cifarkit.errors import (
+    DuplicateModelError,
+    ModelContractError,
+    ModelNameError,
+    UnknownModelError,
+)
+from cifarkit.models.variant import Variant, source_of
+from cifarkit.recipes.recipe import Recipe
+
+if TYPE_CHECKING:  # variants are listed without torch
+    from torch import nn
+
+__all__ = ["Registry", "create_model", "get_variant", "list_models", "register_model", "registry"]
+
+NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 bytes
+
+B = TypeVar("B", bound=Callable[..., Any])
+
+
+class Registry(Mapping[str, Variant]):
+    """Variants by name; read like a dict, filled by `register`.
+
+    Args:
+        discover: called once, before the first look-up, to fill the registry.
+
+    >>> mine = Registry()
+    >>> @mine.register("tiny", summary="one layer")
+    ... def tiny(*, num_classes: int = 10):
+    ...     ...
+    >>> list(mine), mine["tiny"].summary
+    (['tiny'], 'one layer')
+    """
+
+    def __init__(self, discover: Callable[[], None] | None = None) -> None:
+        self._variants: dict[str, Variant] = {}
+        self._discover = discover
+
+    def register(
+        self,
+        name: str,
+        *,
+        recipe: Recipe | None = None,
+        summary: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        replace: bool = False,
+    ) -> Callable[[B], B]:
+        """Return a decorator that registers a builder; see `register_model`."""
+        _check_name(name)
+        if recipe is not None and not isinstance(recipe, Recipe):
+            raise ModelContractError(
+                f"recipe of {name!r} must be a Recipe, such as ck.Recipe(epochs=20), "
+                f"found {recipe!r}"
+            )
+
+        def decorate(builder: B) -> B:
+            self._fill()  # a clash with a built-in must show here, not at the first look-up
+            _check_builder(name, builder, options or {})
+            known = self._variants.get(name)
+            if known is not None and not replace and not _same(known.builder, builder):
+                raise DuplicateModelError(
+                    f"{name!r} is already {known.source}; {source_of(builder)} needs another "
+                    f"name, or @register_model({name!r}, replace=True)"
+                )
+            text = summary if summary is not None else _first_line(builder)
+            self._variants[name] = Variant(name, builder, dict(options or {}), recipe or Recipe(), text)
+            return builder
+
+        return decorate
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Undo every registration made in the block when it raises."""
+        before = dict(self._variants)
+        try:
+            yield
+        except BaseException:
+            self._variants = before
+            raise
+
+    def __getitem__(self, name: str) -> Variant:
+        """Return the variant of that name.
+
+        Raises:
+            UnknownModelError: there is none; the message has the nearest match and the list.
+        """
+        self._fill()
+        try:
+            return self._variants[name]
+        except (KeyError, TypeError):
+            raise UnknownModelError(self._unknown(name)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        self._fill()
+        return iter(self._variants)
+
+    def __len__(self) -> int:
+        self._fill()
+        return len(self._variants)
+
+    def _fill(self) -> None:
+        if self._discover is not None:
+            # Taken away first: what is discovered registers itself here.
+            discover, self._discover = self._discover, None
+            discover()
+
+    def _unknown(self, name: object) -> str:
+        near = difflib.get_close_matches(str(name).lower(), self._variants, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        return f"no model is called {name!r}.{guess} Known are {', '.join(self._variants)}"
+
+
+def _discover() -> None:
+    from cifarkit.models import convolutional, perceptrons, plugins, residual  # noqa: F401
+
+    plugins.load_entry_points()
+
+
+registry = Registry(_discover)
+
+
+def register_model(
+    name: str,
+    *,
+    recipe: Recipe | None = None,
+    summary: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    replace: bool = False,
+) -> Callable[[B], B]:
+    """Register a builder under a name; decorators stack, so one builder may have several.
+
+    Registering the same function again, as a notebook cell run twice does, replaces it quietly.
+
+    Args:
+        name: small letters and digits, in words joined by `-` or `_`.
+        recipe: how it is trained; the assignment's way when None.
+        summary: one line for listings; the first line of the docstring when None.
+        options: what the builder is called with under this name.
+        replace: take the name from another builder.
+
+    Returns:
+        A decorator that returns the builder unchanged.
+
+    Raises:
+        ModelNameError: the name is not of the allowed form.
+        DuplicateModelError: another function has the name; the message says where.
+        ModelContractError: the builder cannot be called with `num_classes` and `options` alone.
+
+    >>> from torch import nn
+    >>> @register_model("doc_wide", options={"width": 64}, summary="the wide one")
+    ... @register_model("doc_narrow", summary="the narrow one")
+    ... def tiny(*, num_classes=10, width=8):
+    ...     return nn.Sequential(
+    ...         nn.Flatten(), nn.Linear(3072, width), nn.ReLU(), nn.Linear(width, num_classes)
+    ...     )
+    >>> get_variant("doc_wide").differs_from(get_variant("doc_narrow"))
+    {'width': (8, 64)}
+    """
+    if callable(name):
+        raise TypeError(
+            'write @register_model("a_name"), with a name in parentheses, not @register_model'
+        )
+    return registry.register(
+        name, recipe=recipe, summary=summary, options=options, replace=replace
+    )
+
+
+def create_model(name: str, **options: Any) -> nn.Module:
+    """Build a fresh network by name.
+
+    Args:
+        name: a registered name.
+        options: `num_classes` and whatever else its builder takes.
+
+    Returns:
+        A network from float32 `batch 3 32 32` in [-1, 1] to logits `batch classes`.
+
+    Raises:
+        UnknownModelError: no variant has that name.
+        ModelContractError: the builder breaks the contract.
+
+    >>> sum(parameter.numel() for parameter in create_model("baseline").parameters())
+    2122186
+    """
+    return get_variant(name).build(**options)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """List the registered names that match a wildcard, in the order of registration.
+
+    >>> list_models("res*")
+    ['resnet20']
+    """
+    return [name for name in registry if fnmatch.fnmatchcase(name, pattern)]
+
+
+def get_variant(name: str) -> Variant:
+    """Return what a name means.
+
+    Raises:
+        UnknownModelError: no variant has that name; the message has the nearest match.
+
+    >>> get_variant("baseline").summary
+    'two convolutions, the network of the assignment'
+    """
+    return registry[name]
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
+        raise ModelNameError(
+            f"{shown} cannot be a model's name; allowed are small letters and digits, in words "
+            f"joined by - or _, starting with a letter, {LONGEST_NAME} at most: 'my_model-2'"
+        )
+
+
+def _check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
+    if not callable(builder):
+        raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
+    try:
+        inspect.signature(builder).bind(num_classes=10, **options)
+    except (TypeError, ValueError) as error:
+        wanted = ", ".join(["num_classes=10", *(f"{key}={value!r}" for key, value in options.items())])
+        raise ModelContractError(
+            f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
+            f"{error}. Write it as def my_model(*, num_classes=10): …"
+        ) from None
+
+
+def _same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
+    """Tell whether this is the same function, defined again."""
+    if known is builder:
+        return True
+    places = [
+        (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
+        for function in (known, builder)
+    ]
+    # Every lambda has the same name, and so have the functions inside one call and another.
+    named = places[0][1] is not None and "<" not in places[0][1].replace("<locals>", "")
+    return named and places[0] == places[1]
+
+
+def _first_line(builder: object) -> str:
+    return (inspect.getdoc(builder) or "").partition("\n")[0]

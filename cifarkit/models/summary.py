@@ -1,0 +1,133 @@
+"""A table of a network: its layers, the shapes between them, and what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cifarkit.models.registry import create_model
+from cifarkit.randomness import preserved
+
+__all__ = ["LayerSummary", "ModelSummary", "summary"]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer.
+
+    Args:
+        name: its path in the network.
+        kind: the name of its class.
+        output: the shape that comes out for one image, without the batch.
+        parameters: trainable numbers, of this layer alone.
+        multiply_adds: multiplications paired with additions for one image; convolutions and
+            linear layers only.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A network's layers in the order they are used; `str()` is a table.
+
+    Args:
+        layers: one entry for each layer that holds no others.
+        parameters: trainable numbers in all, shared ones counted once.
+    """
+
+    layers: tuple[LayerSummary, ...]
+    parameters: int
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications paired with additions for one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    def __str__(self) -> str:
+        width = max((len(layer.name) for layer in self.layers), default=0)
+        rows = [
+            (
+                f"{layer.name:<{width}}  {layer.kind}",
+                " ".join(["batch", *map(str, layer.output)]),
+                f"{layer.parameters:,}" if layer.parameters else "-",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "-",
+            )
+            for layer in self.layers
+        ]
+        head = ("layer", "output", "parameters", "multiply-adds")
+        total = ("total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = [_line(row, widths) for row in (head, *rows, total)]
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def summary(model: nn.Module | str) -> ModelSummary:
+    """Summarise a network by showing it one grey image.
+
+    Args:
+        model: a network from `batch 3 32 32` to logits, or a registered name. It is left as it
+            was.
+
+    Raises:
+        UnknownModelError: no variant has that name.
+
+    >>> table = summary("baseline")
+    >>> table.parameters, table.multiply_adds
+    (2122186, 8525824)
+    """
+    network = create_model(model) if isinstance(model, str) else model
+    layers: list[LayerSummary] = []
+    hooks = [
+        module.register_forward_hook(_recorder(name, layers))
+        for name, module in network.named_modules()
+        if not any(module.children())
+    ]
+    modes = {module: module.training for module in network.modules()}
+    first = next(network.parameters(), None)
+    image = torch.zeros(1, 3, 32, 32, device=None if first is None else first.device)
+    try:
+        with preserved(), torch.no_grad():
+            network.eval()(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, training in modes.items():
+            module.training = training
+    return ModelSummary(tuple(layers), _trainable(network))
+
+
+def _recorder(name: str, layers: list[LayerSummary]) -> Any:
+    def record(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        shape = tuple(output.shape[1:])
+        cost = _multiply_adds(module, shape)
+        layers.append(LayerSummary(name, type(module).__name__, shape, _trainable(module), cost))
+
+    return record
+
+
+def _trainable(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
+
+
+def _multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
+    """Each output number of these layers is one row of weights times the input."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        row = module.weight[0].numel()
+        return row * torch.Size(output).numel()
+    return 0
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    name, *numbers = row
+    cells = [f"{name:<{widths[0]}}"]
+    cells += [f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:], strict=True)]
+    return "  ".join(cells)

@@ -1,0 +1,122 @@
+"""What a registry name means: a builder, its options, a recipe, and where it was defined."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cifarkit.errors import ModelContractError
+from cifarkit.recipes.recipe import Recipe
+
+if TYPE_CHECKING:  # variants are listed without torch
+    from torch import nn
+
+    Builder = Callable[..., nn.Module]
+
+__all__ = ["Variant"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network and the way to train it, under a name.
+
+    Args:
+        name: the name in the registry.
+        builder: `(*, num_classes=10, **options) -> nn.Module`; logits out.
+        options: what the builder is called with, beside `num_classes`.
+        recipe: how the network is trained.
+        summary: one line on what it is.
+        source: file and line of the builder.
+
+    >>> from cifarkit.models.registry import get_variant
+    >>> get_variant("augmented").differs_from(get_variant("baseline"))
+    {'augment': ((), (Flip(probability=0.5), Crop(padding=4)))}
+    >>> get_variant("batchnorm").differs_from(get_variant("baseline"))
+    {'batch_norm': (False, True)}
+    """
+
+    name: str
+    builder: Builder
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    recipe: Recipe = Recipe()
+    summary: str = ""
+
+    @property
+    def source(self) -> str:
+        """File and line of the builder."""
+        return source_of(self.builder)
+
+    def build(self, **options: Any) -> nn.Module:
+        """Build a fresh network.
+
+        Args:
+            options: `num_classes` and whatever else the builder takes; they come before the
+                variant's own.
+
+        Raises:
+            ModelContractError: the builder does not take these options, or what it returns does
+                not give one logit per class.
+        """
+        from cifarkit.models.contract import check_logits, check_module
+
+        chosen = {**self.options, **options}
+        try:
+            inspect.signature(self.builder).bind(**chosen)
+        except TypeError as error:
+            raise ModelContractError(
+                f"{self.name!r} cannot be built with {chosen}: {error}; its builder takes "
+                f"{', '.join(inspect.signature(self.builder).parameters)} ({self.source})"
+            ) from None
+        model = self.builder(**chosen)
+        check_module(model, f"{self.name!r} ({self.source})")
+        num_classes = self._settings(options).get("num_classes", 10)
+        check_logits(model, num_classes, f"{self.name!r} ({self.source})")
+        return model
+
+    def differs_from(self, other: Variant) -> dict[str, tuple[Any, Any]]:
+        """Name every factor in which the two differ: `{factor: (theirs, ours)}`.
+
+        A factor is a field of the recipe, an option of the builder, or `"builder"` itself.
+        """
+        differences = self.recipe.differs_from(other.recipe)
+        theirs, ours = other._settings(), self._settings()
+        if self.builder is not other.builder:
+            differences["builder"] = (other.source, self.source)
+            theirs, ours = dict(other.options), dict(self.options)
+        for option in theirs | ours:
+            if theirs.get(option) != ours.get(option):
+                differences[option] = (theirs.get(option), ours.get(option))
+        return differences
+
+    def _settings(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """All options in force, the builder's own defaults among them."""
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.builder).parameters.items()
+            if parameter.default is not parameter.empty
+        }
+        return {**defaults, **self.options, **(options or {})}
+
+
+def source_of(builder: Callable[..., Any]) -> str:
+    """Return where a builder was written, as `file:line`, or its repr where that is unknown.
+
+    >>> source_of(len)
+    '<built-in function len>'
+    """
+    plain = inspect.unwrap(builder)
+    plain = getattr(plain, "func", plain)  # the function inside a functools.partial
+    try:
+        path = Path(inspect.getfile(plain))
+        line = inspect.getsourcelines(plain)[1]
+    except (TypeError, OSError):
+        return repr(builder)
+    try:
+        shown = path.relative_to(Path.cwd())
+    except (ValueError, FileNotFoundError):
+        shown = path
+    return f"{os.fspath(shown)}:{line}"

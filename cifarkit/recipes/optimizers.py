@@ -1,0 +1,120 @@
+"""Optimisers as values: what to step with, before there are weights to step.
+
+To add one, write a frozen dataclass with a `build`, as below.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cifarkit.values import Range, Value
+
+if TYPE_CHECKING:  # recipes are listed without torch
+    import torch
+    from torch.nn import Parameter
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+
+Rate = Annotated[float, Range(0, 1_000, open="(")]
+Share = Annotated[float, Range(0, 1, open=")")]
+Decay = Annotated[float, Range(0, 100)]
+Epsilon = Annotated[float, Range(0, 1, open="(")]
+
+
+@dataclass(frozen=True)
+class Optimizer(Value):
+    """Base of all optimisers.
+
+    Args:
+        lr: the learning rate that schedules start from.
+    """
+
+    lr: Rate = 1e-3
+
+    @abstractmethod
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make the torch optimiser for these parameters."""
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam: Kingma and Ba 2015, algorithm 1.
+
+    Args:
+        lr: the learning rate.
+        betas: how much of the running mean and of the running square each step keeps.
+        eps: added to the denominator.
+        weight_decay: L2 penalty, added to the gradient.
+
+    >>> Adam(lr=-1)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.RecipeError: Adam cannot be made of these values:
+      lr=-1: allowed is a number, 0 < value <= 1000
+    """
+
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.Adam`."""
+        import torch
+
+        return torch.optim.Adam(
+            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
+        )
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: Loshchilov and Hutter 2019, algorithm 2.
+
+    Args:
+        lr: the learning rate.
+        betas: how much of the running mean and of the running square each step keeps.
+        eps: added to the denominator.
+        weight_decay: the share of each weight, times the rate, that a step takes away.
+    """
+
+    weight_decay: Decay = 0.01
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.AdamW`."""
+        import torch
+
+        return torch.optim.AdamW(
+            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
+        )
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum: Sutskever et al. 2013, section 2.
+
+    Args:
+        lr: the learning rate.
+        momentum: how much of the last step each step keeps.
+        nesterov: look ahead along the momentum (needs momentum above 0).
+        weight_decay: L2 penalty, added to the gradient.
+    """
+
+    lr: Rate = 0.1
+    momentum: Share = 0.9
+    nesterov: bool = True
+    weight_decay: Decay = 5e-4
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.SGD`."""
+        import torch
+
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov and self.momentum > 0,
+            weight_decay=self.weight_decay,
+        )

@@ -1,0 +1,52 @@
+"""The recipe: how a network is trained, apart from the network, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from cifarkit.data.augmentations import Augmentation
+from cifarkit.recipes.optimizers import Adam, Optimizer
+from cifarkit.recipes.schedules import Constant, Schedule
+from cifarkit.values import Range, Value
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Value):
+    """How a network is trained. The default is the assignment's.
+
+    `repr(recipe)` pasted into a script is the recipe.
+
+    Args:
+        epochs: how often to go through the training images.
+        batch_size: images a step.
+        optimizer: what turns gradients into steps.
+        schedule: how the learning rate moves.
+        augment: what changes the training images, in this order; val and test are never changed.
+        label_smoothing: the share of certainty spread over all classes (Szegedy et al. 2016,
+            section 7).
+        precision: of the arithmetic in training; `"auto"` is bfloat16 autocast on a CUDA device
+            that has it, and float32 elsewhere.
+
+    Raises:
+        RecipeError: a field does not fit; the message lists every such field.
+
+    >>> Recipe(epochs=0, label_smoothing=2)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.RecipeError: Recipe cannot be made of these values:
+      epochs=0: allowed is a whole number, 1 <= value <= 100000
+      label_smoothing=2: allowed is a number, 0 <= value < 1
+    >>> Recipe().replace(epochs=20).differs_from(Recipe())
+    {'epochs': (10, 20)}
+    """
+
+    epochs: Annotated[int, Range(1, 100_000)] = 10
+    batch_size: Annotated[int, Range(1, 1_000_000)] = 64
+    optimizer: Optimizer = Adam(lr=1e-3)
+    schedule: Schedule = Constant()
+    augment: tuple[Augmentation, ...] = ()
+    label_smoothing: Annotated[float, Range(0, 1, open=")")] = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"

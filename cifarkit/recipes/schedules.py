@@ -1,0 +1,131 @@
+"""Learning-rate schedules as values: the rate is a pure function of the place in training.
+
+Nothing is counted or kept, so any step can be taken up again. To add a schedule, write a frozen
+dataclass with a `shape`, as below.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+from cifarkit.values import Range, Value
+
+__all__ = ["Constant", "Cosine", "OneCycle", "Schedule", "Step"]
+
+Epochs = Annotated[float, Range(0, 100_000)]
+Share = Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Value):
+    """Base of all schedules.
+
+    Args:
+        warmup: epochs over which the rate first climbs in a straight line to where the schedule
+            starts; the schedule then fills what is left of training.
+    """
+
+    warmup: Epochs = 0.0
+
+    def rate(self, epoch: float, epochs: int, lr: float) -> float:
+        """Return the learning rate at one place in training.
+
+        Args:
+            epoch: the place, counted from 0 in fractions of an epoch.
+            epochs: how many epochs the training has in all.
+            lr: the optimiser's own rate.
+
+        >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
+        0.05
+        """
+        if epoch < self.warmup:
+            return self.shape(0.0, epochs - self.warmup, lr) * epoch / self.warmup
+        return self.shape(epoch - self.warmup, max(epochs - self.warmup, 0.0), lr)
+
+    @abstractmethod
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate `epoch` epochs after the warm-up, of `epochs` in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Schedule):
+    """The optimiser's rate throughout."""
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the optimiser's rate."""
+        return lr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Schedule):
+    """Multiply the rate by `factor` every `every` epochs.
+
+    Args:
+        every: epochs between two drops.
+        factor: what each drop multiplies by.
+
+    >>> [round(Step(every=3).rate(epoch, epochs=9, lr=0.1), 6) for epoch in (0, 2.9, 3, 6)]
+    [0.1, 0.1, 0.01, 0.001]
+    """
+
+    every: Annotated[float, Range(0, 100_000, open="(")] = 30.0
+    factor: Annotated[float, Range(0, 1, open="(")] = 0.1
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate after the drops so far."""
+        return lr * self.factor ** math.floor(epoch / self.every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule):
+    """Fall from the optimiser's rate along half a cosine: Loshchilov and Hutter 2017, equation 5.
+
+    Args:
+        final: where it ends, as a share of the optimiser's rate.
+
+    >>> [round(Cosine().rate(epoch, epochs=10, lr=0.1), 6) for epoch in (0, 5, 10)]
+    [0.1, 0.05, 0.0]
+    """
+
+    final: Share = 0.0
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate on the cosine."""
+        return _along_cosine(lr, lr * self.final, epoch / epochs if epochs else 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule):
+    """Climb to a peak and fall to nearly nothing: Smith and Topin 2018, section 3.
+
+    Args:
+        peak: the highest rate; it takes the place of the optimiser's own.
+        rise: the share of training spent climbing.
+        start: where it starts, as a share of the peak.
+        final: where it ends, as a share of the peak.
+
+    >>> schedule = OneCycle(peak=0.1)
+    >>> [round(schedule.rate(epoch, epochs=10, lr=1e-3), 6) for epoch in (0, 3, 10)]
+    [0.004, 0.1, 1e-06]
+    """
+
+    peak: Annotated[float, Range(0, 1_000, open="(")] = 0.01
+    rise: Annotated[float, Range(0, 1, open="()")] = 0.3
+    start: Share = 0.04
+    final: Share = 1e-5
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate on the way up or down."""
+        place = epoch / epochs if epochs else 1.0
+        if place < self.rise:
+            return _along_cosine(self.peak * self.start, self.peak, place / self.rise)
+        return _along_cosine(
+            self.peak, self.peak * self.final, (place - self.rise) / (1 - self.rise)
+        )
+
+
+def _along_cosine(begin: float, end: float, share: float) -> float:
+    return end + (begin - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2

@@ -1,0 +1,69 @@
+"""Write a file whole or not at all.
+
+The bytes go to a temporary file in the same folder, are forced to disk, and only then take the
+final name in one step. A reader, or a crash, sees the old file or the new one, never a half.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["atomic_path", "write_bytes", "write_text"]
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it takes the name `path` when the block ends well.
+
+    When the block raises, the temporary file is removed and `path` is as it was.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".part{path.suffix}")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp allows only the owner
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        with suppress(FileNotFoundError):  # gone when all went well
+            temporary.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a whole text file atomically, as UTF-8 with the line ends as given."""
+    write_bytes(path, content.encode())
+
+
+def _umask() -> int:
+    # Python offers no way to read the mask without setting it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the folder's own entry to disk, where the system can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
