@@ -15,11 +15,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from abc import ABC
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from cifarkit.errors import RecipeError
 
@@ -47,6 +56,9 @@ class Range:
         left = "<" if "(" in self.open else "<="
         right = "<" if ")" in self.open else "<="
         return f"{self.least:.10g} {left} value {right} {self.most:.10g}"
+
+
+K = TypeVar("K")
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
@@ -83,7 +95,7 @@ def _fitted_in_range(value: Any, kind: type, allowed: Range) -> Any:
     expected = f"{'a whole number' if kind is int else 'a number'}, {allowed}"
     number = numbers.Integral if kind is int else numbers.Real
     # bool is an int to Python; here it is a slip of the pen.
-    if isinstance(value, bool) or not isinstance(value, number) or value not in allowed:
+    if isinstance(value, bool) or not isinstance(value, number) or value not in allowed:  # type: ignore[operator]
         raise _Refused(expected)
     return kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
 
@@ -102,7 +114,7 @@ def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @dataclass(frozen=True)
-class Value(ABC):
+class Value:
     """A frozen dataclass whose fields are checked against their annotations.
 
     Raises:
@@ -168,7 +180,7 @@ def from_json(document: Any) -> Any:
         return document
     fields = {name: from_json(item) for name, item in document.items() if name != "kind"}
     kinds = {kind.__name__: kind for kind in _kinds(Value)}
-    kind = kinds.get(document.get("kind", ""))
+    kind: type[Value] | None = kinds.get(document.get("kind", ""))
     if kind is None:
         raise RecipeError(
             f"unknown kind {document.get('kind')!r}; known are {', '.join(sorted(kinds))}. "
@@ -188,7 +200,7 @@ def _to_json(item: Any) -> Any:
     return item
 
 
-def _kinds(base: type) -> Iterator[type]:
+def _kinds(base: type[K]) -> Iterator[type[K]]:
     """Every class below `base`: the classes themselves are the list, so none is kept by hand."""
     for kind in base.__subclasses__():
         yield kind

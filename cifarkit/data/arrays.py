@@ -47,7 +47,9 @@ def load_arrays(
     >>> load_arrays(pictures, labels, pictures, labels, classes=["cat", "dog"], val_size=4)
     Splits('arrays': train 16, val 4, test 20, 2 classes, 8ff0ee4ba1c3)
     """
-    names = tuple(classes) if not isinstance(classes, str) else classes
+    if isinstance(classes, str):
+        raise DataError(f"classes must be a list of names, found the one name {classes!r}")
+    names = tuple(classes)
     train = ImageSet(images_from_array(x_train, "x_train"), _labels(y_train, "y_train"), names)
     test = ImageSet(images_from_array(x_test, "x_test"), _labels(y_test, "y_test"), names)
     return split_off_val(train, test, val_size=val_size, split_seed=split_seed, name="arrays")

@@ -12,7 +12,7 @@ generator it is given. To add one, write a frozen dataclass with an `__call__`::
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,7 @@ __all__ = ["Augmentation", "Crop", "Cutout", "Flip"]
 
 
 @dataclass(frozen=True)
-class Augmentation(Value):
+class Augmentation(Value, ABC):
     """Base of all augmentations."""
 
     @abstractmethod

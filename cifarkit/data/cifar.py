@@ -63,10 +63,10 @@ def load_cifar10(
     (45000, 5000, 10000)
     """
     home = data_folder() if root is None else Path(root).expanduser()
-    train, test = cached(
-        home / "cifar10.safetensors", lambda: _read(_find(home, root, download))
+    train, test = cached(home / "cifar10.safetensors", lambda: _read(_find(home, root, download)))
+    return split_off_val(
+        train, test, val_size=val_size, split_seed=split_seed, name="CIFAR-10", source="cifar10"
     )
-    return split_off_val(train, test, val_size=val_size, split_seed=split_seed, name="CIFAR-10")
 
 
 def _find(home: Path, root: str | Path | None, download: bool) -> Path:

@@ -68,7 +68,9 @@ def load_image_folder(
 
     train, test = cached(data_folder() / "folders" / f"{key}.safetensors", read)
     name = root.resolve().name
-    return split_off_val(train, test, val_size=val_size, split_seed=split_seed, name=name)
+    return split_off_val(
+        train, test, val_size=val_size, split_seed=split_seed, name=name, source=str(root.resolve())
+    )
 
 
 @dataclass(frozen=True)

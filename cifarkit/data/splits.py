@@ -32,6 +32,7 @@ class Splits:
         test: what is reported once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
         fingerprint: SHA-256 over the contents of all three sets and the class names.
+        source: what `load_data` takes to find it again; empty for arrays.
     """
 
     train: ImageSet
@@ -39,6 +40,7 @@ class Splits:
     test: ImageSet
     name: str
     fingerprint: str
+    source: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -54,7 +56,13 @@ class Splits:
 
 
 def split_off_val(
-    train: ImageSet, test: ImageSet, *, val_size: int | float, split_seed: int, name: str
+    train: ImageSet,
+    test: ImageSet,
+    *,
+    val_size: int | float,
+    split_seed: int,
+    name: str,
+    source: str = "",
 ) -> Splits:
     """Take val out of the training pictures and seal all three under a fingerprint.
 
@@ -64,20 +72,23 @@ def split_off_val(
         val_size: how many pictures (a whole number) or which share (a fraction below 1).
         split_seed: the seed of the draw.
         name: the data source in words.
+        source: what `load_data` takes to find it again.
 
     Raises:
         DataError: a set is empty, or `val_size` leaves nothing to train on.
     """
     for part, image_set in (("train", train), ("test", test)):
         if len(image_set) == 0:
-            raise DataError(f"{name} has no {part} images; each of train and test needs one or more")
+            raise DataError(
+                f"{name} has no {part} images; each of train and test needs one or more"
+            )
     check_seed("split_seed", split_seed)
     count = _val_count(val_size, len(train))
     chosen = _stratified(train.labels, count, split_seed)
     kept = train.subset(torch.nonzero(~chosen).flatten())
     val = train.subset(torch.nonzero(chosen).flatten()) if count else None
     parts = [kept, test] if val is None else [kept, val, test]
-    return Splits(kept, val, test, name, _fingerprint(parts))
+    return Splits(kept, val, test, name, _fingerprint(parts), source)
 
 
 def check_seed(name: str, seed: object) -> None:
@@ -86,7 +97,11 @@ def check_seed(name: str, seed: object) -> None:
     Raises:
         DataError: naming the argument and what was found.
     """
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**63:
+    if (
+        isinstance(seed, bool)
+        or not isinstance(seed, numbers.Integral)
+        or not 0 <= int(seed) < 2**63
+    ):
         raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
 
 
@@ -127,6 +142,6 @@ def _fingerprint(parts: Iterable[ImageSet]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr((part.classes, len(part))).encode())
-        digest.update(memoryview(part.images.contiguous().numpy()).cast("B"))
-        digest.update(memoryview(part.labels.contiguous().numpy()).cast("B"))
+        digest.update(part.images.contiguous().numpy().data)
+        digest.update(part.labels.contiguous().numpy().data)
     return digest.hexdigest()

@@ -42,7 +42,9 @@ def load_synthetic(
     check_seed("seed", seed)
     train = _draw("n_train", n_train, seed, "train")
     test = _draw("n_test", n_test, seed, "test")
-    return split_off_val(train, test, val_size=val_size, split_seed=seed, name="synthetic")
+    return split_off_val(
+        train, test, val_size=val_size, split_seed=seed, name="synthetic", source="synthetic"
+    )
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:

@@ -17,12 +17,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate, pad
 
+__all__ = ["SYNTHETIC_CLASSES", "draw_pictures"]
+
 SIDE = 32  # pixels
 CHUNK = 256  # pictures drawn at once: small enough for fields to stay in the cache
 
 
-# The outlines. Each takes coordinates `n 1 32 32` in which the shape is centred and about as
-# large as the unit disc, and returns the distance to its edge, `n 1 32 32` in the same unit.
+# The outlines. Each takes coordinates `n 1 32 32`, y pointing down, in which the shape is centred
+# and about as large as the unit disc, and returns the distance to its edge, `n 1 32 32`.
 
 
 def disc(x: Tensor, y: Tensor) -> Tensor:
@@ -43,10 +45,11 @@ def crescent(x: Tensor, y: Tensor) -> Tensor:
 
 def heart(x: Tensor, y: Tensor) -> Tensor:
     """Join a square on its tip and two discs: the smaller distance is the union."""
-    x, half = x.abs(), 0.58
-    square = (x + y.abs()) * math.sqrt(0.5) - half
-    lobe = torch.hypot(x - half * math.sqrt(0.5), -y - half * math.sqrt(0.5)) - half
-    return torch.minimum(square, lobe)
+    x, half_side = x.abs(), 0.58
+    middle = half_side * math.sqrt(0.5)  # of the square's upper edges, across and up
+    tip = (x + y.abs()) * math.sqrt(0.5) - half_side
+    lobe = torch.hypot(x - middle, y + middle) - half_side
+    return torch.minimum(tip, lobe)
 
 
 def cross(x: Tensor, y: Tensor) -> Tensor:
@@ -111,10 +114,9 @@ def draw_pictures(labels: Tensor, generator: Generator) -> Tensor:
     Returns:
         Pictures, uint8 `n 3 32 32`.
 
-    Example:
-        >>> pictures = draw_pictures(torch.arange(10), torch.Generator().manual_seed(0))
-        >>> pictures.shape, pictures.dtype
-        (torch.Size([10, 3, 32, 32]), torch.uint8)
+    >>> pictures = draw_pictures(torch.arange(10), torch.Generator().manual_seed(0))
+    >>> pictures.shape, pictures.dtype
+    (torch.Size([10, 3, 32, 32]), torch.uint8)
     """
     pictures = torch.empty(len(labels), 3, SIDE, SIDE, dtype=torch.uint8)
     for start in range(0, len(labels), CHUNK):
@@ -126,16 +128,17 @@ def draw_pictures(labels: Tensor, generator: Generator) -> Tensor:
 
 def draw_chunk(labels: Tensor, generator: Generator) -> Tensor:
     """Paint background, distractors, shape, occluder and noise in turn, as uint8 `n 3 32 32`."""
-    backdrop = uniform(0, 0.8, generator, channels=3)
-    # Wrapping round keeps every channel 0.3 away from the backdrop, above it or below.
-    colour = (backdrop + uniform(0.3, 0.7, generator, channels=3)) % 1
+    backdrop = uniform(0, 0.5, generator, channels=3)
     picture = paint(backdrop, generator)
     for _ in range(2):
-        picture = cover(picture, uniform(0, 1, generator, channels=3), stroke(generator))
+        picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
+    # Lighter than the backdrop in every channel, so that no mix of colours hides the shape.
+    colour = backdrop + uniform(0.25, 0.6, generator, channels=3)
     picture = cover(picture, paint(colour, generator), posed_shape(labels, generator))
-    picture = cover(picture, uniform(0, 1, generator, channels=3), stroke(generator))
+    picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
     noise = torch.rand(picture.shape, generator=generator) - 0.5
-    picture = picture + noise * uniform(0, 0.25, generator)
+    picture = picture + noise * uniform(0, 0.2, generator)
+    # As under another light.
     contrast, brightness = uniform(0.6, 1, generator), uniform(-0.1, 0.1, generator)
     picture = (picture - 0.5) * contrast + 0.5 + brightness
     return (picture.clamp(0, 1) * 255).round().to(torch.uint8)
@@ -143,13 +146,14 @@ def draw_chunk(labels: Tensor, generator: Generator) -> Tensor:
 
 def posed_shape(labels: Tensor, generator: Generator) -> Tensor:
     """Measure each picture's distance to the edge of its shape, in pixels, `n 1 32 32`."""
-    size = uniform(8, 12.5, generator)
+    size = uniform(5.5, 9, generator)
     stretch = uniform(0.85, 1.18, generator)
-    x, y = pose(uniform(-3, 3, generator, channels=2), uniform(-0.5, 0.5, generator))
+    facing = torch.randint(2, (CHUNK, 1, 1, 1), generator=generator) * 2 - 1  # left or right
+    x, y = pose(uniform(-6, 6, generator, channels=2), uniform(-0.35, 0.35, generator))
     x, y = wobble(x, generator), wobble(y, generator)
-    x, y = x / (size * stretch), y / (size / stretch)
+    x, y = x / (size * stretch) * facing, y / (size / stretch)
     distance = torch.empty_like(x)
-    for label in labels.unique().tolist():
+    for label in set(labels.tolist()):
         _, outline = SHAPES[label]
         mine = labels == label
         distance[mine] = outline(x[mine], y[mine])
@@ -160,7 +164,7 @@ def stroke(generator: Generator) -> Tensor:
     """Measure the distance to a random bar with round ends, in pixels, `n 1 32 32`."""
     x, y = pose(uniform(-14, 14, generator, channels=2), uniform(0, math.pi, generator))
     beyond_the_end = (x.abs() - uniform(0, 10, generator)).clamp(min=0)
-    return torch.hypot(beyond_the_end, y) - uniform(1, 2.5, generator)
+    return torch.hypot(beyond_the_end, y) - uniform(1, 3, generator)
 
 
 def pose(centre: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,8 +175,8 @@ def pose(centre: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def wobble(coordinate: Tensor, generator: Generator) -> Tensor:
-    """Shake a coordinate smoothly by up to a pixel, as an unsteady hand would."""
-    return coordinate + 2 * (blotches(generator) - 0.5)
+    """Shake a coordinate smoothly by up to a pixel and a half, as an unsteady hand would."""
+    return coordinate + 3 * (blotches(generator) - 0.5)
 
 
 def cover(picture: Tensor, colour: Tensor, distance: Tensor) -> Tensor:
@@ -189,7 +193,7 @@ def paint(colour: Tensor, generator: Generator) -> Tensor:
     patterns = torch.stack((stripes, gradient, blotches(generator), flat))
     choice = torch.randint(len(patterns), (CHUNK,), generator=generator)
     pattern = patterns[choice, torch.arange(CHUNK)]  # n 1 32 32
-    return colour + uniform(-0.4, 0.4, generator, channels=3) * (pattern - 0.5)
+    return colour + uniform(-0.25, 0.25, generator, channels=3) * (pattern - 0.5)
 
 
 def blotches(generator: Generator) -> Tensor:

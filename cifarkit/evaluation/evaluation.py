@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "evaluate"]
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+Floats = np.ndarray[Any, np.dtype[np.floating]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -65,7 +65,7 @@ class Evaluation:
     @cached_property
     def predicted(self) -> Integers:
         """The class with the largest logit, int64 `n`."""
-        return self.logits.argmax(axis=1)
+        return np.argmax(self.logits, axis=1)
 
     @cached_property
     def losses(self) -> Floats:
@@ -113,7 +113,9 @@ class Evaluation:
             self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0.0
         )
         hits = self.confusion.diagonal().tolist()
-        intervals = [wilson_interval(hit, count) for hit, count in zip(hits, n.tolist(), strict=True)]
+        intervals = [
+            wilson_interval(hit, count) for hit, count in zip(hits, n.tolist(), strict=True)
+        ]
         columns = {
             "precision": precision,
             "recall": recall,

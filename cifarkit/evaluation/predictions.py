@@ -46,7 +46,7 @@ class Predictions:
     @cached_property
     def labels(self) -> Integers:
         """The likeliest class of each picture, int64 `n`."""
-        return self.probabilities.argmax(axis=1)
+        return np.argmax(self.probabilities, axis=1)
 
     @property
     def names(self) -> list[str]:
@@ -56,7 +56,7 @@ class Predictions:
     @property
     def confidences(self) -> Floats:
         """The probability of the likeliest class, float32 `n`."""
-        return self.probabilities.max(axis=1)
+        return np.max(self.probabilities, axis=1)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -68,9 +68,7 @@ class Predictions:
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"
 
 
-def predict(
-    model: nn.Module, images: Any, *, classes: Sequence[str] | None = None
-) -> Predictions:
+def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = None) -> Predictions:
     """Say what is on pictures.
 
     Args:

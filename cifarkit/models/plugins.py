@@ -31,7 +31,7 @@ def load_entry_points() -> None:
     for entry in entry_points(group=GROUP):
         try:
             _load(entry)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code
             warnings.warn(
                 f"the plugin {entry.name!r} ({entry.value}) is left out: "
                 f"{type(error).__name__}: {error}. Mend or uninstall it",

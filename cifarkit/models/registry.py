@@ -75,7 +75,9 @@ class Registry(Mapping[str, Variant]):
                     f"name, or @register_model({name!r}, replace=True)"
                 )
             text = summary if summary is not None else _first_line(builder)
-            self._variants[name] = Variant(name, builder, dict(options or {}), recipe or Recipe(), text)
+            self._variants[name] = Variant(
+                name, builder, dict(options or {}), recipe or Recipe(), text
+            )
             return builder
 
         return decorate
@@ -172,9 +174,7 @@ def register_model(
         raise TypeError(
             'write @register_model("a_name"), with a name in parentheses, not @register_model'
         )
-    return registry.register(
-        name, recipe=recipe, summary=summary, options=options, replace=replace
-    )
+    return registry.register(name, recipe=recipe, summary=summary, options=options, replace=replace)
 
 
 def create_model(name: str, **options: Any) -> nn.Module:
@@ -233,7 +233,9 @@ def _check_builder(name: str, builder: object, options: Mapping[str, Any]) -> No
     try:
         inspect.signature(builder).bind(num_classes=10, **options)
     except (TypeError, ValueError) as error:
-        wanted = ", ".join(["num_classes=10", *(f"{key}={value!r}" for key, value in options.items())])
+        wanted = ", ".join(
+            ["num_classes=10", *(f"{key}={value!r}" for key, value in options.items())]
+        )
         raise ModelContractError(
             f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
             f"{error}. Write it as def my_model(*, num_classes=10): …"

@@ -5,7 +5,7 @@ To add one, write a frozen dataclass with a `build`, as below.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ Epsilon = Annotated[float, Range(0, 1, open="(")]
 
 
 @dataclass(frozen=True)
-class Optimizer(Value):
+class Optimizer(Value, ABC):
     """Base of all optimisers.
 
     Args:

@@ -7,7 +7,7 @@ dataclass with a `shape`, as below.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Share = Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule(Value):
+class Schedule(Value, ABC):
     """Base of all schedules.
 
     Args:

@@ -29,7 +29,9 @@ def save_tensors(
         OSError: the file cannot be written; what was there before still is.
     """
     # A clone unties tensors that share memory, which safetensors refuses.
-    contents = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    contents = {
+        name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()
+    }
     with atomic_path(path) as temporary:
         try:
             save_file(contents, temporary, metadata={"cifarkit": json.dumps(document or {})})

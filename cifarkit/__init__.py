@@ -1,0 +1,198 @@
+"""Image classification on CIFAR-10, from scratch, readable and honest.
+
+Every public name is here, and flat: `import cifarkit as ck`, then `ck.train("baseline", data)`.
+Names are found when they are first used (PEP 562), so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what runs
+    from cifarkit import plots as plots
+    from cifarkit.data.arrays import load_arrays as load_arrays
+    from cifarkit.data.augmentations import Augmentation as Augmentation
+    from cifarkit.data.augmentations import Crop as Crop
+    from cifarkit.data.augmentations import Cutout as Cutout
+    from cifarkit.data.augmentations import Flip as Flip
+    from cifarkit.data.batches import Batch as Batch
+    from cifarkit.data.batches import training_batches as training_batches
+    from cifarkit.data.cifar import load_cifar10 as load_cifar10
+    from cifarkit.data.image_folder import load_image_folder as load_image_folder
+    from cifarkit.data.image_set import ImageSet as ImageSet
+    from cifarkit.data.image_set import to_bytes as to_bytes
+    from cifarkit.data.image_set import to_floats as to_floats
+    from cifarkit.data.sources import load_data as load_data
+    from cifarkit.data.splits import Splits as Splits
+    from cifarkit.data.synthetic import load_synthetic as load_synthetic
+    from cifarkit.errors import CallbackError as CallbackError
+    from cifarkit.errors import CheckpointError as CheckpointError
+    from cifarkit.errors import CifarkitError as CifarkitError
+    from cifarkit.errors import CifarkitWarning as CifarkitWarning
+    from cifarkit.errors import DataError as DataError
+    from cifarkit.errors import DownloadError as DownloadError
+    from cifarkit.errors import DuplicateModelError as DuplicateModelError
+    from cifarkit.errors import InstallError as InstallError
+    from cifarkit.errors import ModelContractError as ModelContractError
+    from cifarkit.errors import ModelNameError as ModelNameError
+    from cifarkit.errors import NonFiniteLossError as NonFiniteLossError
+    from cifarkit.errors import RecipeError as RecipeError
+    from cifarkit.errors import RegistryError as RegistryError
+    from cifarkit.errors import RunFolderError as RunFolderError
+    from cifarkit.errors import SelectionError as SelectionError
+    from cifarkit.errors import TrainingError as TrainingError
+    from cifarkit.errors import UnknownModelError as UnknownModelError
+    from cifarkit.evaluation.calibration import Calibration as Calibration
+    from cifarkit.evaluation.calibration import calibrate as calibrate
+    from cifarkit.evaluation.evaluation import Evaluation as Evaluation
+    from cifarkit.evaluation.evaluation import evaluate as evaluate
+    from cifarkit.evaluation.intervals import Interval as Interval
+    from cifarkit.evaluation.intervals import wilson_interval as wilson_interval
+    from cifarkit.evaluation.mistakes import ConfusedPair as ConfusedPair
+    from cifarkit.evaluation.mistakes import confused_pairs as confused_pairs
+    from cifarkit.evaluation.mistakes import top_losses as top_losses
+    from cifarkit.evaluation.predictions import Predictions as Predictions
+    from cifarkit.evaluation.predictions import predict as predict
+    from cifarkit.models.registry import Registry as Registry
+    from cifarkit.models.registry import create_model as create_model
+    from cifarkit.models.registry import get_variant as get_variant
+    from cifarkit.models.registry import list_models as list_models
+    from cifarkit.models.registry import register_model as register_model
+    from cifarkit.models.summary import LayerSummary as LayerSummary
+    from cifarkit.models.summary import ModelSummary as ModelSummary
+    from cifarkit.models.summary import summary as summary
+    from cifarkit.models.variant import Variant as Variant
+    from cifarkit.randomness import generator_for as generator_for
+    from cifarkit.randomness import seed_for as seed_for
+    from cifarkit.randomness import seeded as seeded
+    from cifarkit.recipes.optimizers import SGD as SGD
+    from cifarkit.recipes.optimizers import Adam as Adam
+    from cifarkit.recipes.optimizers import AdamW as AdamW
+    from cifarkit.recipes.optimizers import Optimizer as Optimizer
+    from cifarkit.recipes.recipe import Recipe as Recipe
+    from cifarkit.recipes.schedules import Constant as Constant
+    from cifarkit.recipes.schedules import Cosine as Cosine
+    from cifarkit.recipes.schedules import OneCycle as OneCycle
+    from cifarkit.recipes.schedules import Schedule as Schedule
+    from cifarkit.recipes.schedules import Step as Step
+    from cifarkit.report.page import write_report as write_report
+    from cifarkit.training.callback import Callback as Callback
+    from cifarkit.training.callbacks.checkpoint import Checkpoint as Checkpoint
+    from cifarkit.training.callbacks.early_stopping import EarlyStopping as EarlyStopping
+    from cifarkit.training.callbacks.gradient_clip import GradientClip as GradientClip
+    from cifarkit.training.callbacks.lr_finder import LRFinder as LRFinder
+    from cifarkit.training.callbacks.mixup import Mixup as Mixup
+    from cifarkit.training.history import History as History
+    from cifarkit.training.progress.progress import Progress as Progress
+    from cifarkit.training.run import Run as Run
+    from cifarkit.training.run_folder import load_run as load_run
+    from cifarkit.training.run_folder import load_weights as load_weights
+    from cifarkit.training.train import train as train
+    from cifarkit.training.trainer import Trainer as Trainer
+    from cifarkit.values import Range as Range
+    from cifarkit.values import Value as Value
+
+__version__ = "0.1.0"
+
+# Where each public name lives, in the order of the floors.
+_HOME = {
+    "plots": "cifarkit.plots",
+    "load_arrays": "cifarkit.data.arrays",
+    "Augmentation": "cifarkit.data.augmentations",
+    "Crop": "cifarkit.data.augmentations",
+    "Cutout": "cifarkit.data.augmentations",
+    "Flip": "cifarkit.data.augmentations",
+    "Batch": "cifarkit.data.batches",
+    "training_batches": "cifarkit.data.batches",
+    "load_cifar10": "cifarkit.data.cifar",
+    "load_image_folder": "cifarkit.data.image_folder",
+    "ImageSet": "cifarkit.data.image_set",
+    "to_bytes": "cifarkit.data.image_set",
+    "to_floats": "cifarkit.data.image_set",
+    "load_data": "cifarkit.data.sources",
+    "Splits": "cifarkit.data.splits",
+    "load_synthetic": "cifarkit.data.synthetic",
+    "CallbackError": "cifarkit.errors",
+    "CheckpointError": "cifarkit.errors",
+    "CifarkitError": "cifarkit.errors",
+    "CifarkitWarning": "cifarkit.errors",
+    "DataError": "cifarkit.errors",
+    "DownloadError": "cifarkit.errors",
+    "DuplicateModelError": "cifarkit.errors",
+    "InstallError": "cifarkit.errors",
+    "ModelContractError": "cifarkit.errors",
+    "ModelNameError": "cifarkit.errors",
+    "NonFiniteLossError": "cifarkit.errors",
+    "RecipeError": "cifarkit.errors",
+    "RegistryError": "cifarkit.errors",
+    "RunFolderError": "cifarkit.errors",
+    "SelectionError": "cifarkit.errors",
+    "TrainingError": "cifarkit.errors",
+    "UnknownModelError": "cifarkit.errors",
+    "Calibration": "cifarkit.evaluation.calibration",
+    "calibrate": "cifarkit.evaluation.calibration",
+    "Evaluation": "cifarkit.evaluation.evaluation",
+    "evaluate": "cifarkit.evaluation.evaluation",
+    "Interval": "cifarkit.evaluation.intervals",
+    "wilson_interval": "cifarkit.evaluation.intervals",
+    "ConfusedPair": "cifarkit.evaluation.mistakes",
+    "confused_pairs": "cifarkit.evaluation.mistakes",
+    "top_losses": "cifarkit.evaluation.mistakes",
+    "Predictions": "cifarkit.evaluation.predictions",
+    "predict": "cifarkit.evaluation.predictions",
+    "Registry": "cifarkit.models.registry",
+    "create_model": "cifarkit.models.registry",
+    "get_variant": "cifarkit.models.registry",
+    "list_models": "cifarkit.models.registry",
+    "register_model": "cifarkit.models.registry",
+    "LayerSummary": "cifarkit.models.summary",
+    "ModelSummary": "cifarkit.models.summary",
+    "summary": "cifarkit.models.summary",
+    "Variant": "cifarkit.models.variant",
+    "generator_for": "cifarkit.randomness",
+    "seed_for": "cifarkit.randomness",
+    "seeded": "cifarkit.randomness",
+    "SGD": "cifarkit.recipes.optimizers",
+    "Adam": "cifarkit.recipes.optimizers",
+    "AdamW": "cifarkit.recipes.optimizers",
+    "Optimizer": "cifarkit.recipes.optimizers",
+    "Recipe": "cifarkit.recipes.recipe",
+    "Constant": "cifarkit.recipes.schedules",
+    "Cosine": "cifarkit.recipes.schedules",
+    "OneCycle": "cifarkit.recipes.schedules",
+    "Schedule": "cifarkit.recipes.schedules",
+    "Step": "cifarkit.recipes.schedules",
+    "write_report": "cifarkit.report.page",
+    "Callback": "cifarkit.training.callback",
+    "Checkpoint": "cifarkit.training.callbacks.checkpoint",
+    "EarlyStopping": "cifarkit.training.callbacks.early_stopping",
+    "GradientClip": "cifarkit.training.callbacks.gradient_clip",
+    "LRFinder": "cifarkit.training.callbacks.lr_finder",
+    "Mixup": "cifarkit.training.callbacks.mixup",
+    "History": "cifarkit.training.history",
+    "Progress": "cifarkit.training.progress.progress",
+    "Run": "cifarkit.training.run",
+    "load_run": "cifarkit.training.run_folder",
+    "load_weights": "cifarkit.training.run_folder",
+    "train": "cifarkit.training.train",
+    "Trainer": "cifarkit.training.trainer",
+    "Range": "cifarkit.values",
+    "Value": "cifarkit.values",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cifarkit' has no attribute {name!r}")
+    module = importlib.import_module(home)
+    found = module if name == "plots" else getattr(module, name)
+    globals()[name] = found  # the next look-up does not come here
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

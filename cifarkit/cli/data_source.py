@@ -1,0 +1,72 @@
+"""What `--data` means, and which data an old run wants."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import typer
+
+from cifarkit.errors import CifarkitWarning, DataError, DownloadError
+
+if TYPE_CHECKING:
+    from cifarkit.data.splits import Splits
+    from cifarkit.training.run import Run
+
+__all__ = ["load_for_run", "load_source"]
+
+BANNER = """\
+**********************************************************************
+*  NOT CIFAR-10. It is not on this disk and the network gave none.   *
+*  This run uses the embedded SYNTHETIC pictures: good for practice, *
+*  but no number or figure from it says anything about CIFAR-10.     *
+**********************************************************************"""
+
+
+def load_source(source: str) -> Splits:
+    """Load what `--data` names; `auto` falls back to the synthetic set, loudly.
+
+    Raises:
+        DataError: there is no such source.
+    """
+    from cifarkit.data.cifar import load_cifar10
+    from cifarkit.data.sources import load_data
+    from cifarkit.data.synthetic import load_synthetic
+
+    if source != "auto":
+        return load_data(source)
+    try:
+        return load_cifar10()
+    except DownloadError as error:
+        typer.echo(f"cifarkit: {error}\n{BANNER}", err=True)
+        return load_synthetic()
+
+
+def load_for_run(run: Run, source: str | None) -> Splits:
+    """Load the data a run was trained on, or what `--data` names in its place.
+
+    Warns when the contents or the split are not the run's.
+
+    Raises:
+        DataError: the run was trained on arrays, which no name stands for.
+    """
+    recorded = run.facts["data"]
+    wanted = source if source is not None else recorded["source"]
+    if not wanted:
+        raise DataError(
+            f"the run in {str(run.folder)!r} was trained on arrays; say with --data what to use"
+        )
+    splits = load_source(wanted)
+    if splits.classes != run.classes:
+        raise DataError(
+            f"{splits.name!r} has the classes {', '.join(splits.classes)}; the run was trained on "
+            f"{', '.join(run.classes)}. Say with --data where that data is"
+        )
+    if splits.fingerprint != recorded["fingerprint"]:
+        warnings.warn(
+            f"the data {splits.name!r} is not what the run was trained on ({recorded['name']!r}), "
+            "or it is split otherwise: its test set may hold images the run has learnt from",
+            CifarkitWarning,
+            stacklevel=2,
+        )
+    return splits

@@ -1,0 +1,74 @@
+"""The program `cifarkit`: its commands, and what a user sees of an error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from cifarkit import __version__
+from cifarkit.cli.data import data
+from cifarkit.cli.evaluate import evaluate
+from cifarkit.cli.models import models
+from cifarkit.cli.predict import predict
+from cifarkit.cli.report import report
+from cifarkit.cli.train import train
+from cifarkit.errors import CifarkitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cifarkit",
+    help="Image classification on CIFAR-10, from scratch, readable and honest.",
+    epilog="--debug, anywhere on the line, shows the traceback of an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (train, evaluate, predict, report, models, data):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cifarkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Image classification on CIFAR-10, from scratch, readable and honest."""
+
+
+def main() -> None:
+    """Run one command; an error is one message on stderr and exit status 1.
+
+    Exit status 2 is for a line that cannot be understood, 130 for Ctrl-C.
+    """
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        app(arguments)
+    except CifarkitError as error:
+        if debug:
+            raise
+        typer.echo(f"cifarkit: {error}", err=True)
+        sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:
+    # A line of source code would mean nothing to who typed a command.
+    typer.echo(f"cifarkit: warning: {message}", err=True)

@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "DataSource", "ImportFile", "RunFolderArgument", "import_models"]
+
+DataSource = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="auto, cifar10, synthetic, or an image folder; auto is CIFAR-10, or the synthetic "
+        "set when it can be had neither from this disk nor from the network.",
+    ),
+]
+ImportFile = Annotated[
+    list[Path] | None,
+    typer.Option("--import", metavar="FILE", help="Run a Python file that registers models."),
+]
+RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def import_models(files: list[Path] | None) -> None:
+    """Run the files of `--import`."""
+    from cifarkit.models.plugins import import_file
+
+    for file in files or []:
+        import_file(file)

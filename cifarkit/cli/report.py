@@ -1,0 +1,36 @@
+"""`cifarkit report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cifarkit.cli.data_source import load_for_run
+from cifarkit.cli.options import ImportFile, RunFolderArgument, import_models
+
+__all__ = ["report"]
+
+
+def report(
+    run: RunFolderArgument,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write it.", show_default="RUN/report.html")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
+        ),
+    ] = None,
+    imported: ImportFile = None,
+) -> None:
+    """Write the page to hand in: one HTML file with everything in it."""
+    import_models(imported)
+    from cifarkit.report.page import write_report
+    from cifarkit.training.run_folder import load_run
+
+    trained = load_run(run)
+    path = write_report(trained, load_for_run(trained, data), output)
+    typer.echo(f"The report is in {path}")

@@ -1,0 +1,83 @@
+"""`cifarkit train`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cifarkit.cli.data_source import load_source
+from cifarkit.cli.options import DataSource, ImportFile, import_models
+
+__all__ = ["train"]
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="A name that `cifarkit models` lists.")] = "baseline",
+    data: DataSource = "auto",
+    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate, for the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation, dropout.")] = 0,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many epochs without a better val loss; keep the best."),
+    ] = None,
+    track_test: Annotated[
+        bool, typer.Option("--track-test", help="Record test each epoch too, to look at only.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="The run's own folder.", show_default="runs/MODEL-seedN-TIME"),
+    ] = None,
+    imported: ImportFile = None,
+) -> None:
+    """Train a model, evaluate it once on test, and leave a folder with all there is to know."""
+    import_models(imported)
+    from cifarkit.models.registry import get_variant
+    from cifarkit.training.callbacks.early_stopping import EarlyStopping
+    from cifarkit.training.progress.progress import Progress
+    from cifarkit.training.train import train as train_variant
+
+    variant = get_variant(model)
+    changes = _changes(variant.recipe, epochs, batch_size, lr)
+    recipe = variant.recipe.replace(**changes)  # refuses before any data is loaded
+    splits = load_source(data)
+    folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
+    run = train_variant(
+        variant,
+        splits,
+        seed=seed,
+        device=device,
+        callbacks=[*([EarlyStopping(patience=patience)] if patience else []), Progress()],
+        run_dir=folder,
+        track_test=track_test,
+        **changes,
+    )
+    _report(run, splits, folder)
+
+
+def _changes(
+    recipe: Any, epochs: int | None, batch_size: int | None, lr: float | None
+) -> dict[str, Any]:
+    wanted = {"epochs": epochs, "batch_size": batch_size}
+    changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    if lr is not None:
+        changes["optimizer"] = recipe.optimizer.replace(lr=lr)
+    return changes
+
+
+def _report(run: Any, splits: Any, folder: Path) -> None:
+    """Evaluate on test, once; print it, and leave it in the folder with its figures."""
+    from cifarkit.cli.evaluate import describe
+    from cifarkit.evaluation.evaluation import evaluate
+    from cifarkit.report.artefacts import save_artefacts
+
+    evaluation = evaluate(run.model, splits.test)
+    typer.echo(describe(evaluation, "test", splits.name))
+    save_artefacts(run, evaluation, splits, folder)
+    typer.echo(f"\nThe run is in {folder}; its page to hand in: cifarkit report {folder}")

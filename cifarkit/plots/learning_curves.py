@@ -1,0 +1,163 @@
+"""Learning curves: what each epoch brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from cifarkit.plots.contrast import darkened
+from cifarkit.plots.line_ends import End, make_way, write_ends
+from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of
+from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, dress, styled
+from cifarkit.plots.words import align_words, write_words
+
+if TYPE_CHECKING:
+    from cifarkit.training.history import History
+    from cifarkit.training.run import Run
+
+__all__ = ["curves"]
+
+DASHES = {"train": "--", "val": "-", "test": ":", "": "-"}
+OBSERVED = "test (observed, not for choosing)"
+
+
+def curves(
+    runs: History | Run | Mapping[str, History | Run | Sequence[History | Run]],
+    column: str = "loss",
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what runs measured, epoch by epoch.
+
+    Train is dashed, val solid, test, where it was tracked, dotted; a ring marks the best epoch on
+    val. Several seeds under one name become their mean and the 95 % t-interval of that mean, over
+    the epochs that all of them reached. The limits follow the runs' own numbers: a band that
+    reaches further is cut off there.
+
+    Args:
+        runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
+        column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column of
+            the history. Losses in nats; accuracies are shown in per cent.
+        ax: where to draw; when None, on a new pyplot figure. Long names need a figure with
+            `layout="constrained"`.
+
+    Returns:
+        The axes, to go on with.
+
+    Raises:
+        DataError: there is nothing to draw, or no such column.
+
+    >>> from matplotlib.figure import Figure
+    >>> from cifarkit.training.history import History
+    >>> history = History([{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.5}])
+    >>> curves(history, ax=Figure().subplots()).get_title(loc="left")
+    'Lowest val loss: 1.5 in epoch 2'
+    """
+    lines = collect_lines(runs, column)
+    chance = chance_of(runs, column)
+    with styled():
+        ax = axes_or_new(ax, 6.4, 4.0)
+        dress(ax, grid="y")
+        ends = _draw_lines(ax, lines)
+        low, high = _set_limits(ax, lines)
+        label = _axis_label(column)
+        if chance is not None and low <= chance * _scale(column) <= high:
+            ends.append(_draw_chance(ax, chance, column, lines))
+        elif chance is not None:
+            label += f" (chance: {_chance_text(chance, column)})"
+        ax.set_ylabel(label)
+        labels = write_ends(ax, ends)
+        title = write_words(ax, finding_of(lines, column), "epoch", *_notes(lines))
+        align_words(ax, title)
+        make_way(ax, ends, labels)
+    return ax
+
+
+def _scale(column: str) -> float:
+    return 100.0 if column.endswith("accuracy") else 1.0
+
+
+def _axis_label(column: str) -> str:
+    words = column.replace("_", " ")
+    units = {"accuracy": " in per cent", "loss": " in nats"}
+    return words + units.get(column.rpartition("_")[2], "")
+
+
+def _chance_text(chance: float, column: str) -> str:
+    return f"{100 * chance:.3g} %" if column.endswith("accuracy") else f"{chance:.3g}"
+
+
+def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
+    names = list(dict.fromkeys(line.name for line in lines))
+    ends = []
+    for line in lines:
+        colour = COLOURS[names.index(line.name) % len(COLOURS)]
+        scale = _scale(line.column)
+        mean, reach = scale * line.mean, scale * line.reach
+        # A single epoch is no line: a dot shows where it is.
+        dot = "o" if len(line.epochs) == 1 else ""
+        look = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
+        ax.plot(line.epochs, mean, linewidth=1.8, markersize=4, label=_label(line, names), **look)
+        if len(line.values) > 1:
+            ax.fill_between(
+                line.epochs, mean - reach, mean + reach, color=colour, alpha=0.18, linewidth=0
+            )
+        if line.split == "val":
+            ring = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.6}
+            best = line.best
+            ax.plot(line.epochs[best], mean[best], "o", markeredgecolor=colour, clip_on=False, **ring)
+        # With several names a label at each line would say everything twice: dashes tell the split.
+        if len(names) == 1 or line is _chief(lines, line.name):
+            end = float(line.epochs[-1]), float(mean[-1])
+            ends.append(End(*end, _label(line, names), darkened(colour)))
+    return ends
+
+
+def _label(line: Line, names: Sequence[str]) -> str:
+    if len(names) > 1:
+        return line.name
+    return OBSERVED if line.split == "test" else line.split or line.column.replace("_", " ")
+
+
+def _chief(lines: Sequence[Line], name: str) -> Line:
+    """The line that carries the name: val where there is one."""
+    own = [line for line in lines if line.name == name]
+    return next((line for line in own if line.split == "val"), own[0])
+
+
+def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
+    """Set the limits around every seed's numbers and return those of the values."""
+    low, high = (
+        bound(_scale(line.column) * float(bound(line.values.flat)) for line in lines)
+        for bound in (min, max)
+    )
+    # A constant column still needs a scale to stand on.
+    margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    first, last = (
+        bound(int(bound(line.epochs)) for line in lines) for bound in (min, max)
+    )
+    room = 0.02 * (last - first) or 0.5
+    ax.set(xlim=(first - room, last + room), ylim=(low - margin, high + margin))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    return low - margin, high + margin
+
+
+def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) -> End:
+    height = chance * _scale(column)
+    ax.axhline(height, color=QUIET, linewidth=1.0, label="chance")
+    last = max(float(line.epochs[-1]) for line in lines)
+    return End(last, height, f"chance {_chance_text(chance, column)}", QUIET)
+
+
+def _notes(lines: Sequence[Line]) -> list[str]:
+    splits = {line.split for line in lines}
+    keys = {"train": "dashed: train", "val": "solid: val", "test": f"dotted: {OBSERVED}"}
+    told = [keys[split] for split in keys if split in splits]
+    told += ["ring: best epoch on val"] * ("val" in splits)
+    seeds = sorted({len(line.values) for line in lines} - {1})
+    count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}" if seeds else ""
+    band = f"band: 95 % t-interval of the mean over {count} seeds" if seeds else ""
+    return ["; ".join(told), band]

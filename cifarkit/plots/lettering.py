@@ -1,0 +1,111 @@
+"""Text that fits: measuring it, breaking it into lines, and the size of class labels."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+__all__ = [
+    "LEADING",
+    "PITCH",
+    "Labels",
+    "broken",
+    "fitted_labels",
+    "width_of",
+]
+
+PITCH = 1.15  # from line to line, as matplotlib's `linespacing`
+LEADING = 1.25  # the height of a line with what pixels add to it, in font sizes
+SIZES = (9.0, 8.0, 7.0, 6.0, 5.0)  # of class labels, the best first, in points
+SLACK = 1.04  # a renderer may round each letter to whole pixels
+
+
+def width_of(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of one line of text, in points.
+
+    >>> width_of("automobile", 9) > width_of("truck", 9) > 0
+    True
+    """
+    font = FontProperties(size=size, weight=weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) * SLACK
+
+
+def broken(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Break text into lines of at most `width` points.
+
+    Lines break at spaces and behind `_`, `-` and `/`, and inside a word only where the word
+    alone is too wide.
+
+    >>> print(broken("a cat called dog", 60, 9))
+    a cat called
+    dog
+    """
+    lines = [""]
+    for piece in _pieces(" ".join(text.split()), width, size, weight):
+        if lines[-1] and width_of((lines[-1] + piece).rstrip(), size, weight) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _pieces(text: str, width: float, size: float, weight: str) -> list[str]:
+    """The parts between which a line may end; none is wider than a line."""
+    pieces: list[str] = []
+    # A number keeps its per cent sign.
+    for word in re.findall(r"(?:[^\s_/-]|\s(?=%))*(?:[_/-]+|\s|$)", text):
+        while len(word) > 1 and width_of(word.rstrip(), size, weight) > width:
+            fits = len(word) - 1
+            while fits > 1 and width_of(word[:fits], size, weight) > width:
+                fits -= 1
+            pieces.append(word[:fits])
+            word = word[fits:]
+        pieces.append(word)
+    return pieces
+
+
+class Labels(NamedTuple):
+    """Class names as they are written beside a row: broken into lines, at one size in points."""
+
+    names: list[str]
+    size: float
+
+
+def fitted_labels(
+    names: Sequence[str], *, side: float, across: float, square: bool = False
+) -> Labels:
+    """Find the largest type in which each name fits beside its row.
+
+    Args:
+        names: one a row.
+        side: what the rows share from top to bottom, in points.
+        across: what a label may take from left to right, in points.
+        square: the labels stand on two sides of a square, so that what they take from left to
+            right is lost from top to bottom too.
+
+    Returns:
+        The names, broken into lines; in the smallest type where nothing fits.
+    """
+    for size in SIZES:
+        for lines in (1, 2, 3, 4):
+            labels = _in_lines(names, lines, size)
+            taken = max(width_of(line, size) for name in labels for line in name.split("\n"))
+            row = (side - taken if square else side) / len(names)
+            deepest = max(name.count("\n") + 1 for name in labels)
+            if taken <= across and deepest * size * LEADING <= row:
+                return Labels(labels, size)
+    return Labels([broken(name, across, SIZES[-1]) for name in names], SIZES[-1])
+
+
+def _in_lines(names: Sequence[str], lines: int, size: float) -> list[str]:
+    """Break each name at the width that the widest needs to stand on so many lines."""
+    widest = max(width_of(name, size) for name in names)
+    width = math.ceil(widest / lines)
+    while max(broken(name, width, size).count("\n") for name in names) >= lines:
+        width += max(2, width // 20)
+    return [broken(name, width, size) for name in names]

@@ -1,0 +1,191 @@
+"""What curves show, as numbers: lines over epochs, with a band where there are several seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cifarkit.errors import DataError
+from cifarkit.evaluation.evaluation import Floats, Integers
+
+if TYPE_CHECKING:
+    from cifarkit.training.history import History
+    from cifarkit.training.run import Run
+
+__all__ = ["Line", "chance_of", "collect_lines", "finding_of"]
+
+METRICS = ("loss", "accuracy")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One column of one run, or of the same run under several seeds.
+
+    Args:
+        name: of the run; empty where only one is shown.
+        column: of the history.
+        epochs: int64 `epochs`, counted from 1: those that every seed reached.
+        values: float64 `seeds epochs`.
+    """
+
+    name: str
+    column: str
+    epochs: Integers
+    values: Floats
+
+    @property
+    def split(self) -> str:
+        """Whose numbers these are: train, val, test, or nothing."""
+        split, _, metric = self.column.partition("_")
+        return split if split in SPLITS and metric in METRICS else ""
+
+    @property
+    def mean(self) -> Floats:
+        """The mean over the seeds, float64 `epochs`."""
+        return self.values.mean(axis=0)
+
+    @property
+    def reach(self) -> Floats:
+        """Half the width of the 95 % t-interval of the mean, float64 `epochs`; 0 for one seed."""
+        seeds = len(self.values)
+        if seeds == 1:
+            return np.zeros_like(self.mean)
+        from scipy.stats import t
+
+        return t.ppf(0.975, seeds - 1) * self.values.std(axis=0, ddof=1) / math.sqrt(seeds)
+
+    @property
+    def best(self) -> int:
+        """The place of the lowest mean loss, or of the highest mean of anything else."""
+        worse = self.mean if self.column.endswith("loss") else -self.mean
+        return int(worse.argmin())
+
+
+def collect_lines(runs: Any, column: str) -> list[Line]:
+    """Take the lines of a figure out of histories.
+
+    Args:
+        runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
+        column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column.
+
+    Raises:
+        DataError: there is nothing to draw, or no such column.
+
+    >>> from cifarkit.training.history import History
+    >>> history = History([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}])
+    >>> [(line.column, line.mean.tolist()) for line in collect_lines(history, "loss")]
+    [('train_loss', [2.0, 1.0])]
+    """
+    lines: list[Line] = []
+    for name, group in _named(runs).items():
+        histories = [_history(run) for run in group]
+        found = [_line(name, part, histories) for part in _columns(histories, column)]
+        drawable = [line for line in found if len(line.epochs)]
+        if not drawable:
+            whose = f" of {name!r}" if name else ""
+            metrics = [metric for metric in METRICS if _columns(histories, metric)]
+            known = ", ".join([*metrics, *_shared_columns(histories)])
+            raise DataError(
+                f"the history{whose} has no numbers for {column!r}; it has {known or 'none yet'}"
+            )
+        lines += drawable
+    return lines
+
+
+def chance_of(runs: Any, column: str) -> float | None:
+    """Return what guessing alike at every class would score, where the classes are known.
+
+    Args:
+        runs: as in `collect_lines`; runs know their classes, bare histories do not.
+        column: 1 / classes is the chance of an accuracy, ln classes that of a loss.
+    """
+    members = [run for group in _named(runs).values() for run in group]
+    counts = {len(run.classes) for run in members if hasattr(run, "classes")}
+    split, _, metric = column.rpartition("_")
+    if len(counts) != 1 or split not in ("", *SPLITS) or metric not in METRICS:
+        return None
+    (classes,) = counts
+    return 1 / classes if metric == "accuracy" else math.log(classes)
+
+
+def finding_of(lines: Sequence[Line], column: str) -> str:
+    """Say in a sentence what the lines show."""
+    judged = [line for line in lines if line.split == "val"]
+    if not judged:
+        last = lines[0]
+        ends = f"{last.column} ends at {_shown(last, -1)} in epoch {last.epochs[-1]}"
+        if len({line.name for line in lines}) > 1:
+            return f"{column} of {len({line.name for line in lines})} runs"
+        prefix = f"{last.name}: " if last.name else ""
+        note = "; no val to choose by" if last.split == "train" and column in METRICS else ""
+        return prefix + ends.replace("_", " ") + note
+    sign = 1 if judged[0].column.endswith("loss") else -1
+    top = min(judged, key=lambda line: sign * line.mean[line.best])
+    superlative = "Lowest" if sign == 1 else "Highest"
+    mean = "mean " if len(top.values) > 1 else ""
+    whose = f"{top.name}, " if top.name else ""
+    where = f"{_shown(top, top.best)} in epoch {top.epochs[top.best]}"
+    return f"{superlative} {mean}{top.column.replace('_', ' ')}: {whose}{where}"
+
+
+def _shown(line: Line, place: int) -> str:
+    value = float(line.mean[place])
+    return f"{100 * value:.1f} %" if line.column.endswith("accuracy") else f"{value:.4g}"
+
+
+def _named(runs: Any) -> dict[str, list[History | Run]]:
+    if not isinstance(runs, Mapping):
+        return {"": [runs]}
+    named = {
+        str(name): list(group) if isinstance(group, list | tuple) else [group]
+        for name, group in runs.items()
+    }
+    empty = [name for name, group in named.items() if not group]
+    if empty or not named:
+        raise DataError(f"there is no run to draw{f' under {empty[0]!r}' if empty else ''}")
+    return named
+
+
+def _history(run: Any) -> History:
+    history = getattr(run, "history", run)
+    if not hasattr(history, "columns") or not hasattr(history, "column"):
+        raise DataError(
+            f"curves are drawn of a history, a run, or a dict of them by name, "
+            f"found {type(run).__name__}"
+        )
+    found: History = history
+    return found
+
+
+def _shared_columns(histories: Sequence[History]) -> list[str]:
+    """The columns that every seed has."""
+    return [
+        column
+        for column in histories[0].columns
+        if all(column in history.columns for history in histories)
+    ]
+
+
+def _columns(histories: Sequence[History], column: str) -> list[str]:
+    wanted = [f"{split}_{column}" for split in SPLITS] if column in METRICS else [column]
+    return [name for name in wanted if name in _shared_columns(histories)]
+
+
+def _line(name: str, column: str, histories: Sequence[History]) -> Line:
+    """Line up seeds by epoch; an epoch in which one of them has no number is left out."""
+    tables = [
+        dict(zip(history.column("epoch"), history.column(column), strict=True))
+        for history in histories
+    ]
+    epochs = [
+        epoch
+        for epoch in tables[0]
+        if all(math.isfinite(table.get(epoch, math.nan)) for table in tables)
+    ]
+    values = np.array([[table[epoch] for epoch in epochs] for table in tables], np.float64)
+    return Line(name, column, np.array(epochs, np.int64), values)

@@ -1,0 +1,116 @@
+"""How every figure looks: colours, sizes, and where a plot is drawn.
+
+Styles live inside `styled()`; what the user set for figures of his own is left as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = [
+    "BODY",
+    "COLOURS",
+    "GRID",
+    "INK",
+    "PLAIN",
+    "QUIET",
+    "SMALL",
+    "TITLE",
+    "WRONG",
+    "axes_or_new",
+    "dress",
+    "root_of",
+    "settle",
+    "styled",
+]
+
+# Six colours that survive colour-blindness: Petroff 2021, arXiv:2107.02270.
+COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
+WRONG = COLOURS[2]
+INK, QUIET, GRID = "#1f1f1f", "#5c5c5c", "#e4e4e4"
+TITLE, BODY, SMALL = 11.0, 9.0, 8.0  # points
+# Names of classes and runs are shown as they are, be there dollars or backslashes in them.
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
+
+STYLE: dict[str, Any] = {
+    "axes.edgecolor": QUIET,
+    "axes.facecolor": "white",
+    "axes.grid": False,
+    "axes.labelcolor": INK,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+    "figure.facecolor": "white",
+    "font.size": BODY,
+    "font.weight": "normal",
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Set the house style inside a block and put the user's back after it."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the given axes, or those of a new pyplot figure, which notebooks show.
+
+    Args:
+        ax: where the user wants the plot.
+        width: of the new figure, in inches.
+        height: of the new figure, in inches.
+    """
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
+
+    return plt.figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def dress(ax: Axes, *, grid: str = "") -> None:
+    """Make axes quiet, whatever style they were made under.
+
+    Args:
+        ax: to change.
+        grid: `"x"`, `"y"`, or nothing for no grid.
+    """
+    ax.set_facecolor("white")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set(color=QUIET, linewidth=0.8)
+    ax.tick_params(which="both", length=0, labelsize=SMALL, labelcolor=INK)
+    ax.yaxis.label.set(fontsize=BODY, color=QUIET, **PLAIN)
+    ax.grid(visible=False)
+    ax.set_axisbelow(True)
+    if grid == "x":
+        ax.grid(axis="x", color=GRID, linewidth=0.8, linestyle="-")
+    if grid == "y":
+        ax.grid(axis="y", color=GRID, linewidth=0.8, linestyle="-")
+
+
+def root_of(ax: Axes) -> Figure:
+    """Return the figure that axes are drawn on."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # only removed axes have none, and nobody can draw on those
+    return figure
+
+
+def settle(ax: Axes) -> tuple[float, float]:
+    """Let the figure's layout engine place the axes; return their width and height in points."""
+    figure = root_of(ax)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    ax.apply_aspect()
+    box = ax.get_window_extent()
+    return box.width / figure.dpi * 72, box.height / figure.dpi * 72

@@ -1,0 +1,57 @@
+"""The words around a plot: the finding above it, the axis and the key below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from cifarkit.plots.lettering import PITCH, broken
+from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, TITLE, root_of, settle
+
+__all__ = ["align_words", "write_words"]
+
+
+def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
+    """Write the finding over a plot; below it the name of its axis and what a reader must know.
+
+    Lines are as wide as the plot with all its labels.
+
+    Args:
+        ax: the plot.
+        finding: what it shows, in a sentence.
+        axis: the name of the horizontal axis.
+        notes: below it, each on a line of its own; empty ones are left out.
+
+    Returns:
+        The title, for `align_words`.
+    """
+    width = _width_with_labels(ax)
+    caption = "\n".join(broken(text, width, BODY) for text in (axis, *notes) if text)
+    look: dict[str, Any] = {"linespacing": PITCH, **PLAIN}
+    ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **look)
+    ax.xaxis.label.set_multialignment("left")
+    headline = broken(finding, width, TITLE, "bold")
+    weight = {"fontsize": TITLE, "fontweight": "bold", "color": INK}
+    return ax.set_title(headline, loc="left", pad=10, **weight, **look)
+
+
+def align_words(ax: Axes, title: Text) -> None:
+    """Let title and caption begin where the labels left of the axes begin."""
+    settle(ax)
+    box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
+    if box is not None:
+        left = (box.x0 - axes.x0) / axes.width
+        title.set_x(left)
+        ax.xaxis.label.set_x(left)
+
+
+def _width_with_labels(ax: Axes) -> float:
+    """From the left end of the labels to the right end of the room the layout gave, in points."""
+    settle(ax)
+    figure = root_of(ax)
+    room = ax.get_position(original=True).transformed(ax.get_figure(root=False).transSubfigure)
+    box = ax.get_tightbbox(for_layout_only=True) or room
+    left, right = max(min(box.x0, room.x0), 0), min(max(box.x1, room.x1), figure.bbox.width)
+    return (right - left) / figure.dpi * 72

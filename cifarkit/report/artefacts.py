@@ -1,0 +1,113 @@
+"""The figures of a run, and its evaluation as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from cifarkit import plots
+from cifarkit.data.splits import Splits
+from cifarkit.errors import RunFolderError
+from cifarkit.evaluation.calibration import calibrate
+from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.storage.atomic import write_bytes, write_text
+from cifarkit.training.run import Run
+
+__all__ = ["as_png", "draw_figures", "evaluation_to_json", "save_artefacts"]
+
+PIXELS_PER_INCH = 150
+
+
+def draw_figures(run: Run, evaluation: Evaluation, splits: Splits) -> dict[str, Figure]:
+    """Draw every figure of a run, without pyplot.
+
+    Args:
+        run: finished.
+        evaluation: of the run on test.
+        splits: the data of the run.
+
+    Returns:
+        The figures by name, each with a line below it that says what it was drawn from.
+    """
+    figures = {
+        name: Figure(figsize=size, layout="constrained")
+        for name, size in {
+            "loss": (7, 4.5),
+            "accuracy": (7, 4.5),
+            "confusion": (8, 7.5),
+            "per_class": (7, 5),
+            "reliability": (6, 6),
+        }.items()
+    }
+    if len(run.history):
+        plots.curves(run, "loss", ax=figures["loss"].subplots())
+        plots.curves(run, "accuracy", ax=figures["accuracy"].subplots())
+    else:
+        del figures["loss"], figures["accuracy"]
+    plots.confusion(evaluation, ax=figures["confusion"].subplots())
+    plots.per_class(evaluation, ax=figures["per_class"].subplots())
+    plots.reliability(evaluation, ax=figures["reliability"].subplots())
+    for name in ("samples", "predictions", "top_losses", "confused"):
+        figures[name] = Figure(layout="constrained")
+    plots.samples(splits.train, figure=figures["samples"])
+    plots.predictions(evaluation, splits.test, figure=figures["predictions"])
+    plots.top_losses(evaluation, splits.test, figure=figures["top_losses"])
+    plots.confused(evaluation, splits.test, figure=figures["confused"])
+    for figure in figures.values():
+        figure.supxlabel(_origin(run, splits), fontsize=7, color="#555555")
+    return figures
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
+    return picture.getvalue()
+
+
+def evaluation_to_json(evaluation: Evaluation, part: str, data: str) -> dict[str, Any]:
+    """Return the numbers of an evaluation as JSON types.
+
+    Args:
+        evaluation: of a part of a data source.
+        part: `"train"`, `"val"` or `"test"`.
+        data: the name of the data source.
+    """
+    return {
+        "data": data,
+        "part": part,
+        "n": len(evaluation),
+        "accuracy": evaluation.accuracy,
+        "accuracy_interval_95": list(evaluation.accuracy_interval),
+        "loss": evaluation.loss,
+        "expected_calibration_error": calibrate(evaluation).ece,
+        "classes": list(evaluation.classes),
+        "per_class": evaluation.per_class.to_dict(orient="index"),
+        "confusion": evaluation.confusion.tolist(),
+    }
+
+
+def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Path) -> None:
+    """Write `evaluation.json` and `figures/*.png` into the run's folder.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    try:
+        numbers = evaluation_to_json(evaluation, "test", splits.name)
+        write_text(folder / "evaluation.json", json.dumps(numbers, indent=2) + "\n")
+        for name, figure in draw_figures(run, evaluation, splits).items():
+            write_bytes(folder / "figures" / f"{name}.png", as_png(figure))
+    except OSError as error:
+        raise RunFolderError(
+            f"the run folder {str(folder)!r} cannot be written: {error}"
+        ) from error
+
+
+def _origin(run: Run, splits: Splits) -> str:
+    name = run.variant.name if run.variant else "own model"
+    return f"{name}, seed {run.seed}, {len(run.history)} epochs on {splits.name}"

@@ -1,0 +1,137 @@
+"""Who may listen to training, and when: the protocol of callbacks."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cifarkit.errors import CallbackError, CifarkitError
+from cifarkit.training.run import Run
+
+__all__ = ["HOOKS", "Callback", "check_callbacks", "notify"]
+
+HOOKS = (
+    "on_fit_start",
+    "on_epoch_start",
+    "on_batch_start",
+    "on_backward_end",
+    "on_batch_end",
+    "on_epoch_end",
+    "on_fit_end",
+)
+
+
+class Callback:
+    """Base of all callbacks: seven hooks, each given the run and nothing else.
+
+    In the order of a training::
+
+        on_fit_start                   check what you need; raise, and nothing has happened
+          on_epoch_start
+            on_batch_start             may replace run.now.batch
+            on_backward_end            may change the gradients
+            on_batch_end
+          on_epoch_end                 run.history[-1] is this epoch's record
+        on_fit_end                     comes for every callback that started, error or not,
+                                       last started first
+
+    All else observes: numbers go out through `run.log(name, value)`, and `run.stop(reason)` ends
+    the training. A callback may be used for one fit after another: `on_fit_start` begins anew.
+
+    Attributes:
+        columns: the names this callback logs, so that others may select by them.
+
+    >>> class Misspelt(Callback):
+    ...     def on_epcoh_end(self, run):
+    ...         pass
+    Traceback (most recent call last):
+    ...
+    TypeError: Misspelt.on_epcoh_end is no hook; did you mean on_epoch_end?
+    """
+
+    columns: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a hook that would never be called."""
+        super().__init_subclass__(**kwargs)
+        for name, method in vars(cls).items():
+            if not name.startswith("on_"):
+                continue
+            if name not in HOOKS:
+                near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.5)
+                guess = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(HOOKS)}"
+                raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
+            if callable(method) and not _takes_run(method):
+                raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
+
+    def on_fit_start(self, run: Run) -> None:
+        """Come first: before the first batch."""
+
+    def on_epoch_start(self, run: Run) -> None:
+        """Come before an epoch."""
+
+    def on_batch_start(self, run: Run) -> None:
+        """Come before a batch is shown to the network; may replace `run.now.batch`."""
+
+    def on_backward_end(self, run: Run) -> None:
+        """Come when the gradients are there and before the step; may change them."""
+
+    def on_batch_end(self, run: Run) -> None:
+        """Come after a step."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Come after an epoch and its validation."""
+
+    def on_fit_end(self, run: Run) -> None:
+        """Come last, whatever ended the training."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run must know, as tensors and JSON types."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` returned."""
+
+
+def notify(callback: Callback, hook: str, run: Run) -> None:
+    """Call one hook of one callback.
+
+    Raises:
+        CallbackError: it raised; names callback and hook, the cause is chained. An error that
+            cifarkit's own callbacks raise on purpose passes as it is.
+    """
+    try:
+        getattr(callback, hook)(run)
+    except CifarkitError:
+        raise
+    except Exception as error:
+        raise CallbackError(
+            f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
+    """Return the callbacks as a tuple.
+
+    Raises:
+        TypeError: something in it is no callback.
+    """
+    if isinstance(callbacks, Callback):
+        raise TypeError(f"callbacks must be a list: [{type(callbacks).__name__}(…)]")
+    chosen = tuple(callbacks)
+    for callback in chosen:
+        if inspect.isclass(callback) and issubclass(callback, Callback):
+            raise TypeError(f"a callback is an instance: write {callback.__name__}(…)")
+        if not isinstance(callback, Callback):
+            raise TypeError(f"a callback must be a ck.Callback, found {callback!r}")
+    return chosen
+
+
+def _takes_run(method: Any) -> bool:
+    try:
+        inspect.signature(method).bind("self", "run")
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""Stop when the validation numbers no longer improve: Prechelt 1998, "Early Stopping"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from cifarkit.errors import TrainingError
+from cifarkit.training.callback import Callback
+from cifarkit.training.run import Run
+from cifarkit.training.selection import check_column
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping(Callback):
+    """Stop after `patience` epochs without a better number, and give the best weights back.
+
+    The best weights come back whatever ended the run: this callback, the last epoch, an error or
+    Ctrl-C.
+
+    Args:
+        column: what to watch; lower is better for a name that ends in `loss`, else higher is.
+            Columns of test are refused.
+        patience: epochs to wait for a better number.
+        min_delta: a number counts as better only when it is better by more than this.
+        restore: give the best weights back at the end.
+
+    Raises:
+        TrainingError: `patience` or `min_delta` is out of range.
+        SelectionError: at the start of training, when no such column will be there or it is of
+            test.
+
+    >>> EarlyStopping("val_accuracy", patience=3)
+    EarlyStopping('val_accuracy', patience=3)
+    """
+
+    def __init__(
+        self,
+        column: str = "val_loss",
+        *,
+        patience: int = 5,
+        min_delta: float = 0.0,
+        restore: bool = True,
+    ) -> None:
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise TrainingError(f"patience must be a whole number from 1 on, found {patience!r}")
+        if not 0 <= min_delta < float("inf"):
+            raise TrainingError(f"min_delta must be 0 or more and finite, found {min_delta!r}")
+        self.column = column
+        self.patience = patience
+        self.min_delta = min_delta
+        self.restore = restore
+        self._begin_anew()
+
+    def __repr__(self) -> str:
+        return f"EarlyStopping({self.column!r}, patience={self.patience})"
+
+    def _begin_anew(self) -> None:
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.waited = 0
+        self._best_weights: dict[str, Tensor] = {}
+
+    def on_fit_start(self, run: Run) -> None:
+        """Check that the column will be there."""
+        check_column(self.column, run)
+        self._begin_anew()
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Keep the weights when they are the best so far; count the wait when they are not."""
+        number = run.history[-1].get(self.column, float("nan"))
+        if self._is_better(number):
+            self.best, self.best_epoch, self.waited = number, run.now.epoch + 1, 0
+            if self.restore:
+                state = run.model.state_dict()
+                self._best_weights = {name: tensor.clone() for name, tensor in state.items()}
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            run.stop(f"{self.column} has not improved for {self.patience} epochs")
+
+    def on_fit_end(self, run: Run) -> None:
+        """Give the best weights back."""
+        if self._best_weights:
+            run.model.load_state_dict(self._best_weights)
+            run.facts["weights_of_epoch"] = self.best_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best number, where it was, and the wait."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self.waited,
+            "best_weights": self._best_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` was taken."""
+        self.best = state["best"]
+        self.best_epoch = state["best_epoch"]
+        self.waited = state["waited"]
+        self._best_weights = state["best_weights"]
+
+    def _is_better(self, number: float) -> bool:
+        if number != number:  # NaN is never best
+            return False
+        if self.best is None:
+            return True
+        gain = self.best - number if self.column.endswith("loss") else number - self.best
+        return gain > self.min_delta

@@ -1,0 +1,38 @@
+"""Keep single steps from being too long: Pascanu et al. 2013, section 3.2."""
+
+from __future__ import annotations
+
+from torch.nn.utils import clip_grad_norm_
+
+from cifarkit.errors import TrainingError
+from cifarkit.training.callback import Callback
+from cifarkit.training.run import Run
+
+__all__ = ["GradientClip"]
+
+
+class GradientClip(Callback):
+    """Shorten the gradient to a largest norm, over all weights together.
+
+    Logs `gradient_norm`, the mean over the epoch's steps before clipping.
+
+    Args:
+        max_norm: the largest Euclidean norm.
+
+    Raises:
+        TrainingError: `max_norm` is not above 0 and finite.
+
+    >>> GradientClip(1.0).columns
+    ('gradient_norm',)
+    """
+
+    columns = ("gradient_norm",)
+
+    def __init__(self, max_norm: float = 1.0) -> None:
+        if isinstance(max_norm, bool) or not 0 < max_norm < float("inf"):
+            raise TrainingError(f"max_norm must be above 0 and finite, found {max_norm!r}")
+        self.max_norm = max_norm
+
+    def on_backward_end(self, run: Run) -> None:
+        """Shorten the gradient where it is too long."""
+        run.log("gradient_norm", clip_grad_norm_(run.model.parameters(), self.max_norm).item())

@@ -1,0 +1,36 @@
+"""What a run ran on: recorded, because results depend on it."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import torch
+
+__all__ = ["describe_environment"]
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Return versions and hardware as JSON types.
+
+    >>> sorted(describe_environment(torch.device("cpu")))
+    ['cpu', 'device', 'platform', 'threads', 'versions']
+    """
+    packages = ("cifarkit", "torch", "torchvision", "numpy")
+    versions = {name: _version(name) for name in packages}
+    accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "versions": {"python": platform.python_version(), **versions},
+        "platform": platform.platform(),
+        "device": accelerator,
+        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,92 @@
+"""What a run measured: one record an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from cifarkit.errors import SelectionError
+from cifarkit.storage.atomic import write_text
+
+__all__ = ["History", "Record"]
+
+Record = dict[str, float]
+
+
+class History:
+    """One record an epoch, in order.
+
+    Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
+    step) and `seconds`; with a val set `val_loss` and `val_accuracy`; with `track_test` the same
+    of test; and what callbacks logged. Losses are in nats, accuracies in [0, 1]. The train
+    numbers are running means: over the images as they went by, while the weights moved, with
+    dropout on.
+
+    >>> history = History([{"epoch": 1, "train_loss": 2.1}, {"epoch": 2, "train_loss": 1.7}])
+    >>> len(history), history.column("train_loss")
+    (2, [2.1, 1.7])
+    """
+
+    def __init__(self, records: list[Record] | None = None) -> None:
+        self._records = list(records or [])
+
+    def __len__(self) -> int:
+        """Count the epochs."""
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __getitem__(self, index: int) -> Record:
+        """Return the record of one epoch, counted from 0 as in a list."""
+        return self._records[index]
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} epochs of {', '.join(self.columns)})"
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns, in the order in which they first came."""
+        return list(dict.fromkeys(name for record in self._records for name in record))
+
+    def column(self, name: str) -> list[float]:
+        """Return one column; NaN where an epoch has no such number.
+
+        Raises:
+            SelectionError: no epoch has it; the message lists those there are.
+        """
+        if name not in self.columns:
+            raise SelectionError(
+                f"the history has no column {name!r}; it has {', '.join(self.columns) or 'none yet'}"
+            )
+        return [record.get(name, float("nan")) for record in self._records]
+
+    def append(self, record: Record) -> None:
+        """Add the record of the next epoch."""
+        self._records.append(record)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write all records as a table, atomically."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, self.columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._records)
+        write_text(Path(path), text.getvalue())
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> History:
+        """Read what `to_csv` wrote."""
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return cls(
+            [
+                {name: _number(name, text) for name, text in row.items() if text != ""}
+                for row in rows
+            ]
+        )
+
+
+def _number(name: str, text: str) -> float:
+    return int(text) if name == "epoch" else float(text)

@@ -1,0 +1,1 @@
+"""Showing a run while it trains: one callback, one table, three renderers."""

@@ -1,0 +1,76 @@
+"""Rows that stay above one live bar, for terminals."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cifarkit.training.progress.table import (
+    BEST_NOTE,
+    choose_columns,
+    format_row,
+    headings,
+    is_best,
+)
+from cifarkit.training.run import Run
+
+__all__ = ["Terminal"]
+
+REDRAWS = 10  # a second, at most
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Go quiet where rich would end the program: nobody reads, but the training goes on."""
+        self.quiet = True
+
+
+class Terminal:
+    """Draw on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = _Console(file=stream, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            refresh_per_second=REDRAWS,
+            transient=True,
+        )
+        self._task = self._bar.add_task("epoch 1", start=True)
+        self._best_noted = False
+        self._bar.start()
+
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._console.print(text, style="dim", markup=False)
+
+    def step(self, run: Run) -> None:
+        """Move the bar."""
+        now = run.now
+        self._bar.update(
+            self._task,
+            description=f"epoch {now.epoch + 1}/{run.recipe.epochs}",
+            completed=now.step + 1,
+            total=now.steps_per_epoch,
+        )
+
+    def row(self, run: Run) -> None:
+        """Write the epoch's row above the bar."""
+        record, best = run.history[-1], is_best(list(run.history))
+        columns = choose_columns(record, self._console.width)
+        if len(run.history) == 1:
+            self._console.print(headings(columns), style="bold", markup=False)
+        self._console.print(format_row(columns, record, best), markup=False)
+        self._best_noted = self._best_noted or best
+        self._bar.reset(self._task, total=run.now.steps_per_epoch)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+        if self._best_noted:
+            self.note(BEST_NOTE)

@@ -1,0 +1,42 @@
+"""Which columns of the history something may choose by: val selects, test reports."""
+
+from __future__ import annotations
+
+import difflib
+
+from cifarkit.errors import SelectionError
+from cifarkit.training.run import Run
+
+__all__ = ["check_column"]
+
+
+def check_column(column: str, run: Run) -> None:
+    """Refuse a column that will not be there, or that nothing may choose by.
+
+    Args:
+        column: a name of the history's columns.
+        run: about to train.
+
+    Raises:
+        SelectionError: it is of test, of val where there is none, or of nobody.
+    """
+    if column.startswith("test"):
+        raise SelectionError(
+            f"nothing may choose by {column!r}: what is chosen on test no longer tells how the "
+            f"network does on new images. Choose by {'val' + column[4:]!r}"
+        )
+    if column.startswith("val_") and run.now.splits.val is None:
+        raise SelectionError(
+            f"there is no {column!r}, because the data was loaded with val_size=0; "
+            "load it with a val set, and then choose by it"
+        )
+    parts = ("train",) if run.now.splits.val is None else ("train", "val")
+    known = [f"{part}_{number}" for part in parts for number in ("loss", "accuracy")]
+    known += run.facts["logged_columns"]
+    if column not in known:
+        near = difflib.get_close_matches(column, known, n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise SelectionError(
+            f"no column {column!r} will be there; {guess}Known are {', '.join(known)}; "
+            "a callback that logs another names it in its `columns`"
+        )

@@ -1,0 +1,72 @@
+"""From a registered name to a finished run, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cifarkit.data.splits import Splits
+from cifarkit.models.registry import get_variant
+from cifarkit.models.variant import Variant
+from cifarkit.randomness import seeded
+from cifarkit.training.callback import Callback
+from cifarkit.training.run import Run
+from cifarkit.training.trainer import Trainer
+
+__all__ = ["train"]
+
+
+def train(
+    model: str | Variant,
+    splits: Splits,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    callbacks: Iterable[Callback] = (),
+    run_dir: str | Path | None = None,
+    track_test: bool = False,
+    **recipe_changes: Any,
+) -> Run:
+    """Build a variant from a seed and train it by its recipe.
+
+    Args:
+        model: a registered name, or a variant.
+        splits: the data.
+        seed: of first weights, order, augmentation and dropout.
+        device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
+        callbacks: who listens, in this order.
+        run_dir: this run's own folder; nothing is written when None.
+        track_test: record test loss and accuracy each epoch too, for looking at alone.
+        recipe_changes: fields of the recipe to change, such as `epochs=3`.
+
+    Returns:
+        The run, with its model and history.
+
+    Raises:
+        UnknownModelError: no variant has that name.
+        RecipeError: a change does not fit.
+
+    And as `Trainer.fit` raises.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> train("mlp", data, epochs=1, seed=3)
+    Run('mlp', seed 3, 1 epochs, finished)
+    """
+    variant = model if isinstance(model, Variant) else get_variant(model)
+    variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))
+    trainer = Trainer(
+        variant.recipe,
+        seed=seed,
+        device=device,
+        callbacks=callbacks,
+        run_dir=run_dir,
+        track_test=track_test,
+    )
+    with seeded("weights", seed):
+        network = variant.build(num_classes=len(splits.classes))
+    return trainer.fit(network, splits, variant=variant)
