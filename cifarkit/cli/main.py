@@ -59,7 +59,7 @@ def main() -> None:
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.showwarning = _show_warning
     try:
         app(arguments)
     except CifarkitError as error:

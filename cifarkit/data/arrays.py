@@ -45,7 +45,7 @@ def load_arrays(
 
     >>> pictures, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 2
     >>> load_arrays(pictures, labels, pictures, labels, classes=["cat", "dog"], val_size=4)
-    Splits('arrays': train 16, val 4, test 20, 2 classes, 8ff0ee4ba1c3)
+    Splits('arrays': train 16, val 4, test 20, 2 classes, 6da91b71a8f0)
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")

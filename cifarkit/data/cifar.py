@@ -58,9 +58,10 @@ def load_cifar10(
         DownloadError: it could not be fetched; the message lists three ways on.
         InstallError: torchvision does not match torch.
 
-    >>> splits = load_cifar10()  # doctest: +SKIP
-    >>> len(splits.train), len(splits.val), len(splits.test)  # doctest: +SKIP
-    (45000, 5000, 10000)
+    >>> load_cifar10("an-empty-folder", download=False)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.DataError: CIFAR-10 is not in 'an-empty-folder'; pass root=, ...
     """
     home = data_folder() if root is None else Path(root).expanduser()
     train, test = cached(home / "cifar10.safetensors", lambda: _read(_find(home, root, download)))

@@ -53,7 +53,7 @@ def load_image_folder(
     ...     (root / place).mkdir(parents=True)
     ...     Image.new("RGB", (40, 40)).save(root / place / "1.png")
     >>> load_image_folder(root, val_size=0)
-    Splits('pets': train 2, val 0, test 2, 2 classes, df05a5a3a7c6)
+    Splits('pets': train 2, val 0, test 2, 2 classes, 62fe06e84438)
     """
     root = Path(root).expanduser()
     listings = {part: _list_pictures(root / part) for part in ("train", "test")}

@@ -10,6 +10,7 @@ import hashlib
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -91,17 +92,14 @@ def split_off_val(
     return Splits(kept, val, test, name, _fingerprint(parts), source)
 
 
-def check_seed(name: str, seed: object) -> None:
+def check_seed(name: str, seed: Any) -> None:
     """Refuse what is not a whole number from 0 to 2**63 - 1.
 
     Raises:
         DataError: naming the argument and what was found.
     """
-    if (
-        isinstance(seed, bool)
-        or not isinstance(seed, numbers.Integral)
-        or not 0 <= int(seed) < 2**63
-    ):
+    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= int(seed) < 2**63:
         raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
 
 

@@ -37,7 +37,7 @@ class Evaluation:
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
     >>> evaluation
-    Evaluation(accuracy 66.7 % of 3 images, 95 % interval 20.8 to 93.9 %, loss 1.1630)
+    Evaluation(accuracy 66.7 % of 3 images, 95 % interval 20.8 to 93.9 %, loss 1.1629)
     >>> evaluation.confusion
     array([[1, 0],
            [1, 1]])
@@ -65,7 +65,8 @@ class Evaluation:
     @cached_property
     def predicted(self) -> Integers:
         """The class with the largest logit, int64 `n`."""
-        return np.argmax(self.logits, axis=1)
+        best: Integers = np.argmax(self.logits, axis=1)
+        return best
 
     @cached_property
     def losses(self) -> Floats:

@@ -46,7 +46,8 @@ class Predictions:
     @cached_property
     def labels(self) -> Integers:
         """The likeliest class of each picture, int64 `n`."""
-        return np.argmax(self.probabilities, axis=1)
+        best: Integers = np.argmax(self.probabilities, axis=1)
+        return best
 
     @property
     def names(self) -> list[str]:
@@ -56,7 +57,8 @@ class Predictions:
     @property
     def confidences(self) -> Floats:
         """The probability of the likeliest class, float32 `n`."""
-        return np.max(self.probabilities, axis=1)
+        highest: Floats = np.max(self.probabilities, axis=1)
+        return highest
 
     def __str__(self) -> str:
         return "\n".join(

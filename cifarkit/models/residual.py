@@ -38,6 +38,19 @@ def resnet(*, num_classes: int = 10, blocks: int = 3) -> nn.Module:
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("resnet20"))
+    layer                           output  parameters  multiply-adds
+    -----------------------------------------------------------------
+    0          Conv2d       batch 16 32 32         432        442,368
+    1          BatchNorm2d  batch 16 32 32          32              -
+    2          ReLU         batch 16 32 32           -              -
+    3.body.0   Conv2d       batch 16 32 32       2,304      2,359,296
+    ...
+    11.body.4  BatchNorm2d    batch 64 8 8         128              -
+    12         AvgPool2d      batch 64 1 1           -              -
+    13         Flatten            batch 64           -              -
+    14         Linear             batch 10         650            640
+    -----------------------------------------------------------------
+    total                                      269,722     40,551,040
     """
     from torch import nn
 

@@ -82,7 +82,7 @@ def summary(model: nn.Module | str) -> ModelSummary:
 
     >>> table = summary("baseline")
     >>> table.parameters, table.multiply_adds
-    (2122186, 8525824)
+    (2122186, 7705600)
     """
     network = create_model(model) if isinstance(model, str) else model
     layers: list[LayerSummary] = []

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cifarkit.plots.contrast import darkened
-from cifarkit.plots.line_ends import End, make_way, write_ends
+from cifarkit.plots.line_ends import End, write_ends
 from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of
 from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
@@ -63,16 +63,15 @@ def curves(
         dress(ax, grid="y")
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)
-        label = _axis_label(column)
+        keys = _keys(lines)
         if chance is not None and low <= chance * _scale(column) <= high:
             ends.append(_draw_chance(ax, chance, column, lines))
         elif chance is not None:
-            label += f" (chance: {_chance_text(chance, column)})"
-        ax.set_ylabel(label)
-        labels = write_ends(ax, ends)
-        title = write_words(ax, finding_of(lines, column), "epoch", *_notes(lines))
+            keys.append(f"chance: {_chance_text(chance, column)}")
+        ax.set_ylabel(_axis_label(column))
+        title = write_words(ax, finding_of(lines, column), "epoch", "; ".join(keys), _band(lines))
+        write_ends(ax, ends)
         align_words(ax, title)
-        make_way(ax, ends, labels)
     return ax
 
 
@@ -82,12 +81,12 @@ def _scale(column: str) -> float:
 
 def _axis_label(column: str) -> str:
     words = column.replace("_", " ")
-    units = {"accuracy": " in per cent", "loss": " in nats"}
+    units = {"accuracy": " in %", "loss": " in nats"}
     return words + units.get(column.rpartition("_")[2], "")
 
 
 def _chance_text(chance: float, column: str) -> str:
-    return f"{100 * chance:.3g} %" if column.endswith("accuracy") else f"{chance:.3g}"
+    return f"{100 * chance:.3g} %" if column.endswith("accuracy") else f"{chance:.4g}"
 
 
 def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
@@ -139,9 +138,11 @@ def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
     first, last = (
         bound(int(bound(line.epochs)) for line in lines) for bound in (min, max)
     )
-    room = 0.02 * (last - first) or 0.5
+    room = min(0.5, 0.02 * (last - first)) or 0.5  # less than one: there is no epoch 0
     ax.set(xlim=(first - room, last + room), ylim=(low - margin, high + margin))
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    ax.xaxis.set_major_locator(
+        MaxNLocator(8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
     return low - margin, high + margin
 
 
@@ -152,12 +153,16 @@ def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) ->
     return End(last, height, f"chance {_chance_text(chance, column)}", QUIET)
 
 
-def _notes(lines: Sequence[Line]) -> list[str]:
+def _keys(lines: Sequence[Line]) -> list[str]:
     splits = {line.split for line in lines}
     keys = {"train": "dashed: train", "val": "solid: val", "test": f"dotted: {OBSERVED}"}
     told = [keys[split] for split in keys if split in splits]
-    told += ["ring: best epoch on val"] * ("val" in splits)
+    return told + ["ring: best epoch on val"] * ("val" in splits)
+
+
+def _band(lines: Sequence[Line]) -> str:
     seeds = sorted({len(line.values) for line in lines} - {1})
-    count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}" if seeds else ""
-    band = f"band: 95 % t-interval of the mean over {count} seeds" if seeds else ""
-    return ["; ".join(told), band]
+    if not seeds:
+        return ""
+    count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    return f"band: 95 % t-interval of the mean over {count} seeds"

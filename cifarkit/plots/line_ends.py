@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation
 from matplotlib.transforms import ScaledTranslation
 
 from cifarkit.plots.lettering import LEADING, PITCH, broken
 from cifarkit.plots.spreading import spread
-from cifarkit.plots.style import PLAIN, SMALL, root_of, settle
+from cifarkit.plots.style import PLAIN, root_of, settle
 
-__all__ = ["End", "make_way", "write_ends"]
+__all__ = ["End", "write_ends"]
 
 SHARE = 0.3  # of the width of the axes, before there are labels, that labels may take
 INDENT = 10.0  # from the axes to the labels, in points
+SIZES = (8.0, 7.0, 6.0, 5.0)  # of the labels, the best first, in points
+LEADER: dict[str, Any] = {
+    "arrowstyle": "-",
+    "linewidth": 0.6,
+    "relpos": (0.0, 0.5),
+    "shrinkA": 2.0,
+    "shrinkB": 0.0,
+}
 
 
 class End(NamedTuple):
@@ -28,48 +35,42 @@ class End(NamedTuple):
     colour: str
 
 
-def write_ends(ax: Axes, ends: Sequence[End]) -> list[Annotation]:
-    """Write a label to the right of the axes for each line, and lead from the line to it.
+def write_ends(ax: Axes, ends: Sequence[End]) -> None:
+    """Write a label for each line, right of the axes, and lead from the line to it.
 
-    The labels stand at the height of their lines; `make_way` follows when the axes have their
-    size.
+    A label stands at the height where its line ends, or as near as the others let it. Limits and
+    title must be set: they decide the heights.
     """
-    width, _ = settle(ax)
+    width, height = settle(ax)
+    texts, size = _fitted([end.text for end in ends], SHARE * width, height)
+    line = LEADING * size / height
+    tall = [line * (text.count("\n") + 1) for text in texts]
+    places = spread([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
     indent = ScaledTranslation(INDENT / 72, 0, root_of(ax).dpi_scale_trans)
-    return [
+    for end, text, place in zip(ends, texts, places, strict=True):
         ax.annotate(
-            broken(end.text, SHARE * width, SMALL, "bold"),
+            text,
             xy=(end.x, end.y),
-            xytext=(1.0, _height_in_axes(ax, end)),
+            xytext=(1.0, place),
             textcoords=ax.transAxes + indent,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": end.colour,
-                "linewidth": 0.6,
-                "relpos": (0.0, 0.5),
-                "shrinkA": 2.0,
-                "shrinkB": 0.0,
-            },
+            arrowprops=LEADER | {"color": end.colour},
             annotation_clip=False,
             color=end.colour,
-            fontsize=SMALL,
+            fontsize=size,
             fontweight="bold",
             linespacing=PITCH,
             verticalalignment="center",
             **PLAIN,
         )
-        for end in ends
-    ]
 
 
-def make_way(ax: Axes, ends: Sequence[End], labels: Sequence[Annotation]) -> None:
-    """Move labels up and down until none covers another."""
-    _, height = settle(ax)
-    line = LEADING * SMALL / height
-    tall = [line * (label.get_text().count("\n") + 1) for label in labels]
-    places = spread([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
-    for label, place in zip(labels, places, strict=True):
-        label.set_position((1.0, place))
+def _fitted(texts: Sequence[str], width: float, height: float) -> tuple[list[str], float]:
+    """Break the labels in the largest type in which all of them fit one below the other."""
+    for size in SIZES:
+        lines = [broken(text, width, size, "bold") for text in texts]
+        if sum(line.count("\n") + 1 for line in lines) * LEADING * size <= height:
+            break
+    return lines, size
 
 
 def _height_in_axes(ax: Axes, end: End) -> float:

@@ -117,13 +117,13 @@ def finding_of(lines: Sequence[Line], column: str) -> str:
     """Say in a sentence what the lines show."""
     judged = [line for line in lines if line.split == "val"]
     if not judged:
-        last = lines[0]
-        ends = f"{last.column} ends at {_shown(last, -1)} in epoch {last.epochs[-1]}"
-        if len({line.name for line in lines}) > 1:
-            return f"{column} of {len({line.name for line in lines})} runs"
-        prefix = f"{last.name}: " if last.name else ""
-        note = "; no val to choose by" if last.split == "train" and column in METRICS else ""
-        return prefix + ends.replace("_", " ") + note
+        names, last = {line.name for line in lines}, lines[0]
+        words = last.column.replace("_", " ")
+        if len(names) > 1:
+            return f"The {column.replace('_', ' ')} of {len(names)} runs"
+        whose = f"{words} of {last.name}" if last.name else words
+        note = "; there is no val to choose by" if last.split == "train" else ""
+        return f"After epoch {last.epochs[-1]}, {whose} is {_shown(last, -1)}{note}"
     sign = 1 if judged[0].column.endswith("loss") else -1
     top = min(judged, key=lambda line: sign * line.mean[line.best])
     superlative = "Lowest" if sign == 1 else "Highest"

@@ -78,6 +78,9 @@ class AdamW(Adam):
         betas: how much of the running mean and of the running square each step keeps.
         eps: added to the denominator.
         weight_decay: the share of each weight, times the rate, that a step takes away.
+
+    >>> AdamW().weight_decay, Adam().weight_decay
+    (0.01, 0.0)
     """
 
     weight_decay: Decay = 0.01
@@ -100,6 +103,9 @@ class SGD(Optimizer):
         momentum: how much of the last step each step keeps.
         nesterov: look ahead along the momentum (needs momentum above 0).
         weight_decay: L2 penalty, added to the gradient.
+
+    >>> SGD(momentum=0.8)
+    SGD(lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.0005)
     """
 
     lr: Rate = 0.1

@@ -52,7 +52,11 @@ class Schedule(Value, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
-    """The optimiser's rate throughout."""
+    """The optimiser's rate throughout.
+
+    >>> Constant().rate(7.5, epochs=10, lr=0.1)
+    0.1
+    """
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the optimiser's rate."""

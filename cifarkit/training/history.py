@@ -58,9 +58,8 @@ class History:
             SelectionError: no epoch has it; the message lists those there are.
         """
         if name not in self.columns:
-            raise SelectionError(
-                f"the history has no column {name!r}; it has {', '.join(self.columns) or 'none yet'}"
-            )
+            known = ", ".join(self.columns) or "none yet"
+            raise SelectionError(f"the history has no column {name!r}; it has {known}")
         return [record.get(name, float("nan")) for record in self._records]
 
     def append(self, record: Record) -> None:

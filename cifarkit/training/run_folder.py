@@ -173,6 +173,18 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises:
         CheckpointError: there is no such file, it is damaged, or it holds other tensors than
             the network; the message lists which.
+
+    >>> import tempfile
+    >>> from cifarkit.models.registry import create_model
+    >>> file = Path(tempfile.mkdtemp()) / "linear.safetensors"
+    >>> save_tensors(file, create_model("linear").state_dict())
+    >>> load_weights(create_model("linear"), file)
+    >>> load_weights(create_model("linear", num_classes=3), file)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.CheckpointError: the weights in '...' are another network's:
+      differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
+      differs: 1.bias is float32 (10,), the network has float32 (3,)
     """
     path = Path(path)
     file = path / WEIGHTS if path.is_dir() else path

@@ -1,4 +1,4 @@
-"""Find a learning rate by trying all of them: Smith 2017, "Cyclical Learning Rates", section 3.3."""
+"""Find a learning rate by trying all: Smith 2017, "Cyclical Learning Rates", section 3.3."""
 
 from __future__ import annotations
 

@@ -1,0 +1,26 @@
+"""Figures; alone in importing matplotlib and seaborn.
+
+Single plots take `ax=None` and return `Axes`, grids take `figure=None` and return a `Figure`.
+Nothing is shown and no global style is touched; pyplot makes a figure only where none is given.
+What a figure says, its numbers and its title, comes from functions that know no matplotlib.
+"""
+
+from __future__ import annotations
+
+from cifarkit.plots.class_scores import per_class
+from cifarkit.plots.confusion_matrix import confusion
+from cifarkit.plots.learning_curves import curves
+from cifarkit.plots.pictures import predictions, samples
+from cifarkit.plots.reliability_diagram import reliability
+from cifarkit.plots.worst_pictures import confused, top_losses
+
+__all__ = [
+    "confused",
+    "confusion",
+    "curves",
+    "per_class",
+    "predictions",
+    "reliability",
+    "samples",
+    "top_losses",
+]

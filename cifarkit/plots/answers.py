@@ -1,0 +1,111 @@
+"""Which pictures are shown, and what the network said of each; no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import DataError
+from cifarkit.evaluation.evaluation import Evaluation, Integers
+from cifarkit.randomness import generator_for
+
+__all__ = ["Answer", "Picture", "answers_at", "check_match", "checked_count", "drawn", "pictures_at"]
+
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One picture, what it was called, and what it is.
+
+    Args:
+        picture: uint8 `32 32 3`.
+        predicted: the name of the likeliest class.
+        confidence: its probability, in [0, 1].
+        true: the name of the class it is of.
+    """
+
+    picture: Picture
+    predicted: str
+    confidence: float
+    true: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it was called by another name than its own."""
+        return self.predicted != self.true
+
+    def __str__(self) -> str:
+        return f"{self.predicted} {100 * self.confidence:.0f} %"
+
+
+def drawn(places: Integers, n: int, seed: int) -> Integers:
+    """Choose places at random, each at most once; all of them where there are fewer than `n`.
+
+    >>> drawn(np.array([3, 5, 8]), 2, seed=0)
+    array([5, 3])
+    """
+    order = torch.randperm(len(places), generator=generator_for("pictures", seed)).numpy()
+    return places[order[: checked_count(n)]]
+
+
+def checked_count(n: Any, name: str = "n") -> int:
+    """Return a count of things to draw.
+
+    Raises:
+        DataError: it is not a whole number of at least 1.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise DataError(f"{name} must be a whole number of at least 1, found {n!r}")
+    return n
+
+
+def pictures_at(image_set: ImageSet, places: Integers) -> Sequence[Picture]:
+    """Return pictures as plotting wants them: the very bytes of the set, uint8 `n 32 32 3`.
+
+    Raises:
+        DataError: the set is empty.
+    """
+    if len(image_set) == 0:
+        raise DataError("there is nothing to draw: the image set is empty")
+    images: Picture = image_set.subset(places.tolist()).images.cpu().numpy()
+    return list(images.transpose(0, 2, 3, 1))  # n 32 32 3
+
+
+def answers_at(evaluation: Evaluation, image_set: ImageSet, places: Integers) -> list[Answer]:
+    """Return what the network said of the pictures at some places."""
+    confidences = evaluation.probabilities.max(axis=1)
+    return [
+        Answer(
+            picture,
+            evaluation.classes[evaluation.predicted[place]],
+            float(confidences[place]),
+            evaluation.classes[evaluation.labels[place]],
+        )
+        for place, picture in zip(places, pictures_at(image_set, places), strict=True)
+    ]
+
+
+def check_match(evaluation: Evaluation, image_set: ImageSet) -> None:
+    """Refuse an evaluation of other images than these.
+
+    Raises:
+        DataError: number, classes or labels differ.
+    """
+    if len(evaluation) != len(image_set):
+        raise DataError(
+            f"the evaluation is of {len(evaluation):,} images, but the image set has "
+            f"{len(image_set):,}; pass the set that was evaluated"
+        )
+    same = evaluation.classes == image_set.classes
+    if not same or not np.array_equal(evaluation.labels, image_set.labels.cpu().numpy()):
+        what = "labels" if same else "classes"
+        raise DataError(
+            f"the evaluation and the image set have different {what}; "
+            "pass the set that was evaluated, in the same order"
+        )

@@ -1,0 +1,128 @@
+"""How well each class is known: precision, recall and F1 side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.plots.lettering import PITCH, fitted_labels, width_of
+from cifarkit.plots.style import COLOURS, INK, PLAIN, QUIET, SMALL, axes_or_new, dress, settle, styled
+from cifarkit.plots.words import align_words, write_words
+
+__all__ = ["per_class", "scores_by_f1"]
+
+KEY = "ring: precision; dot: recall, with its 95 % Wilson interval"
+
+
+def scores_by_f1(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the scores of each class, shares in [0, 1], the best F1 first.
+
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
+    >>> scores_by_f1(Evaluation(logits, np.array([0, 0, 1]), ("cat", "dog"))).index.tolist()
+    ['cat', 'dog']
+    """
+    return evaluation.per_class.sort_values("f1", ascending=False, kind="stable")
+
+
+def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
+    """Draw precision and recall of each class, sorted by F1.
+
+    Args:
+        evaluation: of the image set.
+        ax: where to draw; when None, on a new pyplot figure. Long class names need a figure with
+            `layout="constrained"`.
+
+    Returns:
+        The axes, to go on with.
+
+    >>> from matplotlib.figure import Figure
+    >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
+    >>> evaluation = Evaluation(logits, np.array([0, 0, 1]), ("cat", "dog"))
+    >>> per_class(evaluation, ax=Figure().subplots()).get_title(loc="left")
+    'Best known: cat, F1 50.0 %; least: dog, F1 0.0 %'
+    """
+    scores = scores_by_f1(evaluation)
+    with styled():
+        ax = axes_or_new(ax, 6.4, min(20.0, 1.6 + 0.32 * len(scores)))
+        dress(ax, grid="x")
+        ax.spines["left"].set_visible(False)
+        _draw_scores(ax, scores)
+        _set_limits(ax, scores)
+        title = write_words(ax, _finding(scores), "per cent", KEY)
+        _write_columns(ax, scores)
+        _write_classes(ax, list(scores.index))
+        align_words(ax, title)
+    return ax
+
+
+def _finding(scores: pd.DataFrame) -> str:
+    best, worst = 100 * scores["f1"].iloc[0], 100 * scores["f1"].iloc[-1]
+    if best == worst:
+        return f"Every class has F1 {best:.1f} %"
+    return (
+        f"Best known: {scores.index[0]}, F1 {best:.1f} %; "
+        f"least: {scores.index[-1]}, F1 {worst:.1f} %"
+    )
+
+
+def _draw_scores(ax: Axes, scores: pd.DataFrame) -> None:
+    rows = np.arange(len(scores))
+    per_cent = 100 * scores
+    colour = COLOURS[0]
+    ax.hlines(
+        rows, per_cent["recall_low"], per_cent["recall_high"], color=colour, linewidth=2.2, zorder=2
+    )
+    dots = {"linestyle": "none", "marker": "o", "clip_on": False}
+    ax.plot(
+        per_cent["precision"],
+        rows,
+        label="precision",
+        markersize=8,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        markeredgewidth=1.0,
+        zorder=3,
+        **dots,
+    )
+    ax.plot(per_cent["recall"], rows, label="recall", markersize=5, color=colour, zorder=4, **dots)
+
+
+def _set_limits(ax: Axes, scores: pd.DataFrame) -> None:
+    shares = 100 * scores[["precision", "recall_low", "recall_high"]].to_numpy()
+    low, high = float(shares.min()), float(shares.max())
+    margin = 0.04 * (high - low) + 1.0
+    ax.set_xlim(max(0.0, low - margin), min(100.0, high + margin))
+    ax.set_ylim(len(scores) - 0.4, -0.6)  # the best class on top
+
+
+def _write_columns(ax: Axes, scores: pd.DataFrame) -> None:
+    """Write F1 and n in two columns right of the axes, under their names."""
+    numbers = [f"{100 * f1:.1f}" for f1 in scores["f1"]]
+    counts = [f"{n:,}" for n in scores["n"]]
+    right = 12.0  # points from the axes
+    for header, column, weight in (("F1", numbers, "bold"), ("n", counts, "normal")):
+        right += max(width_of(text, SMALL, weight) for text in (header, *column))
+        for row, text in enumerate((header, *column)):
+            ax.annotate(
+                text,
+                xy=(1.0, row - 1),
+                xycoords=ax.get_yaxis_transform(),
+                xytext=(right, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=SMALL,
+                fontweight=weight if row else "normal",
+                color=INK if row else QUIET,
+                annotation_clip=False,
+            )
+        right += 10.0
+
+
+def _write_classes(ax: Axes, classes: list[str]) -> None:
+    width, height = settle(ax)
+    labels = fitted_labels(classes, side=height, across=0.45 * width)
+    look = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
+    ax.set_yticks(np.arange(len(classes)), labels.names, **look)

@@ -1,0 +1,151 @@
+"""Pictures in rows, about an inch each, with a line or two above each of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cifarkit.plots.answers import Picture
+from cifarkit.plots.lettering import LEADING, PITCH, broken
+from cifarkit.plots.style import BODY, INK, PLAIN, SMALL, TITLE, WRONG, styled
+
+__all__ = ["Section", "Tile", "draw_grid", "square_columns"]
+
+PICTURE, GAP, MARGIN = 1.0, 0.2, 0.15  # inches
+MOST_COLUMNS = 10
+LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One picture of a grid.
+
+    Args:
+        picture: uint8 `32 32 3`.
+        text: what stands above it.
+        wrong: it is framed and crossed.
+    """
+
+    picture: Picture
+    text: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """Pictures that belong together, under a heading; empty for none."""
+
+    heading: str
+    tiles: Sequence[Tile]
+
+
+def draw_grid(
+    title: str, sections: Sequence[Section], *, columns: int, figure: Figure | None
+) -> Figure:
+    """Draw pictures in rows on a figure, which gets the height that they need.
+
+    Args:
+        title: of the whole.
+        sections: from top to bottom.
+        columns: pictures in a row, where the figure is wide enough for so many.
+        figure: an empty one, whose width is kept; when None, a new pyplot figure.
+    """
+    with styled():
+        if figure is None:
+            import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
+
+            width = columns * (PICTURE + GAP) - GAP + 2 * MARGIN
+            figure = plt.figure(figsize=(max(LEAST_WIDTH, width), LEAST_WIDTH))
+        fitting = int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP))
+        _Page(figure, max(1, min(columns, fitting))).fill(title, sections)
+    return figure
+
+
+def square_columns(pictures: int) -> int:
+    """Return how many columns make so many pictures about a square.
+
+    >>> square_columns(25), square_columns(7), square_columns(1_000)
+    (5, 3, 10)
+    """
+    return min(MOST_COLUMNS, math.ceil(math.sqrt(pictures)))
+
+
+class _Page:
+    """A figure filled from the top; places in inches, down from its upper edge."""
+
+    def __init__(self, figure: Figure, columns: int) -> None:
+        figure.set_layout_engine("none")  # every place is set here
+        figure.set_facecolor("white")
+        self.figure = figure
+        self.columns = columns
+        self.width = figure.get_figwidth()
+
+    def fill(self, title: str, sections: Sequence[Section]) -> None:
+        headline = self._lines(title, TITLE, "bold")
+        headings = [self._lines(section.heading, BODY, "bold") for section in sections]
+        texts = [
+            [broken(tile.text, 72 * (PICTURE + GAP / 2), SMALL) for tile in section.tiles]
+            for section in sections
+        ]
+        tops, below = [], MARGIN + _height(headline, TITLE) + GAP / 2
+        for heading, section_texts in zip(headings, texts, strict=True):
+            tops.append(below)
+            rows = -(-len(section_texts) // self.columns)
+            below += _height(heading, BODY) + rows * _row_height(section_texts)
+        self.height = below + MARGIN
+        self.figure.set_size_inches(self.width, self.height)
+        self.figure.suptitle(headline, **self._place(MARGIN), **_look(TITLE))
+        for section, heading, lines, top in zip(sections, headings, texts, tops, strict=True):
+            if heading:
+                self.figure.text(s=heading, **self._place(top), **_look(BODY))
+            self._draw_tiles(section.tiles, lines, top + _height(heading, BODY))
+
+    def _lines(self, text: str, size: float, weight: str) -> str:
+        return broken(text, 72 * (self.width - 2 * MARGIN), size, weight)
+
+    def _place(self, top: float) -> dict[str, float]:
+        return {"x": MARGIN / self.width, "y": 1 - top / self.height}
+
+    def _draw_tiles(self, tiles: Sequence[Tile], texts: Sequence[str], top: float) -> None:
+        for place, (tile, text) in enumerate(zip(tiles, texts, strict=True)):
+            row, column = divmod(place, self.columns)
+            left = MARGIN + column * (PICTURE + GAP)
+            lower = top + (row + 1) * _row_height(texts) - GAP / 2
+            box = (
+                left / self.width,
+                1 - lower / self.height,
+                PICTURE / self.width,
+                PICTURE / self.height,
+            )
+            _draw_tile(self.figure.add_axes(box), tile, text)
+
+
+def _look(size: float) -> dict[str, Any]:
+    shape = {"fontsize": size, "fontweight": "bold", "color": INK, "linespacing": PITCH}
+    return {"ha": "left", "va": "top", **shape, **PLAIN}
+
+
+def _height(text: str, size: float) -> float:
+    """Of lines of text with a little air below, in inches; 0 for no text."""
+    return ((text.count("\n") + 1) * LEADING * size + 5) / 72 if text else 0.0
+
+
+def _row_height(texts: Sequence[str]) -> float:
+    """Of a row of pictures under the longest of these texts, in inches."""
+    return max((_height(text, SMALL) for text in texts), default=0.0) + PICTURE + GAP / 2
+
+
+def _draw_tile(ax: Axes, tile: Tile, text: str) -> None:
+    ax.imshow(tile.picture, interpolation="nearest", aspect="auto")
+    look: dict[str, Any] = {"fontsize": SMALL, "color": INK, "linespacing": PITCH, **PLAIN}
+    ax.set_title(text, loc="left", pad=4, **look)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=tile.wrong, color=WRONG, linewidth=2.5)
+    if tile.wrong:
+        # A cross besides the frame: colour alone does not reach everyone.
+        cross = {"markersize": 11, "markerfacecolor": WRONG, "markeredgecolor": "white"}
+        ax.plot(0.88, 0.88, "X", transform=ax.transAxes, markeredgewidth=1.2, **cross)

@@ -1,0 +1,140 @@
+"""The laws of the house that a machine can hold: floors, public names, cost of import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cifarkit as ck
+
+PACKAGE = Path(ck.__file__).parent
+# A module imports from its own package and from floors above it in this list, which is the
+# house from the ground up. What stands on one line shares a floor and does not import each other.
+FLOORS = [
+    {"errors", "values", "randomness"},
+    {"storage"},
+    {"data"},
+    {"recipes"},
+    {"models"},
+    {"evaluation"},
+    {"training"},
+    {"plots"},
+    {"report"},
+    {"cli"},
+]
+GROUND = {("values", "errors")}
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR_OF)
+HEAVY = ("torch", "torchvision", "matplotlib", "seaborn", "sklearn", "scipy", "pandas")
+
+
+def imported_rooms(source: str) -> set[str]:
+    """Name the rooms of cifarkit that a source imports, at the top or inside functions."""
+    rooms = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "cifarkit":
+            rooms |= {alias.name for alias in node.names if alias.name in FLOOR_OF}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cifarkit."):
+            rooms.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.Import):
+            rooms |= {a.name.split(".")[1] for a in node.names if a.name.startswith("cifarkit.")}
+    return rooms
+
+
+def climbs(room: str, source: str) -> set[str]:
+    """Name the rooms that a source imports though they are not below its own."""
+    return {
+        other
+        for other in imported_rooms(source) - {room}
+        if FLOOR_OF[other] >= FLOOR_OF[room] and (room, other) not in GROUND
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert climbs(room, path.read_text(encoding="utf-8")) == set()
+
+
+def test_an_import_that_climbs_would_be_found() -> None:
+    assert climbs("data", "def f():\n    from cifarkit.training.run import Run") == {"training"}
+    assert climbs("data", "import cifarkit.plots") == {"plots"}
+    assert climbs("evaluation", "from cifarkit import plots") == {"plots"}
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if not path.name.startswith("_")} - {"py"}
+    assert rooms == set(FLOOR_OF)
+
+
+def test_only_plots_and_report_know_matplotlib() -> None:
+    for path in FILES:
+        room = path.relative_to(PACKAGE).parts[0]
+        drawing = "import matplotlib" in (text := path.read_text(encoding="utf-8"))
+        drawing = drawing or "from matplotlib" in text or "seaborn" in text
+        assert not drawing or room in ("plots", "report", "cli"), path
+
+
+def test_the_public_table_and_what_editors_see_agree() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: node.module if alias.name != "plots" else "cifarkit.plots"
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == ck._HOME
+
+
+@pytest.mark.parametrize("name", ck.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(ck, name) is not None
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'tain'"):
+        _ = ck.tain
+
+
+def loaded_by(code: str) -> set[str]:
+    """Name the heavy packages that a fresh process has loaded after running some code."""
+    tail = f"\nimport sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import cifarkit") == set()
+
+
+def test_the_models_can_be_listed_without_torch() -> None:
+    assert loaded_by("import cifarkit; cifarkit.list_models()") == set()
+    assert loaded_by("import cifarkit; cifarkit.create_model('linear')") == {"torch"}
+
+
+def test_help_answers_without_torch() -> None:
+    code = "import sys; sys.argv = ['cifarkit', '--help']\nfrom cifarkit.cli.main import main\n"
+    assert loaded_by(code + "try: main()\nexcept SystemExit: pass") == set()
+
+
+def test_training_loads_no_plotting() -> None:
+    code = (
+        "import cifarkit as ck; data = ck.load_synthetic(n_train=50, n_test=20, val_size=10)\n"
+        "ck.train('linear', data, epochs=1)"
+    )
+    assert loaded_by(code) == {"torch"}
+
+
+def test_importing_writes_no_file(tmp_path: Path) -> None:
+    code = "import cifarkit as ck\nfor name in ck.__all__: getattr(ck, name)"
+    environment = {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "mpl"), "PATH": ""}
+    subprocess.run([sys.executable, "-B", "-c", code], check=True, env=environment, cwd=tmp_path)
+    ours = [path for path in tmp_path.rglob("*") if "mpl" not in path.parts and path.is_file()]
+    assert [path for path in ours if "matplotlib" not in str(path)] == []
