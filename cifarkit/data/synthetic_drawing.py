@@ -127,29 +127,29 @@ def draw_pictures(labels: Tensor, generator: Generator) -> Tensor:
 
 
 def draw_chunk(labels: Tensor, generator: Generator) -> Tensor:
-    """Paint background, distractors, shape, occluder and noise in turn, as uint8 `n 3 32 32`."""
+    """Paint backdrop, distractor, shape, occluders and noise in turn, as uint8 `n 3 32 32`."""
     backdrop = uniform(0, 0.5, generator, channels=3)
     picture = paint(backdrop, generator)
-    for _ in range(2):
-        picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
+    picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
     # Lighter than the backdrop in every channel, so that no mix of colours hides the shape.
     colour = backdrop + uniform(0.25, 0.6, generator, channels=3)
     picture = cover(picture, paint(colour, generator), posed_shape(labels, generator))
-    picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
+    for _ in range(2):
+        picture = cover(picture, uniform(0, 0.7, generator, channels=3), stroke(generator))
     noise = torch.rand(picture.shape, generator=generator) - 0.5
     picture = picture + noise * uniform(0, 0.2, generator)
     # As under another light.
-    contrast, brightness = uniform(0.6, 1, generator), uniform(-0.1, 0.1, generator)
+    contrast, brightness = uniform(0.8, 1.2, generator), uniform(-0.1, 0.1, generator)
     picture = (picture - 0.5) * contrast + 0.5 + brightness
     return (picture.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def posed_shape(labels: Tensor, generator: Generator) -> Tensor:
     """Measure each picture's distance to the edge of its shape, in pixels, `n 1 32 32`."""
-    size = uniform(5.5, 9, generator)
+    size = uniform(6.5, 10, generator)
     stretch = uniform(0.85, 1.18, generator)
     facing = torch.randint(2, (CHUNK, 1, 1, 1), generator=generator) * 2 - 1  # left or right
-    x, y = pose(uniform(-6, 6, generator, channels=2), uniform(-0.35, 0.35, generator))
+    x, y = pose(uniform(-5, 5, generator, channels=2), uniform(-0.35, 0.35, generator))
     x, y = wobble(x, generator), wobble(y, generator)
     x, y = x / (size * stretch) * facing, y / (size / stretch)
     distance = torch.empty_like(x)

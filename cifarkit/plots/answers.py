@@ -14,7 +14,15 @@ from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Integers
 from cifarkit.randomness import generator_for
 
-__all__ = ["Answer", "Picture", "answers_at", "check_match", "checked_count", "drawn", "pictures_at"]
+__all__ = [
+    "Answer",
+    "Picture",
+    "answers_at",
+    "check_match",
+    "checked_count",
+    "drawn",
+    "pictures_at",
+]
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -41,6 +49,7 @@ class Answer:
         return self.predicted != self.true
 
     def __str__(self) -> str:
+        """Name the likeliest class and how likely it is: `cat 93 %`."""
         return f"{self.predicted} {100 * self.confidence:.0f} %"
 
 
@@ -51,7 +60,8 @@ def drawn(places: Integers, n: int, seed: int) -> Integers:
     array([5, 3])
     """
     order = torch.randperm(len(places), generator=generator_for("pictures", seed)).numpy()
-    return places[order[: checked_count(n)]]
+    chosen: Integers = places[order[: checked_count(n)]]
+    return chosen
 
 
 def checked_count(n: Any, name: str = "n") -> int:

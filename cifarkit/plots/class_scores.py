@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.lettering import PITCH, fitted_labels, width_of
-from cifarkit.plots.style import COLOURS, INK, PLAIN, QUIET, SMALL, axes_or_new, dress, settle, styled
+from cifarkit.plots.style import (
+    COLOURS,
+    INK,
+    PLAIN,
+    QUIET,
+    SMALL,
+    axes_or_new,
+    dress,
+    settle,
+    styled,
+)
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["per_class", "scores_by_f1"]
 
+LEAST_SPAN = 10.0  # percentage points: smaller differences need not look large
 KEY = "ring: precision; dot: recall, with its 95 % Wilson interval"
 
 
@@ -74,7 +88,7 @@ def _draw_scores(ax: Axes, scores: pd.DataFrame) -> None:
     ax.hlines(
         rows, per_cent["recall_low"], per_cent["recall_high"], color=colour, linewidth=2.2, zorder=2
     )
-    dots = {"linestyle": "none", "marker": "o", "clip_on": False}
+    dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "clip_on": False}
     ax.plot(
         per_cent["precision"],
         rows,
@@ -92,37 +106,36 @@ def _draw_scores(ax: Axes, scores: pd.DataFrame) -> None:
 def _set_limits(ax: Axes, scores: pd.DataFrame) -> None:
     shares = 100 * scores[["precision", "recall_low", "recall_high"]].to_numpy()
     low, high = float(shares.min()), float(shares.max())
-    margin = 0.04 * (high - low) + 1.0
+    margin = max(0.04 * (high - low), (LEAST_SPAN - high + low) / 2)
     ax.set_xlim(max(0.0, low - margin), min(100.0, high + margin))
-    ax.set_ylim(len(scores) - 0.4, -0.6)  # the best class on top
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ax.set_ylim(len(scores) - 0.4, -1.0)  # the best class on top, under the names of the columns
 
 
 def _write_columns(ax: Axes, scores: pd.DataFrame) -> None:
     """Write F1 and n in two columns right of the axes, under their names."""
     numbers = [f"{100 * f1:.1f}" for f1 in scores["f1"]]
-    counts = [f"{n:,}" for n in scores["n"]]
+    counts = [f"{int(n):,}" for n in scores["n"]]
     right = 12.0  # points from the axes
     for header, column, weight in (("F1", numbers, "bold"), ("n", counts, "normal")):
         right += max(width_of(text, SMALL, weight) for text in (header, *column))
-        for row, text in enumerate((header, *column)):
-            ax.annotate(
-                text,
-                xy=(1.0, row - 1),
-                xycoords=ax.get_yaxis_transform(),
-                xytext=(right, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                fontsize=SMALL,
-                fontweight=weight if row else "normal",
-                color=INK if row else QUIET,
-                annotation_clip=False,
-            )
+        look: dict[str, Any] = {
+            "xytext": (right, 0.0),
+            "textcoords": "offset points",
+            "ha": "right",
+            "fontsize": SMALL,
+            "annotation_clip": False,
+        }
+        ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **look)
+        for row, text in enumerate(column):
+            place: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
+            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **place, **look)
         right += 10.0
 
 
 def _write_classes(ax: Axes, classes: list[str]) -> None:
     width, height = settle(ax)
     labels = fitted_labels(classes, side=height, across=0.45 * width)
-    look = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
+    look: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
     ax.set_yticks(np.arange(len(classes)), labels.names, **look)
+    ax.tick_params(axis="y", pad=8)  # a dot at 0 must not touch the names

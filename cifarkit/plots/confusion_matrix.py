@@ -39,7 +39,8 @@ def row_shares(evaluation: Evaluation) -> Floats:
     [[1.0, 0.0], [0.5, 0.5]]
     """
     totals = evaluation.confusion.sum(axis=1, keepdims=True)
-    return evaluation.confusion / np.maximum(totals, 1)
+    shares: Floats = evaluation.confusion / np.maximum(totals, 1)
+    return shares
 
 
 def confusion_finding(evaluation: Evaluation) -> str:
@@ -144,10 +145,10 @@ def _write_numbers(ax: Axes, mesh: QuadMesh, evaluation: Evaluation, *, counts: 
     widest = max((width_of(text, 1.0, "bold") for text in texts.values()), default=1.0)
     size = min(9.0, 0.5 * cell, 0.85 * cell / widest)
     mesh.update_scalarmappable()
-    faces = mesh.get_facecolor().reshape(*shares.shape, 4)
+    faces = np.asarray(mesh.get_facecolor()).reshape(*shares.shape, 4)
     for (row, column), text in texts.items():
         right = row == column
-        background = DIAGONAL if right else to_hex(faces[row, column])
+        background = DIAGONAL if right else to_hex(tuple(faces[row, column].tolist()))
         ax.text(
             column + 0.5,
             row + 0.5,

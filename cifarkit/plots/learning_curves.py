@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -98,17 +98,19 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
         mean, reach = scale * line.mean, scale * line.reach
         # A single epoch is no line: a dot shows where it is.
         dot = "o" if len(line.epochs) == 1 else ""
-        look = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
+        look: dict[str, Any] = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
         ax.plot(line.epochs, mean, linewidth=1.8, markersize=4, label=_label(line, names), **look)
         if len(line.values) > 1:
             ax.fill_between(
                 line.epochs, mean - reach, mean + reach, color=colour, alpha=0.18, linewidth=0
             )
         if line.split == "val":
-            ring = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.6}
-            best = line.best
-            ax.plot(line.epochs[best], mean[best], "o", markeredgecolor=colour, clip_on=False, **ring)
-        # With several names a label at each line would say everything twice: dashes tell the split.
+            best = float(line.epochs[line.best]), float(mean[line.best])
+            ring: dict[str, Any] = {"markersize": 9, "markeredgewidth": 1.6, "clip_on": False}
+            ax.plot(
+                *best, "o", markerfacecolor="none", markeredgecolor=colour, label="best", **ring
+            )
+        # With several names a label at each line would say all twice: the dashes tell the split.
         if len(names) == 1 or line is _chief(lines, line.name):
             end = float(line.epochs[-1]), float(mean[-1])
             ends.append(End(*end, _label(line, names), darkened(colour)))
@@ -135,14 +137,10 @@ def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
     )
     # A constant column still needs a scale to stand on.
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    first, last = (
-        bound(int(bound(line.epochs)) for line in lines) for bound in (min, max)
-    )
+    first, last = (bound(int(bound(line.epochs)) for line in lines) for bound in (min, max))
     room = min(0.5, 0.02 * (last - first)) or 0.5  # less than one: there is no epoch 0
     ax.set(xlim=(first - room, last + room), ylim=(low - margin, high + margin))
-    ax.xaxis.set_major_locator(
-        MaxNLocator(8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
+    ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     return low - margin, high + margin
 
 

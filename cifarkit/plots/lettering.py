@@ -39,18 +39,20 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 def broken(text: str, width: float, size: float, weight: str = "normal") -> str:
     """Break text into lines of at most `width` points.
 
-    Lines break at spaces and behind `_`, `-` and `/`, and inside a word only where the word
-    alone is too wide.
+    Lines end where the text says so, at spaces and behind `_`, `-` and `/`, and inside a word
+    only where the word alone is too wide.
 
     >>> print(broken("a cat called dog", 60, 9))
     a cat called
     dog
     """
-    lines = [""]
-    for piece in _pieces(" ".join(text.split()), width, size, weight):
-        if lines[-1] and width_of((lines[-1] + piece).rstrip(), size, weight) > width:
-            lines.append("")
-        lines[-1] += piece
+    lines: list[str] = []
+    for given in text.split("\n"):
+        lines.append("")
+        for piece in _pieces(given, width, size, weight):
+            if lines[-1] and width_of((lines[-1] + piece).rstrip(), size, weight) > width:
+                lines.append("")
+            lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -20,6 +20,7 @@ PICTURE, GAP, MARGIN = 1.0, 0.2, 0.15  # inches
 MOST_COLUMNS = 10
 LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
 
+
 @dataclass(frozen=True, eq=False)
 class Tile:
     """One picture of a grid.
@@ -91,11 +92,13 @@ class _Page:
             [broken(tile.text, 72 * (PICTURE + GAP / 2), SMALL) for tile in section.tiles]
             for section in sections
         ]
-        tops, below = [], MARGIN + _height(headline, TITLE) + GAP / 2
+        tops, below = [], MARGIN + _height(headline, TITLE) + GAP / 4
         for heading, section_texts in zip(headings, texts, strict=True):
-            tops.append(below)
+            tops.append(below + GAP / 2 * bool(heading))
             rows = -(-len(section_texts) // self.columns)
-            below += _height(heading, BODY) + rows * _row_height(section_texts)
+            below += (
+                GAP / 2 * bool(heading) + _height(heading, BODY) + rows * _row_height(section_texts)
+            )
         self.height = below + MARGIN
         self.figure.set_size_inches(self.width, self.height)
         self.figure.suptitle(headline, **self._place(MARGIN), **_look(TITLE))
@@ -107,7 +110,7 @@ class _Page:
     def _lines(self, text: str, size: float, weight: str) -> str:
         return broken(text, 72 * (self.width - 2 * MARGIN), size, weight)
 
-    def _place(self, top: float) -> dict[str, float]:
+    def _place(self, top: float) -> dict[str, Any]:
         return {"x": MARGIN / self.width, "y": 1 - top / self.height}
 
     def _draw_tiles(self, tiles: Sequence[Tile], texts: Sequence[str], top: float) -> None:
@@ -147,5 +150,9 @@ def _draw_tile(ax: Axes, tile: Tile, text: str) -> None:
     ax.spines[:].set(visible=tile.wrong, color=WRONG, linewidth=2.5)
     if tile.wrong:
         # A cross besides the frame: colour alone does not reach everyone.
-        cross = {"markersize": 11, "markerfacecolor": WRONG, "markeredgecolor": "white"}
+        cross: dict[str, Any] = {
+            "markersize": 11,
+            "markerfacecolor": WRONG,
+            "markeredgecolor": "white",
+        }
         ax.plot(0.88, 0.88, "X", transform=ax.transAxes, markeredgewidth=1.2, **cross)

@@ -47,9 +47,7 @@ def samples(
         f"{len(tiles)} of {len(image_set):,} images of {len(image_set.classes)} classes, "
         "drawn at random"
     )
-    return draw_grid(
-        title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure
-    )
+    return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 
 
 def predictions(
@@ -97,6 +95,4 @@ def predictions(
         f"{right} of these {len(tiles)} are right; of all {len(image_set):,} images "
         f"{100 * evaluation.accuracy:.1f} %. Drawn at random"
     )
-    return draw_grid(
-        title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure
-    )
+    return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)

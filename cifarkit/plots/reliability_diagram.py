@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -64,7 +66,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
         ax.set_ylabel("right, in %")
         _draw_histogram(ax.inset_axes((0.0, 1.04, 1.0, 0.2)), table)
         finding = calibration_finding(evaluation, table)
-        counts = f"above: images at each confidence, {len(evaluation):,} in all; ECE over {bins} bins"
+        counts = f"above: where the {len(evaluation):,} images lie; ECE over {bins} bins"
         title = write_words(ax, finding, "confidence in %", KEY, counts)
         align_words(ax, title)
     return ax
@@ -87,9 +89,8 @@ def _draw_accuracy(ax: Axes, table: Calibration) -> None:
 def _draw_histogram(ax: Axes, table: Calibration) -> None:
     dress(ax)
     widths = 100 * np.diff(table.edges)
-    ax.bar(
-        100 * table.edges[:-1], table.counts, widths, align="edge", color=COLOURS[4], edgecolor="white"
-    )
+    look: dict[str, Any] = {"color": COLOURS[4], "edgecolor": "white"}
+    ax.bar(100 * table.edges[:-1], table.counts, widths, align="edge", **look)
     ax.set(xlim=(0, 100), xticks=[])
     ax.spines["left"].set_visible(False)
     most = int(table.counts.max())

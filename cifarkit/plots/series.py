@@ -47,7 +47,8 @@ class Line:
     @property
     def mean(self) -> Floats:
         """The mean over the seeds, float64 `epochs`."""
-        return self.values.mean(axis=0)
+        mean: Floats = self.values.mean(axis=0)
+        return mean
 
     @property
     def reach(self) -> Floats:
@@ -57,7 +58,8 @@ class Line:
             return np.zeros_like(self.mean)
         from scipy.stats import t
 
-        return t.ppf(0.975, seeds - 1) * self.values.std(axis=0, ddof=1) / math.sqrt(seeds)
+        deviation: Floats = self.values.std(axis=0, ddof=1)
+        return deviation * float(t.ppf(0.975, seeds - 1)) / math.sqrt(seeds)
 
     @property
     def best(self) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 __all__ = ["spread"]
 
 
-def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: float) -> list[float]:
+def spread(
+    wanted: Sequence[float], heights: Sequence[float], low: float, high: float
+) -> list[float]:
     """Move labels up and down just so far that none covers another.
 
     Labels that would touch form a block around the mean of the places they wanted, so the sum of

@@ -38,28 +38,28 @@ TITLE, BODY, SMALL = 11.0, 9.0, 8.0  # points
 # Names of classes and runs are shown as they are, be there dollars or backslashes in them.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
-STYLE: dict[str, Any] = {
-    "axes.edgecolor": QUIET,
-    "axes.facecolor": "white",
-    "axes.grid": False,
-    "axes.labelcolor": INK,
-    "figure.autolayout": False,
-    "figure.constrained_layout.use": False,
-    "figure.facecolor": "white",
-    "font.size": BODY,
-    "font.weight": "normal",
-    "text.color": INK,
-    "text.parse_math": False,
-    "text.usetex": False,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-}
-
 
 @contextmanager
 def styled() -> Iterator[None]:
     """Set the house style inside a block and put the user's back after it."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(
+        {
+            "axes.edgecolor": QUIET,
+            "axes.facecolor": "white",
+            "axes.grid": False,
+            "axes.labelcolor": INK,
+            "figure.autolayout": False,
+            "figure.constrained_layout.use": False,
+            "figure.facecolor": "white",
+            "font.size": BODY,
+            "font.weight": "normal",
+            "text.color": INK,
+            "text.parse_math": False,
+            "text.usetex": False,
+            "xtick.color": QUIET,
+            "ytick.color": QUIET,
+        }
+    ):
         yield
 
 

@@ -33,8 +33,8 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
     ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **look)
     ax.xaxis.label.set_multialignment("left")
     headline = broken(finding, width, TITLE, "bold")
-    weight = {"fontsize": TITLE, "fontweight": "bold", "color": INK}
-    return ax.set_title(headline, loc="left", pad=10, **weight, **look)
+    look |= {"fontsize": TITLE, "fontweight": "bold", "color": INK}
+    return ax.set_title(headline, loc="left", pad=10, **look)
 
 
 def align_words(ax: Axes, title: Text) -> None:
@@ -51,7 +51,8 @@ def _width_with_labels(ax: Axes) -> float:
     """From the left end of the labels to the right end of the room the layout gave, in points."""
     settle(ax)
     figure = root_of(ax)
-    room = ax.get_position(original=True).transformed(ax.get_figure(root=False).transSubfigure)
+    room = ax.get_position(original=True).transformed(figure.transFigure)
     box = ax.get_tightbbox(for_layout_only=True) or room
-    left, right = max(min(box.x0, room.x0), 0), min(max(box.x1, room.x1), figure.bbox.width)
+    left = max(min(float(box.x0), float(room.x0)), 0.0)
+    right = min(max(float(box.x1), float(room.x1)), float(figure.bbox.width))
     return (right - left) / figure.dpi * 72

@@ -40,7 +40,7 @@ def top_losses(
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, pictures.labels.numpy(), pictures.classes)
     >>> top_losses(evaluation, pictures, n=1, figure=Figure()).get_suptitle()
-    'The largest loss: 33.3 % of the images, 87.5 % of the whole loss'
+    'The largest loss: 33.3 % of the images, 87.4 % of the whole loss'
     """
     check_match(evaluation, image_set)
     places = mistakes.top_losses(evaluation, checked_count(n))
@@ -58,9 +58,7 @@ def top_losses(
         f"{which}: {100 * len(tiles) / len(image_set):.3g} % of the images, "
         f"{100 * share:.3g} % of the whole loss"
     )
-    return draw_grid(
-        title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure
-    )
+    return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 
 
 def confused(

@@ -58,8 +58,7 @@ class Progress(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Choose the renderer."""
-        stream = self.stream if self.stream is not None else sys.stderr
-        self._renderer = None if stream is None else _choose(stream)
+        self._renderer = _choose(self.stream if self.stream is not None else sys.stderr)
 
     def on_batch_end(self, run: Run) -> None:
         """Move the bar; after the very first batch, say how its loss compares with guessing."""
@@ -96,9 +95,11 @@ class Progress(Callback):
             self._renderer = None
 
 
-def _choose(stream: TextIO) -> Renderer:
+def _choose(stream: TextIO | None) -> Renderer | None:
     if in_notebook():
         return Notebook()
+    if stream is None or stream.closed:
+        return None
     if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         return Terminal(stream)
     return Plain(stream)

@@ -1,0 +1,152 @@
+"""The protocol: who is called when, what is misspelt, and what starts, ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+import cifarkit as ck
+from cifarkit.training.callback import HOOKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+STEPS = [name for name in HOOKS if "fit" not in name]
+
+
+def listener(name: str, heard: list[str], fail_in: str = "", at: int = 0) -> ck.Callback:
+    """A callback that notes every call, and may raise at the n-th call of one hook."""
+
+    def hook(hook_name: str) -> Callable[[ck.Callback, ck.Run], None]:
+        def method(self: ck.Callback, run: ck.Run) -> None:
+            heard.append(f"{name}.{hook_name}")
+            if hook_name == fail_in and heard.count(f"{name}.{hook_name}") == at + 1:
+                raise ZeroDivisionError("planted")
+
+        return method
+
+    return type(name, (ck.Callback,), {hook_name: hook(hook_name) for hook_name in HOOKS})()
+
+
+def test_hooks_come_in_the_order_of_a_training(tiny: ck.Splits) -> None:
+    heard: list[str] = []
+    ck.train("linear", tiny, epochs=2, batch_size=100, callbacks=[listener("A", heard)])
+    batch = ["on_batch_start", "on_backward_end", "on_batch_end"]
+    epoch = ["on_epoch_start", *batch, *batch, "on_epoch_end"]
+    assert heard == [f"A.{hook}" for hook in ["on_fit_start", *epoch, *epoch, "on_fit_end"]]
+
+
+def test_callbacks_come_in_the_order_of_the_list_and_end_in_reverse(tiny: ck.Splits) -> None:
+    heard: list[str] = []
+    ck.train("linear", tiny, epochs=1, callbacks=[listener("A", heard), listener("B", heard)])
+    assert heard[:2] == ["A.on_fit_start", "B.on_fit_start"]
+    assert heard[-2:] == ["B.on_fit_end", "A.on_fit_end"]
+    assert heard[-4:-2] == ["A.on_epoch_end", "B.on_epoch_end"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hook=st.sampled_from(HOOKS), at=st.integers(0, 3), place=st.integers(0, 2))
+def test_an_error_in_any_hook_names_it_and_the_others_still_end(
+    hook: str, at: int, place: int
+) -> None:
+    data = ck.load_synthetic(n_train=40, n_test=10, val_size=10)
+    heard: list[str] = []
+    callbacks = [listener("A", heard), listener("B", heard), listener("C", heard)]
+    callbacks[place] = listener("Bad", heard, hook, at)
+    names = [type(callback).__name__ for callback in callbacks]
+    happens = at == 0 or "fit" not in hook and (at < 2 or "epoch" not in hook)
+    if not happens:  # the hook is called too few times to fail: the control
+        ck.train("linear", data, epochs=2, batch_size=15, callbacks=callbacks)
+        assert [line for line in heard if "fit_end" in line] == [f"{n}.on_fit_end" for n in names[::-1]]
+        return
+    with pytest.raises(ck.CallbackError, match=rf"Bad\.{hook} raised ZeroDivisionError: planted") as e:
+        ck.train("linear", data, epochs=2, batch_size=15, callbacks=callbacks)
+    assert isinstance(e.value.__cause__, ZeroDivisionError)
+    started = names[: place] if hook == "on_fit_start" else names
+    ended = [line for line in heard if "fit_end" in line]
+    assert ended == [f"{name}.on_fit_end" for name in started[::-1]]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("on_epcoh_end", "on_epoch_end"), ("on_batch_starts", "on_batch_start"), ("on_fit_begin", "")],
+)
+def test_a_misspelt_hook_is_an_error_where_it_is_written(misspelt: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"{misspelt} is no hook; .*{meant}"):
+        type("Misspelt", (ck.Callback,), {misspelt: lambda self, run: None})
+
+
+def test_a_hook_that_takes_other_things_is_an_error_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"def on_epoch_end\(self, run\)"):
+        type("Old", (ck.Callback,), {"on_epoch_end": lambda self, epoch, logs, more: None})
+
+
+def test_methods_that_are_no_hooks_may_have_any_name() -> None:
+    class Fine(ck.Callback):
+        def once(self) -> int:
+            return 1
+
+    assert Fine().once() == 1
+
+
+def test_a_replaced_batch_is_what_the_network_learns_from(tiny: ck.Splits) -> None:
+    class Black(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None:
+            run.now.batch = run.now.batch._replace(images=torch.full_like(run.now.batch.images, -1))
+
+    run = ck.train("linear", tiny, epochs=1, batch_size=200, callbacks=[Black()])
+    with ck.seeded("weights", 0):
+        model = ck.create_model("linear")
+    logits = model(torch.full((200, 3, 32, 32), -1.0))
+    (batch,) = ck.training_batches(tiny.train, 200, seed=0, epoch=0)
+    assert run.history[0]["train_loss"] == pytest.approx(F.cross_entropy(logits, batch.targets).item())
+
+
+def test_gradients_that_are_taken_away_move_nothing(tiny: ck.Splits) -> None:
+    class NoGradients(ck.Callback):
+        def on_backward_end(self, run: ck.Run) -> None:
+            for parameter in run.model.parameters():
+                parameter.grad = None
+
+    run = ck.train("linear", tiny, epochs=1, callbacks=[NoGradients()])
+    with ck.seeded("weights", 0):
+        untouched = ck.create_model("linear")
+    assert torch.equal(run.model[1].weight, untouched[1].weight)
+
+
+@pytest.mark.parametrize("hook", STEPS)
+def test_stopping_in_any_hook_ends_training_and_keeps_the_first_reason(
+    hook: str, tiny: ck.Splits
+) -> None:
+    def stop(self: ck.Callback, run: ck.Run) -> None:
+        run.stop("enough")
+        run.stop("more than enough")
+
+    callback = type("Stop", (ck.Callback,), {hook: stop})()
+    run = ck.train("linear", tiny, epochs=5, callbacks=[callback])
+    assert run.stopped == "enough"
+    assert run.status == "stopped"
+    assert len(run.history) == 1
+
+
+def test_ctrl_c_passes_through_and_the_run_is_saved(tiny: ck.Splits, tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Interrupt(ck.Callback):
+        def on_batch_end(self, run: ck.Run) -> None:
+            if run.now.epoch == 1:
+                raise KeyboardInterrupt
+
+    callbacks = [listener("A", heard), Interrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        ck.train("linear", tiny, epochs=3, callbacks=callbacks, run_dir=tmp_path / "run")
+    assert heard[-1] == "A.on_fit_end"
+    saved = ck.load_run(tmp_path / "run")
+    assert saved.status == "interrupted"
+    assert len(saved.history) == 1

@@ -1,0 +1,61 @@
+"""The table of a run."""
+
+from __future__ import annotations
+
+import csv
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cifarkit as ck
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+numbers = st.floats(allow_nan=False)
+records = st.lists(
+    st.fixed_dictionaries(
+        {"train_loss": numbers}, optional={"val_loss": numbers, "gradient_norm": numbers}
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(rows=records)
+def test_a_history_comes_back_from_its_csv_exactly(
+    rows: list[dict[str, float]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    history = ck.History([{"epoch": n + 1, **row} for n, row in enumerate(rows)])
+    path = tmp_path_factory.mktemp("history") / "history.csv"
+    history.to_csv(path)
+    assert list(ck.History.from_csv(path)) == list(history)
+
+
+def test_the_csv_is_plain_and_readable_without_cifarkit(tmp_path: Path) -> None:
+    ck.History([{"epoch": 1, "lr": 0.1}, {"epoch": 2, "lr": 0.01, "extra": 3.0}]).to_csv(
+        tmp_path / "history.csv"
+    )
+    with (tmp_path / "history.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [["epoch", "lr", "extra"], ["1", "0.1", ""], ["2", "0.01", "3.0"]]
+
+
+def test_a_column_is_nan_where_an_epoch_has_no_number() -> None:
+    first, second = ck.History([{"epoch": 1}, {"epoch": 2, "extra": 3.0}]).column("extra")
+    assert math.isnan(first)
+    assert second == 3.0
+
+
+def test_an_unknown_column_names_those_there_are() -> None:
+    with pytest.raises(ck.SelectionError, match=r"no column 'val_los'; it has epoch, val_loss"):
+        ck.History([{"epoch": 1, "val_loss": 1.0}]).column("val_los")
+
+
+def test_a_history_does_not_share_the_list_it_was_made_from() -> None:
+    rows: list[dict[str, float]] = [{"epoch": 1}]
+    history = ck.History(rows)
+    rows.append({"epoch": 2})
+    assert len(history) == 1

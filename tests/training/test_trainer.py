@@ -1,0 +1,273 @@
+"""The law of the trainer, and everything that can go wrong around it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import cifarkit as ck
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
+RECIPES = {
+    "the assignment's": STRICT,
+    "augmented": STRICT.replace(augment=(ck.Flip(), ck.Crop(), ck.Cutout())),
+    "smoothed": STRICT.replace(label_smoothing=0.1),
+    "scheduled": STRICT.replace(optimizer=ck.SGD(lr=0.05), schedule=ck.OneCycle(peak=0.1)),
+    "warmed up": STRICT.replace(optimizer=ck.AdamW(), schedule=ck.Cosine(warmup=0.5)),
+}
+
+
+def bare_loop(model: nn.Module, splits: ck.Splits, recipe: ck.Recipe, seed: int) -> None:
+    """Train as a student would by hand, without the trainer."""
+    optimizer = recipe.optimizer.build(model.parameters())
+    model.train()
+    for epoch in range(recipe.epochs):
+        batches = list(
+            ck.training_batches(
+                splits.train, recipe.batch_size, seed=seed, epoch=epoch, augment=recipe.augment
+            )
+        )
+        for step, (images, labels) in enumerate(batches):
+            place = epoch + step / len(batches)
+            rate = recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
+            optimizer.param_groups[0]["lr"] = rate
+            torch.manual_seed(ck.seed_for("dropout", seed, epoch, step))
+            loss = F.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def built(name: str, seed: int = 0) -> nn.Module:
+    with ck.seeded("weights", seed):
+        return ck.create_model(name)
+
+
+def same_bits(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(left, right) for left, right in pairs)
+
+
+@pytest.mark.parametrize("name", ["mlp", "baseline", "batchnorm", "resnet20"])
+def test_fit_equals_a_bare_loop_bit_for_bit(name: str, tiny: ck.Splits) -> None:
+    ours, theirs = built(name), built(name)
+    ck.Trainer(STRICT, seed=3, device="cpu").fit(ours, tiny)
+    with ck.seeded("anything"):
+        bare_loop(theirs, tiny, STRICT, seed=3)
+    assert same_bits(ours, theirs)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+def test_the_law_holds_for_every_part_of_a_recipe(recipe: ck.Recipe, tiny: ck.Splits) -> None:
+    ours, theirs = built("baseline"), built("baseline")
+    ck.Trainer(recipe, seed=1, device="cpu").fit(ours, tiny)
+    with ck.seeded("anything"):
+        bare_loop(theirs, tiny, recipe, seed=1)
+    assert same_bits(ours, theirs)
+
+
+def test_another_seed_gives_other_bits(tiny: ck.Splits) -> None:
+    ours, theirs = built("mlp"), built("mlp")
+    ck.Trainer(STRICT, seed=0, device="cpu").fit(ours, tiny)
+    ck.Trainer(STRICT, seed=1, device="cpu").fit(theirs, tiny)
+    assert not same_bits(ours, theirs)
+
+
+def test_callbacks_that_only_observe_change_no_bit(tiny: ck.Splits) -> None:
+    class Noisy(ck.Callback):
+        """Draws numbers wherever it may, as a careless callback would."""
+
+        def on_batch_start(self, run: ck.Run) -> None:
+            torch.rand(7), np.random.rand(), random.random()
+
+        on_epoch_start = on_batch_end = on_backward_end = on_epoch_end = on_batch_start
+
+    alone = ck.train("baseline", tiny, epochs=2, precision="float32")
+    watched = ck.train("baseline", tiny, epochs=2, precision="float32", callbacks=[Noisy()])
+    assert same_bits(alone.model, watched.model)
+
+
+def test_the_global_generator_is_left_as_it_was_found(tiny: ck.Splits) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    ck.train("baseline", tiny, epochs=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_second_fit_equals_a_fresh_one(tiny: ck.Splits) -> None:
+    stopper = ck.EarlyStopping(patience=1)
+    trainer = ck.Trainer(STRICT, callbacks=[stopper, ck.GradientClip(0.1)])
+    trainer.fit(built("mlp"), tiny)
+    again = trainer.fit(built("mlp"), tiny)
+    fresh = ck.Trainer(STRICT, callbacks=[ck.EarlyStopping(patience=1), ck.GradientClip(0.1)])
+    assert same_bits(again.model, fresh.fit(built("mlp"), tiny).model)
+
+
+def test_train_numbers_are_sums_over_images_and_not_means_of_batches(tiny: ck.Splits) -> None:
+    """At a rate of almost nothing the weights stand still, so the mean is known."""
+    recipe = ck.Recipe(epochs=1, batch_size=64, optimizer=ck.SGD(lr=1e-30), precision="float32")
+    assert len(tiny.train) % recipe.batch_size not in (0, 1)  # the last batch is a small one
+    run = ck.Trainer(recipe, device="cpu").fit(built("mlp"), tiny)
+    evaluation = ck.evaluate(run.model, tiny.train)
+    assert run.history[0]["train_loss"] == pytest.approx(evaluation.loss, rel=1e-6)
+    assert run.history[0]["train_accuracy"] == evaluation.accuracy
+
+
+def test_the_record_of_an_epoch_has_its_columns(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=2)
+    assert run.history.columns == [
+        *("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds"),
+    ]
+    assert run.history.column("epoch") == [1, 2]
+    last = ck.evaluate(run.model, tiny.val)
+    assert run.history[-1]["val_accuracy"] == last.accuracy
+    assert run.history[-1]["val_loss"] == last.loss
+
+
+def test_test_is_recorded_only_when_asked_for(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=1, track_test=True)
+    assert run.history[0]["test_accuracy"] == ck.evaluate(run.model, tiny.test).accuracy
+    assert "test_loss" not in ck.train("linear", tiny, epochs=1).history.columns
+
+
+def test_without_val_there_are_no_val_columns() -> None:
+    data = ck.load_synthetic(n_train=100, n_test=20, val_size=0)
+    assert "val_loss" not in ck.train("linear", data, epochs=1).history.columns
+
+
+def test_the_learning_rate_in_the_record_is_the_last_steps(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=2, batch_size=50, schedule=ck.Step(every=1))
+    assert run.history.column("lr") == pytest.approx([1e-3, 1e-4])
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 34])
+def test_any_number_of_images_can_be_trained_on(n: int) -> None:
+    """Also the one image over, which batch norm could not learn from by itself."""
+    data = ck.load_synthetic(n_train=n, n_test=3, val_size=0)
+    run = ck.train("batchnorm", data, epochs=1, batch_size=32)
+    assert np.isfinite(run.history[0]["train_loss"])
+
+
+def poisoned(tiny: ck.Splits) -> nn.Module:
+    """A network that turns out NaN from its third batch on."""
+
+    class Poisoned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.seen = nn.Linear(3072, 10), 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.seen += self.training
+            logits = self.layer(images.flatten(1))
+            return logits * float("nan") if self.seen > 2 else logits
+
+    return Poisoned()
+
+
+def test_a_loss_that_is_nan_stops_before_the_step(tiny: ck.Splits, tmp_path: Path) -> None:
+    model = poisoned(tiny)
+    steps: list[dict[str, torch.Tensor]] = []
+
+    class Keep(ck.Callback):
+        def on_batch_end(self, run: ck.Run) -> None:
+            steps.append({k: v.clone() for k, v in run.model.state_dict().items()})
+
+    trainer = ck.Trainer(STRICT, callbacks=[Keep()], run_dir=tmp_path / "run")
+    with pytest.raises(ck.NonFiniteLossError, match=r"nan in epoch 1, step 3 of 7.*losses before"):
+        trainer.fit(model, tiny)
+    assert all(torch.equal(steps[-1][key], value) for key, value in model.state_dict().items())
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["facts"]["status"] == "failed"
+
+
+def test_a_rate_far_too_high_stops_with_finite_weights(tiny: ck.Splits) -> None:
+    recipe = STRICT.replace(optimizer=ck.SGD(lr=1000.0, momentum=0.99), epochs=50)
+    model = built("baseline")
+    with pytest.raises(ck.NonFiniteLossError, match="lower learning rate"):
+        ck.Trainer(recipe, device="cpu").fit(model, tiny)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_a_network_of_the_wrong_width_is_refused_before_training(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.ModelContractError, match=r"here 2 10; found 2 12"):
+        ck.Trainer().fit(nn.Sequential(nn.Flatten(), nn.Linear(3072, 12)), tiny)
+
+
+def test_a_network_without_parameters_is_refused(tiny: ck.Splits) -> None:
+    class Constant(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(images), 10)
+
+    with pytest.raises(ck.ModelContractError, match="no trainable parameters"):
+        ck.Trainer().fit(Constant(), tiny)
+
+
+def test_frozen_parameters_stay_as_they_are(tiny: ck.Splits) -> None:
+    model = built("mlp")
+    model[1].weight.requires_grad_(False)
+    before = model[1].weight.clone()
+    ck.Trainer(STRICT).fit(model, tiny)
+    assert torch.equal(model[1].weight, before)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", True, None, 2**63])
+def test_a_seed_that_is_none_is_refused(seed: object) -> None:
+    with pytest.raises(ck.DataError, match="seed must be a whole number"):
+        ck.Trainer(seed=seed)
+
+
+@pytest.mark.parametrize("callbacks", [ck.Progress(), [ck.Progress], ["progress"]])
+def test_what_is_no_list_of_callbacks_is_a_type_error(callbacks: object) -> None:
+    with pytest.raises(TypeError, match=r"callback"):
+        ck.Trainer(callbacks=callbacks)
+
+
+def test_resume_is_an_honest_error_in_this_version(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.CheckpointError, match="not in this version"):
+        ck.Trainer(STRICT).fit(built("linear"), tiny, resume=True)
+
+
+def test_train_takes_changes_of_the_recipe(tiny: ck.Splits) -> None:
+    run = ck.train("augmented", tiny, epochs=1, batch_size=50)
+    assert run.recipe == ck.get_variant("augmented").recipe.replace(epochs=1, batch_size=50)
+    assert run.variant.recipe == run.recipe
+    with pytest.raises(ck.RecipeError, match="no field 'epoch'"):
+        ck.train("linear", tiny, epoch=1)
+
+
+def test_train_takes_a_variant_and_builds_for_the_classes_of_the_data() -> None:
+    arrays = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
+    labels = np.arange(30) % 3
+    data = ck.load_arrays(arrays, labels, arrays, labels, classes=("a", "b", "c"), val_size=3)
+    variant = dataclasses.replace(ck.get_variant("baseline"), options={"widths": (4, 8)})
+    run = ck.train(variant, data, epochs=1)
+    assert run.model[-1].out_features == 3
+    assert run.model[0].out_channels == 4
+
+
+def test_bfloat16_trains_and_is_recorded(tiny: ck.Splits) -> None:
+    run = ck.train("baseline", tiny, epochs=1, precision="bfloat16", device="cpu")
+    assert run.facts["precision"] == "bfloat16"
+    assert next(run.model.parameters()).dtype == torch.float32
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**63 - 1))
+def test_the_same_seed_gives_the_same_run(seed: int) -> None:
+    data = ck.load_synthetic(n_train=40, n_test=10, val_size=10)
+    one, other = (ck.train("linear", data, epochs=1, batch_size=10, seed=seed) for _ in range(2))
+    assert same_bits(one.model, other.model)
+    different = ck.train("linear", data, epochs=1, batch_size=10, seed=(seed + 1) % 2**63)
+    assert not same_bits(one.model, different.model)
