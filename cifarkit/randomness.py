@@ -8,6 +8,7 @@ drew more numbers than they used to.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,7 +31,9 @@ def seed_for(*key: str | int) -> int:
     >>> seed_for("order", 0, 1) == seed_for("order", 1, 0)
     False
     """
-    digest = hashlib.sha256(repr(key).encode()).digest()
+    # NumPy's numbers and strings are equal to Python's, but print otherwise.
+    plain = tuple(str(part) if isinstance(part, str) else int(operator.index(part)) for part in key)
+    digest = hashlib.sha256(repr(plain).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

@@ -72,7 +72,7 @@ def _fitted(value: Any, hint: Any) -> Any:
         return _fitted_in_range(value, *arguments)
     if origin is Literal:
         if isinstance(value, str) and value in arguments:
-            return value
+            return arguments[arguments.index(value)]  # a NumPy string becomes a plain one
         raise _Refused(f"one of {', '.join(map(repr, arguments))}")
     if origin is tuple:
         return _fitted_tuple(value, arguments)
@@ -97,7 +97,10 @@ def _fitted_in_range(value: Any, kind: type, allowed: Range) -> Any:
     # bool is an int to Python; here it is a slip of the pen.
     if isinstance(value, bool) or not isinstance(value, number) or value not in allowed:  # type: ignore[operator]
         raise _Refused(expected)
-    return kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
+    fitted = kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
+    if fitted not in allowed:  # it was rounded to an end that is open
+        raise _Refused(expected)
+    return fitted
 
 
 def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -180,7 +183,7 @@ def from_json(document: Any) -> Any:
         return document
     fields = {name: from_json(item) for name, item in document.items() if name != "kind"}
     kinds = {kind.__name__: kind for kind in _kinds(Value)}
-    kind: type[Value] | None = kinds.get(document.get("kind", ""))
+    kind: type[Value] | None = kinds.get(str(document.get("kind")))
     if kind is None:
         raise RecipeError(
             f"unknown kind {document.get('kind')!r}; known are {', '.join(sorted(kinds))}. "

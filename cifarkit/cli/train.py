@@ -53,7 +53,7 @@ def train(
         splits,
         seed=seed,
         device=device,
-        callbacks=[*([EarlyStopping(patience=patience)] if patience else []), Progress()],
+        callbacks=[*([] if patience is None else [EarlyStopping(patience=patience)]), Progress()],
         run_dir=folder,
         track_test=track_test,
         **changes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,10 @@ def load_arrays(
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
-    names = tuple(classes)
+    if not isinstance(classes, Iterable):
+        raise DataError(f"classes must be a list of names, found {classes!r}")
+    # NumPy's strings become plain ones; what is no string is for the image set to refuse.
+    names = tuple(str(name) if isinstance(name, str) else name for name in classes)
     train = ImageSet(images_from_array(x_train, "x_train"), _labels(y_train, "y_train"), names)
     test = ImageSet(images_from_array(x_test, "x_test"), _labels(y_test, "y_test"), names)
     return split_off_val(train, test, val_size=val_size, split_seed=split_seed, name="arrays")
@@ -99,9 +102,8 @@ def _labels(array: Any, name: str) -> Tensor:
 
 
 def _as_numpy(array: Any, name: str) -> np.ndarray[Any, Any]:
-    if isinstance(array, Tensor):
-        return array.detach().cpu().numpy()
     try:
-        return np.asarray(array)
-    except ValueError as error:  # rows of unequal length
+        return array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
+    # Rows of unequal length; a type or layout that NumPy does not have.
+    except (ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"{name} is not an array: {error}") from error

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.image_set import ImageSet, to_floats
+from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
 
 __all__ = ["Batch", "training_batches"]
@@ -61,7 +62,7 @@ def training_batches(
         images = train.images[places]
         generator = generator_for("augment", seed, epoch, step)
         for augmentation in augment:
-            images = augmentation(images, generator)
+            images = _checked(augmentation, augmentation(images, generator), images)
         yield Batch(to_floats(images), train.labels[places])
 
 
@@ -74,7 +75,19 @@ def count_batches(images: int, batch_size: int) -> int:
     return len(_cut(torch.empty(images), batch_size))
 
 
+def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:
+    # Fractions, say, would be scaled once more and give wrong pictures without a word.
+    if changed.dtype != images.dtype or changed.shape != images.shape:
+        raise DataError(
+            f"{augmentation!r} must return a batch like the one it is given, {images.dtype} "
+            f"{tuple(images.shape)}; it returned {changed.dtype} {tuple(changed.shape)}"
+        )
+    return changed
+
+
 def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
+    if len(order) == 0:
+        raise DataError("there are no images to train on")
     batches = list(order.split(batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
         batches[-2:] = [torch.cat(batches[-2:])]

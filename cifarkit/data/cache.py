@@ -30,7 +30,7 @@ def cached(path: Path, read: Callable[[], tuple[ImageSet, ImageSet]]) -> tuple[I
         return _load(path)
     except FileNotFoundError:
         pass
-    except (CheckpointError, DataError, KeyError, OSError) as error:
+    except (CheckpointError, DataError, KeyError, TypeError, OSError) as error:
         log.warning("the cache %s cannot be read and is made anew: %s", path, error)
     train, test = read()
     try:

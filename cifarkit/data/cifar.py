@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from cifarkit.data.cache import cached
-from cifarkit.data.download import ARCHIVE, download_cifar10
+from cifarkit.data.download import ARCHIVE, archive_is_whole, download_cifar10
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.torchvision_datasets import import_datasets
 from cifarkit.errors import DataError
-from cifarkit.storage.folders import data_folder
+from cifarkit.storage.folders import data_folder, expanded
 
 __all__ = ["CIFAR10_CLASSES", "load_cifar10"]
 
@@ -63,7 +63,7 @@ def load_cifar10(
     ...
     cifarkit.errors.DataError: CIFAR-10 is not in 'an-empty-folder'; pass root=, ...
     """
-    home = data_folder() if root is None else Path(root).expanduser()
+    home = data_folder() if root is None else expanded(root)
     train, test = cached(home / "cifar10.safetensors", lambda: _read(_find(home, root, download)))
     return split_off_val(
         train, test, val_size=val_size, split_seed=split_seed, name="CIFAR-10", source="cifar10"
@@ -73,12 +73,21 @@ def load_cifar10(
 def _find(home: Path, root: str | Path | None, download: bool) -> Path:
     """Return the folder that holds the unpacked archive, fetching it if need be."""
     places = [home] if root is not None else [home, Path("data")]
-    for place in places:
-        if (place / BATCHES).is_dir():
-            return place
-        if (place / ARCHIVE).is_file():
-            download_cifar10(place)  # only verifies and unpacks it
-            return place
+    try:
+        unpacked = [place for place in places if (place / BATCHES).is_dir()]
+        packed = [place for place in places if (place / ARCHIVE).is_file()]
+    except OSError as error:  # such as a name too long for any disk
+        raise DataError(f"CIFAR-10 cannot be looked for: {error}") from error
+    if unpacked:
+        return unpacked[0]
+    if packed:
+        if not download and not archive_is_whole(packed[0]):
+            raise DataError(
+                f"{str(packed[0] / ARCHIVE)!r} is damaged or cut short; put a whole one there, or "
+                "allow download=True"
+            )
+        download_cifar10(packed[0])  # only unpacks a whole one
+        return packed[0]
     if not download:
         raise DataError(
             f"CIFAR-10 is not in {' nor '.join(repr(str(place)) for place in places)}; "

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from cifarkit.data.torchvision_datasets import import_datasets
 from cifarkit.errors import DownloadError
 
-__all__ = ["ARCHIVE", "download_cifar10"]
+__all__ = ["ARCHIVE", "archive_is_whole", "download_cifar10"]
 
 ARCHIVE = "cifar-10-python.tar.gz"
 SOURCE = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
 PATIENCE = 10.0  # seconds until a server that does not answer counts as out of reach
+
+
+def archive_is_whole(root: Path) -> bool:
+    """Say whether the archive lies in this folder, as its authors published it."""
+    datasets = import_datasets()
+    path, checksum = root / ARCHIVE, datasets.CIFAR10.tgz_md5
+    return bool(datasets.utils.check_integrity(path, checksum))
 
 
 def download_cifar10(root: Path) -> None:
@@ -27,10 +38,11 @@ def download_cifar10(root: Path) -> None:
     """
     datasets = import_datasets()
     try:
-        if not (root / ARCHIVE).is_file():  # one that lies there is verified and unpacked as it is
+        if not archive_is_whole(root):  # one that lies there is unpacked as it is
             _wait_for_answer(SOURCE)
-        datasets.CIFAR10(root, download=True)
-    except (OSError, RuntimeError) as error:
+        with _no_endless_wait():
+            datasets.CIFAR10(root, download=True)
+    except (OSError, RuntimeError, HTTPException) as error:
         raise DownloadError(
             f"CIFAR-10 could not be fetched from {SOURCE}: {error}. Three ways on: "
             f"put {ARCHIVE}, fetched elsewhere, into {str(root)!r} and try again; "
@@ -39,20 +51,31 @@ def download_cifar10(root: Path) -> None:
         ) from error
 
 
+@contextmanager
+def _no_endless_wait() -> Iterator[None]:
+    """Give every connection a time limit for a while: torchvision's own download has none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 def _wait_for_answer(url: str) -> None:
     """Return once the server answers at all.
 
-    torchvision's own download has no time limit, and a look-up of the name can hang below any
-    limit that Python sets; so the question is asked in a thread that is left behind.
+    A look-up of the name can hang below any limit that Python sets; so the question is asked in
+    a thread that is left behind.
     """
-    answer: list[OSError | None] = []
+    answer: list[Exception | None] = []
 
     def ask() -> None:
         try:
             request = urllib.request.Request(url, method="HEAD")
             with urllib.request.urlopen(request, timeout=PATIENCE):
                 answer.append(None)
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
             answer.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.pictures import PICTURE_SUFFIXES, load_picture
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.errors import DataError
-from cifarkit.storage.folders import data_folder
+from cifarkit.storage.folders import data_folder, expanded
 
 __all__ = ["load_image_folder"]
 
@@ -55,22 +56,29 @@ def load_image_folder(
     >>> load_image_folder(root, val_size=0)
     Splits('pets': train 2, val 0, test 2, 2 classes, 62fe06e84438)
     """
-    root = Path(root).expanduser()
+    root = _absolute(root)
     listings = {part: _list_pictures(root / part) for part in ("train", "test")}
     classes = _shared_classes(root, listings)
     key = _key(listings)
 
     def read() -> tuple[ImageSet, ImageSet]:
         total = sum(len(pictures) for pictures in listings.values())
-        bar = _with_bar(total)
-        train, test = (_read(listings[part], classes, bar) for part in ("train", "test"))
+        with closing(_with_bar(total)) as bar:
+            train, test = (_read(listings[part], classes, bar) for part in ("train", "test"))
         return train, test
 
     train, test = cached(data_folder() / "folders" / f"{key}.safetensors", read)
-    name = root.resolve().name
     return split_off_val(
-        train, test, val_size=val_size, split_seed=split_seed, name=name, source=str(root.resolve())
+        train, test, val_size=val_size, split_seed=split_seed, name=root.name, source=str(root)
     )
+
+
+def _absolute(root: str | Path) -> Path:
+    # Two folders of the same relative name, seen from two places, must not share a cache.
+    try:
+        return expanded(root).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"{str(root)!r} cannot be the path of a folder: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -93,16 +101,22 @@ def _list_pictures(folder: Path) -> list[_Picture]:
             f"there is no folder {str(folder)!r}; an image folder holds train/<class>/ and "
             "test/<class>/ with picture files in them"
         ) from None
+    except OSError as error:
+        raise DataError(f"the folder {str(folder)!r} cannot be read: {error}") from error
     return [picture for name in classes for picture in _list_class(folder / name)]
 
 
 def _list_class(folder: Path) -> list[_Picture]:
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    pictures = [
-        _Picture(entry.path, folder.name, entry.stat().st_size, entry.stat().st_mtime_ns)
-        for entry in entries
-        if Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
-    ]
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        pictures = [
+            _Picture(entry.path, folder.name, entry.stat().st_size, entry.stat().st_mtime_ns)
+            for entry in entries
+            if Path(entry.name).suffix.lower() in PICTURE_SUFFIXES
+            and not entry.name.startswith(".")
+        ]
+    except OSError as error:  # also a link that leads nowhere
+        raise DataError(f"the folder {str(folder)!r} cannot be read: {error}") from error
     if not pictures:
         raise DataError(
             f"the folder {str(folder)!r} holds no picture file; known endings are "
@@ -129,7 +143,7 @@ def _key(listings: dict[str, list[_Picture]]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _with_bar(total: int) -> Iterator[None]:
+def _with_bar(total: int) -> Generator[None, None, None]:
     """Give a step for every picture, drawing a bar on stderr where that is a terminal."""
     console = Console(stderr=True)
     steps = range(total)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -93,9 +94,9 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         """Return the images at these places, in this order.
 
         Raises:
-            DataError: a place lies outside the set.
+            DataError: a place lies outside the set or is no whole number.
         """
-        places = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        places = _as_places(indices)
         outside = places[(places < 0) | (places >= len(self))]
         if len(outside):
             raise DataError(f"there is no image {outside[0]}: this set has 0 to {len(self) - 1}")
@@ -105,6 +106,15 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set on another device, as a whole."""
         return ImageSet(self.images.to(device), self.labels.to(device), self.classes)
+
+
+def _as_places(indices: Any) -> Tensor:
+    # The way through NumPy takes any sequence, strides and byte orders that torch refuses too.
+    places = np.asarray(indices.cpu() if isinstance(indices, Tensor) else indices)
+    if places.dtype.kind not in "iu" and places.size:
+        cure = "mask.nonzero()" if places.dtype.kind == "b" else "whole numbers"
+        raise DataError(f"indices must be places in the set, found {places.dtype}; pass {cure}")
+    return torch.from_numpy(places.astype(np.int64).reshape(-1))
 
 
 def _check_classes(classes: Any) -> None:
@@ -131,7 +141,11 @@ def _check_images(images: Any) -> None:
 
 def _check_labels(labels: Any, images: int, classes: int) -> None:
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-        found = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else labels
+        found = (
+            f"{labels.dtype} {tuple(labels.shape)}"
+            if isinstance(labels, Tensor)
+            else type(labels).__name__
+        )
         raise DataError(f"labels must be an int64 tensor of one dimension, found {found}")
     if len(labels) != images:
         raise DataError(f"each image needs one label, found {images} images, {len(labels)} labels")

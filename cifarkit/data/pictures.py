@@ -23,6 +23,8 @@ __all__ = ["PICTURE_SUFFIXES", "load_picture"]
 PICTURE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+# Pillow knows more, but unpacks one of them (EPS) by starting another program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MOST_PIXELS = 50_000_000
 SIDE = 32
 
@@ -49,7 +51,7 @@ def load_picture(path: str | Path) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
@@ -59,7 +61,10 @@ def load_picture(path: str | Path) -> Tensor:
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(path, str(error))) from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{str(path)!r} is not a picture file that Pillow can read") from error
+        raise DataError(
+            f"{str(path)!r} is not a picture file that can be read: known formats are "
+            f"{', '.join(FORMATS)}"
+        ) from error
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
@@ -73,6 +78,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip and not scale
         grey = np.asarray(picture, dtype=np.int64)
         return Image.fromarray((grey.clip(0, 65_535) // 257).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise DataError("it holds fractions, whose range no header says; save it with 8 bits")
     if picture.has_transparency_data:
         see_through = picture.convert("RGBA")
         white = Image.new("RGBA", see_through.size, "white")

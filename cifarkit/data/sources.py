@@ -9,6 +9,7 @@ from cifarkit.data.image_folder import load_image_folder
 from cifarkit.data.splits import Splits
 from cifarkit.data.synthetic import load_synthetic
 from cifarkit.errors import DataError
+from cifarkit.storage.folders import expanded
 
 __all__ = ["load_data"]
 
@@ -32,9 +33,16 @@ def load_data(spec: str | Path) -> Splits:
         return load_cifar10()
     if spec == "synthetic":
         return load_synthetic()
-    if Path(spec).expanduser().is_dir():
+    if _is_folder(spec):
         return load_image_folder(spec)
     raise DataError(
         f"there is no data source {str(spec)!r}; allowed are 'cifar10', 'synthetic' or the path "
         "of a folder with train/<class>/ and test/<class>/ in it"
     )
+
+
+def _is_folder(spec: str | Path) -> bool:
+    try:
+        return expanded(spec).is_dir()
+    except OSError:  # such as a name too long for any disk
+        return False

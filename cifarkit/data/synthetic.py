@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import torch
 
 from cifarkit.data.image_set import ImageSet
@@ -48,11 +50,12 @@ def load_synthetic(
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_PICTURES:
+    whole = isinstance(count, numbers.Integral) and not isinstance(count, bool)
+    if not whole or not 1 <= count <= MOST_PICTURES:
         raise DataError(
             f"{name} must be a whole number from 1 to {MOST_PICTURES:,}, found {count!r}"
         )
     # Classes take turns, so that every set is balanced as well as its size allows.
-    labels = torch.arange(count) % len(SYNTHETIC_CLASSES)
+    labels = torch.arange(int(count)) % len(SYNTHETIC_CLASSES)
     images = draw_pictures(labels, generator_for("synthetic", seed, part))
     return ImageSet(images, labels, SYNTHETIC_CLASSES)

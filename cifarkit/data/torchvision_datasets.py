@@ -18,7 +18,7 @@ def import_datasets() -> ModuleType:
     """
     try:
         from torchvision import datasets
-    except (ImportError, RuntimeError, OSError) as error:
+    except (ImportError, RuntimeError, OSError, AttributeError) as error:
         import torch
 
         raise InstallError(

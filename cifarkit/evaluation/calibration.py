@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,16 +48,23 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
         bins: how many bins, of equal width.
 
     Raises:
-        DataError: `bins` is not a whole number from 1 to 1,000.
+        DataError: `bins` is not a whole number from 1 to 1,000, or a probability is NaN.
 
     >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)
     >>> table = calibrate(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), bins=2)
     >>> table.counts, round(table.ece, 3)
     (array([0, 3]), 0.333)
     """
-    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= 1_000:
+    if isinstance(bins, bool) or not isinstance(bins, numbers.Integral) or not 1 <= bins <= 1_000:
         raise DataError(f"bins must be a whole number from 1 to 1000, found {bins!r}")
+    bins = int(bins)
     confidence = evaluation.probabilities.max(axis=1).astype(np.float64)
+    unknown = np.flatnonzero(np.isnan(confidence))
+    if len(unknown):
+        raise DataError(
+            f"{len(unknown)} images have no confidence, first {unknown[0]}: the network gives NaN "
+            "or infinite logits for them"
+        )
     right = (evaluation.predicted == evaluation.labels).astype(np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
     places = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

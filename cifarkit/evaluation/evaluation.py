@@ -34,6 +34,9 @@ class Evaluation:
         labels: int64 `n`, the truth.
         classes: the names of the classes.
 
+    Raises:
+        DataError: the three do not fit together, or there are no images.
+
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
     >>> evaluation
@@ -46,6 +49,13 @@ class Evaluation:
     logits: Floats
     labels: Integers
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        logits, labels = np.asarray(self.logits), np.asarray(self.labels)
+        _check_fit(logits, labels, self.classes)
+        # No copy is made of what `evaluate` gives: it is of these types and writable already.
+        object.__setattr__(self, "logits", np.require(logits, np.float32, ["C", "W"]))
+        object.__setattr__(self, "labels", np.require(labels, np.int64, ["C", "W"]))
 
     def __len__(self) -> int:
         """Count the images."""
@@ -145,7 +155,8 @@ class Evaluation:
 def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
     """Show a network every image of a set and keep what it says.
 
-    The network is left as it was. Evaluation is in float32, whatever the training was in.
+    The network is left as it was. The arithmetic is that of the type of its weights, without
+    autocast, whatever the training was in.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`.
@@ -155,8 +166,8 @@ def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
         The logits, and all that follows from them.
 
     Raises:
-        DataError: the set is empty.
-        ModelContractError: the network has another number of classes.
+        DataError: it is no image set, or an empty one.
+        ModelContractError: it is no network, or has another number of classes.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.models.registry import create_model
@@ -164,6 +175,11 @@ def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
     >>> len(evaluate(create_model("linear"), test))
     50
     """
+    if not isinstance(image_set, ImageSet):
+        raise DataError(
+            "evaluate takes an ImageSet, such as splits.test, "
+            f"found {type(image_set).__name__}; ck.load_arrays makes splits from arrays"
+        )
     if len(image_set) == 0:
         raise DataError("there is nothing to evaluate: the image set is empty")
     logits = compute_logits(model, image_set.images)
@@ -173,3 +189,25 @@ def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
             f"{len(image_set.classes)} classes; it must give logits n classes"
         )
     return Evaluation(logits.numpy(), image_set.labels.cpu().numpy(), image_set.classes)
+
+
+def _check_fit(
+    logits: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], classes: tuple[str, ...]
+) -> None:
+    if labels.size == 0:
+        raise DataError("there is nothing to evaluate: there are no labels")
+    if logits.dtype.kind not in "fiu" or logits.shape != (len(logits), len(classes)):
+        raise DataError(
+            f"logits must be numbers n classes, here n {len(classes)}, "
+            f"found {logits.dtype} {logits.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.shape != (len(logits),):
+        raise DataError(
+            f"labels must be whole numbers, one for each of the {len(logits)} rows of logits, "
+            f"found {labels.dtype} {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise DataError(
+            f"labels must lie between 0 and {len(classes) - 1}, "
+            f"found {labels.min()} to {labels.max()}"
+        )

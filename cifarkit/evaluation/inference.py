@@ -6,41 +6,46 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.data.image_set import to_floats
+from cifarkit.errors import ModelContractError
+from cifarkit.models.contract import check_module, in_evaluation, input_like
 
-__all__ = ["compute_logits", "device_of"]
+__all__ = ["compute_logits"]
 
 BATCH = 500  # fixed, so that the same network on the same images gives the same bits
 
 
 def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
-    """Return the network's logits, in evaluation mode and float32.
+    """Return the network's logits, in evaluation mode.
 
-    Every layer is left in the mode it was in.
+    Every layer is left in the mode it was in, and the global generators where they were.
 
     Args:
-        model: from float32 `batch 3 32 32` in [-1, 1] to `batch classes`.
+        model: from `batch 3 32 32` in [-1, 1], of the type of its weights, to `batch classes`.
         images: uint8 `n 3 32 32`, or float32 in [-1, 1], on any device.
 
     Returns:
         float32 `n classes`, on the CPU.
+
+    Raises:
+        ModelContractError: it is no network, or gives something else than `batch classes`.
     """
-    modes = {module: module.training for module in model.modules()}
-    device = device_of(model)
-    model.eval()
-    try:
-        with torch.inference_mode():
-            parts = [model(_as_floats(part.to(device))) for part in images.split(BATCH)]
-            return torch.cat(parts).float().cpu()
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    check_module(model, "the model")
+    device, dtype = input_like(model)
+    with in_evaluation(model), torch.inference_mode():
+        parts = []
+        for part in images.split(BATCH):
+            part = part.to(device)
+            floats = part if part.is_floating_point() else to_floats(part)
+            parts.append(_checked(model(floats.to(dtype)), len(part)))
+        return torch.cat(parts).float().cpu()
 
 
-def _as_floats(images: Tensor) -> Tensor:
-    return images.float() if images.is_floating_point() else to_floats(images)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a network's parameters; the CPU when it has none."""
-    parameter = next(model.parameters(), None)
-    return torch.device("cpu") if parameter is None else parameter.device
+def _checked(logits: object, batch: int) -> Tensor:
+    if isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == batch:
+        return logits
+    found = type(logits).__name__
+    if isinstance(logits, Tensor):
+        found = " ".join(map(str, logits.shape)) or "a single number"
+    raise ModelContractError(
+        f"the network gives {found} for {batch} images; it must give logits n classes"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from cifarkit.errors import DataError
+
 __all__ = ["Interval", "wilson_interval"]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
@@ -34,12 +36,19 @@ def wilson_interval(hits: int, n: int) -> Interval:
         hits: how many of the images.
         n: images in all; with none, nothing is known and the interval is all of [0, 1].
 
+    Raises:
+        DataError: `hits` is not one of 0 to `n`.
+
     >>> wilson_interval(73, 100)
     Interval(low=0.635..., high=0.807...)
     """
+    if not 0 <= hits <= n:
+        raise DataError(f"hits must lie between 0 and n={n}, found {hits!r}")
     if n == 0:
         return Interval(0.0, 1.0)
     share, z2 = hits / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return Interval(max(0.0, centre - reach), min(1.0, centre + reach))
+    # The share itself always lies inside; at 0 and 1 it is the end, which rounding could miss.
+    low, high = min(centre - reach, share), max(centre + reach, share)
+    return Interval(max(0.0, low), min(1.0, high))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
@@ -42,20 +44,28 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     Returns:
         int64 `k`, indices into the image set.
 
+    Raises:
+        DataError: `k` is not a whole number, 0 or more.
+
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> top_losses(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), k=2)
     array([2, 1])
     """
+    _check_count(k)
     return np.argsort(-evaluation.losses, kind="stable")[:k]
 
 
 def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
 
+    Raises:
+        DataError: `k` is not a whole number, 0 or more.
+
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> print(*confused_pairs(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))))
     dog called cat: 1 (50.0 %)
     """
+    _check_count(k)
     errors = evaluation.confusion.copy()
     np.fill_diagonal(errors, 0)
     totals = evaluation.confusion.sum(axis=1)
@@ -71,3 +81,8 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
         for true, predicted in pairs
         if errors[true, predicted]
     ]
+
+
+def _check_count(k: Any) -> None:
+    if isinstance(k, bool) or not isinstance(k, numbers.Integral) or k < 0:
+        raise DataError(f"k must be a whole number, 0 or more, found {k!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,7 +77,7 @@ def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = No
         model: from `batch 3 32 32` to logits `batch classes`.
         images: an `ImageSet`; a tensor or array of whole numbers 0 to 255, `n 3 32 32` or
             `n 32 32 3`; a float tensor `n 3 32 32` in [-1, 1]; or the path of a picture file of
-            any size and mode, or a list of such paths.
+            any size and mode, or several such paths.
         classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
             for anything else.
 
@@ -85,12 +85,16 @@ def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = No
         Probabilities and names.
 
     Raises:
-        DataError: a picture cannot be read, or an array has another shape, type or range.
+        DataError: a picture cannot be read, an array has another shape, type or range, or there
+            are more or fewer names than classes.
+        ModelContractError: it is no network, or does not give `batch classes`.
 
     >>> from cifarkit.models.registry import create_model
     >>> predict(create_model("linear"), np.zeros((4, 32, 32, 3), np.uint8))
     Predictions(4 pictures, 10 classes)
     """
+    if isinstance(classes, str):
+        raise DataError(f"classes must be a list of names, found the one name {classes!r}")
     if classes is None and isinstance(images, ImageSet):
         classes = images.classes
     pictures = _as_tensor(images)
@@ -110,6 +114,8 @@ def _as_tensor(images: Any) -> Tensor:
         return images.images
     if isinstance(images, str | os.PathLike):
         images = [images]
+    if isinstance(images, Iterator):  # such as folder.glob("*.png")
+        images = list(images)
     if isinstance(images, Sequence) and all(isinstance(item, str | os.PathLike) for item in images):
         pictures = [load_picture(Path(path)) for path in images]
         return torch.stack(pictures) if pictures else torch.empty(0, *IMAGE_SHAPE)

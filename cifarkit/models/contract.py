@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import nn
 from cifarkit.errors import ModelContractError
 from cifarkit.randomness import preserved
 
-__all__ = ["check_logits", "check_module"]
+__all__ = ["check_logits", "check_module", "grey_images", "in_evaluation", "input_like"]
 
 
 def check_module(model: Any, who: str) -> None:
@@ -27,10 +29,13 @@ def check_module(model: Any, who: str) -> None:
     if isinstance(model, nn.Module):
         return
     found, cure = repr(model), "return an nn.Module"
+    found = found if len(found) <= 60 else found[:57] + "..."
     if model is None:
         found, cure = "None", "did you forget to return the network?"
     elif inspect.isclass(model):
         found, cure = f"the class {model.__name__}", f"call it: {model.__name__}(…)"
+    elif isinstance(model, str):
+        cure = f"ck.create_model({found}) builds one"
     raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
 
 
@@ -48,26 +53,53 @@ def check_logits(model: nn.Module, num_classes: int, who: str) -> None:
         ModelContractError: the images do not pass, or what comes out is not float
             `2 num_classes`.
     """
-    modes = {module: module.training for module in model.modules()}
-    parameter = next(model.parameters(), None)
-    images = torch.zeros(2, 3, 32, 32, device=None if parameter is None else parameter.device)
     try:
-        with preserved(), torch.no_grad():
-            logits = model.eval()(images)
+        with in_evaluation(model), torch.no_grad():
+            logits = model(grey_images(model, 2))
     except Exception as error:
         raise ModelContractError(
             f"{who} does not take images batch 3 32 32: {type(error).__name__}: {error}"
         ) from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
     if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
-        raise ModelContractError(
-            f"{who} must give a float tensor of logits, found {type(logits).__name__}"
-        )
+        found = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ModelContractError(f"{who} must give a float tensor of logits, found {found}")
     if logits.shape != (2, num_classes):
         raise ModelContractError(
             f"{who} must give logits batch classes, here 2 {num_classes}; "
             f"found {' '.join(map(str, logits.shape))} for a batch of 2. "
             "Is the last layer's width num_classes?"
         )
+
+
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[None]:
+    """Hold a network in evaluation mode for a block.
+
+    After it every layer is in its own mode again, and the global generators are where they were.
+    """
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with preserved():
+            model.eval()
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Return where a network wants its images, and of which type: as its first float weights.
+
+    >>> input_like(nn.Linear(3, 2).double())
+    (device(type='cpu'), torch.float64)
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            return parameter.device, parameter.dtype
+    return torch.device("cpu"), torch.float32
+
+
+def grey_images(model: nn.Module, n: int) -> torch.Tensor:
+    """Return `n 3 32 32` zeros, which are grey, on the device and of the type of a network."""
+    device, dtype = input_like(model)
+    return torch.zeros(n, 3, 32, 32, device=device, dtype=dtype)

@@ -9,7 +9,9 @@ A package offers its variants with this in its pyproject.toml::
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
+import os
 import random
 import sys
 import traceback
@@ -49,18 +51,24 @@ def import_file(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise RegistryError(f"there is no file {str(path)!r} to import models from")
-    name = f"cifarkit_imported_{path.stem}"
+    # The folder is in the name, or two files called models.py would be one to the registry.
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    name = f"cifarkit_imported_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise RegistryError(f"{str(path)!r} must be a Python file, ending in .py")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses and pickles look their module up
     try:
         with registry.all_or_nothing(), contextlib.redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise RegistryError(f"{_place(error, path)}: {type(error).__name__}: {error}") from error
+        sys.modules.pop(name, None)
+        if before is not None:
+            sys.modules[name] = before  # an earlier run of the file, whose variants stay
+        place = _place(error, path, spec.origin)
+        raise RegistryError(f"{place}: {type(error).__name__}: {error}") from error
 
 
 def _load(entry: EntryPoint) -> None:
@@ -81,18 +89,21 @@ def _globals_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(python_state)
-        if torch and torch_state:
-            torch.set_rng_state(torch_state[0])
-            torch.set_default_dtype(torch_state[1])
-        if numpy:
-            numpy.random.set_state(numpy_state)
+        # Listing needs no torch, so the plugin may have been the first to import it; then it is
+        # put back to how a fresh one is.
+        if torch := sys.modules.get("torch"):
+            state, dtype = torch_state or (torch.Generator().get_state(), torch.float32)
+            torch.set_rng_state(state)
+            torch.set_default_dtype(dtype)
+        if numpy := sys.modules.get("numpy"):
+            numpy.random.set_state(numpy_state) if numpy_state else numpy.random.seed()
 
 
-def _place(error: BaseException, path: Path) -> str:
+def _place(error: BaseException, path: Path, origin: str | None) -> str:
     """Name the line of the file where it failed, or the file."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename == origin:
         return f"{path}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename) in (path, path.resolve()):
+        if frame.filename == origin:
             return f"{path}:{frame.lineno}"
     return str(path)

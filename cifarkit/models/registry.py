@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cifarkit.errors import (
@@ -59,11 +60,7 @@ class Registry(Mapping[str, Variant]):
     ) -> Callable[[B], B]:
         """Return a decorator that registers a builder; see `register_model`."""
         _check_name(name)
-        if recipe is not None and not isinstance(recipe, Recipe):
-            raise ModelContractError(
-                f"recipe of {name!r} must be a Recipe, such as ck.Recipe(epochs=20), "
-                f"found {recipe!r}"
-            )
+        _check_arguments(name, recipe, summary, options)
 
         def decorate(builder: B) -> B:
             self._fill()  # a clash with a built-in must show here, not at the first look-up
@@ -85,6 +82,7 @@ class Registry(Mapping[str, Variant]):
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo every registration made in the block when it raises."""
+        self._fill()  # or what is discovered in the block would be undone with it
         before = dict(self._variants)
         try:
             yield
@@ -116,12 +114,17 @@ class Registry(Mapping[str, Variant]):
         if self._discover is not None:
             # Taken away first: what is discovered registers itself here.
             discover, self._discover = self._discover, None
-            discover()
+            try:
+                discover()
+            except BaseException:
+                self._discover = discover  # Ctrl-C at the first look-up; the next tries again
+                raise
 
     def _unknown(self, name: object) -> str:
         near = difflib.get_close_matches(str(name).lower(), self._variants, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
-        return f"no model is called {name!r}.{guess} Known are {', '.join(self._variants)}"
+        known = ", ".join(self._variants) or "none yet"
+        return f"no model is called {name!r}.{guess} Known are {known}"
 
 
 def _discover() -> None:
@@ -227,9 +230,24 @@ def _check_name(name: object) -> None:
         )
 
 
+def _check_arguments(name: str, recipe: object, summary: object, options: object) -> None:
+    for argument, found, kind, example in (
+        ("recipe", recipe, Recipe, "a Recipe, such as ck.Recipe(epochs=20)"),
+        ("summary", summary, str, "one line of text"),
+        ("options", options, Mapping, 'a dict, such as {"width": 64}'),
+    ):
+        if found is not None and not isinstance(found, kind):
+            raise ModelContractError(f"{argument} of {name!r} must be {example}, found {found!r}")
+
+
 def _check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
+    if hasattr(builder, "state_dict") and not inspect.isclass(builder):
+        raise ModelContractError(
+            f"the builder of {name!r} must build a fresh network at each call, found a network, "
+            f"a {type(builder).__name__}; register the function or class that makes it"
+        )
     try:
         inspect.signature(builder).bind(num_classes=10, **options)
     except (TypeError, ValueError) as error:
@@ -246,14 +264,19 @@ def _same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
     """Tell whether this is the same function, defined again."""
     if known is builder:
         return True
+    if isinstance(known, partial) and isinstance(builder, partial):
+        bound = [(part.args, part.keywords) for part in (known, builder)]
+        return _same(known.func, builder.func) and bound[0] == bound[1]
     places = [
         (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
         for function in (known, builder)
     ]
-    # Every lambda has the same name, and so have the functions inside one call and another.
+    # Every lambda has the same name; a function inside another keeps its own from call to call.
     named = places[0][1] is not None and "<" not in places[0][1].replace("<locals>", "")
     return named and places[0] == places[1]
 
 
 def _first_line(builder: object) -> str:
-    return (inspect.getdoc(builder) or "").partition("\n")[0]
+    plain = builder.func if isinstance(builder, partial) else builder
+    # Not inspect.getdoc: a class without a docstring would speak with the voice of nn.Module.
+    return inspect.cleandoc(getattr(plain, "__doc__", None) or "").partition("\n")[0]

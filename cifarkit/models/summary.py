@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cifarkit.models.contract import check_module, grey_images, in_evaluation
 from cifarkit.models.registry import create_model
-from cifarkit.randomness import preserved
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -21,7 +21,8 @@ class LayerSummary:
     Args:
         name: its path in the network.
         kind: the name of its class.
-        output: the shape that comes out for one image, without the batch.
+        output: the shape that comes out for one image, without the batch; of several outputs,
+            that of the first.
         parameters: trainable numbers, of this layer alone.
         multiply_adds: multiplications paired with additions for one image; convolutions and
             linear layers only.
@@ -79,35 +80,34 @@ def summary(model: nn.Module | str) -> ModelSummary:
 
     Raises:
         UnknownModelError: no variant has that name.
+        ModelContractError: it is no network.
 
     >>> table = summary("baseline")
     >>> table.parameters, table.multiply_adds
     (2122186, 7705600)
     """
     network = create_model(model) if isinstance(model, str) else model
+    check_module(network, "the model")
     layers: list[LayerSummary] = []
     hooks = [
         module.register_forward_hook(_recorder(name, layers))
         for name, module in network.named_modules()
         if not any(module.children())
     ]
-    modes = {module: module.training for module in network.modules()}
-    first = next(network.parameters(), None)
-    image = torch.zeros(1, 3, 32, 32, device=None if first is None else first.device)
     try:
-        with preserved(), torch.no_grad():
-            network.eval()(image)
+        with in_evaluation(network), torch.no_grad():
+            network(grey_images(network, 1))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in modes.items():
-            module.training = training
     return ModelSummary(tuple(layers), _trainable(network))
 
 
 def _recorder(name: str, layers: list[LayerSummary]) -> Any:
-    def record(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        shape = tuple(output.shape[1:])
+    def record(module: nn.Module, _inputs: tuple[Tensor, ...], output: Any) -> None:
+        if isinstance(output, tuple | list) and output:  # a recurrent layer gives its state too
+            output = output[0]
+        shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
         cost = _multiply_adds(module, shape)
         layers.append(LayerSummary(name, type(module).__name__, shape, _trainable(module), cost))
 
@@ -120,7 +120,7 @@ def _trainable(module: nn.Module) -> int:
 
 def _multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
     """Each output number of these layers is one row of weights times the input."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
         row = module.weight[0].numel()
         return row * torch.Size(output).numel()
     return 0

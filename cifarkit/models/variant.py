@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Variant:
 
         Args:
             options: `num_classes` and whatever else the builder takes; they come before the
-                variant's own.
+                variant's own. Without a `num_classes` it is the builder's default, or 10.
 
         Raises:
             ModelContractError: the builder does not take these options, or what it returns does
@@ -63,7 +64,9 @@ class Variant:
         """
         from cifarkit.models.contract import check_logits, check_module
 
-        chosen = {**self.options, **options}
+        # Named in any case, for builders that pass their options on and have no default to show.
+        chosen = {"num_classes": self._settings().get("num_classes", 10), **self.options, **options}
+        chosen["num_classes"] = _checked_count(self.name, chosen["num_classes"])
         try:
             inspect.signature(self.builder).bind(**chosen)
         except TypeError as error:
@@ -73,8 +76,7 @@ class Variant:
             ) from None
         model = self.builder(**chosen)
         check_module(model, f"{self.name!r} ({self.source})")
-        num_classes = self._settings(options).get("num_classes", 10)
-        check_logits(model, num_classes, f"{self.name!r} ({self.source})")
+        check_logits(model, chosen["num_classes"], f"{self.name!r} ({self.source})")
         return model
 
     def differs_from(self, other: Variant) -> dict[str, tuple[Any, Any]]:
@@ -92,14 +94,24 @@ class Variant:
                 differences[option] = (theirs.get(option), ours.get(option))
         return differences
 
-    def _settings(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         """All options in force, the builder's own defaults among them."""
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(self.builder).parameters.items()
             if parameter.default is not parameter.empty
         }
-        return {**defaults, **self.options, **(options or {})}
+        return {**defaults, **self.options}
+
+
+def _checked_count(name: str, num_classes: Any) -> int:
+    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
+    if not whole or num_classes < 1:
+        raise ModelContractError(
+            f"{name!r} cannot be built with num_classes={num_classes!r}: allowed is a whole "
+            "number, 1 or more"
+        )
+    return int(num_classes)
 
 
 def source_of(builder: Callable[..., Any]) -> str:
@@ -114,7 +126,8 @@ def source_of(builder: Callable[..., Any]) -> str:
         path = Path(inspect.getfile(plain))
         line = inspect.getsourcelines(plain)[1]
     except (TypeError, OSError):
-        return repr(builder)
+        code = getattr(plain, "__code__", None)  # text that was run and never was a file
+        return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(builder)
     try:
         shown = path.relative_to(Path.cwd())
     except (ValueError, FileNotFoundError):

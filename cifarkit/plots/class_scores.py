@@ -45,8 +45,7 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
 
     Args:
         evaluation: of the image set.
-        ax: where to draw; when None, on a new pyplot figure. Long class names need a figure with
-            `layout="constrained"`.
+        ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
         The axes, to go on with.

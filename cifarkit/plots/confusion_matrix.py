@@ -62,8 +62,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     Args:
         evaluation: of the image set.
         counts: write numbers of images in place of shares in per cent.
-        ax: where to draw; when None, on a new pyplot figure. Long class names need a figure with
-            `layout="constrained"`.
+        ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
         The axes, to go on with.
@@ -104,7 +103,7 @@ def _draw_cells(ax: Axes, evaluation: Evaluation) -> QuadMesh:
         vmin=0.0,
         vmax=max(FULL, float(errors.max())),
         cbar=False,
-        linewidths=0.8,
+        linewidths=min(0.8, 16 / len(errors)),  # or lines would drown many classes
         linecolor=GRID,
         square=True,
         xticklabels=False,

@@ -41,8 +41,7 @@ def curves(
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
         column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column of
             the history. Losses in nats; accuracies are shown in per cent.
-        ax: where to draw; when None, on a new pyplot figure. Long names need a figure with
-            `layout="constrained"`.
+        ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
         The axes, to go on with.
@@ -155,7 +154,7 @@ def _keys(lines: Sequence[Line]) -> list[str]:
     splits = {line.split for line in lines}
     keys = {"train": "dashed: train", "val": "solid: val", "test": f"dotted: {OBSERVED}"}
     told = [keys[split] for split in keys if split in splits]
-    return told + ["ring: best epoch on val"] * ("val" in splits)
+    return told + ["ring: best val"] * ("val" in splits)
 
 
 def _band(lines: Sequence[Line]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from matplotlib.font_manager import FontProperties
@@ -22,6 +23,7 @@ __all__ = [
 PITCH = 1.15  # from line to line, as matplotlib's `linespacing`
 LEADING = 1.25  # the height of a line with what pixels add to it, in font sizes
 SIZES = (9.0, 8.0, 7.0, 6.0, 5.0)  # of class labels, the best first, in points
+MOST_LINES = 4  # of a class label
 SLACK = 1.04  # a renderer may round each letter to whole pixels
 
 
@@ -62,13 +64,16 @@ def _pieces(text: str, width: float, size: float, weight: str) -> list[str]:
     # A number keeps its per cent sign.
     for word in re.findall(r"(?:[^\s_/-]|\s(?=%))*(?:[_/-]+|\s|$)", text):
         while len(word) > 1 and width_of(word.rstrip(), size, weight) > width:
-            fits = len(word) - 1
-            while fits > 1 and width_of(word[:fits], size, weight) > width:
-                fits -= 1
+            too_wide = partial(_is_too_wide, word, width, size, weight)
+            fits = max(1, bisect_left(range(len(word)), True, key=too_wide) - 1)
             pieces.append(word[:fits])
             word = word[fits:]
         pieces.append(word)
     return pieces
+
+
+def _is_too_wide(word: str, width: float, size: float, weight: str, letters: int) -> bool:
+    return letters > 0 and width_of(word[:letters], size, weight) > width
 
 
 class Labels(NamedTuple):
@@ -93,21 +98,30 @@ def fitted_labels(
     Returns:
         The names, broken into lines; in the smallest type where nothing fits.
     """
+    layouts = [_in_lines(names, lines) for lines in range(1, MOST_LINES + 1)]
     for size in SIZES:
-        for lines in (1, 2, 3, 4):
-            labels = _in_lines(names, lines, size)
-            taken = max(width_of(line, size) for name in labels for line in name.split("\n"))
+        for layout in layouts:
+            taken = size * layout.width
             row = (side - taken if square else side) / len(names)
-            deepest = max(name.count("\n") + 1 for name in labels)
-            if taken <= across and deepest * size * LEADING <= row:
-                return Labels(labels, size)
+            if taken <= across and layout.lines * size * LEADING <= row:
+                return Labels(layout.names, size)
     return Labels([broken(name, across, SIZES[-1]) for name in names], SIZES[-1])
 
 
-def _in_lines(names: Sequence[str], lines: int, size: float) -> list[str]:
+class _Layout(NamedTuple):
+    """Names broken into lines; the widest line, in font sizes; the most lines of a name."""
+
+    names: list[str]
+    width: float
+    lines: int
+
+
+def _in_lines(names: Sequence[str], lines: int) -> _Layout:
     """Break each name at the width that the widest needs to stand on so many lines."""
-    widest = max(width_of(name, size) for name in names)
-    width = math.ceil(widest / lines)
-    while max(broken(name, width, size).count("\n") for name in names) >= lines:
-        width += max(2, width // 20)
-    return [broken(name, width, size) for name in names]
+    width = max(width_of(name, 1.0) for name in names) / lines
+    labels = [broken(name, width, 1.0) for name in names]
+    while max(label.count("\n") for label in labels) >= lines:
+        width *= 1.1
+        labels = [broken(name, width, 1.0) for name in names]
+    widest = max(width_of(line, 1.0) for label in labels for line in label.split("\n"))
+    return _Layout(labels, widest, max(label.count("\n") + 1 for label in labels))

@@ -52,17 +52,18 @@ def draw_grid(
     Args:
         title: of the whole.
         sections: from top to bottom.
-        columns: pictures in a row, where the figure is wide enough for so many.
-        figure: an empty one, whose width is kept; when None, a new pyplot figure.
+        columns: pictures in a row of a new figure.
+        figure: an empty one, whose width is kept and filled; when None, a new pyplot figure.
     """
     with styled():
         if figure is None:
             import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
 
-            width = columns * (PICTURE + GAP) - GAP + 2 * MARGIN
-            figure = plt.figure(figsize=(max(LEAST_WIDTH, width), LEAST_WIDTH))
-        fitting = int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP))
-        _Page(figure, max(1, min(columns, fitting))).fill(title, sections)
+            width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
+            figure = plt.figure(figsize=(width, LEAST_WIDTH))
+        else:
+            columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
+        _Page(figure, columns).fill(title, sections)
     return figure
 
 

@@ -25,7 +25,7 @@ def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
     """
     confidence = float(evaluation.probabilities.max(axis=1).astype(np.float64).mean())
     low, high = evaluation.accuracy_interval
-    verdict = "Confident as deserved"
+    verdict = "No clear bias"
     if confidence > high:
         verdict = "Overconfident"
     if confidence < low:

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 __all__ = [
     "BODY",
@@ -79,12 +80,13 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
 
 
 def dress(ax: Axes, *, grid: str = "") -> None:
-    """Make axes quiet, whatever style they were made under.
+    """Make axes quiet, whatever style they and their figure were made under.
 
     Args:
         ax: to change.
         grid: `"x"`, `"y"`, or nothing for no grid.
     """
+    root_of(ax).set_facecolor("white")  # titles and labels stand on the figure
     ax.set_facecolor("white")
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set(color=QUIET, linewidth=0.8)
@@ -100,17 +102,20 @@ def dress(ax: Axes, *, grid: str = "") -> None:
 
 def root_of(ax: Axes) -> Figure:
     """Return the figure that axes are drawn on."""
-    figure = ax.get_figure(root=True)
+    figure = ax.get_figure()
     assert figure is not None  # only removed axes have none, and nobody can draw on those
-    return figure
+    return figure.canvas.figure  # of a sub-figure, the whole
 
 
 def settle(ax: Axes) -> tuple[float, float]:
-    """Let the figure's layout engine place the axes; return their width and height in points."""
+    """Place the axes so that all labels have room; return their width and height in points.
+
+    That is the work of the figure's layout engine. Where it has none, the room is made now, once;
+    axes placed by hand stay where they are.
+    """
     figure = root_of(ax)
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
+    if ax.get_subplotspec() is not None:
+        (figure.get_layout_engine() or ConstrainedLayoutEngine()).execute(figure)
     ax.apply_aspect()
     box = ax.get_window_extent()
     return box.width / figure.dpi * 72, box.height / figure.dpi * 72

@@ -42,7 +42,7 @@ def align_words(ax: Axes, title: Text) -> None:
     settle(ax)
     box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
     if box is not None:
-        left = (box.x0 - axes.x0) / axes.width
+        left = (max(box.x0, 0) - axes.x0) / axes.width
         title.set_x(left)
         ax.xaxis.label.set_x(left)
 

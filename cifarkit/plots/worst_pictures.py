@@ -44,7 +44,7 @@ def top_losses(
     """
     check_match(evaluation, image_set)
     places = mistakes.top_losses(evaluation, checked_count(n))
-    losses = evaluation.losses.astype(np.float64)
+    losses = np.abs(evaluation.losses.astype(np.float64))  # a loss of -0.0 shows as 0
     tiles = [
         Tile(answer.picture, f"{answer}\ntrue: {answer.true}\nloss {loss:.2f}", answer.wrong)
         for answer, loss in zip(

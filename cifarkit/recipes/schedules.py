@@ -41,13 +41,17 @@ class Schedule(Value, ABC):
         >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
         0.05
         """
+        left = max(epochs - self.warmup, 0.0)
         if epoch < self.warmup:
-            return self.shape(0.0, epochs - self.warmup, lr) * epoch / self.warmup
-        return self.shape(epoch - self.warmup, max(epochs - self.warmup, 0.0), lr)
+            return self.shape(0.0, left, lr) * epoch / self.warmup
+        return self.shape(epoch - self.warmup, left, lr)
 
     @abstractmethod
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
-        """Return the rate `epoch` epochs after the warm-up, of `epochs` in all."""
+        """Return the rate `epoch` epochs after the warm-up, of `epochs` in all.
+
+        `epochs` is 0 where the warm-up takes all of training.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,7 @@ class Step(Schedule):
     [0.1, 0.1, 0.01, 0.001]
     """
 
-    every: Annotated[float, Range(0, 100_000, open="(")] = 30.0
+    every: Annotated[float, Range(0.001, 100_000)] = 30.0
     factor: Annotated[float, Range(0, 1, open="(")] = 0.1
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
@@ -98,7 +102,7 @@ class Cosine(Schedule):
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate on the cosine."""
-        return _along_cosine(lr, lr * self.final, epoch / epochs if epochs else 1.0)
+        return _along_cosine(lr, lr * self.final, _share(epoch, epochs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +127,7 @@ class OneCycle(Schedule):
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate on the way up or down."""
-        place = epoch / epochs if epochs else 1.0
+        place = _share(epoch, epochs)
         if place < self.rise:
             return _along_cosine(self.peak * self.start, self.peak, place / self.rise)
         return _along_cosine(
@@ -131,5 +135,10 @@ class OneCycle(Schedule):
         )
 
 
+def _share(epoch: float, epochs: float) -> float:
+    """Return how much is done, in [0, 1]; at the start nothing is, however short the whole."""
+    return min(epoch / epochs, 1.0) if epochs else float(epoch > 0)
+
+
 def _along_cosine(begin: float, end: float, share: float) -> float:
-    return end + (begin - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+    return end + (begin - end) * (1 + math.cos(math.pi * share)) / 2

@@ -26,9 +26,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".part{path.suffix}")
-    os.close(handle)
     temporary = Path(name)
     try:
+        os.close(handle)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -59,11 +59,16 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the folder's own entry to disk, where the system can (Windows cannot)."""
+    """Force the folder's own entry to disk, where the system can (Windows cannot).
+
+    The file is whole and under its name by now, so what fails here is no reason to say that it
+    was not written: some network folders know no such thing.
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["data_folder"]
+__all__ = ["data_folder", "expanded"]
 
 
 def data_folder() -> Path:
@@ -16,7 +16,19 @@ def data_folder() -> Path:
     Nothing is created.
     """
     named = os.environ.get("CIFARKIT_DATA")
-    return Path(named).expanduser() if named else _user_cache() / "cifarkit"
+    return expanded(named) if named else _user_cache() / "cifarkit"
+
+
+def expanded(path: str | Path) -> Path:
+    """Fill in a leading `~`; where there is no such home, leave the path as it is.
+
+    >>> expanded("~nobody-of-that-name/data").as_posix()
+    '~nobody-of-that-name/data'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _user_cache() -> Path:

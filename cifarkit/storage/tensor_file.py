@@ -1,15 +1,18 @@
 """The data-only tensor file: safetensors, with a JSON document in its metadata.
 
-Reading one runs no code, whatever it holds, and any safetensors tool can read it too.
+Reading one runs no code, whatever it holds, and any safetensors tool can read it too. A checksum
+stands in the metadata, because safetensors itself does not notice a flipped bit.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -32,9 +35,11 @@ def save_tensors(
     contents = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()
     }
+    text = json.dumps(document or {})
+    metadata = {"cifarkit": text, "crc32": _checksum(contents, text)}
     with atomic_path(path) as temporary:
         try:
-            save_file(contents, temporary, metadata={"cifarkit": json.dumps(document or {})})
+            save_file(contents, temporary, metadata=metadata)
         except SafetensorError as error:  # how the library reports a full disk
             raise OSError(f"cannot write {path}: {error}") from error
 
@@ -48,10 +53,26 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {}).get("cifarkit", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, document  # noqa: SIM118
-    except (SafetensorError, ValueError, KeyError) as error:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = metadata.get("cifarkit", "{}")
+        # A file of another tool's has no checksum.
+        if metadata.get("crc32") not in (None, _checksum(tensors, text)):
+            raise ValueError("its checksum does not fit its contents")
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise ValueError("its document is not a JSON object")
+        return tensors, document
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({error}). "
             "If you have another copy, put it there; otherwise delete it and make it anew"
         ) from error
+
+
+def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    total = zlib.crc32(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        total = zlib.crc32(repr((name, tensor.dtype, tuple(tensor.shape))).encode(), total)
+        total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
+    return f"{total:08x}"

@@ -1,0 +1,287 @@
+"""The command line as its user meets it: output, files, exit status, and no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import cifarkit as ck
+from cifarkit.cli import main as program
+from cifarkit.data.sources import load_data
+from cifarkit.data.synthetic import load_synthetic
+
+OWN_MODEL = """
+import cifarkit as ck
+from torch import nn
+
+print("hello from my file")
+
+@ck.register_model("my_net", summary="mine")
+def my_net(*, num_classes=10):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))
+"""
+
+
+def is_png(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return picture.format == "PNG"
+
+
+class Outcome:
+    """What one command printed and how it ended."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command inside this process."""
+
+    def run(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["cifarkit", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        out, err = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _small_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the synthetic set small: what it holds is tested elsewhere."""
+
+    def small() -> ck.Splits:
+        return load_synthetic(n_train=120, n_test=40, val_size=20)
+
+    for module in ("cifarkit.data.synthetic", "cifarkit.data.sources"):
+        monkeypatch.setattr(f"{module}.load_synthetic", small)
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """Return the folder of a run trained on the small synthetic set."""
+    ck.train("linear", load_data("synthetic"), epochs=1, run_dir=tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = call("train", "linear", "--data", "synthetic", "--epochs", "2", "--run-dir", folder)
+    assert done.status == 0
+    assert "test accuracy" in done.out
+    assert "95 % interval" in done.out
+    assert "precision" in done.out
+    assert "epoch 2/2" in done.err
+    assert "epoch 2/2" not in done.out  # results to stdout, progress to stderr
+    assert {path.name for path in folder.iterdir()} == {
+        *("run.json", "history.csv", "weights.safetensors", "evaluation.json", "figures")
+    }
+    pictures = {path.stem for path in (folder / "figures").iterdir()}
+    assert pictures == {
+        *("samples", "loss", "accuracy", "confusion", "per_class", "predictions"),
+        *("top_losses", "confused", "reliability"),
+    }
+    assert all(is_png(path) for path in (folder / "figures").iterdir())
+
+
+def test_what_train_prints_is_what_evaluate_finds(call: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    call("train", "mlp", "--data", "synthetic", "--epochs", "1", "--run-dir", folder)
+    written = json.loads((folder / "evaluation.json").read_text())
+    found = json.loads(call("evaluate", folder, "--json").out)
+    assert found == written
+    run = ck.load_run(folder)
+    assert found["accuracy"] == ck.evaluate(run.model, load_data("synthetic").test).accuracy
+
+
+def test_runs_are_named_after_model_seed_and_time(call: Any) -> None:
+    call("train", "linear", "--data", "synthetic", "--epochs", "1", "--seed", "3")
+    (folder,) = Path("runs").iterdir()
+    assert folder.name.startswith("linear-seed3-20")
+
+
+def test_options_of_train_reach_the_recipe(call: Any, tmp_path: Path) -> None:
+    options = ["--epochs", "3", "--batch-size", "50", "--lr", "0.5", "--seed", "9", "--track-test"]
+    call("train", "linear", "--data", "synthetic", "--run-dir", tmp_path / "run", *options)
+    run = ck.load_run(tmp_path / "run")
+    assert (run.recipe.epochs, run.recipe.batch_size, run.recipe.optimizer.lr) == (3, 50, 0.5)
+    assert run.seed == 9
+    assert "test_accuracy" in run.history.columns
+
+
+def test_auto_without_a_network_is_synthetic_and_says_so_loudly(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
+    done = call("train", "linear", "--epochs", "1", "--run-dir", tmp_path / "run")
+    assert done.status == 0
+    assert "NOT CIFAR-10" in done.err
+    assert "on synthetic" in done.out
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["facts"]["data"]["name"] == (
+        "synthetic"
+    )
+    call("report", tmp_path / "run")
+    assert "Synthetic pictures, not CIFAR-10" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_cifar10_by_name_does_not_fall_back(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
+    done = call("train", "linear", "--data", "cifar10")
+    assert done.status == 1
+    assert "Three ways on" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["train", "basline"], 1, "Did you mean 'baseline'?"),
+        (["train", "linear", "--epochs", "0"], 1, "epochs=0: allowed is a whole number, 1 <="),
+        (["train", "linear", "--lr", "nan"], 1, "lr=float('nan'): allowed is a number"),
+        (["train", "linear", "--seed", "-1", "--data", "synthetic"], 1, "seed must be a whole"),
+        (["train", "linear", "--data", "nowhere"], 1, "there is no data source 'nowhere'"),
+        (["train", "linear", "--device", "gpu", "--data", "synthetic"], 1, "'auto' takes what"),
+        (["train", "linear", "--import", "nowhere.py"], 1, "there is no file 'nowhere.py'"),
+        (["train", "linear", "--patience", "0", "--data", "synthetic"], 1, "patience must be"),
+        (["evaluate", "nowhere"], 1, "is no run folder"),
+        (["predict", "nowhere", "x.png"], 1, "is no run folder"),
+        (["report", "nowhere"], 1, "is no run folder"),
+        (["models", "nobody"], 1, "no model is called 'nobody'"),
+        (["data", "nowhere"], 1, "there is no data source"),
+        (["train", "linear", "--epoch", "3"], 2, "--epoch"),
+        (["trian"], 2, "trian"),
+        (["train", "linear", "--epochs", "many"], 2, "valid integer"),
+    ],
+)
+def test_a_mistake_is_one_message_and_no_traceback(
+    call: Any, arguments: list[str], status: int, text: str
+) -> None:
+    done = call(*arguments)
+    assert done.status == status
+    assert text in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert not Path("runs").exists()
+
+
+def test_debug_shows_where_it_came_from(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["cifarkit", "models", "nobody", "--debug"])
+    with pytest.raises(ck.UnknownModelError):
+        program.main()
+
+
+def test_a_model_from_a_file_trains_and_is_listed(call: Any, tmp_path: Path) -> None:
+    file, folder = tmp_path / "my_models.py", tmp_path / "run"
+    file.write_text(OWN_MODEL)
+    assert "my_net" in call("models", "--import", file).out
+    done = call(
+        *("train", "my_net", "--import", file, "--data", "synthetic", "--epochs", "1"),
+        *("--run-dir", folder),
+    )
+    assert done.status == 0
+    assert call("evaluate", folder, "--import", file).status == 0
+
+
+def test_models_lists_every_variant(call: Any) -> None:
+    listed = [line.split()[0] for line in call("models").out.splitlines()]
+    assert listed == ck.list_models()
+    assert [row["name"] for row in json.loads(call("models", "--json").out)] == listed
+
+
+@pytest.mark.parametrize("name", ck.list_models())
+def test_models_shows_each_variant_and_how_it_differs(call: Any, name: str) -> None:
+    out = call("models", name).out
+    assert str(ck.summary(name)) in out
+    differences = ck.get_variant(name).differs_from(ck.get_variant("baseline"))
+    assert all(f"  {factor}: " in out for factor in differences)
+    shown = json.loads(call("models", name, "--json").out)
+    assert shown["parameters"] == ck.summary(name).parameters
+
+
+def test_predict_names_what_is_on_pictures(call: Any, run_folder: Path, tmp_path: Path) -> None:
+    for name, mode in (("a b.png", "RGB"), ("ü.gif", "P")):
+        Image.new(mode, (50, 40)).save(tmp_path / name)
+    done = call("predict", run_folder, tmp_path / "a b.png", tmp_path / "ü.gif", "--top", "2")
+    first, second = done.out.splitlines()
+    assert first.startswith(str(tmp_path / "a b.png") + ": ")
+    assert first.count("%") == 2
+    guesses = json.loads(call("predict", run_folder, tmp_path / "a b.png", "--json").out)
+    assert len(guesses[0]["guesses"]) == 3
+
+
+def test_predict_on_no_picture_is_one_error(call: Any, run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.png").write_text("dear teacher")
+    done = call("predict", run_folder, tmp_path / "letter.png")
+    assert (done.status, done.out) == (1, "")
+    assert "letter.png' is not a picture file" in done.err
+
+
+def test_evaluate_takes_val_and_warns_of_other_data(
+    call: Any, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json.loads(call("evaluate", run_folder, "--on", "val", "--json").out)["n"] == 20
+    other = load_synthetic(n_train=120, n_test=40, val_size=20, seed=1)
+    monkeypatch.setattr("cifarkit.data.sources.load_synthetic", lambda: other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = call("evaluate", run_folder)
+    assert done.status == 0
+    assert "warning: the data 'synthetic' is not what the run was trained on" in done.err
+
+
+def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
+    done = call("data", "synthetic", "--figure", tmp_path / "sample.png")
+    total = done.out.splitlines()[-2].split()
+    assert total == ["total", "100", "20", "40"]
+    assert is_png(tmp_path / "sample.png")
+    assert call("data", "synthetic", "--figure", tmp_path / "sample.nonsense").status == 1
+
+
+def test_the_same_program_answers_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cifarkit", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"cifarkit {ck.__version__}\n"
+
+
+def test_a_pipe_that_closes_early_leaves_no_traceback() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m cifarkit models | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert done.stdout.startswith("baseline")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("home", [None, "/nowhere"])
+def test_it_works_without_a_home_or_a_display(home: str | None, tmp_path: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    bare = {**kept, "MPLCONFIGDIR": str(tmp_path / "mpl"), "CIFARKIT_DATA": str(tmp_path / "d")}
+    if home is not None:
+        bare["HOME"] = home
+    folder = tmp_path / "run"
+    arguments = ["train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", folder]
+    done = subprocess.run(
+        [sys.executable, "-m", "cifarkit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=bare,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "figures" / "confusion.png").stat().st_size > 1_000

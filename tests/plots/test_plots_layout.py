@@ -1,0 +1,163 @@
+"""Every figure, narrow and wide: no text runs off the figure or into other text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from cifarkit.data.image_set import ImageSet
+from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.plots import (
+    confused,
+    confusion,
+    curves,
+    per_class,
+    predictions,
+    reliability,
+    samples,
+    top_losses,
+)
+from cifarkit.training.history import History
+
+SHORT = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+LONG = tuple(f"{name} of the kind whose name has no end to it"[:40] for name in SHORT)
+UNBROKEN = tuple(f"{name}abcdefghijklmnopqrstuvwxyzabcdefghijklmnop"[:40] for name in SHORT)
+NAMES = {"short": SHORT, "long": LONG, "unbroken": UNBROKEN}
+
+
+def boxes(figure: Figure) -> dict[str, Bbox]:
+    """Draw a figure and return where its texts lie, in pixels."""
+    drawn: list[Text] = []
+    draw = Text.draw
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Text, "draw", lambda text, renderer: drawn.append(text) or draw(text, renderer)
+        )
+        figure.draw_without_rendering()
+    shown = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+    # Text's own method, for that of an annotation counts its leader too.
+    return {
+        f"{place} {text.get_text()!r}": Text.get_window_extent(text)
+        for place, text in enumerate(shown)
+    }
+
+
+def faults(figure: Figure) -> list[str]:
+    found = boxes(figure)
+    whole = figure.bbox.padded(1.5)
+    clipped = [
+        f"{name} is clipped"
+        for name, box in found.items()
+        if not (whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1))
+    ]
+    overlapping = [
+        f"{one} overlaps {other}"
+        for (one, box), (other, other_box) in combinations(found.items(), 2)
+        if box.padded(-1).overlaps(other_box.padded(-1))
+    ]
+    return clipped + overlapping
+
+
+def evaluation_of(classes: tuple[str, ...], *, skill: float = 2.0, n: int = 300) -> Evaluation:
+    random = np.random.default_rng(0)
+    labels = np.arange(n) % len(classes)
+    logits = random.normal(size=(n, len(classes)))
+    logits[np.arange(n), labels] += skill
+    return Evaluation(logits.astype(np.float32), labels, classes)
+
+
+def pictures_of(evaluation: Evaluation) -> ImageSet:
+    images = torch.zeros(len(evaluation), 3, 32, 32, dtype=torch.uint8)
+    return ImageSet(images, torch.from_numpy(evaluation.labels), evaluation.classes)
+
+
+def history_of(epochs: int, ends_at: float, *, test: bool = False) -> History:
+    records = []
+    for epoch in range(1, epochs + 1):
+        accuracy = ends_at * epoch / (epoch + 3)
+        record = {"epoch": epoch, "train_accuracy": accuracy + 0.1, "val_accuracy": accuracy}
+        records.append(record | ({"test_accuracy": accuracy - 0.002} if test else {}))
+    return History(records)
+
+
+def test_what_is_clipped_or_overlaps_would_be_found() -> None:
+    figure = Figure(figsize=(4, 3))
+    figure.text(0.5, 0.5, "one label")
+    assert faults(figure) == []
+    figure.text(0.52, 0.5, "another label")
+    figure.text(0.9, 0.1, "a label that runs off")
+    assert len(faults(figure)) == 2
+
+
+@pytest.mark.parametrize("width", [4.0, 10.0])
+@pytest.mark.parametrize("classes", [3, 10])
+@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+@pytest.mark.parametrize("plot", [confusion, per_class])
+def test_class_names_have_room(
+    plot: Callable[..., object], names: str, classes: int, width: float
+) -> None:
+    figure = Figure(figsize=(width, width))
+    plot(evaluation_of(NAMES[names][:classes]), ax=figure.subplots())
+    assert faults(figure) == []
+
+
+@pytest.mark.parametrize("width", [4.0, 10.0])
+@pytest.mark.parametrize("skill", [-50.0, 50.0])
+@pytest.mark.parametrize("plot", [confusion, per_class, reliability])
+def test_perfect_and_terrible_evaluations_have_room(
+    plot: Callable[..., object], skill: float, width: float
+) -> None:
+    figure = Figure(figsize=(width, width), layout="constrained")
+    plot(evaluation_of(SHORT, skill=skill), ax=figure.subplots())
+    assert faults(figure) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(4.0, 3.0), (10.0, 5.0)])
+@pytest.mark.parametrize("epochs", [1, 100])
+def test_curves_of_one_run_have_room(epochs: int, width: float, height: float) -> None:
+    figure = Figure(figsize=(width, height))
+    run = SimpleNamespace(history=history_of(epochs, 0.8, test=True), classes=SHORT)
+    curves(run, "accuracy", ax=figure.subplots())
+    assert faults(figure) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(4.0, 3.0), (10.0, 5.0)])
+@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+def test_curves_of_many_runs_have_room(names: str, width: float, height: float) -> None:
+    figure = Figure(figsize=(width, height))
+    runs = {
+        name: [history_of(20 - place, 0.8 + place / 500 + seed / 100) for seed in range(3)]
+        for place, name in enumerate(NAMES[names][:5])
+    }
+    curves(runs, "accuracy", ax=figure.subplots())
+    assert faults(figure) == []
+
+
+@pytest.mark.parametrize("width", [4.0, 10.0])
+@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+def test_pictures_have_room(names: str, width: float) -> None:
+    evaluation = evaluation_of(NAMES[names])
+    image_set = pictures_of(evaluation)
+    for figure in (
+        samples(image_set, n=9, figure=Figure(figsize=(width, 3))),
+        predictions(evaluation, image_set, n=9, figure=Figure(figsize=(width, 3))),
+        top_losses(evaluation, image_set, n=9, figure=Figure(figsize=(width, 3))),
+        confused(evaluation, image_set, pairs=3, figure=Figure(figsize=(width, 3))),
+    ):
+        assert faults(figure) == []
+
+
+def test_two_plots_share_a_figure() -> None:
+    figure = Figure(figsize=(11, 5))
+    left, right = figure.subplots(1, 2)
+    confusion(evaluation_of(SHORT), ax=left)
+    per_class(evaluation_of(LONG), ax=right)
+    assert faults(figure) == []

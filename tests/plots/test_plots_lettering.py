@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from cifarkit.plots.lettering import LEADING, broken, fitted_labels, width_of
+
+LETTERS = st.text("abcdefgh _-/%", max_size=40)
+LONG = tuple(f"{word} of a kind with a very long name" for word in "abcdefghij")
+
+
+@pytest.mark.parametrize("text", ["automobile", "cat called dog (12 %)", "WWW iii"])
+@pytest.mark.parametrize("size", [6.0, 9.0, 11.0])
+def test_measured_width_is_what_is_drawn(text: str, size: float) -> None:
+    figure = Figure(dpi=300)
+    drawn = figure.text(0, 0, text, fontsize=size).get_window_extent().width * 72 / 300
+    assert drawn <= width_of(text, size) <= 1.1 * drawn
+
+
+def test_dollars_are_letters_like_others() -> None:
+    assert width_of("$a$", 9) > width_of("a", 9) + width_of("$", 9)
+
+
+@given(LETTERS, st.floats(20, 300))
+def test_breaking_loses_no_letter_and_no_line_is_too_wide(text: str, width: float) -> None:
+    lines = broken(text, width, 9)
+    assert "".join(lines.split()) == "".join(text.split())
+    assert all(width_of(line, 9) <= width for line in lines.split("\n") if "%" not in line)
+
+
+def test_lines_break_at_spaces_before_they_break_words() -> None:
+    assert broken("automobile truck", 1.1 * width_of("automobile", 9), 9) == "automobile\ntruck"
+
+
+def test_a_word_wider_than_a_line_is_broken_inside() -> None:
+    lines = broken("automobile", 0.6 * width_of("automobile", 9), 9).split("\n")
+    assert len(lines) == 2
+    assert "".join(lines) == "automobile"
+
+
+def test_a_number_keeps_its_per_cent_sign() -> None:
+    width = width_of("cat called dog 17", 9)
+    assert broken("cat called dog 17 %", width, 9) == "cat called dog\n17 %"
+
+
+def test_lines_that_the_text_ends_stay_ended() -> None:
+    assert broken("cat\ndog", 500, 9) == "cat\ndog"
+
+
+def test_short_labels_get_the_largest_type() -> None:
+    assert fitted_labels(("cat", "dog"), side=200, across=100) == (["cat", "dog"], 9.0)
+
+
+@pytest.mark.parametrize("square", [False, True])
+def test_long_labels_fit_beside_their_rows(square: bool) -> None:
+    names, size = fitted_labels(LONG, side=250, across=110, square=square)
+    widest = max(width_of(line, size) for name in names for line in name.split("\n"))
+    row = (250 - widest * square) / len(names)
+    assert widest <= 110
+    assert max(name.count("\n") + 1 for name in names) * size * LEADING <= row
+    assert [" ".join(name.split()) for name in names] == list(LONG)

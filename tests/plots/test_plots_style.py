@@ -1,0 +1,113 @@
+"""What holds for all plots alike: where they draw, and what they leave alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+import cifarkit.plots
+from cifarkit.data.image_set import ImageSet
+from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.training.history import History
+
+SINGLE = ("curves", "confusion", "per_class", "reliability")
+GRIDS = ("samples", "predictions", "top_losses", "confused")
+
+
+@pytest.fixture
+def draw(evaluation: Evaluation, image_set: ImageSet, history: History) -> Callable[..., object]:
+    """Draw any of the plots by name."""
+    data = {"curves": (history,), "samples": (image_set,)}
+    data |= dict.fromkeys(GRIDS[1:], (evaluation, image_set))
+
+    def by_name(name: str, **where: Axes | Figure) -> object:
+        return getattr(cifarkit.plots, name)(*data.get(name, (evaluation,)), **where)
+
+    return by_name
+
+
+def test_these_are_all_plots() -> None:
+    assert sorted(SINGLE + GRIDS) == sorted(cifarkit.plots.__all__)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_without_axes_a_single_plot_makes_one_figure_of_pyplot(
+    draw: Callable[..., object], name: str
+) -> None:
+    ax = draw(name)
+    assert isinstance(ax, Axes)
+    assert plt.get_fignums() == [ax.get_figure().number]
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_without_a_figure_a_grid_makes_one_of_pyplot(
+    draw: Callable[..., object], name: str
+) -> None:
+    figure = draw(name)
+    assert isinstance(figure, Figure)
+    assert plt.get_fignums() == [figure.number]
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_titles_are_left_aligned_and_alone(draw: Callable[..., object], name: str) -> None:
+    figure = Figure(figsize=(6.4, 5))
+    ax = draw(name, ax=figure.subplots())
+    figure.draw_without_rendering()
+    assert ax.get_title(loc="left")
+    assert ax.get_title() == ax.get_title(loc="right") == ""
+    left_of_all = ax.get_tightbbox(for_layout_only=True).x0
+    assert ax._left_title.get_window_extent().x0 == pytest.approx(left_of_all, abs=3)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_dark_style_of_the_user_is_no_hindrance(draw: Callable[..., object], name: str) -> None:
+    with matplotlib.rc_context({"figure.facecolor": "black", "text.color": "white"}):
+        figure = Figure()
+        ax = draw(name, ax=figure.subplots())
+        assert matplotlib.rcParams["text.color"] == "white"
+    assert to_hex(figure.get_facecolor()) == to_hex(ax.get_facecolor()) or name == "confusion"
+    assert to_hex(figure.get_facecolor()) == "#ffffff"
+
+
+def test_axes_placed_by_hand_stay_where_they_are(draw: Callable[..., object]) -> None:
+    ax = Figure().add_axes((0.2, 0.3, 0.5, 0.4))
+    draw("curves", ax=ax)
+    assert ax.get_position().bounds == pytest.approx((0.2, 0.3, 0.5, 0.4))
+
+
+def test_a_title_of_the_user_replaces_ours(draw: Callable[..., object], ax: Axes) -> None:
+    draw("per_class", ax=ax)
+    ax.set_title("Mine", loc="left")
+    assert ax.get_title(loc="left") == "Mine"
+
+
+def test_a_bare_figure_needs_no_pyplot() -> None:
+    code = """
+import sys
+from matplotlib.figure import Figure
+import cifarkit as ck
+data = ck.load_synthetic(n_train=20, n_test=10, val_size=5)
+evaluation = ck.evaluate(ck.create_model("linear"), data.test)
+history = ck.History([{"epoch": 1, "val_loss": 2.0}])
+ck.plots.curves(history, ax=Figure().subplots())
+ck.plots.reliability(evaluation, ax=Figure().subplots())
+ck.plots.predictions(evaluation, data.test, figure=Figure())
+print("matplotlib.pyplot" in sys.modules)
+ck.plots.curves(history)
+print("matplotlib.pyplot" in sys.modules)
+"""
+    environment = {"MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == ["False", "True"]

@@ -1,0 +1,126 @@
+"""The page to hand in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from torch import nn
+
+import cifarkit as ck
+from cifarkit.report.artefacts import draw_figures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Page(HTMLParser):
+    """Every tag that would reach out, every picture, and whether tags close."""
+
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.reaches_out: list[str] = []
+        self.pictures: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        source = found.get("src") or found.get("href") or ""
+        if tag == "script" or (source and not source.startswith("data:image/png;base64,")):
+            self.reaches_out.append(f"{tag} {source[:40]}")
+        if tag == "img":
+            self.pictures.append(source)
+            assert found["alt"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def run_and_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[ck.Run, ck.Splits, str]:
+    data = ck.load_synthetic(n_train=120, n_test=40, val_size=20)
+    folder = tmp_path_factory.mktemp("report") / "run"
+    run = ck.train("linear", data, epochs=2, run_dir=folder)
+    path = ck.write_report(run, data)
+    assert path == folder / "report.html"
+    return run, data, path.read_text(encoding="utf-8")
+
+
+def test_the_page_is_whole_and_needs_nothing_else(
+    run_and_page: tuple[ck.Run, ck.Splits, str],
+) -> None:
+    page = Page(run_and_page[2])
+    assert page.open == []
+    assert page.reaches_out == []
+    assert len(page.pictures) == 9
+    for source in page.pictures:
+        with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+            assert picture.width > 300
+
+
+def test_the_page_holds_the_numbers_of_the_run(
+    run_and_page: tuple[ck.Run, ck.Splits, str],
+) -> None:
+    run, data, text = run_and_page
+    evaluation = ck.evaluate(run.model, data.test)
+    assert f"<b>{100 * evaluation.accuracy:.1f} %</b>" in text
+    assert str(evaluation.accuracy_interval) in text
+    assert data.fingerprint in text
+    assert "Synthetic pictures, not CIFAR-10" in text
+    assert len(re.findall(r"<tr><td>(?:%s)</td>" % "|".join(data.classes), text)) == 10
+
+
+def test_every_figure_says_what_it_was_drawn_from(
+    run_and_page: tuple[ck.Run, ck.Splits, str],
+) -> None:
+    run, data, _ = run_and_page
+    figures = draw_figures(run, ck.evaluate(run.model, data.test), data)
+    assert {figure.get_supxlabel() for figure in figures.values()} == {
+        "linear, seed 0, 2 epochs on synthetic"
+    }
+
+
+def test_drawing_opens_no_pyplot_figure(run_and_page: tuple[ck.Run, ck.Splits, str]) -> None:
+    import matplotlib.pyplot as plt
+
+    run, data, _ = run_and_page
+    before = plt.get_fignums()
+    draw_figures(run, ck.evaluate(run.model, data.test), data)
+    assert plt.get_fignums() == before
+    assert "matplotlib.pyplot" in sys.modules
+
+
+def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
+    data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    run = ck.Trainer(ck.Recipe(epochs=1)).fit(model, data)
+    evil = ck.Splits(data.train, None, data.test, "<script>alert(1)</script>", "0" * 64)
+    text = ck.write_report(run, evil, tmp_path / "page.html").read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_without_a_folder_one_must_say_where() -> None:
+    data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
+    run = ck.train("linear", data, epochs=1)
+    with pytest.raises(ck.RunFolderError, match="say with path="):
+        ck.write_report(run, data)
+
+
+def test_a_place_that_cannot_be_written_is_a_typed_error(
+    run_and_page: tuple[ck.Run, ck.Splits, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ck.RunFolderError, match="cannot be written"):
+        ck.write_report(*run_and_page[:2], tmp_path / "file" / "page.html")
