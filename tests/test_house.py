@@ -28,7 +28,9 @@ FLOORS = [
 ]
 GROUND = {("values", "errors")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR_OF)
+FILES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR_OF
+)
 HEAVY = ("torch", "torchvision", "matplotlib", "seaborn", "sklearn", "scipy", "pandas")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import cifarkit as ck
@@ -69,6 +70,12 @@ def _small_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def _one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw one empty figure in place of nine, where a test looks at something else."""
+    monkeypatch.setattr("cifarkit.report.artefacts.draw_figures", lambda *_: {"loss": Figure()})
+
+
+@pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     """Return the folder of a run trained on the small synthetic set."""
     ck.train("linear", load_data("synthetic"), epochs=1, run_dir=tmp_path / "run")
@@ -95,6 +102,7 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert all(is_png(path) for path in (folder / "figures").iterdir())
 
 
+@pytest.mark.usefixtures("_one_figure")
 def test_what_train_prints_is_what_evaluate_finds(call: Any, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     call("train", "mlp", "--data", "synthetic", "--epochs", "1", "--run-dir", folder)
@@ -105,12 +113,14 @@ def test_what_train_prints_is_what_evaluate_finds(call: Any, tmp_path: Path) -> 
     assert found["accuracy"] == ck.evaluate(run.model, load_data("synthetic").test).accuracy
 
 
+@pytest.mark.usefixtures("_one_figure")
 def test_runs_are_named_after_model_seed_and_time(call: Any) -> None:
     call("train", "linear", "--data", "synthetic", "--epochs", "1", "--seed", "3")
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("linear-seed3-20")
 
 
+@pytest.mark.usefixtures("_one_figure")
 def test_options_of_train_reach_the_recipe(call: Any, tmp_path: Path) -> None:
     options = ["--epochs", "3", "--batch-size", "50", "--lr", "0.5", "--seed", "9", "--track-test"]
     call("train", "linear", "--data", "synthetic", "--run-dir", tmp_path / "run", *options)
@@ -180,6 +190,7 @@ def test_debug_shows_where_it_came_from(call: Any, monkeypatch: pytest.MonkeyPat
         program.main()
 
 
+@pytest.mark.usefixtures("_one_figure")
 def test_a_model_from_a_file_trains_and_is_listed(call: Any, tmp_path: Path) -> None:
     file, folder = tmp_path / "my_models.py", tmp_path / "run"
     file.write_text(OWN_MODEL)
@@ -213,6 +224,7 @@ def test_predict_names_what_is_on_pictures(call: Any, run_folder: Path, tmp_path
         Image.new(mode, (50, 40)).save(tmp_path / name)
     done = call("predict", run_folder, tmp_path / "a b.png", tmp_path / "ü.gif", "--top", "2")
     first, second = done.out.splitlines()
+    assert second.startswith(str(tmp_path / "ü.gif") + ": ")
     assert first.startswith(str(tmp_path / "a b.png") + ": ")
     assert first.count("%") == 2
     guesses = json.loads(call("predict", run_folder, tmp_path / "a b.png", "--json").out)

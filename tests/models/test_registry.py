@@ -494,7 +494,8 @@ class AgainstADict(RuleBasedStateMachine):
 
 def test_a_registry_is_a_dict_with_rules() -> None:
     run_state_machine_as_test(
-        AgainstADict, settings=settings(max_examples=40, stateful_step_count=15, deadline=None, database=None),
+        AgainstADict,
+        settings=settings(max_examples=40, stateful_step_count=15, deadline=None, database=None),
     )
 
 

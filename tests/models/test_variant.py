@@ -38,7 +38,7 @@ def test_nothing_differs_from_itself(name: str) -> None:
     assert variant.differs_from(dataclasses.replace(variant, name="twin", summary="a twin")) == {}
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.combinations(BUILT_IN, 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(BUILT_IN, 2)))
 def test_a_difference_is_the_same_seen_from_the_other_side(first: str, second: str) -> None:
     one, two = ck.get_variant(first), ck.get_variant(second)
     there, back = one.differs_from(two), two.differs_from(one)

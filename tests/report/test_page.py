@@ -78,7 +78,7 @@ def test_the_page_holds_the_numbers_of_the_run(
     assert str(evaluation.accuracy_interval) in text
     assert data.fingerprint in text
     assert "Synthetic pictures, not CIFAR-10" in text
-    assert len(re.findall(r"<tr><td>(?:%s)</td>" % "|".join(data.classes), text)) == 10
+    assert len(re.findall(rf"<tr><td>(?:{'|'.join(data.classes)})</td>", text)) == 10
 
 
 def test_every_figure_says_what_it_was_drawn_from(

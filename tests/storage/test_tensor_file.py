@@ -64,7 +64,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(document=documents, name=st.text(st.characters(exclude_categories=["Cs"])))
 def test_documents_and_names_of_any_letters_come_back(
     document: dict[str, Any], name: str, tmp_path_factory: pytest.TempPathFactory
@@ -99,9 +99,9 @@ def test_another_tools_file_is_read_without_a_checksum(tmp_path: Path) -> None:
 
 
 def flips(path: Path) -> Iterator[None]:
-    """Turn every bit of a file over, one at a time."""
+    """Turn every third bit of a file over, one at a time: some of every byte, all places in it."""
     whole = path.read_bytes()
-    for place in range(len(whole) * 8):
+    for place in range(0, len(whole) * 8, 3):
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
         path.write_bytes(damaged)
@@ -129,7 +129,7 @@ def test_no_flipped_bit_changes_a_value_without_a_word(tmp_path: Path) -> None:
 
 def test_without_the_checksum_flipped_bits_would_go_unseen(tmp_path: Path) -> None:
     save_file(SMALL, tmp_path / "file", metadata={"cifarkit": json.dumps(DOCUMENT)})
-    assert silent_changes(tmp_path / "file") > 100
+    assert silent_changes(tmp_path / "file") > 30
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
             load_tensors(path)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data())
 def test_mangled_bytes_are_refused_or_harmless(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -217,7 +217,7 @@ def test_a_full_disk_is_an_os_error_and_the_old_file_still_loads(
 ) -> None:
     path = tmp_path / "file"
     save_tensors(path, SMALL, DOCUMENT)
-    with small_disk(limit), pytest.raises(OSError, match="File too large|os error"):
+    with small_disk(limit), pytest.raises(OSError, match=r"File too large|os error"):
         save_tensors(path, {"weight": torch.zeros(10_000)})
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
     assert same(load_tensors(path)[0], SMALL)

@@ -40,7 +40,11 @@ def test_the_csv_is_plain_and_readable_without_cifarkit(tmp_path: Path) -> None:
         tmp_path / "history.csv"
     )
     with (tmp_path / "history.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [["epoch", "lr", "extra"], ["1", "0.1", ""], ["2", "0.01", "3.0"]]
+        assert list(csv.reader(file)) == [
+            ["epoch", "lr", "extra"],
+            ["1", "0.1", ""],
+            ["2", "0.01", "3.0"],
+        ]
 
 
 def test_a_column_is_nan_where_an_epoch_has_no_number() -> None:

@@ -65,9 +65,7 @@ def test_a_terminal_gets_a_bar_and_rows_that_stay(tiny: ck.Splits) -> None:
 
 
 @pytest.mark.usefixtures("wide")
-def test_a_dumb_terminal_gets_plain_lines(
-    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dumb_terminal_gets_plain_lines(tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert "\x1b" not in shown(Screen(), tiny)
 

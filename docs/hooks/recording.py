@@ -1,0 +1,158 @@
+"""Run the Python of a page in a fresh process, and keep what it prints and draws.
+
+A recording is kept in `build/recordings` under a hash of the code of the page and of cifarkit, so
+that a page is run again only when one of the two has changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import io
+import json
+import linecache
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Figure", "Output", "Recording", "record"]
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "build" / "recordings"
+PIXELS_PER_INCH = 150
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that a cell drew.
+
+    Args:
+        title: its own, for readers who do not see it.
+        png: the picture, in base64.
+        inches: its width.
+    """
+
+    title: str
+    png: str
+    inches: float
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one cell left: its text, from stdout and stderr as they came, and its figures."""
+
+    text: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The outputs of a page's cells, and one sentence on where they come from."""
+
+    outputs: tuple[Output, ...]
+    origin: str
+
+
+def record(cells: Sequence[str]) -> Recording:
+    """Return the recording of these cells, run in this order in one process.
+
+    Raises:
+        RuntimeError: a cell raised or warned; the message ends with its traceback.
+    """
+    kept = KEPT / f"{_key(cells)}.json"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(_run_elsewhere(cells), encoding="utf-8")
+    document = json.loads(kept.read_text(encoding="utf-8"))
+    outputs = [
+        Output(output["text"], tuple(Figure(**figure) for figure in output["figures"]))
+        for output in document["outputs"]
+    ]
+    return Recording(tuple(outputs), document["origin"])
+
+
+def _key(cells: Sequence[str]) -> str:
+    digest = hashlib.sha256(repr([sys.version, *cells]).encode())
+    for file in sorted([Path(__file__), *(ROOT / "cifarkit").rglob("*.py")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _run_elsewhere(cells: Sequence[str]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", __file__],
+            input=json.dumps(list(cells)),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=folder,
+            env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg"},
+        )
+    if done.returncode:
+        raise RuntimeError(f"the code of a page failed:\n{done.stderr}")
+    return done.stdout
+
+
+def _run(cells: Sequence[str]) -> dict[str, Any]:
+    """Run the cells here; return a recording in JSON types."""
+    begin = time.perf_counter()
+    page = sys.modules["__main__"] = types.ModuleType("__main__")
+    outputs = [
+        asdict(_run_cell(f"cell_{number}.py", code, vars(page)))
+        for number, code in enumerate(cells, start=1)
+    ]
+    return {"outputs": outputs, "origin": _origin(time.perf_counter() - begin)}
+
+
+def _run_cell(name: str, code: str, namespace: dict[str, Any]) -> Output:
+    # With its lines known, a builder that a cell defines has a file and a line to be named by.
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        exec(compile(code, name, "exec", dont_inherit=True), namespace)
+    return Output(text.getvalue(), tuple(_take_figures()))
+
+
+def _take_figures() -> list[Figure]:
+    plt = sys.modules.get("matplotlib.pyplot")
+    if plt is None:
+        return []
+    figures = []
+    for number in plt.get_fignums():
+        figure, picture = plt.figure(number), io.BytesIO()
+        figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
+        titles = [figure.get_suptitle(), *(ax.get_title(loc="left") for ax in figure.axes)]
+        title = " ".join(next(filter(None, titles), "Figure").split())
+        png = base64.b64encode(picture.getvalue()).decode()
+        figures.append(Figure(title, png, float(figure.get_figwidth())))
+    plt.close("all")
+    return figures
+
+
+def _origin(seconds: float) -> str:
+    import torch
+
+    from cifarkit.training.environment import describe_environment
+
+    facts = describe_environment(torch.device("cpu"))
+    versions = facts["versions"]
+    names = ", ".join(f"{name} {versions[name]}" for name in ("cifarkit", "torch", "python"))
+    today = datetime.datetime.now(datetime.UTC).date()
+    return (
+        f"Recorded on {today:%d %B %Y} by running the code of this page: {names}, "
+        f"{facts['threads']} thread(s) of a processor {facts['cpu']}, {seconds:.0f} seconds in all."
+    )
+
+
+if __name__ == "__main__":
+    json.dump(_run(json.load(sys.stdin)), sys.stdout)

@@ -1,0 +1,69 @@
+"""Pages of the reference that the program itself writes: the command line and the variants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.main import get_command
+
+import cifarkit as ck
+from cifarkit.cli.main import app
+
+__all__ = ["command_line", "variants"]
+
+
+def command_line() -> str:
+    """Describe every command: its line, what it does, its arguments and options."""
+    program: Any = get_command(app)
+    return "\n\n".join(_command(name, command) for name, command in program.commands.items())
+
+
+def variants() -> str:
+    """Tabulate every registered variant: what it is, how it differs, what it costs."""
+    baseline = ck.get_variant("baseline")
+    rows = ["| name | what it is | differs from `baseline` in | parameters | multiply-adds |"]
+    rows += ["|---|---|---|--:|--:|"]
+    for name in ck.list_models():
+        variant, cost = ck.get_variant(name), ck.summary(name)
+        differences = [
+            f"`{factor}`" if factor == "builder" else f"`{factor}={ours!r}`, not `{theirs!r}`"
+            for factor, (theirs, ours) in variant.differs_from(baseline).items()
+        ]
+        shown = "<br>".join(differences) or "nothing: it is the one to compare with"
+        numbers = f"{cost.parameters:,} | {cost.multiply_adds:,}"
+        rows.append(f"| `{name}` | {variant.summary} | {shown} | {numbers} |")
+    return "\n".join(rows)
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [entry for entry in command.params if entry.param_type_name == "argument"]
+    options = [entry for entry in command.params if entry.param_type_name == "option"]
+    line = " ".join(["cifarkit", name, *map(_placeholder, arguments), "[OPTIONS]"])
+    rows = ["| | what it is | default |", "|---|---|---|"]
+    rows += [f"| `{_metavar(entry)}` | {entry.help} | {_default(entry)} |" for entry in arguments]
+    rows += [f"| `{_spelling(entry)}` | {entry.help} | {_default(entry)} |" for entry in options]
+    table = "\n".join(rows)
+    return f"## `{name}`\n\n{command.help}\n\n```text\n{line}\n```\n\n{table}"
+
+
+def _placeholder(argument: Any) -> str:
+    dots = "..." if argument.nargs == -1 else ""
+    return f"{_metavar(argument)}{dots}" if argument.required else f"[{_metavar(argument)}]"
+
+
+def _metavar(entry: Any) -> str:
+    return str(entry.metavar or entry.name.upper())
+
+
+def _spelling(option: Any) -> str:
+    """Write an option as it is typed, with its value in capitals unless it takes none."""
+    flag = ", ".join([*option.opts, *option.secondary_opts])
+    return flag if option.default is False else f"{flag} {_metavar(option)}"
+
+
+def _default(entry: Any) -> str:
+    if isinstance(entry.show_default, str):
+        return entry.show_default
+    if entry.required:
+        return "(needed)"
+    return "" if entry.default in (None, False) else f"`{entry.default}`"

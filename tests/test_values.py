@@ -1,0 +1,266 @@
+"""Values refuse nonsense, all of it at once, and travel as JSON and as Python."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import json
+import math
+import pickle
+from dataclasses import dataclass
+from fractions import Fraction
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cifarkit as ck
+from cifarkit.training import run as _run  # noqa: F401 - all kinds of values are defined by now
+from cifarkit.values import Range, Value, _kinds, from_json
+
+KINDS = sorted(
+    {
+        kind
+        for kind in _kinds(Value)
+        if kind.__module__.startswith("cifarkit.") and not inspect.isabstract(kind)
+    },
+    key=lambda kind: kind.__name__,
+)
+
+
+@dataclass(frozen=True)
+class Sample(Value):
+    """Every sort of field there is."""
+
+    count: Annotated[int, Range(1, 9)] = 1
+    share: Annotated[float, Range(0, 1, open="()")] = 0.5
+    word: Literal["one", "two"] = "one"
+    flag: bool = False
+    pair: tuple[Annotated[int, Range(0, 5)], Annotated[float, Range(0, 1)]] = (0, 0.5)
+    many: tuple[ck.Augmentation, ...] = ()
+    maybe: Annotated[int, Range(0, 3)] | None = None
+    inner: ck.Optimizer = ck.Adam()
+
+
+EVERY = [*KINDS, Sample]
+
+
+def numbers_in(kind: type, allowed: Range) -> st.SearchStrategy[Any]:
+    if kind is int:
+        return st.integers(math.ceil(allowed.least), math.floor(allowed.most))
+    return st.floats(
+        allowed.least,
+        allowed.most,
+        exclude_min="(" in allowed.open,
+        exclude_max=")" in allowed.open,
+    )
+
+
+def good(hint: Any) -> st.SearchStrategy[Any]:
+    """Draw what a field of this annotation takes."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return numbers_in(*arguments)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return st.lists(good(arguments[0]), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(good, arguments))
+    if origin in (Union, UnionType):
+        return st.one_of(*map(good, arguments))
+    if hint is NoneType:
+        return st.none()
+    if hint is bool:
+        return st.booleans()
+    return st.sampled_from([kind for kind in KINDS if issubclass(kind, hint)]).flatmap(values_of)
+
+
+def bad(hint: Any) -> st.SearchStrategy[Any]:
+    """Draw what no field of this annotation takes."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    nonsense: st.SearchStrategy[Any] = st.sampled_from(
+        ["", "1", b"1", object(), 1j, {}, {1}, math.nan, np.float64("nan"), ck.Adam, len, 10**5_000]
+    )
+    if origin is Annotated:
+        kind, allowed = arguments
+        ends = [allowed.least] * ("(" in allowed.open) + [allowed.most] * (")" in allowed.open)
+        outside = [allowed.least - 1, allowed.most + 1, -math.inf, math.inf, True, False, None]
+        outside += [[], np.True_] + ([2.5, 3.0, Fraction(5, 2)] if kind is int else [])
+        return nonsense | st.sampled_from(outside + ends)
+    if origin is Literal:
+        return nonsense | st.sampled_from([None, True, 1, "One", ["one"]])
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return nonsense | bad(arguments[0]).map(lambda item: (item,))
+    if origin is tuple:
+        wrong = st.tuples(*map(good, arguments)).map(lambda items: (*items, items[0]))
+        return nonsense | wrong | st.tuples(bad(arguments[0]), *map(good, arguments[1:]))
+    if origin in (Union, UnionType):
+        (inner,) = (argument for argument in arguments if argument is not NoneType)
+        return bad(inner).filter(lambda value: value is not None)
+    if hint is bool:
+        return nonsense | st.sampled_from([None, 0, 1, np.True_])
+    return nonsense | st.sampled_from([None, True, 1, (), Sample])
+
+
+def hints_of(kind: type[Value]) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def values_of(kind: type[Value]) -> st.SearchStrategy[Value]:
+    return st.builds(kind, **{name: good(hint) for name, hint in hints_of(kind).items()})
+
+
+def test_the_kinds_under_test_are_those_a_recipe_is_made_of() -> None:
+    assert {ck.Recipe, ck.Adam, ck.SGD, ck.OneCycle, ck.Flip, ck.Crop, ck.Cutout} <= set(KINDS)
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_good_values_pass_and_come_back_from_json_and_from_their_repr(
+    kind: type[Value], data: st.DataObject
+) -> None:
+    value = data.draw(values_of(kind))
+    names = {**vars(ck), **{known.__name__: known for known in EVERY}}
+    back = [
+        from_json(json.loads(json.dumps(value.to_json()))),
+        eval(repr(value), names),
+        pickle.loads(pickle.dumps(value)),
+        copy.deepcopy(value),
+        value.replace(),
+    ]
+    for other in back:
+        assert other == value
+        assert hash(other) == hash(value)
+        assert repr(other) == repr(value)
+        assert value.differs_from(other) == {}
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_one_error_names_every_bad_field_and_no_good_one(
+    kind: type[Value], data: st.DataObject
+) -> None:
+    hints = hints_of(kind)
+    if not hints:
+        return
+    wrong = data.draw(st.sets(st.sampled_from(sorted(hints)), min_size=1))
+    arguments = {
+        name: data.draw(bad(hint) if name in wrong else good(hint), label=name)
+        for name, hint in hints.items()
+    }
+    with pytest.raises(ck.RecipeError) as caught:
+        kind(**arguments)
+    title, *lines = str(caught.value).split("\n  ")
+    assert title == f"{kind.__name__} cannot be made of these values:"
+    assert {line.partition("=")[0] for line in lines} == wrong
+    assert all(": allowed is " in line and len(line) < 400 for line in lines)
+
+
+def test_values_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ck.Adam().lr = 0.1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"share": np.float32(0.25), "count": np.int64(3)}, Sample(share=0.25, count=3)),
+        ({"share": Fraction(1, 4)}, Sample(share=0.25)),
+        ({"word": np.str_("two")}, Sample(word="two")),
+        ({"many": [ck.Flip()]}, Sample(many=(ck.Flip(),))),
+        ({"pair": [1, 1]}, Sample(pair=(1, 1.0))),
+    ],
+)
+def test_what_means_the_same_is_kept_as_plain_python(given: dict[str, Any], kept: Sample) -> None:
+    assert repr(Sample(**given)) == repr(kept)
+
+
+@pytest.mark.parametrize("share", [Fraction(1, 10**400), 1 - Fraction(1, 10**30)], ids=["0", "1"])
+def test_a_number_that_rounds_to_an_open_end_is_refused(share: Fraction) -> None:
+    with pytest.raises(ck.RecipeError, match="share="):
+        Sample(share=share)
+
+
+@given(number=st.floats() | st.integers(), ends=st.sampled_from(["", "(", ")", "()"]))
+def test_a_range_holds_what_it_says(number: float, ends: Literal["", "(", ")", "()"]) -> None:
+    allowed = Range(0, 1, open=ends)
+    said = str(allowed).replace("value", "number")
+    assert (number in allowed) == eval(said)
+
+
+def test_an_unknown_field_is_named_with_those_there_are() -> None:
+    with pytest.raises(ck.RecipeError, match="Crop has no field 'pading'; its fields are padding"):
+        ck.Crop().replace(pading=3)
+
+
+def test_differences_are_named_with_both_sides() -> None:
+    ours, theirs = ck.Recipe(epochs=3, augment=(ck.Flip(),)), ck.Recipe()
+    assert ours.differs_from(theirs) == {"epochs": (10, 3), "augment": ((), (ck.Flip(),))}
+
+
+def test_a_single_value_where_a_tuple_belongs_is_shown_the_right_spelling() -> None:
+    with pytest.raises(ck.RecipeError, match=r"such as \(Flip\(probability=0\.5\),\)"):
+        ck.Recipe(augment=ck.Flip())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"kind": "Nonsense"},
+        {"kind": None},
+        {"kind": []},
+        {"kind": {}},
+        {"kind": "Value", "lr": 1},
+        {"kind": "Optimizer", "lr": 1},
+        {"kind": "Adam", "momentum": 0.9},
+        {"kind": "Adam", "lr": -1},
+        {"kind": "Adam", "lr": {"kind": "Adam"}},
+        {"kind": "Adam", "betas": [0.9]},
+        {"kind": "Recipe", "optimizer": {"kind": "Flip"}},
+        {"kind": "Recipe", "augment": [{"kind": "Adam"}]},
+        {"kind": "Adam", "lr": {"lr": 1}},
+    ],
+    ids=str,
+)
+def test_a_document_that_is_no_value_is_a_recipe_error(document: dict[str, Any]) -> None:
+    with pytest.raises(ck.RecipeError):
+        from_json(document)
+
+
+def test_a_class_defined_anew_takes_the_name_over() -> None:
+    def define() -> type[Value]:
+        @dataclass(frozen=True)
+        class Redefined(Value):
+            number: Annotated[int, Range(0, 9)] = 1
+
+        return Redefined
+
+    first = define()
+    assert type(from_json(first().to_json())) is first
+    second = define()
+    assert type(from_json(first().to_json())) is second
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (math.nan, "epochs=float('nan')"),
+        (-math.inf, "epochs=float('-inf')"),
+        ("x" * 500, "epochs='" + "x" * 56 + "..."),
+        (10**5_000, "epochs=a number too long to print"),
+    ],
+    ids=["nan", "-inf", "long", "huge"],
+)
+def test_what_was_found_is_shown_in_short(found: Any, shown: str) -> None:
+    with pytest.raises(ck.RecipeError) as caught:
+        ck.Recipe(epochs=found)
+    assert f"{shown}: allowed is a whole number, 1 <= value <= 100000" in str(caught.value)
