@@ -22,7 +22,7 @@ def load_synthetic(
 ) -> Splits:
     """Draw ten classes of 32 by 32 pictures from a seed, in a second or two.
 
-    Shapes of varied colour, place, size and rotation, on varied backgrounds and partly covered:
+    Shapes of varied colour, place, size and tilt, on varied backgrounds and partly covered:
     hard enough that regularisation, depth and augmentation make a difference. It is for
     practice; results on it say nothing about CIFAR-10.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
+from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
@@ -22,7 +23,7 @@ __all__ = [
 
 PITCH = 1.15  # from line to line, as matplotlib's `linespacing`
 LEADING = 1.25  # the height of a line with what pixels add to it, in font sizes
-SIZES = (9.0, 8.0, 7.0, 6.0, 5.0)  # of class labels, the best first, in points
+SIZES = (9.0, 8.0, 7.0, 6.0, 5.0, 4.0)  # of class labels, the best first, in points
 MOST_LINES = 4  # of a class label
 SLACK = 1.04  # a renderer may round each letter to whole pixels
 
@@ -33,9 +34,16 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
     >>> width_of("automobile", 9) > width_of("truck", 9) > 0
     True
     """
-    font = FontProperties(size=size, weight=weight)
+    fonts = (*rcParams["font.family"], *rcParams["font.sans-serif"])
+    return size * _width_in_sizes(text, weight, fonts) * SLACK
+
+
+@lru_cache(maxsize=10_000)  # finding line breaks asks for the same words again and again
+def _width_in_sizes(text: str, weight: str, fonts: tuple[str, ...]) -> float:  # noqa: ARG001
+    """Measure a line in font sizes; `fonts` are the user's, and a key so that a change counts."""
+    font = FontProperties(size=1.0, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(width) * SLACK
+    return float(width)
 
 
 def broken(text: str, width: float, size: float, weight: str = "normal") -> str:

@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from cifarkit.plots.lettering import PITCH, broken
-from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, TITLE, root_of, settle
+from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, SMALL, TITLE, root_of, settle
 
 __all__ = ["align_words", "write_words"]
+
+MOST_LINES = 3  # of a title in full size
 
 
 def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
@@ -32,8 +34,11 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
     look: dict[str, Any] = {"linespacing": PITCH, **PLAIN}
     ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **look)
     ax.xaxis.label.set_multialignment("left")
-    headline = broken(finding, width, TITLE, "bold")
-    look |= {"fontsize": TITLE, "fontweight": "bold", "color": INK}
+    for size in (TITLE, BODY, SMALL):
+        headline = broken(finding, width, size, "bold")
+        if headline.count("\n") < MOST_LINES:  # longer ones would leave no room for the plot
+            break
+    look |= {"fontsize": size, "fontweight": "bold", "color": INK}
     return ax.set_title(headline, loc="left", pad=10, **look)
 
 

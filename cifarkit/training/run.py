@@ -86,7 +86,8 @@ class Run:
 
     def __repr__(self) -> str:
         name = self.variant.name if self.variant else type(self._model).__name__
-        return f"Run({name!r}, seed {self.seed}, {len(self.history)} epochs, {self.status})"
+        epochs = f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
+        return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status})"
 
     @property
     def model(self) -> nn.Module:

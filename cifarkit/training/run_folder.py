@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cifarkit.errors import CheckpointError, CifarkitError, RunFolderError
+from cifarkit.errors import CheckpointError, CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import write_text
@@ -158,7 +158,7 @@ def load_run(folder: str | Path) -> Run:
     >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
     >>> run = train("linear", data, epochs=1, run_dir=folder)
     >>> load_run(folder)
-    Run('linear', seed 0, 1 epochs, finished)
+    Run('linear', seed 0, 1 epoch, finished)
     """
     return RunFolder(Path(folder).expanduser()).load()
 
@@ -236,5 +236,10 @@ def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | No
     """Return the registered variant, with the options and the recipe the run was made with."""
     if described is None:
         return None
+    if described["name"] not in registry:
+        raise UnknownModelError(
+            f"the run was trained on {described['name']!r} from {described['source']}, which is "
+            "not registered here; import that file first (--import FILE on the command line)"
+        )
     variant = registry[described["name"]]
     return dataclasses.replace(variant, options=described["options"], recipe=recipe)

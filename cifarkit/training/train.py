@@ -55,7 +55,7 @@ def train(
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
     >>> train("mlp", data, epochs=1, seed=3)
-    Run('mlp', seed 3, 1 epochs, finished)
+    Run('mlp', seed 3, 1 epoch, finished)
     """
     variant = model if isinstance(model, Variant) else get_variant(model)
     variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))

@@ -83,7 +83,10 @@ class Progress(Callback):
         if run.stopped:
             self._show("note", f"stopped: {run.stopped}")
         if len(run.history):
-            self._show("note", "train: running means, while the weights moved and with dropout on")
+            self._show(
+                "note",
+                "train: means over the epoch, while the weights moved and any dropout was on",
+            )
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:
