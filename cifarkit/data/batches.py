@@ -19,7 +19,7 @@ __all__ = ["Batch", "training_batches"]
 class Batch(NamedTuple):
     """Images and what the network should say of them.
 
-    Args:
+    Attributes:
         images: float32 `batch 3 32 32` in [-1, 1].
         targets: int64 `batch` labels, or float32 `batch classes` shares that sum to 1.
     """

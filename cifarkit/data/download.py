@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 from cifarkit.data.torchvision_datasets import import_datasets
 from cifarkit.errors import DownloadError
@@ -76,6 +77,8 @@ def _wait_for_answer(url: str) -> None:
             with urllib.request.urlopen(request, timeout=PATIENCE):
                 answer.append(None)
         except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
+            if isinstance(error, HTTPError):
+                error.close()  # it holds the connection
             answer.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)

@@ -31,7 +31,6 @@ class Variant:
         options: what the builder is called with, beside `num_classes`.
         recipe: how the network is trained.
         summary: one line on what it is.
-        source: file and line of the builder.
 
     >>> from cifarkit.models.registry import get_variant
     >>> get_variant("augmented").differs_from(get_variant("baseline"))

@@ -18,7 +18,7 @@ from cifarkit.plots.lettering import (
     fitted_labels,
     width_of,
 )
-from cifarkit.plots.style import GRID, PLAIN, WRONG, axes_or_new, dress, settle, styled
+from cifarkit.plots.style import GRID, PLAIN, WRONG, axes_or_new, dress, settle, size_of, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["confusion", "confusion_finding", "row_shares"]
@@ -138,7 +138,7 @@ def _write_numbers(ax: Axes, mesh: QuadMesh, evaluation: Evaluation, *, counts: 
     numbers = evaluation.confusion if counts else np.rint(100 * shares).astype(np.int64)
     shown = evaluation.confusion > 0 if counts else shares >= BLANK
     shown |= np.diag(evaluation.confusion.sum(axis=1) > 0)  # a recall of 0 is news
-    width, _ = settle(ax)
+    width, _ = size_of(ax)
     cell = width / len(shares)
     texts = {place: f"{numbers[place]:,}" for place in np.ndindex(shares.shape) if shown[place]}
     widest = max((width_of(text, 1.0, "bold") for text in texts.values()), default=1.0)

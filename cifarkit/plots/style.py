@@ -28,6 +28,7 @@ __all__ = [
     "dress",
     "root_of",
     "settle",
+    "size_of",
     "styled",
 ]
 
@@ -116,6 +117,11 @@ def settle(ax: Axes) -> tuple[float, float]:
     figure = root_of(ax)
     if ax.get_subplotspec() is not None:
         (figure.get_layout_engine() or ConstrainedLayoutEngine()).execute(figure)
+    return size_of(ax)
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Return the width and height of axes as they stand, in points."""
     ax.apply_aspect()
-    box = ax.get_window_extent()
-    return box.width / figure.dpi * 72, box.height / figure.dpi * 72
+    box, dpi = ax.get_window_extent(), root_of(ax).dpi
+    return box.width / dpi * 72, box.height / dpi * 72

@@ -104,7 +104,7 @@ def _blocks(
     for figure in output.figures:
         stem = Path(file.src_uri).stem
         name = f"{stem}/figure-{next(numbers)}.png"
-        place = Path(file.src_uri).with_name(name).as_posix()
+        place = (Path(file.src_uri).parent / name).as_posix()
         files.append(File.generated(config, place, content=base64.b64decode(figure.png)))
         title = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.title)
         yield f'![{title}]({name}){{ .figure style="width: {figure.inches:g}in" loading=lazy }}'

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import pytest
 import torch
@@ -143,9 +144,6 @@ def test_no_layer_is_adaptive(name: str) -> None:
 
 
 def test_the_baseline_is_the_assignments_network_layer_by_layer() -> None:
-    def same(one: nn.Module, two: nn.Module) -> bool:
-        return repr(one) == repr(two)
-
     wanted = nn.Sequential(
         nn.Conv2d(3, 32, kernel_size=3, padding=1),
         nn.ReLU(),
@@ -186,7 +184,7 @@ def kinds(name: str) -> list[str]:
 def test_batchnorm_adds_batch_norm_after_each_convolution_and_nothing_else() -> None:
     layers = kinds("batchnorm")
     assert [kind for kind in layers if kind != "BatchNorm2d"] == kinds("baseline")
-    following = [after for kind, after in zip(layers, layers[1:], strict=False) if kind == "Conv2d"]
+    following = [after for kind, after in itertools.pairwise(layers) if kind == "Conv2d"]
     assert following == ["BatchNorm2d"] * 2
     assert layers.count("BatchNorm2d") == 2
 

@@ -79,7 +79,7 @@ def test_a_builder_that_ignores_num_classes_is_caught() -> None:
         return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
 
     ck.create_model("stubborn")
-    with pytest.raises(ck.ModelContractError, match="2 7; found 2 10 .* width num_classes"):
+    with pytest.raises(ck.ModelContractError, match=r"2 7; found 2 10 .* width num_classes"):
         ck.create_model("stubborn", num_classes=7)
 
 

@@ -5,6 +5,7 @@ import functools
 import itertools
 import os
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_an_unknown_option_names_it_and_those_there_are() -> None:
 
 
 def test_options_that_make_no_network_for_these_images_are_a_broken_contract() -> None:
-    with pytest.raises(ck.ModelContractError, match="'baseline'.*does not take images"):
+    with pytest.raises(ck.ModelContractError, match=r"'baseline'.*does not take images"):
         ck.create_model("baseline", widths=(8,))
 
 
@@ -138,7 +139,7 @@ def test_the_source_is_file_and_line_also_through_wrappers() -> None:
 
 
 def test_a_source_below_the_working_folder_is_shown_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(os.path.dirname(__file__))
+    monkeypatch.chdir(Path(__file__).parent)
     assert source_of(small) == f"test_variant.py:{small.__code__.co_firstlineno}"
 
 

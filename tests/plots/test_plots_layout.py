@@ -97,9 +97,16 @@ def test_what_is_clipped_or_overlaps_would_be_found() -> None:
     assert len(faults(figure)) == 2
 
 
-@pytest.mark.parametrize("width", [4.0, 10.0])
-@pytest.mark.parametrize("classes", [3, 10])
-@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+@pytest.mark.parametrize(
+    ("names", "classes", "width"),
+    [
+        ("short", 3, 4.0),
+        ("short", 10, 4.0),
+        ("long", 10, 4.0),
+        ("unbroken", 10, 4.0),
+        ("long", 10, 10.0),
+    ],
+)
 @pytest.mark.parametrize("plot", [confusion, per_class])
 def test_class_names_have_room(
     plot: Callable[..., object], names: str, classes: int, width: float
@@ -109,19 +116,19 @@ def test_class_names_have_room(
     assert faults(figure) == []
 
 
-@pytest.mark.parametrize("width", [4.0, 10.0])
 @pytest.mark.parametrize("skill", [-50.0, 50.0])
 @pytest.mark.parametrize("plot", [confusion, per_class, reliability])
 def test_perfect_and_terrible_evaluations_have_room(
-    plot: Callable[..., object], skill: float, width: float
+    plot: Callable[..., object], skill: float
 ) -> None:
-    figure = Figure(figsize=(width, width), layout="constrained")
+    figure = Figure(figsize=(4, 4), layout="constrained")
     plot(evaluation_of(SHORT, skill=skill), ax=figure.subplots())
     assert faults(figure) == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(4.0, 3.0), (10.0, 5.0)])
-@pytest.mark.parametrize("epochs", [1, 100])
+@pytest.mark.parametrize(
+    ("epochs", "width", "height"), [(1, 4.0, 3.0), (100, 4.0, 3.0), (100, 10.0, 5.0)]
+)
 def test_curves_of_one_run_have_room(epochs: int, width: float, height: float) -> None:
     figure = Figure(figsize=(width, height))
     run = SimpleNamespace(history=history_of(epochs, 0.8, test=True), classes=SHORT)
@@ -129,8 +136,10 @@ def test_curves_of_one_run_have_room(epochs: int, width: float, height: float) -
     assert faults(figure) == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(4.0, 3.0), (10.0, 5.0)])
-@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+@pytest.mark.parametrize(
+    ("names", "width", "height"),
+    [("short", 4.0, 3.0), ("long", 4.0, 3.0), ("unbroken", 4.0, 3.0), ("unbroken", 10.0, 5.0)],
+)
 def test_curves_of_many_runs_have_room(names: str, width: float, height: float) -> None:
     figure = Figure(figsize=(width, height))
     runs = {
@@ -141,16 +150,15 @@ def test_curves_of_many_runs_have_room(names: str, width: float, height: float) 
     assert faults(figure) == []
 
 
-@pytest.mark.parametrize("width", [4.0, 10.0])
-@pytest.mark.parametrize("names", ["short", "long", "unbroken"])
+@pytest.mark.parametrize(("names", "width"), [("short", 4.0), ("unbroken", 4.0), ("long", 10.0)])
 def test_pictures_have_room(names: str, width: float) -> None:
     evaluation = evaluation_of(NAMES[names])
     image_set = pictures_of(evaluation)
     for figure in (
-        samples(image_set, n=9, figure=Figure(figsize=(width, 3))),
-        predictions(evaluation, image_set, n=9, figure=Figure(figsize=(width, 3))),
-        top_losses(evaluation, image_set, n=9, figure=Figure(figsize=(width, 3))),
-        confused(evaluation, image_set, pairs=3, figure=Figure(figsize=(width, 3))),
+        samples(image_set, n=4, figure=Figure(figsize=(width, 3))),
+        predictions(evaluation, image_set, n=4, figure=Figure(figsize=(width, 3))),
+        top_losses(evaluation, image_set, n=4, figure=Figure(figsize=(width, 3))),
+        confused(evaluation, image_set, pairs=2, n=4, figure=Figure(figsize=(width, 3))),
     ):
         assert faults(figure) == []
 

@@ -56,7 +56,8 @@ def test_an_empty_set_is_refused(image_set: ImageSet) -> None:
 
 
 def test_predictions_stand_over_the_truth(evaluation: Evaluation, image_set: ImageSet) -> None:
-    figure = predictions(evaluation, image_set, n=40, figure=Figure(figsize=(10, 3)))
+    figure = predictions(evaluation, image_set, n=8, figure=Figure(figsize=(10, 3)))
+    assert len(figure.axes) == 8
     for ax in figure.axes:
         place = place_of(ax, image_set)
         said, true = evaluation.predicted[place], evaluation.labels[place]
@@ -91,9 +92,11 @@ def test_wrong_predictions_alone_are_framed_and_crossed(
 def test_the_title_of_predictions_compares_with_the_whole_set(
     evaluation: Evaluation, image_set: ImageSet
 ) -> None:
-    figure = predictions(evaluation, image_set, n=40, figure=Figure(figsize=(10, 3)))
+    figure = predictions(evaluation, image_set, n=8, figure=Figure(figsize=(10, 3)))
+    right = sum(not ax.lines for ax in figure.axes)
+    assert 0 < right < 8
     assert figure.get_suptitle() == (
-        "33 of these 40 are right; of all 40 images 82.5 %. Drawn at random"
+        f"{right} of these 8 are right; of all 40 images 82.5 %. Drawn at random"
     )
 
 

@@ -15,6 +15,8 @@ from cifarkit.training.run import Run
 
 __all__ = ["Progress", "Renderer"]
 
+TRAIN_NOTE = "train: means over the epoch, while the weights moved and any dropout was on"
+
 
 class Renderer(Protocol):
     """What shows a run somewhere."""
@@ -83,10 +85,7 @@ class Progress(Callback):
         if run.stopped:
             self._show("note", f"stopped: {run.stopped}")
         if len(run.history):
-            self._show(
-                "note",
-                "train: means over the epoch, while the weights moved and any dropout was on",
-            )
+            self._show("note", TRAIN_NOTE)
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:

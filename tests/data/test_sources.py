@@ -1,0 +1,71 @@
+"""One word names a data source, or an error lists the words there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import cifarkit as ck
+from cifarkit.data import sources
+
+
+def pets(root: Path) -> Path:
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (root / place).mkdir(parents=True)
+        for number in range(6):
+            Image.new("L", (32, 32), number).save(root / place / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize("name", ["cifar10", "synthetic"])
+def test_a_name_means_its_loader_with_its_defaults(
+    name: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def loader(*arguments: object, **options: object) -> ck.Splits:
+        asked.append((arguments, options))
+        return tiny
+
+    monkeypatch.setattr(sources, f"load_{name}", loader)
+    assert ck.load_data(name) is tiny
+    assert asked == [((), {})]
+
+
+def test_a_folder_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = pets(tmp_path / "my pets")
+    splits = ck.load_data(str(root))
+    assert (splits.name, len(splits.test)) == ("my pets", 12)
+    assert splits.fingerprint == ck.load_data(root).fingerprint
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ck.load_data("~/my pets").fingerprint == splits.fingerprint
+    monkeypatch.chdir(tmp_path)
+    assert ck.load_data("my pets").fingerprint == splits.fingerprint
+
+
+def test_what_a_source_says_of_itself_finds_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pets(tmp_path / "pets")
+    monkeypatch.chdir(tmp_path)
+    splits = ck.load_image_folder("pets")
+    monkeypatch.chdir("/")
+    assert ck.load_data(splits.source).fingerprint == splits.fingerprint
+
+
+@pytest.mark.parametrize(
+    "spec", ["cifar100", "CIFAR10", "nowhere", "a\0b", "x" * 5_000, "~no-such-user/x", "cifar10 "]
+)
+def test_what_is_no_source_is_refused_with_what_is_allowed(spec: str) -> None:
+    with pytest.raises(ck.DataError) as caught:
+        ck.load_data(spec)
+    assert f"there is no data source {spec!r}" in str(caught.value)
+    assert "allowed are 'cifar10', 'synthetic' or the path of a folder" in str(caught.value)
+
+
+def test_a_file_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ck.DataError, match="there is no data source"):
+        ck.load_data(tmp_path / "file")

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cifarkit as ck
+from cifarkit.values import from_json
+
+HOUSE = {name: getattr(ck, name) for name in ck.__all__}
+fast = settings(max_examples=60, deadline=None, database=None)
+
+
+def numbers(least: float, most: float, *, above: bool = False, below: bool = False) -> Any:
+    return st.floats(least, most, exclude_min=above, exclude_max=below)
+
+
+rates = numbers(0, 1000, above=True)
+shares = numbers(0, 1, below=True)
+optimizers = st.one_of(
+    st.builds(
+        ck.Adam,
+        lr=rates,
+        betas=st.tuples(shares, shares),
+        eps=numbers(0, 1, above=True),
+        weight_decay=numbers(0, 100),
+    ),
+    st.builds(ck.AdamW, lr=rates, weight_decay=numbers(0, 100)),
+    st.builds(ck.SGD, lr=rates, momentum=shares, nesterov=st.booleans()),
+)
+warmups = numbers(0, 100_000)
+schedules = st.one_of(
+    st.builds(ck.Constant, warmup=warmups),
+    st.builds(ck.Cosine, warmup=warmups, final=numbers(0, 1)),
+    st.builds(ck.Step, every=numbers(0.001, 100_000), factor=numbers(0, 1, above=True)),
+    st.builds(ck.OneCycle, peak=rates, rise=numbers(0, 1, above=True, below=True)),
+)
+augmentations = st.one_of(
+    st.builds(ck.Flip, probability=numbers(0, 1)),
+    st.builds(ck.Crop, padding=st.integers(1, 16)),
+    st.builds(ck.Cutout, size=st.integers(1, 32)),
+)
+recipes = st.builds(
+    ck.Recipe,
+    epochs=st.integers(1, 100_000),
+    batch_size=st.integers(1, 1_000_000),
+    optimizer=optimizers,
+    schedule=schedules,
+    augment=st.lists(augmentations, max_size=3).map(tuple),
+    label_smoothing=shares,
+    precision=st.sampled_from(["auto", "float32", "bfloat16"]),
+)
+
+
+@fast
+@given(recipes)
+def test_what_a_recipe_prints_is_the_recipe(recipe: ck.Recipe) -> None:
+    assert eval(repr(recipe), {**HOUSE, "__builtins__": {}}) == recipe
+
+
+@fast
+@given(recipes)
+def test_a_recipe_travels_as_json(recipe: ck.Recipe) -> None:
+    text = json.dumps(recipe.to_json(), allow_nan=False)
+    assert from_json(json.loads(text)) == recipe
+    assert repr(from_json(json.loads(text))) == repr(recipe)
+    assert hash(from_json(json.loads(text))) == hash(recipe)
+
+
+@fast
+@given(recipes, recipes)
+def test_a_difference_names_the_fields_that_differ_and_no_others(
+    one: ck.Recipe, two: ck.Recipe
+) -> None:
+    difference = one.differs_from(two)
+    assert two.replace(**{field: ours for field, (_, ours) in difference.items()}) == one
+    assert (difference == {}) == (one == two)
+    assert {field: pair[::-1] for field, pair in difference.items()} == two.differs_from(one)
+    assert one.differs_from(one) == {}
+
+
+def test_json_that_loses_a_digit_would_be_found() -> None:
+    recipe = ck.Recipe(optimizer=ck.Adam(lr=0.1 + 0.2))
+    text = json.dumps(recipe.to_json()).replace("0.30000000000000004", "0.3")
+    assert from_json(json.loads(text)) != recipe
+
+
+def test_a_recipe_travels_to_another_process() -> None:
+    recipe = ck.get_variant("resnet20").recipe
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+
+
+def test_the_default_recipe_is_the_assignments() -> None:
+    assert repr(ck.Recipe()) == (
+        "Recipe(epochs=10, batch_size=64, optimizer=Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, "
+        "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), label_smoothing=0.0, "
+        "precision='auto')"
+    )
+
+
+def test_replace_changes_a_copy() -> None:
+    recipe = ck.Recipe()
+    assert recipe.replace(epochs=3).epochs == 3
+    assert recipe.epochs == 10
+    assert recipe.replace() == recipe
+
+
+def test_replace_with_unknown_fields_names_them_and_those_there_are() -> None:
+    with pytest.raises(ck.RecipeError) as caught:
+        ck.Recipe().replace(epoch=3, lr=0.1, epochs=4)
+    assert str(caught.value) == (
+        "Recipe has no field 'epoch', 'lr'; its fields are epochs, batch_size, optimizer, "
+        "schedule, augment, label_smoothing, precision"
+    )
+
+
+def test_replace_checks_its_values() -> None:
+    with pytest.raises(ck.RecipeError, match="epochs=0: allowed is"):
+        ck.Recipe().replace(epochs=0)
+
+
+def test_one_error_lists_every_field_that_is_wrong() -> None:
+    wrong: dict[str, Any] = {
+        "epochs": 0,
+        "batch_size": 2.5,
+        "optimizer": "adam",
+        "schedule": ck.Cosine,
+        "augment": ck.Flip(),
+        "label_smoothing": math.nan,
+        "precision": "float16",
+    }
+    with pytest.raises(ck.RecipeError) as caught:
+        ck.Recipe(**wrong)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "Recipe cannot be made of these values:"
+    assert [line.strip().partition("=")[0] for line in lines] == list(wrong)
+    assert "such as Adam, AdamW, SGD" in lines[2]
+    assert "such as (Flip(probability=0.5),)" in lines[4]
+    assert "'auto', 'float32', 'bfloat16'" in lines[6]
+
+
+NONSENSE = [-1, 0.0, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]
+FIELDS = [
+    (ck.Recipe, "epochs"),
+    (ck.Recipe, "batch_size"),
+    (ck.Recipe, "label_smoothing"),
+    (ck.Adam, "lr"),
+    (ck.Adam, "eps"),
+    (ck.AdamW, "weight_decay"),
+    (ck.SGD, "lr"),
+    (ck.SGD, "momentum"),
+    (ck.Step, "every"),
+    (ck.Step, "factor"),
+    (ck.Cosine, "final"),
+    (ck.OneCycle, "peak"),
+    (ck.OneCycle, "rise"),
+    (ck.Constant, "warmup"),
+]
+ZERO_IS_FINE = {"label_smoothing", "weight_decay", "momentum", "final", "warmup"}
+
+
+@pytest.mark.parametrize("found", NONSENSE, ids=range(len(NONSENSE)))
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_number_no_training_can_use_is_refused_by_field(
+    kind: Any, field: str, found: Any
+) -> None:
+    if found == 0.0 and found is not True and field in ZERO_IS_FINE:
+        assert getattr(kind(**{field: found}), field) == 0.0
+        return
+    with pytest.raises(ck.RecipeError) as caught:
+        kind(**{field: found})
+    (_, line) = str(caught.value).splitlines()
+    assert line.strip().startswith(f"{field}=")
+    assert "allowed is a" in line
+    assert len(line) < 200
+
+
+@fast
+@given(st.floats(allow_nan=True), st.sampled_from([*FIELDS[2:]]))
+def test_every_float_is_either_kept_exactly_or_refused(found: float, place: Any) -> None:
+    kind, field = place
+    try:
+        value = kind(**{field: found})
+    except ck.RecipeError:
+        return
+    assert getattr(value, field) == found
+    assert 0 <= found <= 100_000
+
+
+def test_numpys_numbers_become_plain_ones() -> None:
+    recipe = ck.Recipe(epochs=np.int32(3), label_smoothing=np.float64(0.1))
+    assert type(recipe.epochs) is int
+    assert type(recipe.label_smoothing) is float
+    assert eval(repr(recipe), HOUSE) == recipe
+
+
+def test_the_order_of_augmentations_is_kept_and_a_list_becomes_a_tuple() -> None:
+    recipe = ck.Recipe(augment=[ck.Crop(), ck.Flip()])  # type: ignore[arg-type]
+    assert recipe.augment == (ck.Crop(), ck.Flip())
+    assert recipe != ck.Recipe(augment=(ck.Flip(), ck.Crop()))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"kind": "Recipee"},
+        {"epochs": 3},
+        {"kind": "Recipe", "epochz": 3},
+        {"kind": "Recipe", "epochs": 0},
+        {"kind": "Recipe", "epochs": "3"},
+        {"kind": "Recipe", "optimizer": {"kind": "Cosine"}},
+        {"kind": "Recipe", "augment": {"kind": "Flip"}},
+        {"kind": "Optimizer", "lr": 0.1},
+        {"kind": "Range", "least": 0, "most": 1},
+        {"kind": "Value"},
+        {"kind": None},
+        {"kind": ["Recipe"]},
+    ],
+)
+def test_json_that_is_no_recipe_is_a_recipe_error(document: Any) -> None:
+    with pytest.raises(ck.RecipeError):
+        from_json(document)

@@ -1,0 +1,335 @@
+# %% [markdown]
+# # The whole assignment
+#
+# You have been asked to teach a network to tell ten kinds of small pictures apart, and to show
+# how well it does. This page goes the whole way once: data, network, training, curves, mistakes,
+# and three changes that might help. Along the way there are three exercises, each with a check
+# that tells you whether your answer is right.
+#
+# You need Python, and a little patience: on two processor cores everything below takes about a
+# minute. You need no network and no graphics card.
+
+# %%
+import cifarkit as ck
+
+# %% [markdown]
+# Four numbers decide how long it all takes. They are small, so that you see something soon;
+# raise them when the rest works.
+
+# %%
+N_TRAIN = 2_000  # pictures to learn from
+N_VAL = 200  # of these, set aside to choose by
+N_TEST = 500  # pictures to be judged on
+EPOCHS = 4  # how often to go through the training pictures
+
+# %% [markdown]
+# ## The data
+#
+# The assignment is about CIFAR-10: 60,000 colour photographs, 32 by 32 pixels, in ten classes
+# such as cat, ship and truck. Fetching it can take a while, so we start with a stand-in that
+# cifarkit draws itself, ten classes of shapes of the same size and form. When all works, change
+# this one line to `data = ck.load_cifar10()` and run everything again.
+
+# %%
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+print(data)
+print(", ".join(data.classes))
+
+# %% [markdown]
+# There are three sets, and no picture is in two of them:
+#
+# - **train**: what the network learns from;
+# - **val**, for validation: what *you* may look at to choose between networks or to decide when
+#   to stop;
+# - **test**: what the final number is reported on, once everything has been chosen.
+#
+# Results on the stand-in say nothing about CIFAR-10. It is there for practice.
+#
+# ### What a network sees
+#
+# A picture is stored as bytes, whole numbers from 0 to 255: three channels (red, green, blue) of
+# 32 rows and 32 columns. Networks learn better from small numbers around zero, so a picture is
+# scaled to [-1, 1] on its way in: byte 0 becomes -1, byte 255 becomes 1.
+
+# %%
+image, label = data.train[0]
+print("stored:", data.train.images.dtype, tuple(data.train.images.shape))
+print("seen:  ", image.dtype, tuple(image.shape), f"{image.min():.2f} to {image.max():.2f}")
+print("label: ", label, "which is", data.classes[label])
+
+# %% [markdown]
+# A network is not shown one picture at a time but a **batch** of them; each batch gives one small
+# step of learning. [`training_batches`][cifarkit.training_batches] cuts the training pictures
+# into batches, in another order each epoch. An **epoch** is one pass through all of them.
+
+# %%
+batch = next(ck.training_batches(data.train, batch_size=8, seed=0, epoch=0))
+print("images: ", tuple(batch.images.shape))
+print("targets:", batch.targets.tolist())
+print("that is:", ", ".join(data.classes[target] for target in batch.targets))
+
+# %% [markdown]
+# Always look at your data before you train on it. To be shown, a picture has to be scaled back to
+# bytes; forget that, and it comes out dark. [`plots.samples`][cifarkit.plots.samples] does it for
+# you, and draws its pictures at random, so that nobody can pick the pretty ones. In a notebook
+# the figure appears below the cell; in a script, end with `matplotlib.pyplot.show()`.
+
+# %%
+figure = ck.plots.samples(data.train, n=16)
+
+# %% [markdown]
+# ## The network
+#
+# The baseline is the network of the assignment: two **convolutions**, each followed by a pooling
+# that halves rows and columns, then two linear layers. A convolution slides a small window over
+# the picture and computes the same weighted sum everywhere. The last layer gives ten **logits**,
+# one score for each class; the highest is the network's answer.
+
+# %%
+print(ck.summary("baseline"))
+
+# %% [markdown]
+# `batch 32 16 16` reads: for each picture of the batch, 32 channels of 16 rows and 16 columns.
+# **Parameters** are the numbers that learning changes. **Multiply-adds** are what one picture
+# costs in arithmetic.
+#
+# ### Exercise 1: count the parameters of a convolution
+#
+# The first convolution has 896 parameters. It turns 3 channels into 32, through windows of 3 by 3
+# pixels, and adds one number, its bias, to each output channel. Mend the formula.
+
+
+# %%
+def count_parameters(channels_in: int, channels_out: int, side: int) -> int:
+    return channels_in * channels_out * side  # not yet: mend this
+
+
+def check_count(formula) -> None:
+    layers = {layer.name: layer for layer in ck.summary("baseline").layers}
+    for name, arguments in {"0": (3, 32, 3), "3": (32, 64, 3)}.items():
+        found, wanted = formula(*arguments), layers[name].parameters
+        if found != wanted:
+            print(f"Not yet: {arguments} has {wanted:,} parameters, your formula says {found:,}")
+            return
+    print("Right, for both convolutions")
+
+
+check_count(count_parameters)
+
+
+# %% tags=["solution"]
+def count_parameters(channels_in: int, channels_out: int, side: int) -> int:
+    weights = channels_in * side * side * channels_out  # one window for each pair of channels
+    return weights + channels_out  # and one bias for each output channel
+
+
+check_count(count_parameters)
+
+# %% [markdown]
+# Note where most of the two million parameters are: not in the convolutions, but in the first
+# linear layer.
+#
+# ## Training
+#
+# How a network is trained is its **recipe**: which optimiser, at which learning rate, for how
+# many epochs, in batches of which size.
+
+# %%
+print(ck.get_variant("baseline").recipe)
+
+# %% [markdown]
+# Training shows the network a batch, measures how wrong it is (the **loss**: cross-entropy, 0
+# for someone who is right and certain), and moves every parameter a little in the direction that
+# makes the loss smaller. [`Progress`][cifarkit.Progress] prints a line an epoch. Our training set
+# is small, so we take smaller batches than the recipe: more steps in the same time.
+#
+# `track_test=True` also measures the test set after each epoch, because the assignment asks for
+# that curve. **It is only to be looked at.** If you picked the epoch with the best test accuracy,
+# the test set would no longer tell you how the network does on new pictures: you would have
+# chosen for it. cifarkit refuses to choose by a test column;
+# [why](../explanation/val-selects-test-reports.md) is worth two minutes.
+
+# %%
+run = ck.train(
+    "baseline",
+    data,
+    epochs=EPOCHS,
+    batch_size=32,
+    track_test=True,
+    callbacks=[ck.Progress()],
+)
+print(run)
+
+# %% [markdown]
+# The first line is a check of common sense. A network that knows nothing spreads its belief
+# evenly over ten classes, and that costs ln 10 = 2.303. A first loss far from it means that
+# something is wrong.
+#
+# ## The curves
+
+# %%
+loss_axes = ck.plots.curves(run, "loss")
+accuracy_axes = ck.plots.curves(run, "accuracy")
+
+# %% [markdown]
+# How to read them: both losses fall, so the network learns. When the train loss falls on while
+# the val loss turns and rises, the network has begun to learn its training pictures by heart,
+# which is called **overfitting**; train longer and you will see it. In the first epochs val can
+# look *better* than train. That is no mistake: train numbers are gathered while the network is
+# still changing, with dropout (a random part of the network switched off) making its life
+# harder, and val is measured at the end of the epoch with everything switched on.
+#
+# The numbers behind the curves are in [`run.history`][cifarkit.History]:
+
+# %%
+for record in run.history:
+    print(
+        f"epoch {record['epoch']}: train loss {record['train_loss']:.3f}, "
+        f"val loss {record['val_loss']:.3f}, test accuracy {100 * record['test_accuracy']:.1f} %"
+    )
+
+# %% [markdown]
+# ## How good is it?
+#
+# Now the test set is used for what it is for. The accuracy comes with a **95 % interval**,
+# because another few hundred test pictures would have given another number; the interval says
+# how different that could well have been.
+
+# %%
+evaluation = ck.evaluate(run.model, data.test)
+print(evaluation)
+
+# %% [markdown]
+# One number hides much. The **classification report** has a line for each class. *Precision*:
+# when the network says "ring", how often is it one? *Recall*: of all rings, how many did it find?
+# *F1* is a mean of the two, and *support* the number of pictures.
+
+# %%
+print(evaluation.report())
+
+# %% [markdown]
+# The **confusion matrix** shows which classes are taken for which: a row for each true class, a
+# column for each answer. The grey diagonal is what went right.
+
+# %%
+confusion_axes = ck.plots.confusion(evaluation)
+
+# %% [markdown]
+# ### Exercise 2: recall from the confusion matrix
+#
+# `evaluation.confusion` is that matrix, as counts. Compute the recall of one class from it.
+
+
+# %%
+def recall_of(confusion, label: int) -> float:
+    return confusion[label, label]  # not yet: this is a count, not a share
+
+
+def check_recall(formula) -> None:
+    for label, wanted in enumerate(evaluation.per_class["recall"]):
+        found = formula(evaluation.confusion, label)
+        if abs(found - wanted) > 1e-9:
+            name = data.classes[label]
+            print(f"Not yet: the recall of {name} is {wanted:.3f}, your formula says {found:.3f}")
+            return
+    print(f"Right, for all {len(data.classes)} classes")
+
+
+check_recall(recall_of)
+
+
+# %% tags=["solution"]
+def recall_of(confusion, label: int) -> float:
+    return confusion[label, label] / confusion[label].sum()  # the right ones, out of the row
+
+
+check_recall(recall_of)
+
+# %% [markdown]
+# And these are pictures with the network's answers, again drawn at random. Wrong answers are
+# framed and crossed.
+
+# %%
+figure = ck.plots.predictions(evaluation, data.test, n=16)
+
+# %% [markdown]
+# ## Three changes that might help
+#
+# - **augmentation**: each epoch shows the training pictures mirrored and shifted at random, so
+#   that the network cannot learn them by heart;
+# - **batch norm**: after each convolution the numbers are brought back to mean 0 and spread 1,
+#   which lets a network learn faster;
+# - **deeper**: two convolutions a stage where the baseline has one.
+#
+# Each has a name, and differs from the baseline by exactly one factor. Change two things at once,
+# and you will never know which of them did it.
+
+# %%
+baseline = ck.get_variant("baseline")
+for name in ("augmented", "batchnorm", "deeper"):
+    for factor, (theirs, ours) in ck.get_variant(name).differs_from(baseline).items():
+        print(f"{name}: {factor} is {ours}, not {theirs}")
+
+# %%
+runs = {"baseline": run}
+for name in ("augmented", "batchnorm", "deeper"):
+    runs[name] = ck.train(name, data, epochs=EPOCHS, batch_size=32)
+    val = runs[name].history[-1]["val_accuracy"]
+    print(f"{name:<10} {100 * val:.1f} % of {len(data.val)} val pictures right")
+
+# %%
+comparison_axes = ck.plots.curves(runs, "val_accuracy")
+
+# %% [markdown]
+# We compare on val, not on test: comparing is choosing.
+#
+# **Do not believe this figure yet.** These are short runs, on few pictures, each from a single
+# **seed** (the number from which all chance in a run is drawn). Train the baseline again with
+# `seed=1`, and it too will end somewhere else. One run each proves nothing; a claim needs several
+# seeds, and as many epochs as the recipe asks for. Augmentation in particular makes learning
+# harder at first and pays late: expect it to be behind here.
+#
+# ### Exercise 3: a variant of your own
+#
+# Register a variant `"both"`: the network of `batchnorm`, trained on mirrored and shifted
+# pictures. It should differ from `batchnorm` in `augment` and in nothing else.
+# [`register_model`][cifarkit.register_model] gives a name to a builder (a function that returns a
+# network), its options and a recipe; [use your own model](../how-to/your-own-model.md) shows how.
+
+
+# %%
+def check_both() -> None:
+    if "both" not in ck.list_models():
+        print("Not yet: no variant is called 'both'")
+        return
+    factors = sorted(ck.get_variant("both").differs_from(ck.get_variant("batchnorm")))
+    if factors != ["augment"]:
+        print(f"Not yet: it differs from 'batchnorm' in {', '.join(factors) or 'nothing'}")
+        return
+    print("Right: one factor, augment")
+
+
+check_both()
+
+# %% tags=["solution"]
+batchnorm = ck.get_variant("batchnorm")
+register = ck.register_model(
+    "both",
+    recipe=ck.Recipe(augment=(ck.Flip(), ck.Crop(padding=4))),
+    options=batchnorm.options,
+    summary="batch norm, trained on mirrored and shifted pictures",
+)
+register(batchnorm.builder)
+
+check_both()
+
+# %% [markdown]
+# ## Where to go from here
+#
+# - Raise the four numbers at the top, then change the one line to CIFAR-10.
+# - Keep a run: `ck.train(..., run_dir="runs/first")` leaves [a folder](../reference/run-folder.md)
+#   with weights, history and everything needed to say what was done.
+# - Hand it in: [`write_report`][cifarkit.write_report], or `cifarkit report RUN` on the command
+#   line, writes one page with all of the above on it.
+# - Try [every other variant](../reference/variants.md), and then
+#   [a model of your own](../how-to/your-own-model.md).
