@@ -17,7 +17,7 @@ import cifarkit as ck
 # raise them when the rest works.
 
 # %%
-N_TRAIN = 2_000  # pictures to learn from
+N_TRAIN = 1_200  # pictures to learn from
 N_VAL = 200  # of these, set aside to choose by
 N_TEST = 500  # pictures to be judged on
 EPOCHS = 4  # how often to go through the training pictures
@@ -54,7 +54,8 @@ print(", ".join(data.classes))
 # %%
 image, label = data.train[0]
 print("stored:", data.train.images.dtype, tuple(data.train.images.shape))
-print("seen:  ", image.dtype, tuple(image.shape), f"{image.min():.2f} to {image.max():.2f}")
+print("seen:  ", image.dtype, tuple(image.shape))
+print(f"values: {image.min():.2f} to {image.max():.2f}")
 print("label: ", label, "which is", data.classes[label])
 
 # %% [markdown]
@@ -109,7 +110,7 @@ def check_count(formula) -> None:
     for name, arguments in {"0": (3, 32, 3), "3": (32, 64, 3)}.items():
         found, wanted = formula(*arguments), layers[name].parameters
         if found != wanted:
-            print(f"Not yet: {arguments} has {wanted:,} parameters, your formula says {found:,}")
+            print(f"Not yet: {arguments} needs {wanted:,}, yours says {found:,}")
             return
     print("Right, for both convolutions")
 
@@ -135,7 +136,9 @@ check_count(count_parameters)
 # many epochs, in batches of which size.
 
 # %%
-print(ck.get_variant("baseline").recipe)
+recipe = ck.get_variant("baseline").recipe
+print(recipe.optimizer, recipe.schedule, sep="\n")
+print(f"{recipe.epochs} epochs in batches of {recipe.batch_size}")
 
 # %% [markdown]
 # Training shows the network a batch, measures how wrong it is (the **loss**: cross-entropy, 0
@@ -182,11 +185,9 @@ accuracy_axes = ck.plots.curves(run, "accuracy")
 # The numbers behind the curves are in [`run.history`][cifarkit.History]:
 
 # %%
-for record in run.history:
-    print(
-        f"epoch {record['epoch']}: train loss {record['train_loss']:.3f}, "
-        f"val loss {record['val_loss']:.3f}, test accuracy {100 * record['test_accuracy']:.1f} %"
-    )
+print(run.history.columns)
+for column in ("train_loss", "val_loss", "test_accuracy"):
+    print(f"{column:<13}", [round(number, 3) for number in run.history.column(column)])
 
 # %% [markdown]
 # ## How good is it?
@@ -230,7 +231,7 @@ def check_recall(formula) -> None:
         found = formula(evaluation.confusion, label)
         if abs(found - wanted) > 1e-9:
             name = data.classes[label]
-            print(f"Not yet: the recall of {name} is {wanted:.3f}, your formula says {found:.3f}")
+            print(f"Not yet: {name} has recall {wanted:.3f}, yours says {found:.3f}")
             return
     print(f"Right, for all {len(data.classes)} classes")
 

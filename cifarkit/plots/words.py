@@ -45,6 +45,8 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
 def align_words(ax: Axes, title: Text) -> None:
     """Let title and caption begin where the labels left of the axes begin."""
     settle(ax)
+    if ax.get_aspect() != "auto":
+        settle(ax)  # a square that made way for its labels has moved them
     box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
     if box is not None:
         left = (max(box.x0, 0) - axes.x0) / axes.width

@@ -147,10 +147,11 @@ def _origin(seconds: float) -> str:
     facts = describe_environment(torch.device("cpu"))
     versions = facts["versions"]
     names = ", ".join(f"{name} {versions[name]}" for name in ("cifarkit", "torch", "python"))
+    threads = "one thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
     today = datetime.datetime.now(datetime.UTC).date()
     return (
         f"Recorded on {today:%d %B %Y} by running the code of this page: {names}, "
-        f"{facts['threads']} thread(s) of a processor {facts['cpu']}, {seconds:.0f} seconds in all."
+        f"{threads} of a processor {facts['cpu']}, {seconds:.0f} seconds in all."
     )
 
 

@@ -279,19 +279,15 @@ def test_a_pipe_that_closes_early_leaves_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("home", [None, "/nowhere"])
-def test_it_works_without_a_home_or_a_display(home: str | None, tmp_path: Path) -> None:
+def test_it_works_without_a_home_or_a_display(tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    bare = {**kept, "MPLCONFIGDIR": str(tmp_path / "mpl"), "CIFARKIT_DATA": str(tmp_path / "d")}
-    if home is not None:
-        bare["HOME"] = home
     folder = tmp_path / "run"
     arguments = ["train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", folder]
     done = subprocess.run(
         [sys.executable, "-m", "cifarkit", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=bare,
+        env={**kept, "HOME": "/nowhere", "MPLCONFIGDIR": str(tmp_path / "matplotlib")},
         cwd=tmp_path,
         check=False,
     )

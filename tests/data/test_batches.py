@@ -36,7 +36,7 @@ def covers_once(batches: list[list[int]], count: int) -> bool:
     return sorted(number for batch in batches for number in batch) == list(range(count))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     count=st.integers(1, 40),
     size=st.integers(1, 45),
