@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import cifarkit as ck
 
-fast = settings(max_examples=60, deadline=None, database=None)
+fast = settings(max_examples=40, deadline=None, database=None)
 NAMES = tuple("abcdefg")
 
 
@@ -36,7 +36,7 @@ def small(n: int = 3) -> ck.Evaluation:
     return ck.Evaluation(logits, np.array([0, 1, 1])[:n], ("cat", "dog"))
 
 
-@settings(max_examples=30, deadline=None, database=None)
+@settings(max_examples=20, deadline=None, database=None)
 @given(evaluations(largest=4.0))  # beyond, scikit-learn clips its probabilities
 def test_the_numbers_are_scikit_learns(evaluation: ck.Evaluation) -> None:
     labels, predicted = evaluation.labels, evaluation.predicted

@@ -14,7 +14,7 @@ counts = st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), 
 few = st.integers(1, 30).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(st.one_of(counts, few))
 def test_the_interval_is_scipys(counted: tuple[int, int]) -> None:
     hits, n = counted
@@ -27,7 +27,7 @@ def test_another_interval_would_be_found() -> None:
     assert ck.wilson_interval(3, 10) != pytest.approx((exact.low, exact.high), abs=1e-12)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(st.one_of(counts, few))
 def test_the_share_lies_inside_and_the_ends_in_range(counted: tuple[int, int]) -> None:
     hits, n = counted
@@ -37,10 +37,9 @@ def test_the_share_lies_inside_and_the_ends_in_range(counted: tuple[int, int]) -
     assert (high == 1.0) == (hits == n)
 
 
-@pytest.mark.parametrize("n", range(1, 60))
-def test_the_ends_are_exact_where_all_or_none_are_hits(n: int) -> None:
-    assert ck.wilson_interval(0, n).low == 0.0
-    assert ck.wilson_interval(n, n).high == 1.0
+def test_the_ends_are_exact_where_all_or_none_are_hits() -> None:
+    assert [n for n in range(1, 1000) if ck.wilson_interval(0, n).low != 0.0] == []
+    assert [n for n in range(1, 1000) if ck.wilson_interval(n, n).high != 1.0] == []
 
 
 @settings(max_examples=60, deadline=None, database=None)

@@ -73,7 +73,7 @@ def test_a_new_network_is_in_training_mode(name: str) -> None:
 @every_variant
 def test_an_image_gets_the_same_logits_alone_and_among_others(name: str) -> None:
     model = ck.create_model(name).eval()
-    images = some_images(5)
+    images = some_images(3)
     with torch.no_grad():
         together = model(images)
         alone = torch.cat([model(image[None]) for image in images])

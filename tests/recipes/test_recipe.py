@@ -145,7 +145,7 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     assert "'auto', 'float32', 'bfloat16'" in lines[6]
 
 
-NONSENSE = [-1, 0.0, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]
+NONSENSE = [-1, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]
 FIELDS = [
     (ck.Recipe, "epochs"),
     (ck.Recipe, "batch_size"),
@@ -165,20 +165,20 @@ FIELDS = [
 ZERO_IS_FINE = {"label_smoothing", "weight_decay", "momentum", "final", "warmup"}
 
 
-@pytest.mark.parametrize("found", NONSENSE, ids=range(len(NONSENSE)))
 @pytest.mark.parametrize(("kind", "field"), FIELDS)
-def test_a_number_no_training_can_use_is_refused_by_field(
-    kind: Any, field: str, found: Any
-) -> None:
-    if found == 0.0 and found is not True and field in ZERO_IS_FINE:
-        assert getattr(kind(**{field: found}), field) == 0.0
-        return
-    with pytest.raises(ck.RecipeError) as caught:
-        kind(**{field: found})
-    (_, line) = str(caught.value).splitlines()
-    assert line.strip().startswith(f"{field}=")
-    assert "allowed is a" in line
-    assert len(line) < 200
+def test_a_number_no_training_can_use_is_refused_by_field(kind: Any, field: str) -> None:
+    for found in NONSENSE if field in ZERO_IS_FINE else [0.0, *NONSENSE]:
+        with pytest.raises(ck.RecipeError) as caught:
+            kind(**{field: found})
+        (_, line) = str(caught.value).splitlines()
+        assert line.strip().startswith(f"{field}=")
+        assert "allowed is a" in line
+        assert len(line) < 200
+
+
+@pytest.mark.parametrize(("kind", "field"), [p for p in FIELDS if p[1] in ZERO_IS_FINE])
+def test_nothing_is_a_number_where_it_means_something(kind: Any, field: str) -> None:
+    assert getattr(kind(**{field: 0}), field) == 0.0
 
 
 @fast

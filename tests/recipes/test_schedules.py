@@ -15,7 +15,7 @@ from torch.optim import lr_scheduler
 
 import cifarkit as ck
 
-fast = settings(max_examples=150, deadline=None, database=None)
+fast = settings(max_examples=80, deadline=None, database=None)
 EPOCHS = 12
 
 
@@ -125,7 +125,7 @@ def highest(schedule: ck.Schedule, lr: float) -> float:
     return schedule.peak if isinstance(schedule, ck.OneCycle) else lr
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=250, deadline=None, database=None)
 @given(schedules, st.integers(1, 100_000), st.floats(0, 1), peaks)
 @example(ck.Step(every=0.001, factor=sys.float_info.min), 100_000, 1.0, 1000.0)
 @example(ck.OneCycle(rise=math.nextafter(1, 0)), 10, 1.0, 0.1)

@@ -1,0 +1,227 @@
+"""What the documents say is so: their code runs, and nothing public is left out."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from typer.main import get_command
+
+import cifarkit as ck
+from cifarkit.cli.main import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+REFERENCE = "\n".join(
+    path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md")
+)
+# Anything that a reader would take for Python: the guard against fences that nothing runs.
+LOOKS_LIKE_PYTHON = re.compile(r"^\s*(```|~~~)+\s*\{?\s*\.?py", re.MULTILINE | re.IGNORECASE)
+EXCUSE = re.compile(r"^<!-- not run: \S.* -->$")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A block of code: its language, its text, its line, and the line of text before it."""
+
+    language: str
+    code: str
+    line: int
+    before: str
+
+    @property
+    def excused(self) -> bool:
+        return EXCUSE.match(self.before) is not None
+
+
+def fences_of(page: str) -> list[Fence]:
+    """Return the fences of a page that begin at the margin."""
+    lines, fences, start = page.splitlines(), [], None
+    for number, line in enumerate(lines):
+        if start is None and line.startswith("```"):
+            start = number
+        elif start is not None and line == "```":
+            code = "\n".join(lines[start + 1 : number]) + "\n"
+            before = next((text for text in reversed(lines[:start]) if text.strip()), "")
+            fences.append(Fence(lines[start].strip("`").split(" ")[0], code, start + 1, before))
+            start = None
+    return fences
+
+
+def fences_in(language: str) -> list[tuple[Path, Fence]]:
+    pages = [(page, fences_of(page.read_text(encoding="utf-8"))) for page in PAGES]
+    return [
+        (page, fence) for page, fences in pages for fence in fences if fence.language == language
+    ]
+
+
+def masked(text: str) -> str:
+    """Put # in place of every number: the words must hold everywhere, the digits need not."""
+    return re.sub(r"\d+([.,]\d+)*", "#", text).strip()
+
+
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    # Where the cores are busy, two threads spend their time waiting for each other.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+    plt.close("all")
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a way to import what the build of the site uses."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+    return importlib.import_module
+
+
+@pytest.mark.usefixtures("_one_thread")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_on_a_page_runs_and_prints_what_it_says(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = page.read_text(encoding="utf-8")
+    fences = fences_of(text)
+    namespace: dict[str, Any] = {"__name__": "page"}
+    handled = 0
+    for fence, after in zip_longest(fences, fences[1:]):
+        if fence.language != "python":
+            continue
+        handled += 1
+        if fence.excused:
+            continue
+        place = f"{page.name}, the fence in line {fence.line}"
+        exec(compile(fence.code, place, "exec", dont_inherit=True), namespace)
+        printed = capsys.readouterr().out
+        if after is not None and after.language == "text" and after.before == "```":
+            assert masked(printed) == masked(after.code), place
+    assert handled == len(LOOKS_LIKE_PYTHON.findall(text)), "a Python fence was passed over"
+
+
+def test_the_guard_sees_python_fences_that_nothing_would_run() -> None:
+    for opening in (
+        "```py",
+        "``` python",
+        "    ```python",
+        "~~~python",
+        "```{.python}",
+        "```Python3",
+    ):
+        page = f"{opening}\n1 / 0\n```\n"
+        handled = [fence for fence in fences_of(page) if fence.language == "python"]
+        assert len(LOOKS_LIKE_PYTHON.findall(page)) == 1
+        assert handled == []
+
+
+def test_a_fence_is_excused_by_a_reason_alone() -> None:
+    (excused,) = fences_of("<!-- not run: it takes an hour -->\n\n```python\n```\n")
+    (unreasoned,) = fences_of("<!-- not run: -->\n\n```python\n```\n")
+    assert excused.excused
+    assert not unreasoned.excused
+
+
+def test_there_is_python_in_readme_and_on_the_site() -> None:
+    pages = {page.relative_to(ROOT).parts[0] for page, _ in fences_in("python")}
+    assert pages >= {"README.md", "docs"}
+
+
+@pytest.mark.parametrize(("page", "fence"), fences_in("sh"), ids=str)
+def test_command_lines_name_commands_and_options_that_exist(page: Path, fence: Fence) -> None:
+    program: Any = get_command(app)
+    for line in re.split(r"\n|&&", fence.code):
+        words = shlex.split(line)
+        if words[:1] != ["cifarkit"]:
+            continue
+        command = program.commands[words[1]]
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_readme_has_the_two_commands() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert "pip install . && cifarkit train baseline" in lines
+    assert 'pip install -e ".[dev]" && pytest' in lines
+
+
+@pytest.mark.parametrize("name", [name for name in ck.__all__ if name != "__version__"])
+def test_every_public_name_is_in_the_reference_once(name: str) -> None:
+    assert len(re.findall(rf"^::: cifarkit\.{name}$", REFERENCE, re.MULTILINE)) == 1
+
+
+def test_every_plot_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "plots.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^ +- (\w+)$", page, re.MULTILINE)) == sorted(ck.plots.__all__)
+
+
+def test_the_changelog_has_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[{re.escape(ck.__version__)}\] - \S+", text, re.MULTILINE)
+
+
+def test_the_command_line_page_has_every_command_and_option(hooks: Any) -> None:
+    page = hooks("tables").command_line()
+    program: Any = get_command(app)
+    for name, command in program.commands.items():
+        assert f"## `{name}`" in page
+        for parameter in command.params:
+            spelling = (parameter.metavar or parameter.name.upper(), parameter.opts[0])
+            assert spelling[parameter.param_type_name == "option"] in page
+
+
+def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
+    rows = hooks("tables").variants().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == ck.list_models()
+    (baseline,) = (row for row in rows if row.startswith("| `baseline` |"))
+    assert baseline.endswith("| 2,122,186 | 7,705,600 |")
+    (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
+    assert "| `depth=2`, not `1` |" in deeper
+
+
+def test_pages_that_would_fetch_from_another_host_are_found(hooks: Any) -> None:
+    fetched = hooks("pages").FETCHED
+    for bad in (
+        '<script src="https://example.org/a.js"></script>',
+        "<img alt=x src=//example.org/a.png>",
+        '<link rel="stylesheet" href="http://example.org/a.css">',
+        '<link href="https://example.org" rel="preconnect">',
+    ):
+        assert fetched.search(bad), bad
+    for good in (
+        '<script src="assets/a.js"></script>',
+        '<link rel="canonical" href="https://example.org/">',
+        '<a href="https://example.org/">a paper</a>',
+    ):
+        assert not fetched.search(good), good
+
+
+def test_a_page_that_fails_says_where(hooks: Any) -> None:
+    with pytest.raises(RuntimeError, match=r"cell_2\.py(.|\n)*ZeroDivisionError"):
+        hooks("recording")._run_elsewhere(["x = 0", "print(1 / x)"])
+
+
+def test_a_recording_keeps_text_and_figures(hooks: Any) -> None:
+    recording = hooks("recording")
+    draw = "import matplotlib.pyplot as plt\nplt.figure(figsize=(2, 1)).suptitle('a line')"
+    output = recording._run_cell("cell_1.py", f"print('hello')\n{draw}", {})
+    assert output.text == "hello\n"
+    assert [(figure.title, figure.inches) for figure in output.figures] == [("a line", 2.0)]
+    assert recording._run_cell("cell_2.py", "", {}).figures == ()
+
+
+def test_examples_of_docstrings_are_fenced(hooks: Any) -> None:
+    in_markdown = hooks("doctests").in_markdown
+    assert in_markdown(">>> 1\n1\n\nAnd:\n") == "```pycon\n>>> 1\n1\n```\n\nAnd:\n"
+    assert in_markdown("    >>> 1\n    1") == "    ```pycon\n    >>> 1\n    1\n    ```"

@@ -1,0 +1,93 @@
+"""Tutorials run as they stand, in a fresh process, offline, with warnings as errors."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
+# The sizes at the top of a tutorial, as small as they can be for every cell to make sense. The
+# build of the site runs the sizes that are written there.
+SMALL = {"N_TRAIN": 400, "N_VAL": 100, "N_TEST": 200, "EPOCHS": 2}
+RUNNER = """
+import runpy, socket, sys
+import matplotlib.pyplot as plt
+
+def refuse(*_, **__):
+    raise AssertionError("a tutorial must not do this: the network, or showing a figure")
+
+socket.socket.connect = socket.getaddrinfo = plt.show = refuse
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def percent(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+    return importlib.import_module("percent")
+
+
+def made_small(source: str) -> str:
+    for name, value in SMALL.items():
+        source, found = re.subn(rf"^{name} = [\d_]+", f"{name} = {value}", source, flags=re.M)
+        assert found == 1, f"the tutorial has {found} lines {name} = …"
+    return source
+
+
+def test_there_are_tutorials() -> None:
+    assert TUTORIALS
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_a_tutorial_runs(tutorial: Path, tmp_path: Path) -> None:
+    script = tmp_path / tutorial.name
+    script.write_text(made_small(tutorial.read_text(encoding="utf-8")), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUNNER, str(script)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    # Each exercise is checked twice: as it is given, and with its solution.
+    exercises = tutorial.read_text(encoding="utf-8").count("\n# ### Exercise ")
+    assert done.stdout.count("Not yet") == done.stdout.count("Right") == exercises >= 1
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_page_and_notebook_hold_the_code_of_the_script(tutorial: Path, percent: Any) -> None:
+    source = tutorial.read_text(encoding="utf-8")
+    cells = percent.parse(source)
+    code = [cell.text for cell in cells if cell.kind != "markdown"]
+    program = [line for line in source.splitlines() if line and not line.startswith("#")]
+    assert [line for text in code for line in text.splitlines() if line] == program
+
+    page = percent.to_markdown(cells)
+    assert page.startswith("# ")
+    assert page.count("```python\n") == len(code)
+    assert page.count('??? note "Solution"') == source.count('# %% tags=["solution"]') >= 1
+
+    notebook = json.loads(percent.to_notebook(cells))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    kinds = [cell["cell_type"] for cell in notebook["cells"]]
+    assert [text for text, kind in zip(sources, kinds, strict=True) if kind == "code"] == code
+    assert not any(".md" in text or "][cifarkit" in text for text in sources)
+
+
+def test_solutions_are_folded_on_the_page_and_hidden_in_the_notebook(percent: Any) -> None:
+    cells = percent.parse('# %% [markdown]\n# # T\n\n# %% tags=["solution"]\nx = 1\n\ny = 2\n')
+    page = percent.to_markdown(cells)
+    assert page == '# T\n\n??? note "Solution"\n\n    ```python\n    x = 1\n\n    y = 2\n    ```\n'
+    notebook = json.loads(percent.to_notebook(cells))
+    assert notebook["cells"][1]["metadata"]["jupyter"] == {"source_hidden": True}
