@@ -155,7 +155,16 @@ class Value:
         return dataclasses.replace(self, **changes)
 
     def differs_from(self, other: Value) -> dict[str, tuple[Any, Any]]:
-        """Name the fields that differ from a value of the same kind: `{field: (theirs, ours)}`."""
+        """Name the fields that differ from a value of the same kind: `{field: (theirs, ours)}`.
+
+        Raises:
+            RecipeError: the other is of another kind.
+        """
+        if type(other) is not type(self):
+            raise RecipeError(
+                f"only values of one kind can be compared by their fields, found "
+                f"{type(self).__name__} and {type(other).__name__}"
+            )
         pairs = {
             field.name: (getattr(other, field.name), getattr(self, field.name))
             for field in dataclasses.fields(self)

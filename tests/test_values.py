@@ -264,3 +264,8 @@ def test_what_was_found_is_shown_in_short(found: Any, shown: str) -> None:
     with pytest.raises(ck.RecipeError) as caught:
         ck.Recipe(epochs=found)
     assert f"{shown}: allowed is a whole number, 1 <= value <= 100000" in str(caught.value)
+
+
+def test_values_of_different_kinds_are_not_compared_field_by_field() -> None:
+    with pytest.raises(ck.RecipeError, match="found Constant and Cosine"):
+        ck.Constant().differs_from(ck.Cosine())

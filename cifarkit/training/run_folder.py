@@ -242,4 +242,8 @@ def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | No
             "not registered here; import that file first (--import FILE on the command line)"
         )
     variant = registry[described["name"]]
-    return dataclasses.replace(variant, options=described["options"], recipe=recipe)
+    options = {  # JSON has no tuples
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in described["options"].items()
+    }
+    return dataclasses.replace(variant, options=options, recipe=recipe)

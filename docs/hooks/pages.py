@@ -107,4 +107,5 @@ def _blocks(
         place = (Path(file.src_uri).parent / name).as_posix()
         files.append(File.generated(config, place, content=base64.b64decode(figure.png)))
         title = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.title)
-        yield f'![{title}]({name}){{ .figure style="width: {figure.inches:g}in" loading=lazy }}'
+        look = f'{{ .figure style="width: {figure.inches:g}in" loading=lazy }}'
+        yield f"[![{title}]({name}){look}]({name})"  # small screens open it in full

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = ["Cell", "parse", "to_markdown", "to_notebook"]
@@ -75,7 +76,7 @@ def _folded(code: str) -> str:
     return "\n".join(['??? note "Solution"', "", *lines])
 
 
-_PAGE = {"markdown": str, "code": _fenced, "solution": _folded}
+_PAGE: dict[str, Callable[[str], str]] = {"markdown": str, "code": _fenced, "solution": _folded}
 
 
 def _notebook_cell(number: int, cell: Cell) -> dict[str, object]:

@@ -140,18 +140,17 @@ def _take_figures() -> list[Figure]:
 
 
 def _origin(seconds: float) -> str:
-    import torch
-
+    from cifarkit.training.device import choose_device
     from cifarkit.training.environment import describe_environment
 
-    facts = describe_environment(torch.device("cpu"))
+    facts = describe_environment(choose_device("auto"))
     versions = facts["versions"]
     names = ", ".join(f"{name} {versions[name]}" for name in ("cifarkit", "torch", "python"))
     threads = "one thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
     today = datetime.datetime.now(datetime.UTC).date()
     return (
         f"Recorded on {today:%d %B %Y} by running the code of this page: {names}, "
-        f"{threads} of a processor {facts['cpu']}, {seconds:.0f} seconds in all."
+        f"on the {facts['device']} ({facts['cpu']}, {threads}), {seconds:.0f} seconds in all."
     )
 
 

@@ -25,14 +25,18 @@ def variants() -> str:
     rows += ["|---|---|---|--:|--:|"]
     for name in ck.list_models():
         variant, cost = ck.get_variant(name), ck.summary(name)
-        differences = [
-            f"`{factor}`" if factor == "builder" else f"`{factor}={ours!r}`, not `{theirs!r}`"
-            for factor, (theirs, ours) in variant.differs_from(baseline).items()
-        ]
-        shown = "<br>".join(differences) or "nothing: it is the one to compare with"
         numbers = f"{cost.parameters:,} | {cost.multiply_adds:,}"
-        rows.append(f"| `{name}` | {variant.summary} | {shown} | {numbers} |")
+        rows.append(f"| `{name}` | {variant.summary} | {_factors(variant, baseline)} | {numbers} |")
     return "\n".join(rows)
+
+
+def _factors(variant: ck.Variant, baseline: ck.Variant) -> str:
+    """Write a single factor with its values, and of several the names."""
+    differences = variant.differs_from(baseline)
+    if len(differences) == 1 and "builder" not in differences:
+        ((factor, (theirs, ours)),) = differences.items()
+        return f"`{factor}={ours!r}`, not `{theirs!r}`"
+    return ", ".join(f"`{factor}`" for factor in differences) or "nothing"
 
 
 def _command(name: str, command: Any) -> str:
@@ -66,4 +70,5 @@ def _default(entry: Any) -> str:
         return entry.show_default
     if entry.required:
         return "(needed)"
-    return "" if entry.default in (None, False) else f"`{entry.default}`"
+    given = entry.default is not None and entry.default is not False  # 0 is a default, too
+    return f"`{entry.default}`" if given else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,22 +14,18 @@ import cifarkit as ck
 from cifarkit.data.torchvision_datasets import import_datasets
 
 
-class Broken(ModuleType):
-    """Raise what a torchvision of another torch raises when it is imported."""
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    """Put a torchvision in the way that raises when it is imported."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__("torchvision")
-        self.error = error
+    def put(error: Exception) -> None:
+        package = tmp_path / "packages" / "torchvision"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(f"raise {type(error).__name__}({str(error)!r})")
+        monkeypatch.syspath_prepend(package.parent)
+        monkeypatch.delitem(sys.modules, "torchvision")
 
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):  # what the import system itself asks for
-            raise AttributeError(name)
-        raise self.error
-
-
-def break_torchvision(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", Broken(error))
-    monkeypatch.delitem(sys.modules, "torchvision.datasets", raising=False)
+    return put
 
 
 def test_it_is_torchvisions_own_module() -> None:
@@ -46,9 +43,9 @@ def test_it_is_torchvisions_own_module() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_torchvision_of_another_torch_is_an_install_error(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    error: Exception, broken: Callable[[Exception], None]
 ) -> None:
-    break_torchvision(monkeypatch, error)
+    broken(error)
     with pytest.raises(ck.InstallError) as caught:
         import_datasets()
     text = str(caught.value)
@@ -64,12 +61,12 @@ def test_a_missing_torchvision_is_an_install_error_that_both_names_catch(
         import_datasets()
 
 
-def test_cifar10_passes_the_explanation_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    break_torchvision(monkeypatch, RuntimeError("operator torchvision::nms does not exist"))
+def test_cifar10_passes_the_explanation_on(broken: Callable[[Exception], None]) -> None:
+    broken(RuntimeError("operator torchvision::nms does not exist"))
     with pytest.raises(ck.InstallError, match=r"torchvision::nms does not exist"):
         ck.load_cifar10()
 
 
-def test_the_synthetic_set_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    break_torchvision(monkeypatch, RuntimeError("operator torchvision::nms does not exist"))
+def test_the_synthetic_set_does_without(broken: Callable[[Exception], None]) -> None:
+    broken(RuntimeError("operator torchvision::nms does not exist"))
     assert len(ck.load_synthetic(n_train=10, n_test=10, val_size=0).train) == 10

@@ -502,7 +502,7 @@ def test_the_state_machine_would_find_a_registry_that_overwrites(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(registry_module, "_same", lambda known, builder: True)
-    with pytest.raises((AssertionError, pytest.fail.Exception), match="DID NOT RAISE|==|assert"):
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
         run_state_machine_as_test(
             AgainstADict,
             settings=settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def test_the_folder_is_readable_without_cifarkit(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         *("history.csv", "run.json", "weights.safetensors")
     ]
+
+
+def test_options_come_back_as_they_were_given(tiny: ck.Splits, tmp_path: Path) -> None:
+    narrow = dataclasses.replace(ck.get_variant("baseline"), options={"widths": (4, 8)})
+    ck.train(narrow, tiny, epochs=1, run_dir=tmp_path / "run")
+    assert ck.load_run(tmp_path / "run").variant.options == {"widths": (4, 8)}
 
 
 def test_nothing_is_overwritten(folder: Path, tiny: ck.Splits) -> None:
