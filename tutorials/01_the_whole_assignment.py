@@ -259,7 +259,7 @@ figure = ck.plots.predictions(evaluation, data.test, n=16)
 # - **augmentation**: each epoch shows the training pictures mirrored and shifted at random, so
 #   that the network cannot learn them by heart;
 # - **batch norm**: after each convolution the numbers are brought back to mean 0 and spread 1,
-#   which lets a network learn faster;
+#   which often lets a network learn faster;
 # - **deeper**: two convolutions a stage where the baseline has one.
 #
 # Each has a name, and differs from the baseline by exactly one factor. Change two things at once,
@@ -288,7 +288,7 @@ comparison_axes = ck.plots.curves(runs, "val_accuracy")
 # **seed** (the number from which all chance in a run is drawn). Train the baseline again with
 # `seed=1`, and it too will end somewhere else. One run each proves nothing; a claim needs several
 # seeds, and as many epochs as the recipe asks for. Augmentation in particular makes learning
-# harder at first and pays late: expect it to be behind here.
+# harder at first and pays late, so it is no wonder when it is behind here.
 #
 # ### Exercise 3: a variant of your own
 #

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cifarkit.cli.data_source import load_for_run
-from cifarkit.cli.options import AsJson, ImportFile, RunFolderArgument, import_models
+from cifarkit.cli.options import AsJson, ImportFile, OtherData, RunFolderArgument, import_models
 from cifarkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ class Part(StrEnum):
 def evaluate(
     run: RunFolderArgument,
     on: Annotated[Part, typer.Option(help="Which images.")] = Part.test,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
-        ),
-    ] = None,
+    data: OtherData = None,
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataSource", "ImportFile", "RunFolderArgument", "import_models"]
+__all__ = ["AsJson", "DataSource", "ImportFile", "OtherData", "RunFolderArgument", "import_models"]
 
 DataSource = Annotated[
     str,
@@ -23,6 +23,12 @@ ImportFile = Annotated[
     typer.Option("--import", metavar="FILE", help="Run a Python file that registers models."),
 ]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+OtherData = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

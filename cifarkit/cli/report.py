@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.data_source import load_for_run
-from cifarkit.cli.options import ImportFile, RunFolderArgument, import_models
+from cifarkit.cli.options import ImportFile, OtherData, RunFolderArgument, import_models
 
 __all__ = ["report"]
 
@@ -18,12 +18,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option(help="Where to write it.", show_default="RUN/report.html")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
-        ),
-    ] = None,
+    data: OtherData = None,
     imported: ImportFile = None,
 ) -> None:
     """Write the page to hand in: one HTML file with everything in it."""

@@ -48,6 +48,17 @@ class Splits:
         """The names of the classes, in the order of the labels."""
         return self.train.classes
 
+    def describe(self) -> dict[str, str | int]:
+        """Return name, source, fingerprint and sizes as JSON types, for the records of a run."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "train": len(self.train),
+            "val": 0 if self.val is None else len(self.val),
+            "test": len(self.test),
+        }
+
     def __repr__(self) -> str:
         val = 0 if self.val is None else len(self.val)
         return (

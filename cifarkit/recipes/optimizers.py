@@ -5,6 +5,7 @@ To add one, write a frozen dataclass with a `build`, as below.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,9 +65,7 @@ class Adam(Optimizer):
         """Make `torch.optim.Adam`."""
         import torch
 
-        return torch.optim.Adam(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
-        )
+        return torch.optim.Adam(parameters, **dataclasses.asdict(self))
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,7 @@ class AdamW(Adam):
         """Make `torch.optim.AdamW`."""
         import torch
 
-        return torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
-        )
+        return torch.optim.AdamW(parameters, **dataclasses.asdict(self))
 
 
 @dataclass(frozen=True)
@@ -117,10 +114,6 @@ class SGD(Optimizer):
         """Make `torch.optim.SGD`."""
         import torch
 
-        return torch.optim.SGD(
-            parameters,
-            lr=self.lr,
-            momentum=self.momentum,
-            nesterov=self.nesterov and self.momentum > 0,
-            weight_decay=self.weight_decay,
-        )
+        settings = dataclasses.asdict(self)
+        settings["nesterov"] &= self.momentum > 0  # torch refuses it without momentum
+        return torch.optim.SGD(parameters, **settings)

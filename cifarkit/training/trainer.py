@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seed_for
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.training.bookkeeping import recorded, save
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.history import Record
 from cifarkit.training.run import Moment, Run
-from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
 
 __all__ = ["Trainer"]
@@ -114,7 +114,7 @@ class Trainer:
             )
         run = self._prepare(model, splits, variant)
         splits = run.now.splits
-        with preserved(), self._recorded(run), ExitStack() as ends:
+        with preserved(), recorded(run), ExitStack() as ends:
             for callback in self.callbacks:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
@@ -131,7 +131,7 @@ class Trainer:
                 record |= {"seconds": time.perf_counter() - begin} | run.logged_means()
                 run.history.append(record)
                 self._notify("on_epoch_end", run)
-                self._save(run)
+                save(run)
                 if run.stopped:
                     break
         return run
@@ -188,14 +188,7 @@ class Trainer:
             raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
         facts: dict[str, Any] = {
             "status": "running",
-            "data": {
-                "name": splits.name,
-                "source": splits.source,
-                "fingerprint": splits.fingerprint,
-                "train": len(splits.train),
-                "val": 0 if splits.val is None else len(splits.val),
-                "test": len(splits.test),
-            },
+            "data": splits.describe(),
             "parameters": sum(weight.numel() for weight in weights),
             "precision": str(choose_precision(self.recipe, self.device)).removeprefix("torch."),
             "track_test": self.track_test,
@@ -217,37 +210,6 @@ class Trainer:
             steps_per_epoch=count_batches(len(splits.train), self.recipe.batch_size),
         )
         return run
-
-    @contextmanager
-    def _recorded(self, run: Run) -> Iterator[None]:
-        """Keep the books of a training, however it ends."""
-        folder = None if run.folder is None else RunFolder(run.folder)
-        if folder is not None:
-            folder.create()
-        run.facts["started"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        begin = time.perf_counter()
-        self._save(run)
-        status = "failed"
-        try:
-            yield
-            status = "stopped" if run.stopped else "finished"
-        except KeyboardInterrupt:
-            status = "interrupted"
-            raise
-        finally:
-            has_begun = run.now.loss is not None
-            run.facts |= {"status": status, "seconds": time.perf_counter() - begin}
-            run.model.eval()
-            run.moment = None
-            if folder is not None and has_begun:
-                folder.save_weights(run.model)
-                folder.save(run)
-            elif folder is not None:
-                folder.discard()
-
-    def _save(self, run: Run) -> None:
-        if run.folder is not None:
-            RunFolder(run.folder).save(run)
 
 
 def _measure(part: str, model: nn.Module, image_set: ImageSet) -> Record:

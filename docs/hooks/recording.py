@@ -33,13 +33,7 @@ PIXELS_PER_INCH = 150
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that a cell drew.
-
-    Args:
-        title: its own, for readers who do not see it.
-        png: the picture, in base64.
-        inches: its width.
-    """
+    """A figure that a cell drew: its own title, the picture in base64, its width in inches."""
 
     title: str
     png: str
@@ -93,7 +87,6 @@ def _run_elsewhere(cells: Sequence[str]) -> str:
             [sys.executable, "-W", "error", __file__],
             input=json.dumps(list(cells)),
             capture_output=True,
-            text=True,
             encoding="utf-8",
             cwd=folder,
             env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg"},
@@ -146,11 +139,10 @@ def _origin(seconds: float) -> str:
     facts = describe_environment(choose_device("auto"))
     versions = facts["versions"]
     names = ", ".join(f"{name} {versions[name]}" for name in ("cifarkit", "torch", "python"))
-    threads = "one thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
     today = datetime.datetime.now(datetime.UTC).date()
     return (
         f"Recorded on {today:%d %B %Y} by running the code of this page: {names}, "
-        f"on the {facts['device']} ({facts['cpu']}, {threads}), {seconds:.0f} seconds in all."
+        f"on the {facts['device']} ({facts['cpu']}, threads: {facts['threads']}), {seconds:.0f} seconds in all."
     )
 
 
