@@ -72,12 +72,12 @@ def _changes(
 
 
 def _report(run: Any, splits: Any, folder: Path) -> None:
-    """Evaluate on test, once; print it, and leave it in the folder with its figures."""
+    """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.evaluation.evaluation import evaluate
     from cifarkit.report.artefacts import save_artefacts
 
     evaluation = evaluate(run.model, splits.test)
+    save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
     typer.echo(describe(evaluation, "test", splits.name))
-    save_artefacts(run, evaluation, splits, folder)
     typer.echo(f"\nThe run is in {folder}; its page to hand in: cifarkit report {folder}")

@@ -18,7 +18,7 @@ __all__ = ["ARCHIVE", "archive_is_whole", "download_cifar10"]
 
 ARCHIVE = "cifar-10-python.tar.gz"
 SOURCE = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
-PATIENCE = 10.0  # seconds until a server that does not answer counts as out of reach
+PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
 
 
 def archive_is_whole(root: Path) -> bool:

@@ -279,17 +279,45 @@ def test_a_pipe_that_closes_early_leaves_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_it_works_without_a_home_or_a_display(tmp_path: Path) -> None:
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return an image folder of two classes, for fresh processes."""
+    for place in ("train/day", "train/night", "test/day", "test/night"):
+        folder = tmp_path / "pictures" / place
+        folder.mkdir(parents=True)
+        for number in range(8):
+            grey = 40 * ("day" in place) * number
+            Image.new("RGB", (32, 32), (grey, grey, 20)).save(folder / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+def test_it_works_without_a_home_or_a_display(pictures: Path, tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    places = {"CIFARKIT_DATA": tmp_path / "data", "MPLCONFIGDIR": tmp_path / "matplotlib"}
     folder = tmp_path / "run"
-    arguments = ["train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", folder]
+    arguments = ["train", "linear", "--data", pictures, "--epochs", "1", "--run-dir", folder]
     done = subprocess.run(
         [sys.executable, "-m", "cifarkit", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**kept, "HOME": "/nowhere", "MPLCONFIGDIR": str(tmp_path / "matplotlib")},
+        env={**kept, "HOME": "/nowhere", **{name: str(path) for name, path in places.items()}},
         cwd=tmp_path,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (folder / "figures" / "confusion.png").stat().st_size > 1_000
+    assert is_png(folder / "figures" / "confusion.png")
+
+
+def test_a_reader_that_goes_away_costs_no_result(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = f"-m cifarkit train linear --data {pictures} --epochs 2 --run-dir {folder} 2>&1"
+    done = subprocess.run(
+        f"{sys.executable} -u {line} | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("linear: ")
+    assert ck.load_run(folder).status == "finished"
+    assert is_png(folder / "figures" / "confusion.png")
