@@ -17,9 +17,13 @@ __all__ = ["train"]
 def train(
     model: Annotated[str, typer.Argument(help="A name that `cifarkit models` lists.")] = "baseline",
     data: DataSource = "auto",
-    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate, for the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How many, in place of the recipe's.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images a step, in place of the recipe's.")
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate, in place of the recipe's.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order, augmentation, dropout.")] = 0,
     patience: Annotated[
         int | None,

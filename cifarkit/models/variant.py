@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import numbers
-import os
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,8 +128,15 @@ def source_of(builder: Callable[..., Any]) -> str:
     except (TypeError, OSError):
         code = getattr(plain, "__code__", None)  # text that was run and never was a file
         return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(builder)
-    try:
-        shown = path.relative_to(Path.cwd())
-    except (ValueError, FileNotFoundError):
-        shown = path
-    return f"{os.fspath(shown)}:{line}"
+    return f"{_shortened(path)}:{line}"
+
+
+def _shortened(path: Path) -> Path:
+    """Name a file from the current folder, or else from where Python imports it.
+
+    The name goes into run folders, which are handed in: whose home it was is no one's business.
+    """
+    for base in (".", *sys.path):
+        with suppress(ValueError, OSError):  # not below it; there is no current folder
+            return path.relative_to(Path(base).absolute())
+    return path

@@ -108,7 +108,7 @@ def _run(cells: Sequence[str]) -> dict[str, Any]:
 
 
 def _run_cell(name: str, code: str, namespace: dict[str, Any]) -> Output:
-    # With its lines known, a builder that a cell defines has a file and a line to be named by.
+    # With its lines known, a builder that a cell defines can be named by file and line.
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
@@ -139,10 +139,10 @@ def _origin(seconds: float) -> str:
     facts = describe_environment(choose_device("auto"))
     versions = facts["versions"]
     names = ", ".join(f"{name} {versions[name]}" for name in ("cifarkit", "torch", "python"))
-    today = datetime.datetime.now(datetime.UTC).date()
     return (
-        f"Recorded on {today:%d %B %Y} by running the code of this page: {names}, "
-        f"on the {facts['device']} ({facts['cpu']}, threads: {facts['threads']}), {seconds:.0f} seconds in all."
+        f"Recorded on {datetime.date.today():%d %B %Y} by running the code of this page: {names}, "
+        f"on the {facts['device']} ({facts['cpu']}, threads: {facts['threads']}), "
+        f"{seconds:.0f} seconds in all."
     )
 
 

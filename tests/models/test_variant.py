@@ -172,3 +172,10 @@ def test_building_draws_the_same_weights_from_the_same_seed_only() -> None:
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_source_of_an_installed_builder_is_named_from_where_python_imports_it() -> None:
+    """The tests run in a folder of their own, so nothing here is below the current one."""
+    path, _, line = ck.get_variant("baseline").source.rpartition(":")
+    assert Path(path) == Path("cifarkit", "models", "convolutional.py")
+    assert int(line) > 1
