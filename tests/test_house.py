@@ -73,6 +73,16 @@ def test_every_room_has_a_floor() -> None:
     assert rooms == set(FLOOR_OF)
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_rooms_are_small(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 300
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno
+            assert (node.end_lineno or 0) - (first or 0) <= 45, node.name
+
+
 def test_only_plots_and_report_know_matplotlib() -> None:
     for path in FILES:
         room = path.relative_to(PACKAGE).parts[0]
