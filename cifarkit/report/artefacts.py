@@ -51,8 +51,14 @@ def draw_figures(run: Run, evaluation: Evaluation, splits: Splits) -> dict[str, 
     plots.confusion(evaluation, ax=figures["confusion"].subplots())
     plots.per_class(evaluation, ax=figures["per_class"].subplots())
     plots.reliability(evaluation, ax=figures["reliability"].subplots())
-    for name in ("samples", "predictions", "top_losses", "confused"):
-        figures[name] = Figure(layout="constrained")
+    # As wide as five pictures in a row, and six; the pictures set the height.
+    for name, width in {
+        "samples": 6.2,
+        "predictions": 6.2,
+        "top_losses": 6.2,
+        "confused": 7.4,
+    }.items():
+        figures[name] = Figure(figsize=(width, 4))
     plots.samples(splits.train, figure=figures["samples"])
     plots.predictions(evaluation, splits.test, figure=figures["predictions"])
     plots.top_losses(evaluation, splits.test, figure=figures["top_losses"])
