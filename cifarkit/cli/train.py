@@ -52,16 +52,23 @@ def train(
     splits = load_source(data)
     folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
-    run = train_variant(
-        variant,
-        splits,
-        seed=seed,
-        device=device,
-        callbacks=[*([] if patience is None else [EarlyStopping(patience=patience)]), Progress()],
-        run_dir=folder,
-        track_test=track_test,
-        **changes,
-    )
+    try:
+        run = train_variant(
+            variant,
+            splits,
+            seed=seed,
+            device=device,
+            callbacks=[
+                *([] if patience is None else [EarlyStopping(patience=patience)]),
+                Progress(),
+            ],
+            run_dir=folder,
+            track_test=track_test,
+            **changes,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; weights and history so far are in {folder}", err=True)
+        raise
     _report(run, splits, folder)
 
 

@@ -279,6 +279,22 @@ def test_a_pipe_that_closes_early_leaves_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_keeps_what_there_is_and_exits_130(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: ck.Progress, run: ck.Run) -> None:
+        if run.now.epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ck.Progress, "on_batch_end", interrupt)
+    folder = tmp_path / "run"
+    done = call("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir", folder)
+    assert done.status == 130
+    assert f"so far are in {folder}" in done.err
+    run = ck.load_run(folder)
+    assert (run.status, len(run.history)) == ("interrupted", 1)
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Return an image folder of two classes, for fresh processes."""
