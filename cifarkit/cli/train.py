@@ -50,6 +50,7 @@ def train(
     changes = _changes(variant.recipe, epochs, batch_size, lr)
     recipe = variant.recipe.replace(**changes)  # refuses before any data is loaded
     splits = load_source(data)
+    stoppers = [] if patience is None else [EarlyStopping(patience=patience)]
     folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
     try:
@@ -58,10 +59,7 @@ def train(
             splits,
             seed=seed,
             device=device,
-            callbacks=[
-                *([] if patience is None else [EarlyStopping(patience=patience)]),
-                Progress(),
-            ],
+            callbacks=[*stoppers, Progress()],
             run_dir=folder,
             track_test=track_test,
             **changes,
