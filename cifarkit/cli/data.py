@@ -25,6 +25,10 @@ def data(
     ] = None,
 ) -> None:
     """Load a data source, fetching it if need be, and say what is in it."""
+    if figure is not None and figure.exists():
+        raise RunFolderError(
+            f"there is a {str(figure)!r} already, and nothing is overwritten; choose another name"
+        )
     splits = load_source(source)
     typer.echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
     if figure is not None:

@@ -67,6 +67,11 @@ def main() -> None:
             raise
         typer.echo(f"cifarkit: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # such as a full disk below what is printed
+        if debug:
+            raise
+        typer.echo(f"cifarkit: {type(error).__name__}: {error}", err=True)
+        sys.exit(1)
 
 
 def _show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:

@@ -41,17 +41,25 @@ def train(
 ) -> None:
     """Train a model, evaluate it once on test, and leave a folder with all there is to know."""
     import_models(imported)
+    from cifarkit.data.splits import check_seed
     from cifarkit.models.registry import get_variant
+    from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
+    from cifarkit.training.device import choose_device
     from cifarkit.training.progress.progress import Progress
+    from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
     variant = get_variant(model)
     changes = _changes(variant.recipe, epochs, batch_size, lr)
-    recipe = variant.recipe.replace(**changes)  # refuses before any data is loaded
-    splits = load_source(data)
+    # All that can be refused is refused before any data is loaded.
+    recipe = variant.recipe.replace(**changes)
     stoppers = [] if patience is None else [EarlyStopping(patience=patience)]
     folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    check_seed("seed", seed)
+    choose_device(device)
+    RunFolder(folder).check_free()
+    splits = load_source(data)
     typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
     try:
         run = train_variant(
@@ -59,7 +67,7 @@ def train(
             splits,
             seed=seed,
             device=device,
-            callbacks=[*stoppers, Progress()],
+            callbacks=[*stoppers, Checkpoint(), Progress()],
             run_dir=folder,
             track_test=track_test,
             **changes,

@@ -103,6 +103,18 @@ def split_off_val(
     return Splits(kept, val, test, name, _fingerprint(parts), source)
 
 
+def check_splits(splits: Any) -> None:
+    """Refuse what is not splits.
+
+    Raises:
+        DataError: naming what was found.
+    """
+    if not isinstance(splits, Splits):
+        raise DataError(
+            f"training takes Splits, such as ck.load_cifar10() gives, found {type(splits).__name__}"
+        )
+
+
 def check_seed(name: str, seed: Any) -> None:
     """Refuse what is not a whole number from 0 to 2**63 - 1.
 

@@ -24,3 +24,7 @@ __all__ = [
     "samples",
     "top_losses",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -116,4 +116,5 @@ def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Pat
 
 def _origin(run: Run, splits: Splits) -> str:
     name = run.variant.name if run.variant else "own model"
-    return f"{name}, seed {run.seed}, {len(run.history)} epochs on {splits.name}"
+    epochs = f"{len(run.history)} epoch{'' if len(run.history) == 1 else 's'}"
+    return f"{name}, seed {run.seed}, {epochs} on {splits.name}"

@@ -30,13 +30,13 @@ def write_report(run: Run, splits: Splits, path: str | Path | None = None) -> Pa
     Args:
         run: finished.
         splits: the data of the run.
-        path: of the page; `report.html` in the run's folder when None.
+        path: of a new page; `report.html` in the run's folder, written anew, when None.
 
     Returns:
         Where the page is.
 
     Raises:
-        RunFolderError: there is nowhere to write, or the disk refuses.
+        RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
 
     >>> import tempfile
     >>> from cifarkit.data.synthetic import load_synthetic
@@ -48,6 +48,10 @@ def write_report(run: Run, splits: Splits, path: str | Path | None = None) -> Pa
     """
     if path is None and run.folder is None:
         raise RunFolderError("the run has no folder; say with path= where the report shall go")
+    if path is not None and Path(path).exists():
+        raise RunFolderError(
+            f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
+        )
     target = Path(path) if path is not None else Path(run.folder or "") / "report.html"
     evaluation = evaluate(run.model, splits.test)
     figures = draw_figures(run, evaluation, splits)

@@ -48,14 +48,24 @@ class RunFolder:
         Raises:
             RunFolderError: it holds something, is a file, or cannot be made.
         """
+        self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            holds = sorted(entry.name for entry in self.path.iterdir())
         except OSError as error:
-            raise RunFolderError(
-                f"the run folder {str(self.path)!r} cannot be made: {error.strerror or error}; "
-                "choose another run_dir"
-            ) from error
+            raise self._unmakeable(error) from error
+
+    def check_free(self) -> None:
+        """Refuse a folder that holds something, because nothing is overwritten.
+
+        Raises:
+            RunFolderError: it holds something, or is no folder.
+        """
+        try:
+            holds = sorted(entry.name for entry in self.path.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unmakeable(error) from error
         if holds:
             what = "a run" if ABOUT in holds else f"{holds[0]!r}"
             raise RunFolderError(
@@ -129,6 +139,12 @@ class RunFolder:
                 f"{str(self.path)!r} is no run folder that can be read: "
                 f"{type(error).__name__}: {error}"
             ) from error
+
+    def _unmakeable(self, error: OSError) -> RunFolderError:
+        return RunFolderError(
+            f"the run folder {str(self.path)!r} cannot be made: {error.strerror or error}; "
+            "choose another run_dir"
+        )
 
     def _refused(self, error: OSError) -> RunFolderError:
         return RunFolderError(

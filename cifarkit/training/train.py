@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from cifarkit.data.splits import Splits
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.errors import ModelContractError
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
@@ -57,6 +59,12 @@ def train(
     >>> train("mlp", data, epochs=1, seed=3)
     Run('mlp', seed 3, 1 epoch, finished)
     """
+    check_splits(splits)
+    if isinstance(model, nn.Module):
+        raise ModelContractError(
+            "ck.train builds its network by name; to train one of your own, call "
+            "ck.Trainer(recipe).fit(network, splits), or register its builder"
+        )
     variant = model if isinstance(model, Variant) else get_variant(model)
     variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))
     trainer = Trainer(

@@ -19,8 +19,8 @@ from torch import nn
 
 from cifarkit.data.batches import count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
-from cifarkit.data.splits import Splits, check_seed
-from cifarkit.errors import CheckpointError, ModelContractError
+from cifarkit.data.splits import Splits, check_seed, check_splits
+from cifarkit.errors import CheckpointError, ModelContractError, RecipeError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.variant import Variant
@@ -40,6 +40,9 @@ __all__ = ["Trainer"]
 class Trainer:
     """Train networks by a recipe.
 
+    One training at a time in a process: dropout draws from torch's global generators, which two
+    threads would share.
+
     Args:
         recipe: how to train; the assignment's way when None.
         seed: of order, augmentation and dropout.
@@ -52,6 +55,7 @@ class Trainer:
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
+        RecipeError: the recipe is none.
         TrainingError: the device cannot be used here.
         TypeError: a callback is none.
 
@@ -74,6 +78,8 @@ class Trainer:
         track_test: bool = False,
     ) -> None:
         check_seed("seed", seed)
+        if not isinstance(recipe, Recipe | None):
+            raise RecipeError(f"recipe must be a Recipe, as Recipe(epochs=3), found {recipe!r}")
         self.recipe = Recipe() if recipe is None else recipe
         self.seed = int(seed)
         self.device = choose_device(device)
@@ -179,6 +185,7 @@ class Trainer:
             notify(callback, hook, run)
 
     def _prepare(self, model: nn.Module, splits: Splits, variant: Variant | None) -> Run:
+        check_splits(splits)
         who = f"{variant.name!r} ({variant.source})" if variant else "the model"
         check_module(model, who)
         model.to(self.device)

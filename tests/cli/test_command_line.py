@@ -184,6 +184,18 @@ def test_a_mistake_is_one_message_and_no_traceback(
     assert not Path("runs").exists()
 
 
+def test_a_disk_that_refuses_is_a_message_and_no_traceback(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cifarkit.cli.models._list", full)
+    done = call("models")
+    assert (done.status, done.out) == (1, "")
+    assert "No space left on device" in done.err
+
+
 def test_debug_shows_where_it_came_from(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["cifarkit", "models", "nobody", "--debug"])
     with pytest.raises(ck.UnknownModelError):
@@ -257,6 +269,9 @@ def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
     assert total == ["total", "100", "20", "40"]
     assert is_png(tmp_path / "sample.png")
     assert call("data", "synthetic", "--figure", tmp_path / "sample.nonsense").status == 1
+    again = call("data", "synthetic", "--figure", tmp_path / "sample.png")
+    assert again.status == 1
+    assert "nothing is overwritten" in again.err
 
 
 def test_the_same_program_answers_as_a_module() -> None:

@@ -111,6 +111,15 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_a_file_that_is_there_is_not_overwritten(
+    run_and_page: tuple[ck.Run, ck.Splits, str], tmp_path: Path
+) -> None:
+    (tmp_path / "my_models.py").write_text("mine")
+    with pytest.raises(ck.RunFolderError, match="nothing is overwritten"):
+        ck.write_report(*run_and_page[:2], tmp_path / "my_models.py")
+    assert (tmp_path / "my_models.py").read_text() == "mine"
+
+
 def test_without_a_folder_one_must_say_where() -> None:
     data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
     run = ck.train("linear", data, epochs=1)

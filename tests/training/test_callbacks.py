@@ -215,7 +215,7 @@ def test_mixup_gives_mixtures_and_shares_that_fit(tiny: ck.Splits) -> None:
     assert len(shares) > 1  # drawn anew for every batch
 
 
-def test_the_lr_finder_puts_the_weights_back_and_finds_the_steepest_fall(tiny: ck.Splits) -> None:
+def test_the_lr_finder_puts_the_weights_back_and_stays_below_the_runaway(tiny: ck.Splits) -> None:
     finder = ck.LRFinder(start=1e-6, end=1.0, steps=30)
     run = ck.train("mlp", tiny, epochs=50, callbacks=[finder])
     with ck.seeded("weights", 0):
@@ -224,7 +224,16 @@ def test_the_lr_finder_puts_the_weights_back_and_finds_the_steepest_fall(tiny: c
     assert run.stopped.startswith("LRFinder has seen")
     ratios = [after / before for before, after in zip(finder.rates, finder.rates[1:], strict=False)]
     assert ratios == pytest.approx([1e6 ** (1 / 29)] * len(ratios))
-    assert 1e-5 < finder.suggestion < 0.5
+    assert run.facts["weights_of_epoch"] == 0
+    lowest = finder.rates[finder.losses.index(min(finder.losses[3:]))]
+    assert 1e-5 < finder.suggestion == lowest / 10
+
+
+def test_the_lr_finder_suggests_nothing_where_nothing_was_learnt(tiny: ck.Splits) -> None:
+    finder = ck.LRFinder(start=10.0, end=100.0, steps=10)
+    ck.train("mlp", tiny, epochs=2, callbacks=[finder], optimizer=ck.SGD(momentum=0.0))
+    with pytest.raises(ck.TrainingError, match="never fell below where it began"):
+        _ = finder.suggestion
 
 
 def test_the_lr_finder_stops_when_the_loss_runs_away(tiny: ck.Splits) -> None:
@@ -268,6 +277,11 @@ def test_a_checkpoint_needs_a_folder(tiny: ck.Splits) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        lambda: ck.EarlyStopping(5),
+        lambda: ck.EarlyStopping(min_delta="x"),
+        lambda: ck.Checkpoint(every_steps=1.5),
+        lambda: ck.Mixup("a"),
+        lambda: ck.LRFinder(start="a"),
         lambda: ck.EarlyStopping(patience=0),
         lambda: ck.EarlyStopping(patience=True),
         lambda: ck.EarlyStopping(min_delta=float("nan")),

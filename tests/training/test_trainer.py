@@ -257,6 +257,26 @@ def test_train_takes_a_variant_and_builds_for_the_classes_of_the_data() -> None:
     assert run.model[0].out_channels == 4
 
 
+@pytest.mark.parametrize(
+    ("model", "splits", "error", "text"),
+    [
+        (nn.Linear(2, 2), None, ck.DataError, "training takes Splits"),
+        ("linear", "synthetic", ck.DataError, "training takes Splits.*found str"),
+        (nn.Linear(2, 2), "tiny", ck.ModelContractError, "ck.Trainer"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_say_what_to_write(
+    model: object, splits: object, error: type[Exception], text: str, tiny: ck.Splits
+) -> None:
+    with pytest.raises(error, match=text):
+        ck.train(model, tiny if splits == "tiny" else splits)
+
+
+def test_a_recipe_that_is_none_is_refused_by_the_trainer() -> None:
+    with pytest.raises(ck.RecipeError, match=r"found \{'epochs': 1\}"):
+        ck.Trainer({"epochs": 1})
+
+
 def test_bfloat16_trains_and_is_recorded(tiny: ck.Splits) -> None:
     run = ck.train("baseline", tiny, epochs=1, precision="bfloat16", device="cpu")
     assert run.facts["precision"] == "bfloat16"

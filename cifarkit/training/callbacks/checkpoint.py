@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from cifarkit.errors import TrainingError
+from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
+from cifarkit.values import Range
 
 __all__ = ["Checkpoint"]
 
@@ -31,9 +33,10 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:
-        for name, value in (("every_steps", every_steps), ("every_seconds", every_seconds)):
-            if value is not None and (isinstance(value, bool) or not 0 < value < float("inf")):
-                raise TrainingError(f"{name} must be above 0 and finite, found {value!r}")
+        if every_steps is not None:
+            every_steps = checked_whole("every_steps", every_steps, least=1)
+        if every_seconds is not None:
+            every_seconds = checked_number("every_seconds", every_seconds, Range(0, 1e9, open="("))
         self.every_steps = every_steps
         self.every_seconds = every_seconds
         self._steps = 0

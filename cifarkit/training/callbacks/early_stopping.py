@@ -7,9 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.errors import TrainingError
+from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.selection import check_column
+from cifarkit.values import Range
 
 __all__ = ["EarlyStopping"]
 
@@ -28,7 +30,7 @@ class EarlyStopping(Callback):
         restore: give the best weights back at the end.
 
     Raises:
-        TrainingError: `patience` or `min_delta` is out of range.
+        TrainingError: `column` is no name, or `patience` or `min_delta` is out of range.
         SelectionError: at the start of training, when no such column will be there or it is of
             test.
 
@@ -44,13 +46,14 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         restore: bool = True,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise TrainingError(f"patience must be a whole number from 1 on, found {patience!r}")
-        if not 0 <= min_delta < float("inf"):
-            raise TrainingError(f"min_delta must be 0 or more and finite, found {min_delta!r}")
+        if not isinstance(column, str):
+            raise TrainingError(
+                f"EarlyStopping watches a column, found {column!r}; "
+                "write EarlyStopping('val_loss', patience=5)"
+            )
         self.column = column
-        self.patience = patience
-        self.min_delta = min_delta
+        self.patience = checked_whole("patience", patience, least=1)
+        self.min_delta = checked_number("min_delta", min_delta, Range(0, 1e9))
         self.restore = restore
         self._begin_anew()
 

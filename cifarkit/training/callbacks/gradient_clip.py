@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch.nn.utils import clip_grad_norm_
 
-from cifarkit.errors import TrainingError
+from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
+from cifarkit.values import Range
 
 __all__ = ["GradientClip"]
 
@@ -20,7 +21,7 @@ class GradientClip(Callback):
         max_norm: the largest Euclidean norm.
 
     Raises:
-        TrainingError: `max_norm` is not above 0 and finite.
+        TrainingError: `max_norm` is not above 0, or out of all proportion.
 
     >>> GradientClip(1.0).columns
     ('gradient_norm',)
@@ -29,9 +30,7 @@ class GradientClip(Callback):
     columns = ("gradient_norm",)
 
     def __init__(self, max_norm: float = 1.0) -> None:
-        if isinstance(max_norm, bool) or not 0 < max_norm < float("inf"):
-            raise TrainingError(f"max_norm must be above 0 and finite, found {max_norm!r}")
-        self.max_norm = max_norm
+        self.max_norm = checked_number("max_norm", max_norm, Range(0, 1e9, open="("))
 
     def on_backward_end(self, run: Run) -> None:
         """Shorten the gradient where it is too long."""

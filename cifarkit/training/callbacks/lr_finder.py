@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from cifarkit.errors import TrainingError
+from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
+from cifarkit.values import Range
 
 __all__ = ["LRFinder"]
 
@@ -15,7 +17,7 @@ class LRFinder(Callback):
     """Raise the rate with every step until the loss runs away, then put the weights back.
 
     It looks at training losses alone. After the run, `rates` and `losses` hold the curve and
-    `suggestion` the rate where the smoothed loss fell most steeply.
+    `suggestion` a rate to train with. The numbers in the history are of weights that are gone.
 
     Args:
         start: the first rate.
@@ -38,11 +40,9 @@ class LRFinder(Callback):
     SMOOTHING = 0.9
 
     def __init__(self, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> None:
-        if not 0 < start < end < float("inf"):
-            raise TrainingError(f"rates must be 0 < start < end, found {start!r} and {end!r}")
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 10:
-            raise TrainingError(f"steps must be a whole number from 10 on, found {steps!r}")
-        self.start, self.end, self.steps = start, end, steps
+        self.start = checked_number("start", start, Range(0, 1e9, open="("))
+        self.end = checked_number("end", end, Range(self.start, 1e9, open="("))
+        self.steps = checked_whole("steps", steps, least=10)
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -53,17 +53,22 @@ class LRFinder(Callback):
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the smoothed loss fell most steeply over the logarithm of the rate.
+        """A tenth of the rate at which the smoothed loss was lowest.
+
+        The loss is lowest just before it runs away; a tenth of that rate is a usual choice
+        (https://docs.fast.ai/callback.schedule.html, "minimum").
 
         Raises:
-            TrainingError: there are fewer than three steps to judge by.
+            TrainingError: the loss never fell below where it began.
         """
-        if len(self.losses) < 3:
-            raise TrainingError("LRFinder has seen fewer than three steps; train with it first")
-        falls = [
-            after - before for before, after in zip(self.losses, self.losses[2:], strict=False)
-        ]
-        return self.rates[falls.index(min(falls)) + 1]
+        begin = len(self.losses) // 10  # the mean of the first few losses is mostly noise
+        lowest = min(range(begin, len(self.losses)), key=self.losses.__getitem__, default=begin)
+        if lowest == begin:
+            raise TrainingError(
+                f"in {len(self.losses)} steps the loss never fell below where it began, so no rate "
+                "can be suggested; take more steps, or look for a mistake in the network"
+            )
+        return self.rates[lowest] / 10
 
     def on_fit_start(self, run: Run) -> None:
         """Keep the weights, to put them back."""
@@ -92,3 +97,4 @@ class LRFinder(Callback):
     def on_fit_end(self, run: Run) -> None:
         """Put the weights back."""
         run.model.load_state_dict(self._first_weights)
+        run.facts["weights_of_epoch"] = 0

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from cifarkit.data.batches import Batch
-from cifarkit.errors import TrainingError
 from cifarkit.randomness import generator_for
+from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
+from cifarkit.values import Range
 
 __all__ = ["Mixup"]
 
@@ -31,16 +32,14 @@ class Mixup(Callback):
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        if isinstance(alpha, bool) or not 0 < alpha <= 100:
-            raise TrainingError(f"alpha must be above 0 and at most 100, found {alpha!r}")
-        self.alpha = alpha
+        self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("))
 
     def on_batch_start(self, run: Run) -> None:
         """Mix the batch."""
         now = run.now
         generator = generator_for("mixup", run.seed, now.epoch, now.step)
         # Two Gamma(alpha) draws make a Beta(alpha, alpha) share.
-        alphas = torch.full((2,), float(self.alpha))
+        alphas = torch.full((2,), self.alpha)
         one, other = torch._standard_gamma(alphas, generator=generator).tolist()
         share = one / (one + other) if one + other > 0 else 1.0
         images, labels = now.batch

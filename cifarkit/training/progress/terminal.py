@@ -41,7 +41,7 @@ class Terminal:
             refresh_per_second=REDRAWS,
             transient=True,
         )
-        self._task = self._bar.add_task("epoch 1", start=True)
+        self._task = self._bar.add_task("", visible=False)  # until the first step
         self._best_noted = False
         self._bar.start()
 
@@ -57,6 +57,7 @@ class Terminal:
             description=f"epoch {now.epoch + 1}/{run.recipe.epochs}",
             completed=now.step + 1,
             total=now.steps_per_epoch,
+            visible=True,
         )
 
     def row(self, run: Run) -> None:
