@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import DataSource, ImportFile, import_models
+
+if TYPE_CHECKING:
+    from cifarkit.data.splits import Splits
+    from cifarkit.recipes.recipe import Recipe
+    from cifarkit.training.run import Run
 
 __all__ = ["train"]
 
@@ -73,13 +78,18 @@ def train(
             **changes,
         )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; weights and history so far are in {folder}", err=True)
+        kept = (
+            f"what was learnt so far is in {folder}"
+            if folder.exists()
+            else "nothing was learnt yet"
+        )
+        typer.echo(f"interrupted; {kept}", err=True)
         raise
     _report(run, splits, folder)
 
 
 def _changes(
-    recipe: Any, epochs: int | None, batch_size: int | None, lr: float | None
+    recipe: Recipe, epochs: int | None, batch_size: int | None, lr: float | None
 ) -> dict[str, Any]:
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
@@ -88,7 +98,7 @@ def _changes(
     return changes
 
 
-def _report(run: Any, splits: Any, folder: Path) -> None:
+def _report(run: Run, splits: Splits, folder: Path) -> None:
     """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.evaluation.evaluation import evaluate

@@ -305,9 +305,23 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     folder = tmp_path / "run"
     done = call("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir", folder)
     assert done.status == 130
-    assert f"so far are in {folder}" in done.err
+    assert f"what was learnt so far is in {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
+
+
+def test_ctrl_c_before_the_first_step_claims_nothing_and_leaves_nothing(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: ck.Progress, run: ck.Run) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ck.Progress, "on_fit_start", interrupt)
+    folder = tmp_path / "run"
+    done = call("train", "linear", "--data", "synthetic", "--run-dir", folder)
+    assert done.status == 130
+    assert "nothing was learnt yet" in done.err
+    assert not folder.exists()
 
 
 @pytest.fixture
