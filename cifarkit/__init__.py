@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what runs
     from cifarkit import plots as plots
     from cifarkit.data.arrays import load_arrays as load_arrays
+    from cifarkit.data.augmentations import AlternatingFlip as AlternatingFlip
     from cifarkit.data.augmentations import Augmentation as Augmentation
     from cifarkit.data.augmentations import Crop as Crop
     from cifarkit.data.augmentations import Cutout as Cutout
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.data.batches import Batch as Batch
     from cifarkit.data.batches import training_batches as training_batches
     from cifarkit.data.cifar import load_cifar10 as load_cifar10
+    from cifarkit.data.draw import Draw as Draw
     from cifarkit.data.image_folder import load_image_folder as load_image_folder
     from cifarkit.data.image_set import ImageSet as ImageSet
     from cifarkit.data.image_set import to_bytes as to_bytes
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.data.sources import load_data as load_data
     from cifarkit.data.splits import Splits as Splits
     from cifarkit.data.synthetic import load_synthetic as load_synthetic
+    from cifarkit.data.views import TestTimeAugmentation as TestTimeAugmentation
     from cifarkit.errors import CallbackError as CallbackError
     from cifarkit.errors import CheckpointError as CheckpointError
     from cifarkit.errors import CifarkitError as CifarkitError
@@ -54,6 +57,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.evaluation.mistakes import top_losses as top_losses
     from cifarkit.evaluation.predictions import Predictions as Predictions
     from cifarkit.evaluation.predictions import predict as predict
+    from cifarkit.models.dropout import Dropout as Dropout
     from cifarkit.models.registry import Registry as Registry
     from cifarkit.models.registry import create_model as create_model
     from cifarkit.models.registry import get_variant as get_variant
@@ -66,9 +70,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.randomness import generator_for as generator_for
     from cifarkit.randomness import seed_for as seed_for
     from cifarkit.randomness import seeded as seeded
+    from cifarkit.recipes.initializations import Initialization as Initialization
+    from cifarkit.recipes.initializations import Whitening as Whitening
     from cifarkit.recipes.optimizers import SGD as SGD
     from cifarkit.recipes.optimizers import Adam as Adam
     from cifarkit.recipes.optimizers import AdamW as AdamW
+    from cifarkit.recipes.optimizers import Muon as Muon
     from cifarkit.recipes.optimizers import Optimizer as Optimizer
     from cifarkit.recipes.recipe import Recipe as Recipe
     from cifarkit.recipes.schedules import Constant as Constant
@@ -99,6 +106,7 @@ __version__ = "0.1.0"
 _HOME = {
     "plots": "cifarkit.plots",
     "load_arrays": "cifarkit.data.arrays",
+    "AlternatingFlip": "cifarkit.data.augmentations",
     "Augmentation": "cifarkit.data.augmentations",
     "Crop": "cifarkit.data.augmentations",
     "Cutout": "cifarkit.data.augmentations",
@@ -106,6 +114,7 @@ _HOME = {
     "Batch": "cifarkit.data.batches",
     "training_batches": "cifarkit.data.batches",
     "load_cifar10": "cifarkit.data.cifar",
+    "Draw": "cifarkit.data.draw",
     "load_image_folder": "cifarkit.data.image_folder",
     "ImageSet": "cifarkit.data.image_set",
     "to_bytes": "cifarkit.data.image_set",
@@ -113,6 +122,7 @@ _HOME = {
     "load_data": "cifarkit.data.sources",
     "Splits": "cifarkit.data.splits",
     "load_synthetic": "cifarkit.data.synthetic",
+    "TestTimeAugmentation": "cifarkit.data.views",
     "CallbackError": "cifarkit.errors",
     "CheckpointError": "cifarkit.errors",
     "CifarkitError": "cifarkit.errors",
@@ -141,6 +151,7 @@ _HOME = {
     "top_losses": "cifarkit.evaluation.mistakes",
     "Predictions": "cifarkit.evaluation.predictions",
     "predict": "cifarkit.evaluation.predictions",
+    "Dropout": "cifarkit.models.dropout",
     "Registry": "cifarkit.models.registry",
     "create_model": "cifarkit.models.registry",
     "get_variant": "cifarkit.models.registry",
@@ -153,9 +164,12 @@ _HOME = {
     "generator_for": "cifarkit.randomness",
     "seed_for": "cifarkit.randomness",
     "seeded": "cifarkit.randomness",
+    "Initialization": "cifarkit.recipes.initializations",
+    "Whitening": "cifarkit.recipes.initializations",
     "SGD": "cifarkit.recipes.optimizers",
     "Adam": "cifarkit.recipes.optimizers",
     "AdamW": "cifarkit.recipes.optimizers",
+    "Muon": "cifarkit.recipes.optimizers",
     "Optimizer": "cifarkit.recipes.optimizers",
     "Recipe": "cifarkit.recipes.recipe",
     "Constant": "cifarkit.recipes.schedules",

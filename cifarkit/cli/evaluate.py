@@ -44,7 +44,7 @@ def evaluate(
     image_set = getattr(splits, on.value)
     if image_set is None:
         raise DataError(f"{splits.name!r} was loaded without a val set")
-    evaluation = evaluate_model(trained.model, image_set)
+    evaluation = evaluate_model(trained.model, image_set, test_time=trained.recipe.test_time)
     if as_json:
         typer.echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))
     else:

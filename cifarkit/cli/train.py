@@ -104,7 +104,7 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     from cifarkit.evaluation.evaluation import evaluate
     from cifarkit.report.artefacts import save_artefacts
 
-    evaluation = evaluate(run.model, splits.test)
+    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
     typer.echo(describe(evaluation, "test", splits.name))
     typer.echo(f"\nThe run is in {folder}; its page to hand in: cifarkit report {folder}")

@@ -1,7 +1,8 @@
 """Augmentations: values that change a whole batch of training pictures at once.
 
-Each takes uint8 `batch 3 32 32` and returns the same shape and type; all chance comes from the
-generator it is given. To add one, write a frozen dataclass with an `__call__`::
+Each takes uint8 `batch 3 32 32` and returns as many pictures of the same type, which may be
+smaller; all chance comes from the generator it is given. To add one, write a frozen dataclass
+with an `__call__`::
 
     @dataclass(frozen=True)
     class Invert(ck.Augmentation):
@@ -16,12 +17,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from cifarkit.errors import DataError
 from cifarkit.values import Range, Value
 
 if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
     from torch import Generator, Tensor
 
-__all__ = ["Augmentation", "Crop", "Cutout", "Flip"]
+__all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class Augmentation(Value, ABC):
 
         Args:
             images: uint8 `batch 3 32 32`, left as it is.
-            generator: a CPU generator; all chance comes from it.
+            generator: a CPU generator; all chance comes from it. In training it is a `Draw`,
+                which also knows the epoch and which pictures these are.
 
         Returns:
-            uint8 `batch 3 32 32`.
+            uint8 `batch 3 side side`, with a side of at most 32.
         """
 
 
@@ -61,41 +64,87 @@ class Flip(Augmentation):
         import torch
 
         chosen = torch.rand(len(images), generator=generator) < self.probability
-        chosen = chosen.to(images.device)[:, None, None, None]  # batch 1 1 1
-        return torch.where(chosen, images.flip(3), images)
+        return _mirrored(images, chosen)
+
+
+@dataclass(frozen=True)
+class AlternatingFlip(Augmentation):
+    """Mirror every picture in every second epoch, half of them in the even ones.
+
+    In two epochs each picture is seen both ways, which a coin an epoch gives only half of them:
+    Jordan 2024, arXiv 2404.00498, section 3.6.
+
+    Raises:
+        DataError: it is called without a `Draw`, which says which pictures these are.
+
+    >>> import torch
+    >>> from cifarkit.data.draw import Draw
+    >>> row = torch.arange(32, dtype=torch.uint8).expand(4, 3, 32, 32)
+    >>> for epoch in range(3):
+    ...     draw = Draw(0, epoch=epoch, step=0, places=torch.arange(4), total=4)
+    ...     print(AlternatingFlip()(row, draw)[:, 0, 0, 0].tolist())
+    [0, 31, 31, 0]
+    [31, 0, 0, 31]
+    [0, 31, 31, 0]
+    """
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Return the batch with the pictures mirrored whose turn it is."""
+        import torch
+
+        from cifarkit.data.draw import Draw
+        from cifarkit.randomness import generator_for
+
+        if not isinstance(generator, Draw):
+            raise DataError(
+                "AlternatingFlip must know which pictures these are: give it a ck.Draw in place "
+                "of a plain generator, as training does"
+            )
+        # The same coins in every epoch: that is what alternates.
+        coins = torch.rand(generator.total, generator=generator_for("flip", generator.run_seed))
+        chosen = (coins[generator.places] < 0.5) ^ bool(generator.epoch % 2)
+        return _mirrored(images, chosen)
 
 
 @dataclass(frozen=True)
 class Crop(Augmentation):
-    """Shift by up to `padding` pixels each way; what comes into view is the border mirrored.
+    """Cut a window at a random place, after widening the picture by `padding` mirrored pixels.
 
-    The usual "pad by four, crop 32 by 32" of He et al. 2016, section 4.2, with mirrored pixels
-    in place of black ones.
+    `Crop(padding=4)` is the usual "pad by four, crop 32 by 32" of He et al. 2016, section 4.2,
+    with mirrored pixels in place of black ones. `Crop(padding=0, size=28)` shows the network less
+    of each picture, which costs less; it is for networks that take pictures of any size, and
+    these gain from the whole picture at evaluation (Touvron et al. 2019, "Fixing the train-test
+    resolution discrepancy").
 
     Args:
-        padding: the largest shift, in pixels.
+        padding: how far the window may reach over each border, in pixels.
+        size: the side of the window, in pixels.
 
     >>> import torch
     >>> images = torch.randint(256, (8, 3, 32, 32)).to(torch.uint8)
     >>> Crop(padding=4)(images, torch.Generator()).shape
     torch.Size([8, 3, 32, 32])
+    >>> Crop(padding=0, size=28)(images, torch.Generator()).shape
+    torch.Size([8, 3, 28, 28])
     """
 
-    padding: Annotated[int, Range(1, 16)] = 4
+    padding: Annotated[int, Range(0, 16)] = 4
+    size: Annotated[int, Range(8, 32)] = 32
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Return the batch with every picture shifted."""
+        """Return the window of every picture."""
         import torch
 
-        batch, size = len(images), images.shape[-1]
-        shift = torch.randint(-self.padding, self.padding + 1, (2, batch, 1), generator=generator)
-        places = shift + torch.arange(size)  # 2 batch 32, from -padding to 31 + padding
+        batch, side = len(images), images.shape[-1]
+        last = side + self.padding - self.size  # the last place where a window can begin
+        begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
+        places = begin + torch.arange(self.size)  # 2 batch size, from -padding to 31 + padding
         places = places.abs()  # mirrored at 0 …
-        places = (size - 1) - ((size - 1) - places).abs()  # … and at 31
+        places = (side - 1) - ((side - 1) - places).abs()  # … and at 31
         rows, columns = places.to(images.device)
-        picture = torch.arange(batch, device=images.device)[:, None, None, None]
-        channel = torch.arange(images.shape[1], device=images.device)[None, :, None, None]
-        return images[picture, channel, rows[:, None, :, None], columns[:, None, None, :]]
+        picture = torch.arange(batch, device=images.device)[:, None, None]
+        pixels = images.permute(0, 2, 3, 1)  # the three channels of a pixel move as one
+        return pixels[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -127,3 +176,10 @@ class Cutout(Augmentation):
         rows, columns = inside.to(images.device)
         hole = rows[:, None, :, None] & columns[:, None, None, :]  # batch 1 32 32
         return images.masked_fill(hole, 128)
+
+
+def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:
+    import torch
+
+    chosen = chosen.to(images.device)[:, None, None, None]  # batch 1 1 1
+    return torch.where(chosen, images.flip(3), images)

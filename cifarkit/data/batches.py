@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cifarkit.data.augmentations import Augmentation
+from cifarkit.data.draw import Draw
 from cifarkit.data.image_set import ImageSet, to_floats
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
@@ -20,7 +21,8 @@ class Batch(NamedTuple):
     """Images and what the network should say of them.
 
     Attributes:
-        images: float32 `batch 3 32 32` in [-1, 1].
+        images: float32 `batch 3 32 32` in [-1, 1], or smaller where an augmentation cuts; laid
+            out channels-last, which convolutions run fastest on.
         targets: int64 `batch` labels, or float32 `batch classes` shares that sum to 1.
     """
 
@@ -58,11 +60,13 @@ def training_batches(
     [4, 5]
     """
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
-    for step, places in enumerate(_cut(order.to(train.images.device), batch_size)):
+    for step, places in enumerate(_cut(order, batch_size)):
+        draw = Draw(seed, epoch=epoch, step=step, places=places, total=len(train))
+        places = places.to(train.images.device)
         images = train.images[places]
-        generator = generator_for("augment", seed, epoch, step)
         for augmentation in augment:
-            images = _checked(augmentation, augmentation(images, generator), images)
+            images = _checked(augmentation, augmentation(images, draw), images)
+        images = images.contiguous(memory_format=torch.channels_last)  # while it is still small
         yield Batch(to_floats(images), train.labels[places])
 
 
@@ -77,10 +81,12 @@ def count_batches(images: int, batch_size: int) -> int:
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:
     # Fractions, say, would be scaled once more and give wrong pictures without a word.
-    if changed.dtype != images.dtype or changed.shape != images.shape:
+    grew = changed.ndim != 4 or max(changed.shape[2:]) > images.shape[-1]
+    if changed.dtype != images.dtype or grew or changed.shape[:2] != images.shape[:2]:
         raise DataError(
             f"{augmentation!r} must return a batch like the one it is given, {images.dtype} "
-            f"{tuple(images.shape)}; it returned {changed.dtype} {tuple(changed.shape)}"
+            f"{tuple(images.shape)}, or of smaller pictures; it returned {changed.dtype} "
+            f"{tuple(changed.shape)}"
         )
     return changed
 

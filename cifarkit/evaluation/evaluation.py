@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
@@ -152,7 +153,9 @@ class Evaluation:
         return text
 
 
-def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
+def evaluate(
+    model: nn.Module, image_set: ImageSet, *, test_time: TestTimeAugmentation | None = None
+) -> Evaluation:
     """Show a network every image of a set and keep what it says.
 
     The network is left as it was. The arithmetic is that of the type of its weights, without
@@ -161,6 +164,8 @@ def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
     Args:
         model: from `batch 3 32 32` to logits `batch classes`.
         image_set: the images and their labels.
+        test_time: the views of each image whose logits are averaged, such as
+            `run.recipe.test_time`; each image as it is when None.
 
     Returns:
         The logits, and all that follows from them.
@@ -182,7 +187,7 @@ def evaluate(model: nn.Module, image_set: ImageSet) -> Evaluation:
         )
     if len(image_set) == 0:
         raise DataError("there is nothing to evaluate: the image set is empty")
-    logits = compute_logits(model, image_set.images)
+    logits = compute_logits(model, image_set.images, test_time)
     if logits.shape != (len(image_set), len(image_set.classes)):
         raise ModelContractError(
             f"the network gives {' '.join(map(str, logits.shape))} for {len(image_set)} images of "

@@ -6,15 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.data.image_set import to_floats
+from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import ModelContractError
 from cifarkit.models.contract import check_module, in_evaluation, input_like
 
 __all__ = ["compute_logits"]
 
 BATCH = 500  # fixed, so that the same network on the same images gives the same bits
+AS_IT_IS = TestTimeAugmentation(flip=False, shift=0)
 
 
-def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
+def compute_logits(
+    model: nn.Module, images: Tensor, test_time: TestTimeAugmentation | None = None
+) -> Tensor:
     """Return the network's logits, in evaluation mode.
 
     Every layer is left in the mode it was in, and the global generators where they were.
@@ -22,6 +26,7 @@ def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
     Args:
         model: from `batch 3 32 32` in [-1, 1], of the type of its weights, to `batch classes`.
         images: uint8 `n 3 32 32`, or float32 in [-1, 1], on any device.
+        test_time: the views whose logits are averaged; each picture as it is when None.
 
     Returns:
         float32 `n classes`, on the CPU.
@@ -34,9 +39,10 @@ def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
     with in_evaluation(model), torch.inference_mode():
         parts = []
         for part in images.split(BATCH):
-            part = part.to(device)
+            part = part.to(device, memory_format=torch.channels_last)
             floats = part if part.is_floating_point() else to_floats(part)
-            parts.append(_checked(model(floats.to(dtype)), len(part)))
+            views = (test_time or AS_IT_IS).views(floats.to(dtype))
+            parts.append(sum(share * _checked(model(view), len(part)) for share, view in views))
         return torch.cat(parts).float().cpu()
 
 

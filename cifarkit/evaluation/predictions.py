@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cifarkit.data.arrays import images_from_array
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
 from cifarkit.data.pictures import load_picture
+from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
 from cifarkit.evaluation.inference import compute_logits
@@ -70,7 +71,13 @@ class Predictions:
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"
 
 
-def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = None) -> Predictions:
+def predict(
+    model: nn.Module,
+    images: Any,
+    *,
+    classes: Sequence[str] | None = None,
+    test_time: TestTimeAugmentation | None = None,
+) -> Predictions:
     """Say what is on pictures.
 
     Args:
@@ -80,6 +87,7 @@ def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = No
             any size and mode, or several such paths.
         classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
             for anything else.
+        test_time: the views of each picture whose logits are averaged; each as it is when None.
 
     Returns:
         Probabilities and names.
@@ -100,7 +108,7 @@ def predict(model: nn.Module, images: Any, *, classes: Sequence[str] | None = No
     pictures = _as_tensor(images)
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")
-    probabilities = torch.softmax(compute_logits(model, pictures), dim=1).numpy()
+    probabilities = torch.softmax(compute_logits(model, pictures, test_time), dim=1).numpy()
     width = probabilities.shape[1]
     if classes is None:
         classes = [str(label) for label in range(width)]

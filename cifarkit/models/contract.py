@@ -39,7 +39,7 @@ def check_module(model: Any, who: str) -> None:
     raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
 
 
-def check_logits(model: nn.Module, num_classes: int, who: str) -> None:
+def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:
     """Show the network two grey images and look at what comes out.
 
     The network is left as it was: in its mode, with its weights, the global generators too.
@@ -48,6 +48,7 @@ def check_logits(model: nn.Module, num_classes: int, who: str) -> None:
         model: the network.
         num_classes: how many logits there must be for each image.
         who: whose it is, for the message.
+        side: of the images, in pixels.
 
     Raises:
         ModelContractError: the images do not pass, or what comes out is not float
@@ -55,10 +56,10 @@ def check_logits(model: nn.Module, num_classes: int, who: str) -> None:
     """
     try:
         with in_evaluation(model), torch.no_grad():
-            logits = model(grey_images(model, 2))
+            logits = model(grey_images(model, 2, side))
     except Exception as error:
         raise ModelContractError(
-            f"{who} does not take images batch 3 32 32: {type(error).__name__}: {error}"
+            f"{who} does not take images batch 3 {side} {side}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
         found = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -99,7 +100,7 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     return torch.device("cpu"), torch.float32
 
 
-def grey_images(model: nn.Module, n: int) -> torch.Tensor:
-    """Return `n 3 32 32` zeros, which are grey, on the device and of the type of a network."""
+def grey_images(model: nn.Module, n: int, side: int = 32) -> torch.Tensor:
+    """Return `n 3 side side` zeros, which are grey, on the device and of the type of a network."""
     device, dtype = input_like(model)
-    return torch.zeros(n, 3, 32, 32, device=device, dtype=dtype)
+    return torch.zeros(n, 3, side, side, device=device, dtype=dtype)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cifarkit.data.augmentations import Augmentation
+from cifarkit.data.views import TestTimeAugmentation
+from cifarkit.recipes.initializations import Initialization
 from cifarkit.recipes.optimizers import Adam, Optimizer
 from cifarkit.recipes.schedules import Constant, Schedule
 from cifarkit.values import Range, Value
@@ -27,8 +29,16 @@ class Recipe(Value):
         augment: what changes the training images, in this order; val and test are never changed.
         label_smoothing: the share of certainty spread over all classes (Szegedy et al. 2016,
             section 7).
-        precision: of the arithmetic in training; `"auto"` is bfloat16 autocast on a CUDA device
-            that has it, and float32 elsewhere.
+        initialization: what computes first weights from the training images; None keeps those
+            that the network was built with.
+        ema_decay: how much of the running average of the weights each step keeps; the network is
+            measured, and left, with the average. 0 is the weights themselves (Polyak and
+            Juditsky 1992; the decaying form of Tarvainen and Valpola 2017, section 2).
+        test_time: the views that are averaged when the trained network is evaluated on test; the
+            curves of the history are measured on each image as it is.
+        precision: of the arithmetic in training; `"auto"` is bfloat16 autocast where the hardware
+            multiplies it (CUDA, and CPUs with AVX-512-BF16 or AMX), and float32 elsewhere;
+            `"float32"` is strict: its bits are those of a bare loop.
 
     Raises:
         RecipeError: a field does not fit; the message lists every such field.
@@ -49,4 +59,7 @@ class Recipe(Value):
     schedule: Schedule = Constant()
     augment: tuple[Augmentation, ...] = ()
     label_smoothing: Annotated[float, Range(0, 1, open=")")] = 0.0
+    initialization: Initialization | None = None
+    ema_decay: Annotated[float, Range(0, 1, open=")")] = 0.0
+    test_time: TestTimeAugmentation | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -53,7 +53,7 @@ def write_report(run: Run, splits: Splits, path: str | Path | None = None) -> Pa
             f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
         )
     target = Path(path) if path is not None else Path(run.folder or "") / "report.html"
-    evaluation = evaluate(run.model, splits.test)
+    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
     figures = draw_figures(run, evaluation, splits)
     environment = Environment(
         loader=PackageLoader("cifarkit.report", "."),

@@ -42,6 +42,8 @@ class Callback:
 
     Attributes:
         columns: the names this callback logs, so that others may select by them.
+        everywhere: where several processes train together, whether it listens in each of them, or
+            in the first alone, as one that shows or writes should.
 
     >>> class Misspelt(Callback):
     ...     def on_epcoh_end(self, run):
@@ -52,6 +54,7 @@ class Callback:
     """
 
     columns: tuple[str, ...] = ()
+    everywhere: bool = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that would never be called."""
@@ -96,12 +99,14 @@ class Callback:
 
 
 def notify(callback: Callback, hook: str, run: Run) -> None:
-    """Call one hook of one callback.
+    """Call one hook of one callback, where it listens.
 
     Raises:
         CallbackError: it raised; names callback and hook, the cause is chained. An error that
             cifarkit's own callbacks raise on purpose passes as it is.
     """
+    if not callback.everywhere and run.now.processes.rank > 0:
+        return
     try:
         getattr(callback, hook)(run)
     except CifarkitError:

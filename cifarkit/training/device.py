@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from cifarkit.errors import TrainingError
@@ -24,7 +26,9 @@ def choose_device(name: str | torch.device) -> torch.device:
     """
     if name == "auto":
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-        name = "cuda" if cuda else "mps" if mps else "cpu"
+        # torchrun numbers the processes of a machine; each takes the device of its number.
+        own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        name = own if cuda else "mps" if mps else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -45,6 +49,15 @@ def choose_precision(recipe: Recipe, device: torch.device) -> torch.dtype:
     torch.bfloat16
     """
     if recipe.precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if fast else torch.float32
+        return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
     return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether the hardware multiplies bfloat16 itself; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # from torch 2.10 on
+        found = torch.cpu.get_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return False

@@ -17,6 +17,8 @@ from cifarkit.errors import TrainingError
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.history import History, Record
+from cifarkit.training.processes import Processes
+from cifarkit.training.weight_average import WeightAverage
 
 __all__ = ["Moment", "Run"]
 
@@ -31,6 +33,9 @@ class Moment:
         splits: the three image sets.
         optimizer: the torch optimiser.
         steps_per_epoch: batches an epoch.
+        network: what the batches go through: the model, wrapped where several processes train it.
+        processes: that train it together.
+        average: the running average of its weights.
         epoch: counted from 0.
         step: within the epoch, counted from 0.
         batch: what the network is given next; `on_batch_start` may replace it.
@@ -41,6 +46,9 @@ class Moment:
     splits: Splits
     optimizer: torch.optim.Optimizer
     steps_per_epoch: int
+    network: nn.Module
+    processes: Processes
+    average: WeightAverage
     epoch: int = 0
     step: int = 0
     batch: Batch = field(init=False)

@@ -1,12 +1,11 @@
-"""What an epoch adds up to."""
+"""What an epoch adds up to, and whether it is still a number."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cifarkit.errors import NonFiniteLossError
 from cifarkit.training.history import Record
@@ -16,14 +15,28 @@ __all__ = ["RunningSums"]
 
 
 class RunningSums:
-    """Sums over images, divided by counts of images: never means of means of batches."""
+    """Sums over images, divided by counts of images: never means of means of batches.
 
-    def __init__(self, device: torch.device) -> None:
-        exact = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-        self.loss = torch.zeros((), dtype=exact, device=device)
-        self.hits = torch.zeros((), dtype=torch.int64, device=device)
-        self.images = 0
-        self.last_losses: deque[float] = deque(maxlen=5)
+    On the CPU every loss is looked at before its step. An accelerator would have to be waited
+    for, so there the losses stay where they are until the epoch ends; one that is no number then
+    takes the weights back to the beginning of the epoch.
+
+    Args:
+        model: whose weights to take back.
+        device: where it is trained.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self.model = model
+        self.looks_at_once = device.type == "cpu"
+        self.losses: list[Tensor] = []
+        self.hits: list[Tensor] = []
+        self.counts: list[int] = []
+        self.weights_before = (
+            {}
+            if self.looks_at_once
+            else {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        )
 
     def add(self, now: Moment, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Count one batch in.
@@ -31,28 +44,42 @@ class RunningSums:
         Raises:
             NonFiniteLossError: the loss is no number; the weights have not made this step.
         """
-        value = loss.item()
-        if not math.isfinite(value):
-            raise NonFiniteLossError(self._explain(now, value))
-        self.last_losses.append(value)
         labels = targets if targets.ndim == 1 else targets.argmax(1)
-        self.loss += loss.detach() * len(logits)
-        self.hits += (logits.argmax(1) == labels).sum()
-        self.images += len(logits)
+        self.losses.append(loss.detach().clone())  # a CUDA graph writes the next one there
+        self.hits.append((logits.argmax(1) == labels).sum())
+        self.counts.append(len(logits))
+        if self.looks_at_once:
+            self._check(now, [loss.item()], first=now.step)
 
-    def means(self) -> Record:
-        """Return loss and accuracy over the images so far."""
-        return {
-            "train_loss": self.loss.item() / self.images,
-            "train_accuracy": self.hits.item() / self.images,
-        }
+    def means(self, now: Moment) -> Record:
+        """Return loss and accuracy over the images so far, of all processes.
 
-    def _explain(self, now: Moment, value: float) -> str:
-        before = ", ".join(f"{loss:.4g}" for loss in self.last_losses) or "none"
+        Raises:
+            NonFiniteLossError: a loss was no number; the weights are those of the epoch's start.
+        """
+        losses = torch.stack(self.losses).cpu().double()
+        if not self.looks_at_once:
+            self._check(now, losses.tolist(), first=0)
+        counts = torch.tensor(self.counts)
+        sums = torch.stack([losses @ counts.double(), torch.stack(self.hits).sum(), counts.sum()])
+        loss, hits, images = now.processes.sum(sums).tolist()
+        return {"train_loss": loss / images, "train_accuracy": hits / images}
+
+    def _check(self, now: Moment, losses: list[float], first: int) -> None:
+        """Refuse a loss that is no number; `first` is the step of the first of these."""
+        wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
+        if not wrong:
+            return
+        step = first + wrong[0]
+        if not self.looks_at_once:
+            self.model.load_state_dict(self.weights_before)
+        last = [loss.item() for loss in self.losses[max(step - 5, 0) : step]]
+        before = ", ".join(f"{loss:.4g}" for loss in last) or "none"
         rate = now.optimizer.param_groups[0]["lr"]
-        return (
-            f"the loss became {value} in epoch {now.epoch + 1}, step {now.step + 1} of "
+        since = "before this step" if self.looks_at_once else "of the beginning of this epoch"
+        raise NonFiniteLossError(
+            f"the loss became {losses[wrong[0]]} in epoch {now.epoch + 1}, step {step + 1} of "
             f"{now.steps_per_epoch}, at learning rate {rate:g} (losses before: {before}). "
-            "The weights are those before this step. Try a lower learning rate, a warm-up, or "
+            f"The weights are those {since}. Try a lower learning rate, a warm-up, or "
             "ck.GradientClip(1.0); if it is the first step, look for NaN in the network"
         )

@@ -16,6 +16,7 @@ from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
 from cifarkit.training.callback import Callback
+from cifarkit.training.forward import Compile
 from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer
 
@@ -31,6 +32,7 @@ def train(
     callbacks: Iterable[Callback] = (),
     run_dir: str | Path | None = None,
     track_test: bool = False,
+    compile: Compile = "auto",
     **recipe_changes: Any,
 ) -> Run:
     """Build a variant from a seed and train it by its recipe.
@@ -43,6 +45,7 @@ def train(
         callbacks: who listens, in this order.
         run_dir: this run's own folder; nothing is written when None.
         track_test: record test loss and accuracy each epoch too, for looking at alone.
+        compile: `"on"`, `"off"`, or `"auto"`, which compiles where it pays; see `Trainer`.
         recipe_changes: fields of the recipe to change, such as `epochs=3`.
 
     Returns:
@@ -74,6 +77,7 @@ def train(
         callbacks=callbacks,
         run_dir=run_dir,
         track_test=track_test,
+        compile=compile,
     )
     with seeded("weights", seed):
         network = variant.build(num_classes=len(splits.classes))

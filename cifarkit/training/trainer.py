@@ -6,31 +6,27 @@ PyTorch loop over the same batches at the same seed. `tests/training/test_traine
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from cifarkit.data.batches import count_batches, training_batches
-from cifarkit.data.image_set import ImageSet
-from cifarkit.data.splits import Splits, check_seed, check_splits
-from cifarkit.errors import CheckpointError, ModelContractError, RecipeError
-from cifarkit.evaluation.evaluation import evaluate
-from cifarkit.models.contract import check_logits, check_module
+from cifarkit.data.batches import training_batches
+from cifarkit.data.splits import Splits, check_seed
+from cifarkit.errors import CheckpointError, RecipeError
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved, seed_for
+from cifarkit.randomness import preserved
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.bookkeeping import recorded, save
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
-from cifarkit.training.environment import describe_environment
+from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
+from cifarkit.training.preparation import prepare
+from cifarkit.training.processes import joined_processes
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.running_sums import RunningSums
 
@@ -52,6 +48,9 @@ class Trainer:
             when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             nothing can select by them.
+        compile: compile the way from batch to loss: `"on"`, `"off"`, or `"auto"`, which does it
+            on CUDA unless the recipe's precision is `"float32"`. What it took is the run's fact
+            `warm_up_seconds`, apart from the epochs.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -76,6 +75,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         run_dir: str | Path | None = None,
         track_test: bool = False,
+        compile: Compile = "auto",
     ) -> None:
         check_seed("seed", seed)
         if not isinstance(recipe, Recipe | None):
@@ -86,6 +86,8 @@ class Trainer:
         self.callbacks = check_callbacks(callbacks)
         self.run_dir = None if run_dir is None else Path(run_dir).expanduser()
         self.track_test = track_test
+        self.precision = choose_precision(self.recipe, self.device)
+        self.forward = choose_forward(compile, self.device, self.precision)
 
     def fit(
         self,
@@ -118,36 +120,34 @@ class Trainer:
             raise CheckpointError(
                 "resume=True is not in this version; start a new run, in another run_dir"
             )
-        run = self._prepare(model, splits, variant)
-        splits = run.now.splits
-        with preserved(), recorded(run), ExitStack() as ends:
+        with joined_processes(self.device) as processes, preserved(), ExitStack() as ends:
+            run = prepare(self, model, splits, variant, processes)
+            ends.enter_context(recorded(run))
             for callback in self.callbacks:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
+            ends.callback(run.now.average.install)  # before a callback gives other weights back
             for run.now.epoch in range(self.recipe.epochs):
                 run.now.logged = {}
                 begin = time.perf_counter()
                 self._notify("on_epoch_start", run)
                 record: Record = {"epoch": run.now.epoch + 1, **self._train_one_epoch(run)}
-                if splits.val is not None:
-                    record |= _measure("val", run.model, splits.val)
-                if self.track_test:
-                    record |= _measure("test", run.model, splits.test)
-                record |= {"lr": run.now.optimizer.param_groups[0]["lr"]}
-                record |= {"seconds": time.perf_counter() - begin} | run.logged_means()
-                run.history.append(record)
-                self._notify("on_epoch_end", run)
-                save(run)
-                if run.stopped:
+                with run.now.average.in_place():
+                    record |= self._measure(run)
+                    record |= {"lr": run.now.optimizer.param_groups[0]["lr"]}
+                    record |= {"seconds": time.perf_counter() - begin} | run.logged_means()
+                    run.history.append(record)
+                    self._notify("on_epoch_end", run)
+                    save(run)
+                if self._is_stopped(run):
                     break
         return run
 
     def _train_one_epoch(self, run: Run) -> Record:
         """Go once through the training images; return loss and accuracy over those images."""
-        now, recipe, model = run.now, self.recipe, run.model
-        device_type, dtype = self.device.type, choose_precision(recipe, self.device)
-        sums = RunningSums(self.device)
-        model.train()
+        now, recipe = run.now, self.recipe
+        sums = RunningSums(run.model, self.device)
+        run.model.train()
         batches = training_batches(
             now.splits.train,
             recipe.batch_size,
@@ -156,76 +156,48 @@ class Trainer:
             augment=recipe.augment,
         )
         for now.step, now.batch in enumerate(batches):
-            self._set_rate(now)
+            self._set_rates(now)
             self._notify("on_batch_start", run)
-            images, targets = now.batch
-            torch.manual_seed(seed_for("dropout", self.seed, now.epoch, now.step))
-            with torch.autocast(device_type, dtype, enabled=dtype != torch.float32):
-                logits = model(images)
-                now.loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
-            sums.add(now, now.loss, logits, targets)
+            share = now.processes.share(now.batch)
+            now.processes.seed_dropout(self.seed, now.epoch, now.step)
+            with self.arithmetic():
+                now.loss, logits = self.forward(now.network, share, recipe.label_smoothing)
+            sums.add(now, now.loss, logits, share.targets)
             now.optimizer.zero_grad()
-            now.loss.backward()
+            now.processes.weighed(now.loss, share, now.batch).backward()
             self._notify("on_backward_end", run)
             now.optimizer.step()
+            now.average.update()
             self._notify("on_batch_end", run)
-            if run.stopped:
+            if self._is_stopped(run):
                 break
-        return sums.means()
+        return sums.means(now)
 
-    def _set_rate(self, now: Moment) -> None:
-        recipe = self.recipe
+    def arithmetic(self) -> torch.autocast:
+        """Return the block in which the recipe's precision holds."""
+        lower = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision, enabled=lower)
+
+    def _set_rates(self, now: Moment) -> None:
         place = now.epoch + now.step / now.steps_per_epoch
-        rate = recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
         for group in now.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, group["initial_lr"])
+
+    def _measure(self, run: Run) -> Record:
+        """Return loss and accuracy on val, and on test where that is tracked."""
+        splits, record = run.now.splits, {}
+        if splits.val is not None:
+            record |= run.now.processes.measure("val", run.model, splits.val)
+        if self.track_test:
+            record |= run.now.processes.measure("test", run.model, splits.test)
+        return record
+
+    def _is_stopped(self, run: Run) -> bool:
+        """Tell whether any process was told to stop; then all are."""
+        if run.now.processes.any(run.stopped is not None):
+            run.stop("it was stopped in another process")
+        return run.stopped is not None
 
     def _notify(self, hook: str, run: Run) -> None:
         for callback in self.callbacks:
             notify(callback, hook, run)
-
-    def _prepare(self, model: nn.Module, splits: Splits, variant: Variant | None) -> Run:
-        check_splits(splits)
-        who = f"{variant.name!r} ({variant.source})" if variant else "the model"
-        check_module(model, who)
-        model.to(self.device)
-        check_logits(model, len(splits.classes), who)
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        if not weights:
-            raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
-        facts: dict[str, Any] = {
-            "status": "running",
-            "data": splits.describe(),
-            "parameters": sum(weight.numel() for weight in weights),
-            "precision": str(choose_precision(self.recipe, self.device)).removeprefix("torch."),
-            "track_test": self.track_test,
-            "logged_columns": [name for callback in self.callbacks for name in callback.columns],
-            "environment": describe_environment(self.device),
-        }
-        run = Run(
-            model,
-            classes=splits.classes,
-            recipe=self.recipe,
-            seed=self.seed,
-            variant=variant,
-            folder=self.run_dir,
-            facts=facts,
-        )
-        run.moment = Moment(
-            splits=_on_device(splits, self.device),
-            optimizer=self.recipe.optimizer.build(weights),
-            steps_per_epoch=count_batches(len(splits.train), self.recipe.batch_size),
-        )
-        return run
-
-
-def _measure(part: str, model: nn.Module, image_set: ImageSet) -> Record:
-    evaluation = evaluate(model, image_set)
-    return {f"{part}_loss": evaluation.loss, f"{part}_accuracy": evaluation.accuracy}
-
-
-def _on_device(splits: Splits, device: torch.device) -> Splits:
-    val = None if splits.val is None else splits.val.to(device)
-    return dataclasses.replace(
-        splits, train=splits.train.to(device), val=val, test=splits.test.to(device)
-    )

@@ -32,6 +32,8 @@ class Checkpoint(Callback):
     Checkpoint(every_steps=500, every_seconds=None)
     """
 
+    everywhere = False
+
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:
         if every_steps is not None:
             every_steps = checked_whole("every_steps", every_steps, least=1)

@@ -54,6 +54,8 @@ class Progress(Callback):
     True
     """
 
+    everywhere = False
+
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
         self._renderer: Renderer | None = None

@@ -1,0 +1,65 @@
+"""Several views of each picture, whose answers are averaged: test-time augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cifarkit.values import Range, Value
+
+if TYPE_CHECKING:  # recipes name it, and are listed without torch
+    from torch import Tensor
+
+__all__ = ["TestTimeAugmentation"]
+
+
+@dataclass(frozen=True)
+class TestTimeAugmentation(Value):
+    """Show the network each picture several times and average its logits.
+
+    The mirrored view of Krizhevsky et al. 2012, section 4.1, and the two shifted ones of Jordan
+    2024, arXiv 2404.00498, section 3.5, which there count as much as the unshifted. Every view
+    costs as much as the picture itself.
+
+    Args:
+        flip: also mirrored left and right.
+        shift: also moved by so many pixels up and left, and down and right, the border mirrored;
+            0 for not at all.
+
+    >>> import torch
+    >>> images = torch.zeros(2, 3, 32, 32)
+    >>> [round(share, 3) for share, _ in TestTimeAugmentation(flip=True, shift=1).views(images)]
+    [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
+    """
+
+    flip: bool = True
+    shift: Annotated[int, Range(0, 16)] = 1
+
+    def views(self, images: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """Give each view with its share of the average.
+
+        Args:
+            images: float `batch 3 32 32`.
+
+        Yields:
+            A share, all of which sum to 1, and the images as `images` has them.
+        """
+        for share, moved in self._moved(images):
+            if self.flip:
+                yield share / 2, moved
+                yield share / 2, moved.flip(3)
+            else:
+                yield share, moved
+
+    def _moved(self, images: Tensor) -> Iterator[tuple[float, Tensor]]:
+        import torch.nn.functional as F
+
+        if self.shift == 0:
+            yield 1.0, images
+            return
+        yield 0.5, images
+        side = images.shape[-1]
+        padded = F.pad(images, (self.shift,) * 4, mode="reflect")
+        for begin in (0, 2 * self.shift):
+            yield 0.25, padded[:, :, begin : begin + side, begin : begin + side]

@@ -1,0 +1,38 @@
+"""Dropout that does not wait for the CPU's random numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Dropout"]
+
+GRID = 2**16  # a unit's chance is a multiple of 1 / GRID
+
+
+class Dropout(nn.Dropout):
+    """Leave out a share of the units, as `torch.nn.Dropout` does: Srivastava et al. 2014.
+
+    On the CPU torch draws one number after the other, a 64-bit one for each unit, which takes a
+    fifth of a small network's step. Here each number serves four units, 16 bits to each.
+    Elsewhere, where numbers are drawn side by side, it is torch's own.
+
+    >>> layer = Dropout(0.25)
+    >>> layer(torch.ones(1000)).unique()
+    tensor([0.0000, 1.3333])
+    >>> layer.eval()(torch.ones(3))
+    tensor([1., 1., 1.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input with some units at 0 and the others made larger, of the same mean."""
+        if not self.training or self.p == 0 or self.p == 1 or input.device.type != "cpu":
+            return super().forward(input)
+        units = input.numel()
+        numbers = torch.empty(-(-units // 4), dtype=torch.int64).random_(-(2**63), None)
+        chance = numbers.view(torch.int16)[:units]  # from -GRID / 2 to GRID / 2 - 1
+        kept = chance >= round(self.p * GRID) - GRID // 2
+        kept = kept.to(input.dtype).mul_(1 / (1 - self.p))
+        # In the order of the memory, whatever the order of the dimensions.
+        mask = torch.empty_like(input)
+        return input * kept.as_strided(mask.shape, mask.stride())

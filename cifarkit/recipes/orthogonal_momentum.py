@@ -1,0 +1,69 @@
+"""The steps that `Muon` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["OrthogonalMomentum", "orthogonalized"]
+
+
+class OrthogonalMomentum(torch.optim.Optimizer):
+    """Nesterov's momentum; groups marked `orthogonal` step by the nearest orthogonal matrix.
+
+    Args:
+        groups: weights with their `lr`, `momentum` and `orthogonal`.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
+        super().__init__(groups, defaults={})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Make one step on every weight that has a gradient."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                state["momentum"].mul_(group["momentum"]).add_(weight.grad)
+                update = weight.grad.add(state["momentum"], alpha=group["momentum"])
+                if group["orthogonal"]:
+                    # A filter's length has no say in a network with batch norm; held constant,
+                    # it does not change what the rate means either.
+                    weight.mul_(len(weight) ** 0.5 / weight.norm())
+                    update = orthogonalized(update.flatten(1)).view(update.shape)
+                weight.sub_(update, alpha=group["lr"])
+
+
+def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
+    """Bring all singular values of a matrix near 1 and leave its singular vectors.
+
+    Newton-Schulz iteration with the quintic of Jordan et al. 2024
+    (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few
+    steps.
+
+    Args:
+        matrix: `rows columns`.
+        steps: of the iteration.
+
+    Returns:
+        `rows columns`.
+
+    >>> orthogonalized(torch.diag(torch.tensor([3.0, 2.0])), steps=5).round(decimals=1)
+    tensor([[0.7, 0.0],
+            [0.0, 1.1]])
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    wide = wide / (wide.norm() + 1e-7)  # no singular value above 1, where it would diverge
+    for _ in range(steps):
+        square = wide @ wide.T  # rows rows
+        polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
+        wide = torch.addmm(wide, polynomial, wide, beta=a)
+    return wide if len(matrix) <= matrix.shape[1] else wide.T

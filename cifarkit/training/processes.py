@@ -1,0 +1,110 @@
+"""Several processes that train one network together, as `torchrun` starts them.
+
+Each takes its share of every batch; the gradients are averaged by PyTorch's own engine (Li et al.
+2020, "PyTorch Distributed: Experiences on Accelerating Data Parallel Training"), so that all
+make the same step. The result is that of one process at the same batch size, to the last digits,
+where a network looks at each image by itself: batch norm and dropout see a share alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cifarkit.data.batches import Batch
+from cifarkit.data.image_set import ImageSet
+from cifarkit.evaluation.evaluation import evaluate
+from cifarkit.randomness import seed_for
+from cifarkit.training.history import Record
+
+__all__ = ["Processes", "is_first_process", "joined_processes"]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of one training; most often there is one.
+
+    Args:
+        rank: which one this is, counted from 0; the first alone writes.
+        count: how many there are.
+
+    >>> alone = Processes()
+    >>> alone.sum(torch.tensor([2.0])), alone.any(True)
+    (tensor([2.]), True)
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    def share(self, batch: Batch) -> Batch:
+        """Return this process's images of a batch."""
+        if self.count == 1:
+            return batch
+        return Batch(*(part[self.rank :: self.count] for part in batch))
+
+    def seed_dropout(self, seed: int, epoch: int, step: int) -> None:
+        """Key torch's global generators; each process leaves out other units."""
+        torch.manual_seed(seed_for("dropout", seed, epoch, step) + self.rank)
+
+    def weighed(self, loss: Tensor, share: Batch, batch: Batch) -> Tensor:
+        """Weigh the mean loss of a share, so that the processes' average is the batch's mean."""
+        if self.count == 1:
+            return loss
+        return loss * (self.count * len(share.images) / len(batch.images))
+
+    def measure(self, part: str, model: nn.Module, image_set: ImageSet) -> Record:
+        """Return loss and accuracy of a network on a set, each process taking its share of it."""
+        if self.count > 1:
+            image_set = image_set.subset(range(self.rank, len(image_set), self.count))
+        evaluation = evaluate(model, image_set)
+        sums = [evaluation.losses.sum(dtype=float), evaluation.correct, len(evaluation)]
+        loss, correct, images = self.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
+        return {f"{part}_loss": loss / images, f"{part}_accuracy": correct / images}
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return the network with its gradients averaged over all processes."""
+        return model if self.count == 1 else DistributedDataParallel(model)
+
+    def sum(self, numbers: Tensor) -> Tensor:
+        """Add up over all processes."""
+        if self.count == 1:
+            return numbers
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        total = numbers.to(device)
+        dist.all_reduce(total)
+        return total.cpu()
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether it is so in any process."""
+        return flag if self.count == 1 else bool(self.sum(torch.tensor([float(flag)])).item())
+
+
+@contextmanager
+def joined_processes(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that `torchrun` started for a block; alone where it started none.
+
+    A group that exists already is used and left in place.
+    """
+    starts = "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized()
+    if starts:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        together = dist.is_available() and dist.is_initialized()
+        yield Processes(dist.get_rank(), dist.get_world_size()) if together else Processes()
+    finally:
+        if starts:
+            dist.destroy_process_group()
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the one that prints and writes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank() == 0
+    return os.environ.get("RANK", "0") == "0"
