@@ -80,6 +80,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.recipes.recipe import Recipe as Recipe
     from cifarkit.recipes.schedules import Constant as Constant
     from cifarkit.recipes.schedules import Cosine as Cosine
+    from cifarkit.recipes.schedules import Linear as Linear
     from cifarkit.recipes.schedules import OneCycle as OneCycle
     from cifarkit.recipes.schedules import Schedule as Schedule
     from cifarkit.recipes.schedules import Step as Step
@@ -174,6 +175,7 @@ _HOME = {
     "Recipe": "cifarkit.recipes.recipe",
     "Constant": "cifarkit.recipes.schedules",
     "Cosine": "cifarkit.recipes.schedules",
+    "Linear": "cifarkit.recipes.schedules",
     "OneCycle": "cifarkit.recipes.schedules",
     "Schedule": "cifarkit.recipes.schedules",
     "Step": "cifarkit.recipes.schedules",

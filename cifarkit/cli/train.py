@@ -51,6 +51,7 @@ def train(
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
     from cifarkit.training.device import choose_device
+    from cifarkit.training.processes import is_first_process
     from cifarkit.training.progress.progress import Progress
     from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
@@ -63,9 +64,12 @@ def train(
     folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     check_seed("seed", seed)
     choose_device(device)
-    RunFolder(folder).check_free()
+    writes = is_first_process()  # torchrun may have started several
+    if writes:
+        RunFolder(folder).check_free()
     splits = load_source(data)
-    typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
+    if writes:
+        typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
     try:
         run = train_variant(
             variant,
@@ -83,9 +87,11 @@ def train(
             if folder.exists()
             else "nothing was learnt yet"
         )
-        typer.echo(f"interrupted; {kept}", err=True)
+        if writes:
+            typer.echo(f"interrupted; {kept}", err=True)
         raise
-    _report(run, splits, folder)
+    if writes:
+        _report(run, splits, folder)
 
 
 def _changes(

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cifarkit.values import Range, Value
 
-__all__ = ["Constant", "Cosine", "OneCycle", "Schedule", "Step"]
+__all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
 
 Epochs = Annotated[float, Range(0, 100_000)]
 Share = Annotated[float, Range(0, 1)]
@@ -103,6 +103,24 @@ class Cosine(Schedule):
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate on the cosine."""
         return _along_cosine(lr, lr * self.final, _share(epoch, epochs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Schedule):
+    """Fall from the optimiser's rate in a straight line.
+
+    Args:
+        final: where it ends, as a share of the optimiser's rate.
+
+    >>> [round(Linear().rate(epoch, epochs=10, lr=0.1), 6) for epoch in (0, 5, 10)]
+    [0.1, 0.05, 0.0]
+    """
+
+    final: Share = 0.0
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate on the line."""
+        return lr * (1 - (1 - self.final) * _share(epoch, epochs))
 
 
 @dataclass(frozen=True, kw_only=True)

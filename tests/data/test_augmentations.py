@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 import cifarkit as ck
 from cifarkit.data.augmentations import Augmentation
+from cifarkit.randomness import generator_for
 
 SIDE = 32
 
@@ -21,8 +22,8 @@ def pictures(count: int, seed: int = 0) -> Tensor:
     return torch.randint(256, (count, 3, SIDE, SIDE), generator=generator).to(torch.uint8)
 
 
-def seeded(seed: int) -> Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(seed: int, count: int = 8) -> ck.Draw:
+    return ck.Draw(seed, epoch=seed % 3, step=0, places=torch.arange(count), total=count)
 
 
 def slow_flip(augmentation: ck.Flip, images: Tensor, generator: Generator) -> Tensor:
@@ -30,6 +31,19 @@ def slow_flip(augmentation: ck.Flip, images: Tensor, generator: Generator) -> Te
     changed = images.clone()
     for number, draw in enumerate(draws):
         if draw < augmentation.probability:
+            for column in range(SIDE):
+                changed[number, :, :, column] = images[number, :, :, SIDE - 1 - column]
+    return changed
+
+
+def slow_alternating_flip(
+    augmentation: ck.AlternatingFlip, images: Tensor, draw: ck.Draw
+) -> Tensor:
+    coins = torch.rand(draw.total, generator=generator_for("flip", draw.run_seed)).tolist()
+    changed = images.clone()
+    for number, place in enumerate(draw.places.tolist()):
+        in_even_epochs = coins[place] < 0.5
+        if in_even_epochs == (draw.epoch % 2 == 0):
             for column in range(SIDE):
                 changed[number, :, :, column] = images[number, :, :, SIDE - 1 - column]
     return changed
@@ -43,15 +57,16 @@ def mirrored(place: int) -> int:
 
 
 def slow_crop(augmentation: ck.Crop, images: Tensor, generator: Generator) -> Tensor:
-    reach = augmentation.padding
-    draws = torch.randint(-reach, reach + 1, (2, len(images), 1), generator=generator)
-    changed = images.clone()
+    reach, size = augmentation.padding, augmentation.size
+    last = SIDE + reach - size
+    draws = torch.randint(-reach, last + 1, (2, len(images), 1), generator=generator)
+    changed = torch.empty(len(images), 3, size, size, dtype=torch.uint8)
     for number in range(len(images)):
-        down, right = int(draws[0, number]), int(draws[1, number])
-        for row in range(SIDE):
-            for column in range(SIDE):
+        top, left = int(draws[0, number]), int(draws[1, number])
+        for row in range(size):
+            for column in range(size):
                 changed[number, :, row, column] = images[
-                    number, :, mirrored(row + down), mirrored(column + right)
+                    number, :, mirrored(top + row), mirrored(left + column)
                 ]
     return changed
 
@@ -66,10 +81,16 @@ def slow_cutout(augmentation: ck.Cutout, images: Tensor, generator: Generator) -
     return changed
 
 
-SLOW = {ck.Flip: slow_flip, ck.Crop: slow_crop, ck.Cutout: slow_cutout}
+SLOW = {
+    ck.Flip: slow_flip,
+    ck.AlternatingFlip: slow_alternating_flip,
+    ck.Crop: slow_crop,
+    ck.Cutout: slow_cutout,
+}
 chosen = st.one_of(
     st.builds(ck.Flip, probability=st.floats(0, 1)),
-    st.builds(ck.Crop, padding=st.integers(1, 16)),
+    st.builds(ck.AlternatingFlip),
+    st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
     st.builds(ck.Cutout, size=st.integers(1, 32)),
 )
 
@@ -77,13 +98,14 @@ chosen = st.one_of(
 @settings(deadline=None, max_examples=40)
 @given(augmentation=chosen, count=st.integers(0, 4), seed=st.integers(0, 2**32))
 def test_the_whole_batch_is_changed_as_one_picture_after_the_other(
-    augmentation: ck.Flip | ck.Crop | ck.Cutout, count: int, seed: int
+    augmentation: Augmentation, count: int, seed: int
 ) -> None:
     images = pictures(count, seed)
     before = images.clone()
-    quick = augmentation(images, seeded(seed))
-    slow = SLOW[type(augmentation)](augmentation, images, seeded(seed))  # type: ignore[arg-type]
-    assert (quick.dtype, quick.shape) == (torch.uint8, images.shape)
+    quick = augmentation(images, seeded(seed, count))
+    slow = SLOW[type(augmentation)](augmentation, images, seeded(seed, count))  # type: ignore[operator]
+    side = getattr(augmentation, "size", SIDE) if isinstance(augmentation, ck.Crop) else SIDE
+    assert (quick.dtype, quick.shape) == (torch.uint8, (count, 3, side, side))
     assert torch.equal(quick, slow)
     assert torch.equal(images, before)  # it is left as it was
 
@@ -95,16 +117,19 @@ def test_every_built_in_augmentation_has_a_slow_twin() -> None:
     assert built_in == set(SLOW)
 
 
-@pytest.mark.parametrize("augmentation", [ck.Flip(), ck.Crop(padding=4), ck.Cutout(size=8)])
+EACH = [ck.Flip(), ck.AlternatingFlip(), ck.Crop(padding=4), ck.Crop(0, 24), ck.Cutout(size=8)]
+
+
+@pytest.mark.parametrize("augmentation", EACH, ids=repr)
 def test_a_twin_that_draws_other_numbers_is_told_apart(
-    augmentation: ck.Flip | ck.Crop | ck.Cutout,
+    augmentation: Augmentation,
 ) -> None:
     images = pictures(8)
-    other = SLOW[type(augmentation)](augmentation, images, seeded(1))  # type: ignore[arg-type]
+    other = SLOW[type(augmentation)](augmentation, images, seeded(1))  # type: ignore[operator]
     assert not torch.equal(augmentation(images, seeded(0)), other)
 
 
-@pytest.mark.parametrize("augmentation", [ck.Flip(), ck.Crop(padding=4), ck.Cutout(size=8)])
+@pytest.mark.parametrize("augmentation", EACH, ids=repr)
 def test_all_chance_comes_from_the_generator(augmentation: Augmentation) -> None:
     images, state = pictures(8), torch.get_rng_state()
     first = augmentation(images, seeded(3))
@@ -120,6 +145,36 @@ def test_all_chance_comes_from_the_generator(augmentation: Augmentation) -> None
 def test_flipping_twice_is_nothing(seed: int, probability: float) -> None:
     images, flip = pictures(4, seed), ck.Flip(probability=probability)
     assert torch.equal(flip(flip(images, seeded(seed)), seeded(seed)), images)
+
+
+def seen_both_ways(flip: Augmentation, seed: int, count: int = 200) -> float:
+    """Return the share of pictures that two following epochs show in both directions."""
+    row = torch.arange(SIDE, dtype=torch.uint8).expand(count, 3, SIDE, SIDE)
+    first, second = (
+        flip(row, ck.Draw(seed, epoch=epoch, step=0, places=torch.arange(count), total=count))
+        for epoch in (seed % 5, seed % 5 + 1)
+    )
+    return float((first[:, 0, 0, 0] != second[:, 0, 0, 0]).double().mean())
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**32))
+def test_an_alternating_flip_shows_every_picture_both_ways_and_a_coin_does_not(seed: int) -> None:
+    assert seen_both_ways(ck.AlternatingFlip(), seed) == 1
+    assert 0.2 < seen_both_ways(ck.Flip(), seed) < 0.8
+
+
+def test_an_alternating_flip_knows_a_picture_wherever_it_stands_in_a_batch() -> None:
+    images, places = pictures(8), torch.tensor([3, 1, 7, 0, 2, 6, 5, 4])
+    inner = ck.Draw(0, epoch=1, step=0, places=torch.arange(8), total=8)
+    mixed = ck.Draw(0, epoch=1, step=5, places=places, total=8)
+    flip = ck.AlternatingFlip()
+    assert torch.equal(flip(images, inner)[places], flip(images[places], mixed))
+
+
+def test_an_alternating_flip_without_a_draw_says_what_it_needs() -> None:
+    with pytest.raises(ck.DataError, match=r"ck\.Draw"):
+        ck.AlternatingFlip()(pictures(2), torch.Generator())
 
 
 def test_a_flip_of_probability_none_or_one_is_certain() -> None:
@@ -146,6 +201,13 @@ def test_a_crop_reaches_every_shift_and_no_further(padding: int) -> None:
     middle = ck.Crop(padding=padding)(column, seeded(0))[:, 0, 16, 15].tolist()
     expected = {mirrored(15 + shift) for shift in range(-padding, padding + 1)}
     assert set(middle) == expected
+
+
+def test_a_window_without_padding_stays_inside_and_reaches_every_corner() -> None:
+    column = torch.arange(SIDE, dtype=torch.uint8).expand(2_000, 3, SIDE, SIDE)
+    windows = ck.Crop(padding=0, size=28)(column, seeded(0))
+    assert set(windows[:, 0, 0, 0].tolist()) == {0, 1, 2, 3, 4}
+    assert set(windows[:, 0, 0, -1].tolist()) == {27, 28, 29, 30, 31}
 
 
 def test_a_crop_keeps_the_channels_of_a_pixel_together() -> None:

@@ -225,18 +225,25 @@ class Floats(ck.Augmentation):
 
 
 @dataclass(frozen=True)
-class Smaller(ck.Augmentation):
+class Larger(ck.Augmentation):
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        return images[:, :, 2:-2, 2:-2]
+        return images.repeat(1, 1, 2, 2)
+
+
+@dataclass(frozen=True)
+class Fewer(ck.Augmentation):
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        return images[1:]
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\); it returned torch\.float32"),
-        (Smaller(), r"Smaller\(\) must return .* it returned torch\.uint8 \(4, 3, 28, 28\)"),
+        (Larger(), r"Larger\(\) must return .* it returned torch\.uint8 \(4, 3, 64, 64\)"),
+        (Fewer(), r"Fewer\(\) must return .* it returned torch\.uint8 \(3, 3, 32, 32\)"),
     ],
-    ids=["floats", "smaller"],
+    ids=["floats", "larger", "fewer"],
 )
 def test_an_augmentation_that_gives_something_else_is_named(
     wrong: ck.Augmentation, said: str
@@ -244,3 +251,17 @@ def test_an_augmentation_that_gives_something_else_is_named(
     batches = training_batches(numbered(8), B, seed=0, epoch=0, augment=(ck.Flip(), wrong))
     with pytest.raises(ck.DataError, match=said):
         next(batches)
+
+
+def test_pictures_may_become_smaller_and_are_laid_out_channels_last() -> None:
+    for augment, side in (((), 32), ((ck.Flip(), ck.Crop(padding=0, size=28)), 28)):
+        for batch in training_batches(numbered(9), B, seed=0, epoch=0, augment=augment):
+            assert batch.images.shape[1:] == (3, side, side)
+            assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_network_that_cannot_take_smaller_pictures_is_refused_before_training(
+    tiny: ck.Splits,
+) -> None:
+    with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
+        ck.train("linear", tiny, augment=(ck.Crop(padding=0, size=28),))

@@ -1,0 +1,110 @@
+"""Time cifarkit and its peers side by side: `python tests/benchmarks --help`.
+
+Every measurement is a child process of its own, and the contenders take turns, so that a machine
+which slows down slows all of them down; the ratios are taken within each round. Needs the extra
+`bench` for the peers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SUITES = {
+    "training": ["stock", "bare", "cifarkit", "lightning", "skorch", "keras"],
+    "starting": ["import torch", "import cifarkit", "import cifarkit and torch", "cached load"],
+}
+PACKAGES = ["cifarkit", "torch", "torchvision", "numpy", "lightning", "skorch", "keras"]
+
+
+def measure(suite: str, contender: str, arguments: list[str]) -> dict[str, float]:
+    """Run one contender in a child process and return the numbers it prints last."""
+    command = [sys.executable, str(HERE / f"{suite}.py"), contender, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{contender} failed:\n{done.stderr[-2000:]}")
+    numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+def spread(numbers: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(numbers), "min": min(numbers), "max": max(numbers)}
+
+
+def summarise(rounds: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, object]]:
+    """Return median and spread of every number, and of the first one's ratio to the reference."""
+    reference, rows = next(iter(rounds[0])), {}
+    for name, first in rounds[0].items():
+        row: dict[str, object] = {
+            unit: spread([one[name][unit] for one in rounds]) for unit in first
+        }
+        unit = next(iter(first))
+        if unit in rounds[0][reference]:
+            row["ratio"] = spread([one[name][unit] / one[reference][unit] for one in rounds])
+        rows[name] = row
+    return rows
+
+
+def describe_machine() -> dict[str, object]:
+    import torch
+
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
+        "versions": versions,
+    }
+
+
+def show(rows: dict[str, dict[str, dict[str, float]]]) -> None:
+    for name, row in rows.items():
+        cells = [
+            f"{unit} {s['median']:.4g} ({s['min']:.4g} to {s['max']:.4g})" for unit, s in row.items()
+        ]
+        print(f"{name:26} {'   '.join(cells)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("tests/benchmarks", description=__doc__)
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="these contenders; the first is the reference")
+    parser.add_argument("--json", type=Path, help="where to write the record")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --: for the contenders")
+    given = parser.parse_args()
+    contenders = given.only or SUITES[given.suite]
+    arguments = [word for word in given.rest if word != "--"]
+    rounds = []
+    for number in range(given.rounds):
+        rounds.append({name: measure(given.suite, name, arguments) for name in contenders})
+        print(f"round {number + 1} of {given.rounds} is done", file=sys.stderr)
+    rows = summarise(rounds)
+    show(rows)  # type: ignore[arg-type]
+    if given.json:
+        record = {
+            "suite": given.suite,
+            "arguments": arguments,
+            "date": datetime.date.today().isoformat(),
+            "rounds": given.rounds,
+            "machine": describe_machine(),
+            "rows": rows,
+        }
+        given.json.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Train the assignment's network once, in the way of one contender, and print what it took.
+
+All train the same network by the same recipe on the same pictures: cross-entropy, Adam at 1e-3,
+batches of 64. `stock` is the loop of the tutorials; each peer is fed as its own documentation
+does it fastest from memory, with tensors that are already scaled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+import cifarkit as ck
+
+BATCH = 64
+Train = Callable[[int, int], nn.Module | Callable[[Tensor], Tensor]]
+
+
+def assignment_network() -> nn.Module:
+    """Return the network as the assignment writes it."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Dropout(0.25), nn.Flatten(), nn.Linear(4096, 512), nn.ReLU()),
+        *(nn.Dropout(0.25), nn.Linear(512, 10)),
+    )
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Pictures as torchvision's data sets give them: PIL, through transforms, one by one."""
+
+    def __init__(self, part: ck.ImageSet) -> None:
+        from torchvision.transforms import v2
+
+        self.pixels = part.images.permute(0, 2, 3, 1).numpy()
+        self.labels = part.labels.tolist()
+        scale = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+        self.transform = v2.Compose([*scale, v2.Normalize((0.5,) * 3, (0.5,) * 3)])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
+
+
+def loop(model: nn.Module, loader: object, epochs: int) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model.train()
+    for _ in range(epochs):
+        for images, labels in loader:  # type: ignore[attr-defined]
+            loss = F.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def floats(part: ck.ImageSet) -> tuple[Tensor, Tensor]:
+    return ck.to_floats(part.images), part.labels
+
+
+def stock(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
+    model = assignment_network()
+    loader = DataLoader(Pictures(data.train), batch_size=BATCH, shuffle=True)
+    begin = time.perf_counter()
+    loop(model, loader, epochs)
+    return time.perf_counter() - begin, model
+
+
+def bare(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
+    """Do cifarkit's arithmetic by hand, with nobody listening and nothing recorded."""
+    model = ck.create_model("baseline").to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    model.train()
+    train = data.train
+    begin = time.perf_counter()
+    for _ in range(epochs):
+        for places in torch.randperm(len(train)).split(BATCH):
+            images = train.images[places].contiguous(memory_format=torch.channels_last)
+            loss = F.cross_entropy(model(ck.to_floats(images)), train.labels[places])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return time.perf_counter() - begin, model
+
+
+def cifarkit(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
+    model = ck.create_model("baseline")
+    trainer = ck.Trainer(ck.Recipe(epochs=epochs, batch_size=BATCH))
+    begin = time.perf_counter()
+    trainer.fit(model, data)
+    return time.perf_counter() - begin, model
+
+
+def lightning(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
+    import logging
+
+    import lightning as lit
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+    class Module(lit.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = assignment_network()
+
+        def training_step(self, batch: list[Tensor], _: int) -> Tensor:
+            return F.cross_entropy(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+    module = Module()
+    loader = DataLoader(TensorDataset(*floats(data.train)), batch_size=BATCH, shuffle=True)
+    trainer = lit.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    begin = time.perf_counter()
+    trainer.fit(module, loader)
+    return time.perf_counter() - begin, module.model
+
+
+def skorch(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
+    from skorch import NeuralNetClassifier
+
+    net = NeuralNetClassifier(
+        assignment_network(),
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        batch_size=BATCH,
+        max_epochs=epochs,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
+    images, labels = (part.numpy() for part in floats(data.train))
+    begin = time.perf_counter()
+    net.fit(images, labels)
+    return time.perf_counter() - begin, net.module_
+
+
+def keras(data: ck.Splits, epochs: int) -> tuple[float, Callable[[Tensor], Tensor]]:
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras as k
+    from keras import layers
+
+    k.config.set_image_data_format("channels_first")  # what its torch backend runs fastest on
+    model = k.Sequential(
+        [
+            k.Input((3, 32, 32)),
+            *(layers.Conv2D(32, 3, padding="same", activation="relu"), layers.MaxPooling2D()),
+            *(layers.Conv2D(64, 3, padding="same", activation="relu"), layers.MaxPooling2D()),
+            *(layers.Dropout(0.25), layers.Flatten(), layers.Dense(512, activation="relu")),
+            *(layers.Dropout(0.25), layers.Dense(10)),
+        ]
+    )
+    loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=k.optimizers.Adam(1e-3), loss=loss)
+    images, labels = (part.numpy() for part in floats(data.train))
+    begin = time.perf_counter()
+    model.fit(images, labels, batch_size=BATCH, epochs=epochs, verbose=0)
+    seconds = time.perf_counter() - begin
+    return seconds, lambda x: torch.as_tensor(np.asarray(model.predict(x.numpy(), verbose=0)))
+
+
+def accuracy(model: nn.Module | Callable[[Tensor], Tensor], test: ck.ImageSet) -> float:
+    if isinstance(model, nn.Module):
+        return ck.evaluate(model, test).accuracy
+    logits = model(ck.to_floats(test.images))
+    return (logits.argmax(1).cpu() == test.labels).double().mean().item()
+
+
+def main() -> None:
+    contenders = {one.__name__: one for one in (stock, bare, cifarkit, lightning, skorch, keras)}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("contender", choices=contenders)
+    parser.add_argument("--data", default="synthetic", help="as cifarkit's own --data")
+    parser.add_argument("--images", type=int, default=6_400)
+    parser.add_argument("--epochs", type=int, default=2)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")  # the peers' own
+    data = ck.load_data(given.data)
+    data = ck.Splits(
+        data.train.subset(range(given.images)), None, data.test, data.name, data.fingerprint
+    )
+    few = ck.Splits(
+        data.train.subset(range(10 * BATCH)), None, data.test, data.name, data.fingerprint
+    )
+    torch.manual_seed(0)
+    contenders[given.contender](few, 1)  # warms the caches up, of memory and of code
+    seconds, model = contenders[given.contender](data, given.epochs)
+    numbers = {
+        "images/s": given.epochs * given.images / seconds,
+        "test accuracy": accuracy(model, data.test),
+    }
+    print(json.dumps(numbers))
+
+
+if __name__ == "__main__":
+    main()

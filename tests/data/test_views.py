@@ -1,0 +1,93 @@
+"""Several views of each picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import cifarkit as ck
+
+VIEWS = st.builds(ck.TestTimeAugmentation, flip=st.booleans(), shift=st.integers(0, 16))
+
+
+def pictures(count: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count, 3, 32, 32, generator=generator) * 2 - 1
+
+
+def slowly_shifted(image: Tensor, pixels: int) -> Tensor:
+    """Move the window by some pixels down and right, the border mirrored, pixel by pixel."""
+
+    def mirrored(place: int) -> int:
+        return -place if place < 0 else 62 - place if place > 31 else place
+
+    moved = torch.empty_like(image)
+    for row in range(32):
+        for column in range(32):
+            moved[:, row, column] = image[:, mirrored(row + pixels), mirrored(column + pixels)]
+    return moved
+
+
+@settings(deadline=None, max_examples=30)
+@given(test_time=VIEWS, seed=st.integers(0, 1000))
+def test_the_shares_sum_to_one_and_every_view_is_a_batch_like_the_images(
+    test_time: ck.TestTimeAugmentation, seed: int
+) -> None:
+    images = pictures(2, seed)
+    before = images.clone()
+    views = list(test_time.views(images))
+    assert sum(share for share, _ in views) == pytest.approx(1)
+    assert all(view.shape == images.shape for _, view in views)
+    assert torch.equal(views[0][1], images)
+    assert torch.equal(images, before)
+    assert len(views) == (2 if test_time.flip else 1) * (3 if test_time.shift else 1)
+
+
+@pytest.mark.parametrize("shift", [1, 3])
+def test_the_views_are_the_picture_mirrored_and_moved(shift: int) -> None:
+    images = pictures(1)
+    views = [view for _, view in ck.TestTimeAugmentation(flip=True, shift=shift).views(images)]
+    moved = [images[0], slowly_shifted(images[0], -shift), slowly_shifted(images[0], shift)]
+    wanted = [way for one in moved for way in (one, one.flip(2))]
+    assert all(torch.equal(view[0], way) for view, way in zip(views, wanted, strict=True))
+
+
+def test_a_mirrored_picture_gets_the_same_answer_only_with_both_views(tiny: ck.Splits) -> None:
+    with ck.seeded("weights", 0):
+        model = ck.create_model("linear")
+    images, both = tiny.test.images, ck.TestTimeAugmentation(flip=True, shift=0)
+    ways = [
+        ck.predict(model, some, test_time=both).probabilities for some in (images, images.flip(3))
+    ]
+    np.testing.assert_allclose(*ways, rtol=1e-4, atol=1e-6)
+    alone = [ck.predict(model, some).probabilities for some in (images, images.flip(3))]
+    assert not np.allclose(*alone, rtol=1e-2)
+
+
+def test_evaluation_averages_the_logits_of_the_views(tiny: ck.Splits) -> None:
+    with ck.seeded("weights", 0):
+        model = ck.create_model("mlp").eval()
+    test_time = ck.TestTimeAugmentation()
+    with torch.no_grad():
+        views = test_time.views(ck.to_floats(tiny.test.images))
+        wanted = sum(share * model(view) for share, view in views)
+    found = ck.evaluate(model, tiny.test, test_time=test_time).logits
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(found, ck.evaluate(model, tiny.test).logits, atol=1e-4)
+
+
+def test_one_view_is_the_evaluation_without_any(tiny: ck.Splits) -> None:
+    model = ck.create_model("linear")
+    one = ck.TestTimeAugmentation(flip=False, shift=0)
+    plain = ck.evaluate(model, tiny.test).logits
+    assert np.array_equal(ck.evaluate(model, tiny.test, test_time=one).logits, plain)
+
+
+def test_the_history_is_measured_on_each_image_as_it_is(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=1, test_time=ck.TestTimeAugmentation())
+    assert isinstance(run.model, nn.Module)
+    assert run.history[-1]["val_loss"] == ck.evaluate(run.model, tiny.val).loss

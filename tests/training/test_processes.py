@@ -1,0 +1,138 @@
+"""Several processes that train one network, started as a user would: by torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import cifarkit as ck
+from cifarkit.training.processes import Processes, is_first_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = """
+import dataclasses, sys
+import cifarkit as ck
+
+data = ck.load_synthetic(n_train=230, n_test=50, val_size=33)
+options = {"dropout": 0.0, "widths": (4, 8)}
+variant = dataclasses.replace(ck.get_variant("augmented"), options=options)
+heard = []
+
+class Listener(ck.Callback):
+    def on_batch_end(self, run):
+        heard.append(run.now.loss.item())
+        if run.now.processes.rank == STOPPER and len(heard) == 5:
+            run.stop("enough")
+
+run = ck.train(
+    variant, data, epochs=3, batch_size=32, precision="float32", optimizer=ck.SGD(lr=0.05),
+    label_smoothing=0.1, callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
+    run_dir=sys.argv[1], track_test=True, device="cpu",
+)
+print("heard", len(heard), run.stopped)
+"""
+
+
+def launched(processes: int, *arguments: str, cwd: Path) -> str:
+    """Run something under torchrun; return what all processes printed."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    done = subprocess.run(
+        [*command, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def trained(folder: Path, processes: int, *, stopper: int = -1) -> tuple[str, Path]:
+    script, run = folder / "script.py", folder / f"run-{processes}-{stopper}"
+    script.write_text(SCRIPT.replace("STOPPER", str(stopper)))
+    return launched(processes, str(script), str(run), cwd=folder), run
+
+
+def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
+    told_alone, alone = trained(tmp_path, 1)
+    told_both, both = trained(tmp_path, 2)
+    steps = 3 * 6 + 3  # 197 images in batches of 32 are 7 steps an epoch
+    assert told_alone.count(f"heard {steps} None") == 1
+    assert told_both.count(f"heard {steps} None") == 2
+    ours, theirs = (_weights(run) for run in (alone, both))
+    for name, weight in ours.items():
+        torch.testing.assert_close(theirs[name], weight, rtol=1e-3, atol=1e-5)
+    assert not all(torch.equal(theirs[name], weight) for name, weight in ours.items())
+    records = [list(ck.History.from_csv(run / "history.csv")) for run in (alone, both)]
+    for one, two in zip(*records, strict=True):
+        assert one.keys() == two.keys()
+        for column in one.keys() - {"seconds", "gradient_norm"}:
+            assert two[column] == pytest.approx(one[column], rel=1e-3)
+    facts = json.loads((both / "run.json").read_text())["facts"]
+    assert (facts["processes"], facts["status"]) == (2, "finished")
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    from cifarkit.storage.tensor_file import load_tensors
+
+    return load_tensors(run / "weights.safetensors")[0]
+
+
+def test_a_process_that_stops_stops_all(tmp_path: Path) -> None:
+    told, run = trained(tmp_path, 2, stopper=1)
+    assert "heard 5 enough" in told
+    assert "heard 5 it was stopped in another process" in told
+    assert json.loads((run / "run.json").read_text())["facts"]["status"] == "stopped"
+
+
+def test_the_command_line_writes_and_prints_once(tmp_path: Path) -> None:
+    told = launched(
+        2,
+        *("-m", "cifarkit", "train", "linear", "--data", "synthetic", "--epochs", "1"),
+        *("--run-dir", "run", "--device", "cpu"),
+        cwd=tmp_path,
+    )
+    assert told.count("test accuracy") == 1
+    assert (tmp_path / "run" / "evaluation.json").exists()
+
+
+def test_the_shares_of_a_batch_are_the_batch() -> None:
+    batch = ck.Batch(torch.randn(7, 3, 32, 32), torch.arange(7))
+    shares = [Processes(rank, 3).share(batch) for rank in range(3)]
+    assert sorted(torch.cat([share.targets for share in shares]).tolist()) == list(range(7))
+    weighed = [
+        Processes(rank, 3).weighed(share.images.mean(), share, batch)
+        for rank, share in enumerate(shares)
+    ]
+    torch.testing.assert_close(sum(weighed) / 3, batch.images.mean())
+    unweighed = sum(share.images.mean() for share in shares) / 3
+    assert not torch.allclose(unweighed, batch.images.mean(), rtol=1e-6, atol=0)
+
+
+def test_one_process_is_the_first_and_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_first_process()
+    batch = ck.Batch(torch.randn(2, 3, 32, 32), torch.arange(2))
+    loss = torch.tensor(2.0)
+    assert Processes().share(batch) is batch
+    assert Processes().weighed(loss, batch, batch) is loss
+    monkeypatch.setenv("RANK", "1")
+    assert not is_first_process()
+
+
+def test_each_process_leaves_out_other_units() -> None:
+    masks = []
+    with ck.seeded("anything"):
+        for rank in (0, 1, 0):
+            Processes(rank, 2).seed_dropout(0, 1, 2)
+            masks.append(torch.rand(8))
+    assert torch.equal(masks[0], masks[2])
+    assert not torch.equal(masks[0], masks[1])

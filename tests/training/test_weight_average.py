@@ -1,0 +1,107 @@
+"""The running average of the weights, against one kept by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import cifarkit as ck
+from cifarkit.training.weight_average import WeightAverage
+
+RECIPE = ck.Recipe(epochs=2, batch_size=32, precision="float32")
+
+
+class KeepWeights(ck.Callback):
+    """Note the weights after every step, and those that epochs are measured with."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, torch.Tensor]] = []
+        self.epochs: list[dict[str, torch.Tensor]] = []
+
+    def on_batch_end(self, run: ck.Run) -> None:
+        self.steps.append(state(run.model))
+
+    def on_epoch_end(self, run: ck.Run) -> None:
+        self.epochs.append(state(run.model))
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def by_hand(steps: list[dict[str, torch.Tensor]], decay: float) -> dict[str, torch.Tensor]:
+    average = {name: tensor.double() for name, tensor in steps[0].items()}
+    for step in steps[1:]:
+        for name, tensor in step.items():
+            average[name] = decay * average[name] + (1 - decay) * tensor.double()
+    return average
+
+
+def close(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    floats = [name for name in one if one[name].is_floating_point()]
+    return all(
+        torch.allclose(one[name].double(), other[name].double(), rtol=1e-4, atol=1e-6)
+        for name in floats
+    )
+
+
+@pytest.mark.parametrize("name", ["linear", "batchnorm"])
+def test_the_average_is_what_is_measured_and_what_is_left(name: str, tiny: ck.Splits) -> None:
+    keep = KeepWeights()
+    run = ck.train(name, tiny, callbacks=[keep], ema_decay=0.8, **_fields(RECIPE))
+    half = len(keep.steps) // 2
+    assert close(keep.epochs[0], by_hand(keep.steps[:half], 0.8))
+    assert close(state(run.model), by_hand(keep.steps, 0.8))
+    assert not close(state(run.model), keep.steps[-1])
+    assert run.history[-1]["val_loss"] == ck.evaluate(run.model, tiny.val).loss
+
+
+def test_averaging_does_not_change_the_steps(tiny: ck.Splits) -> None:
+    plain, averaged = KeepWeights(), KeepWeights()
+    ck.train("baseline", tiny, callbacks=[plain], **_fields(RECIPE))
+    ck.train("baseline", tiny, callbacks=[averaged], ema_decay=0.9, **_fields(RECIPE))
+    for one, other in zip(plain.steps, averaged.steps, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_early_stopping_gives_the_best_average_back(tiny: ck.Splits) -> None:
+    keep = KeepWeights()
+    stopper = ck.EarlyStopping("val_accuracy", patience=1)
+    recipe = RECIPE.replace(epochs=8, optimizer=ck.Adam(lr=0.01))
+    run = ck.train("mlp", tiny, callbacks=[stopper, keep], ema_decay=0.5, **_fields(recipe))
+    best = keep.epochs[stopper.best_epoch - 1]
+    assert all(torch.equal(best[name], tensor) for name, tensor in state(run.model).items())
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8),
+    decay=st.floats(0.01, 0.99),
+)
+def test_an_average_lies_between_the_least_and_the_most(values: list[float], decay: float) -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    average = WeightAverage(layer, decay)
+    for value in values:
+        nn.init.constant_(layer.weight, value)
+        average.update()
+    with average.in_place():
+        assert min(values) - 1e-3 <= layer.weight.item() <= max(values) + 1e-3
+    assert layer.weight.item() == values[-1]
+
+
+def test_without_a_decay_nothing_is_kept() -> None:
+    layer = nn.Linear(2, 2)
+    before = layer.weight.clone()
+    average = WeightAverage(layer, 0.0)
+    average.update()
+    average.install()
+    assert average.averaged is None
+    assert torch.equal(layer.weight, before)
+
+
+def _fields(recipe: ck.Recipe) -> dict[str, object]:
+    kept = ("epochs", "batch_size", "precision", "optimizer")
+    return {name: getattr(recipe, name) for name in kept}
