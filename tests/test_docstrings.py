@@ -21,6 +21,7 @@ WITHOUT_EXAMPLE = {
     "Augmentation",
     "Batch",
     "ConfusedPair",
+    "Initialization",
     "Calibration",
     "LayerSummary",
     "ModelSummary",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -189,6 +190,23 @@ def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
     assert baseline.endswith("| 2,122,186 | 7,705,600 |")
     (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
     assert "| `depth=2`, not `1` |" in deeper
+
+
+def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(
+    hooks: Any,
+) -> None:
+    page = (ROOT / "docs" / "explanation" / "what-makes-it-fast.md").read_text(encoding="utf-8")
+    names = hooks("pages").RECORD.findall(page)
+    assert sorted(names) == sorted(path.stem for path in (ROOT / "docs" / "records").glob("*.json"))
+    for name in names:
+        table = hooks("records").table(name)
+        record = json.loads((ROOT / "docs" / "records" / f"{name}.json").read_text("utf-8"))
+        for contender, row in record["rows"].items():
+            assert f"| {contender} | " in table
+            for spread in row.values():
+                assert spread["min"] <= spread["median"] <= spread["max"]
+        for fact in (record["date"], f"torch {record['machine']['versions']['torch']}"):
+            assert fact in table
 
 
 def test_pages_that_would_fetch_from_another_host_are_found(hooks: Any) -> None:

@@ -64,12 +64,10 @@ def train(
     folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     check_seed("seed", seed)
     choose_device(device)
-    writes = is_first_process()  # torchrun may have started several
-    if writes:
+    if is_first_process():
         RunFolder(folder).check_free()
     splits = load_source(data)
-    if writes:
-        typer.echo(f"{model}: {variant.summary}\n{splits}\n{recipe}", err=True)
+    _say(f"{model}: {variant.summary}\n{splits}\n{recipe}")
     try:
         run = train_variant(
             variant,
@@ -82,16 +80,19 @@ def train(
             **changes,
         )
     except KeyboardInterrupt:
-        kept = (
-            f"what was learnt so far is in {folder}"
-            if folder.exists()
-            else "nothing was learnt yet"
-        )
-        if writes:
-            typer.echo(f"interrupted; {kept}", err=True)
+        learnt = f"what was learnt so far is in {folder}"
+        _say(f"interrupted; {learnt if folder.exists() else 'nothing was learnt yet'}")
         raise
-    if writes:
+    if is_first_process():
         _report(run, splits, folder)
+
+
+def _say(text: str) -> None:
+    """Print beside the results, once however many processes torchrun has started."""
+    from cifarkit.training.processes import is_first_process
+
+    if is_first_process():
+        typer.echo(text, err=True)
 
 
 def _changes(

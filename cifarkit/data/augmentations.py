@@ -81,7 +81,7 @@ class AlternatingFlip(Augmentation):
     >>> from cifarkit.data.draw import Draw
     >>> row = torch.arange(32, dtype=torch.uint8).expand(4, 3, 32, 32)
     >>> for epoch in range(3):
-    ...     draw = Draw(0, epoch=epoch, step=0, places=torch.arange(4), total=4)
+    ...     draw = Draw(3, epoch=epoch, step=0, places=torch.arange(4), total=4)
     ...     print(AlternatingFlip()(row, draw)[:, 0, 0, 0].tolist())
     [0, 31, 31, 0]
     [31, 0, 0, 31]

@@ -128,7 +128,13 @@ class Registry(Mapping[str, Variant]):
 
 
 def _discover() -> None:
-    from cifarkit.models import convolutional, perceptrons, plugins, residual  # noqa: F401
+    from cifarkit.models import (  # noqa: F401
+        convolutional,
+        perceptrons,
+        plugins,
+        residual,
+        speedrun,
+    )
 
     plugins.load_entry_points()
 

@@ -35,7 +35,7 @@ class Variant:
 
     >>> from cifarkit.models.registry import get_variant
     >>> get_variant("augmented").differs_from(get_variant("baseline"))
-    {'augment': ((), (Flip(probability=0.5), Crop(padding=4)))}
+    {'augment': ((), (Flip(probability=0.5), Crop(padding=4, size=32)))}
     >>> get_variant("batchnorm").differs_from(get_variant("baseline"))
     {'batch_norm': (False, True)}
     """

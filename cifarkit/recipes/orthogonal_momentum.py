@@ -56,8 +56,8 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
         `rows columns`.
 
     >>> orthogonalized(torch.diag(torch.tensor([3.0, 2.0])), steps=5).round(decimals=1)
-    tensor([[0.7, 0.0],
-            [0.0, 1.1]])
+    tensor([[1.1000, 0.0000],
+            [0.0000, 0.7000]])
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T

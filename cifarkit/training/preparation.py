@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from cifarkit.data.batches import count_batches, training_batches
+from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ModelContractError
 from cifarkit.models.contract import check_logits, check_module
@@ -54,11 +53,7 @@ def prepare(
     model.to(device, memory_format=torch.channels_last)
     check_logits(model, len(splits.classes), who)
     splits = _on_device(splits, device)
-    batch = next(
-        training_batches(
-            splits.train, recipe.batch_size, seed=trainer.seed, epoch=0, augment=recipe.augment
-        )
-    )
+    batch = _first_batch(trainer, splits)
     check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
     if recipe.initialization is not None:
         with seeded("initialization", trainer.seed):
@@ -76,15 +71,9 @@ def prepare(
         variant=variant,
         folder=trainer.run_dir if processes.rank == 0 else None,
         facts={
-            "status": "running",
-            "data": splits.describe(),
+            **_facts(trainer, splits, processes),
             "parameters": sum(weight.numel() for weight in weights),
-            "precision": str(trainer.precision).removeprefix("torch."),
-            "processes": processes.count,
             "warm_up_seconds": warm_up_seconds,
-            "track_test": trainer.track_test,
-            "logged_columns": [name for one in trainer.callbacks for name in one.columns],
-            "environment": describe_environment(device),
         },
     )
     optimizer = recipe.optimizer.build(weights)
@@ -99,6 +88,26 @@ def prepare(
         average=WeightAverage(model, recipe.ema_decay),
     )
     return run
+
+
+def _first_batch(trainer: Trainer, splits: Splits) -> Batch:
+    recipe = trainer.recipe
+    batches = training_batches(
+        splits.train, recipe.batch_size, seed=trainer.seed, epoch=0, augment=recipe.augment
+    )
+    return next(batches)
+
+
+def _facts(trainer: Trainer, splits: Splits, processes: Processes) -> dict[str, Any]:
+    return {
+        "status": "running",
+        "data": splits.describe(),
+        "precision": str(trainer.precision).removeprefix("torch."),
+        "processes": processes.count,
+        "track_test": trainer.track_test,
+        "logged_columns": [name for one in trainer.callbacks for name in one.columns],
+        "environment": describe_environment(trainer.device),
+    }
 
 
 def _on_device(splits: Splits, device: torch.device) -> Splits:

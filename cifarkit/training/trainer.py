@@ -25,6 +25,7 @@ from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
+from cifarkit.training.memory import kept_memory
 from cifarkit.training.preparation import prepare
 from cifarkit.training.processes import joined_processes
 from cifarkit.training.run import Moment, Run
@@ -120,7 +121,10 @@ class Trainer:
             raise CheckpointError(
                 "resume=True is not in this version; start a new run, in another run_dir"
             )
-        with joined_processes(self.device) as processes, preserved(), ExitStack() as ends:
+        with ExitStack() as ends:
+            ends.enter_context(kept_memory())
+            processes = ends.enter_context(joined_processes(self.device))
+            ends.enter_context(preserved())
             run = prepare(self, model, splits, variant, processes)
             ends.enter_context(recorded(run))
             for callback in self.callbacks:

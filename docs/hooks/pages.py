@@ -1,8 +1,8 @@
 """What the build of the site adds to the pages as they are written.
 
 Tutorials become pages and notebooks; pages with `execute: true` get the recorded output of their
-code; two pages of the reference are written by the program; and no page may load anything from
-another host.
+code; two pages of the reference are written by the program, and tables of measured numbers from
+their records; and no page may load anything from another host.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import percent
 import recording
+import records
 import tables
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -25,6 +26,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 WRITTEN = {"<!-- command line -->": tables.command_line, "<!-- variants -->": tables.variants}
+RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>"
@@ -47,6 +49,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     for marker, write in WRITTEN.items():
         if marker in markdown:
             markdown = markdown.replace(marker, write())
+    markdown = RECORD.sub(lambda found: records.table(found[1]), markdown)
     if not page.meta.get("execute"):
         return markdown
     return _with_outputs(markdown, page.file, config, files)

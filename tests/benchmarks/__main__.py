@@ -2,7 +2,8 @@
 
 Every measurement is a child process of its own, and the contenders take turns, so that a machine
 which slows down slows all of them down; the ratios are taken within each round. Needs the extra
-`bench` for the peers.
+`bench` for the peers. What stands after `--` is for the contenders:
+`python tests/benchmarks speedrun --rounds 3 -- --data FOLDER`.
 """
 
 from __future__ import annotations
@@ -20,14 +21,25 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SUITES = {
     "training": ["stock", "bare", "cifarkit", "lightning", "skorch", "keras"],
+    "parts": [
+        "a plain loop on tensors",
+        "+ fused Adam",
+        "+ channels-last",
+        "+ pooling before ReLU",
+        "+ quick dropout",
+        "+ kept memory",
+        "+ torch.compile",
+    ],
     "starting": ["import torch", "import cifarkit", "import cifarkit and torch", "cached load"],
+    "speedrun": ["speedrun"],
 }
 PACKAGES = ["cifarkit", "torch", "torchvision", "numpy", "lightning", "skorch", "keras"]
 
 
-def measure(suite: str, contender: str, arguments: list[str]) -> dict[str, float]:
+def measure(suite: str, contender: str, number: int, arguments: list[str]) -> dict[str, float]:
     """Run one contender in a child process and return the numbers it prints last."""
-    command = [sys.executable, str(HERE / f"{suite}.py"), contender, *arguments]
+    command = [sys.executable, str(HERE / f"{suite}.py"), contender]
+    command += ["--round", str(number), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{contender} failed:\n{done.stderr[-2000:]}")
@@ -73,7 +85,8 @@ def describe_machine() -> dict[str, object]:
 def show(rows: dict[str, dict[str, dict[str, float]]]) -> None:
     for name, row in rows.items():
         cells = [
-            f"{unit} {s['median']:.4g} ({s['min']:.4g} to {s['max']:.4g})" for unit, s in row.items()
+            f"{unit} {s['median']:.4g} ({s['min']:.4g} to {s['max']:.4g})"
+            for unit, s in row.items()
         ]
         print(f"{name:26} {'   '.join(cells)}")
 
@@ -84,20 +97,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="these contenders; the first is the reference")
     parser.add_argument("--json", type=Path, help="where to write the record")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --: for the contenders")
-    given = parser.parse_args()
+    parser.add_argument("--data-name", default="", help="what the pictures are, for the record")
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    given = parser.parse_args(words[:cut])
     contenders = given.only or SUITES[given.suite]
-    arguments = [word for word in given.rest if word != "--"]
+    arguments = words[cut + 1 :]  # for the contenders
     rounds = []
     for number in range(given.rounds):
-        rounds.append({name: measure(given.suite, name, arguments) for name in contenders})
+        rounds.append({name: measure(given.suite, name, number, arguments) for name in contenders})
         print(f"round {number + 1} of {given.rounds} is done", file=sys.stderr)
     rows = summarise(rounds)
     show(rows)  # type: ignore[arg-type]
     if given.json:
         record = {
             "suite": given.suite,
-            "arguments": arguments,
+            "command": f"python tests/benchmarks {given.suite} --rounds {given.rounds}",
+            "data": given.data_name,
             "date": datetime.date.today().isoformat(),
             "rounds": given.rounds,
             "machine": describe_machine(),

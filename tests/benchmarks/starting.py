@@ -49,6 +49,7 @@ def fill_cache(root: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=WAYS)
+    parser.add_argument("--round", type=int, help="not used")
     way = WAYS[parser.parse_args().way]
     with tempfile.TemporaryDirectory() as root:
         if "root" in way:

@@ -192,6 +192,7 @@ def main() -> None:
     contenders = {one.__name__: one for one in (stock, bare, cifarkit, lightning, skorch, keras)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("contender", choices=contenders)
+    parser.add_argument("--round", type=int, help="not used")
     parser.add_argument("--data", default="synthetic", help="as cifarkit's own --data")
     parser.add_argument("--images", type=int, default=6_400)
     parser.add_argument("--epochs", type=int, default=2)

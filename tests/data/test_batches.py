@@ -239,7 +239,7 @@ class Fewer(ck.Augmentation):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\); it returned torch\.float32"),
+        (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\), .*returned torch\.float32"),
         (Larger(), r"Larger\(\) must return .* it returned torch\.uint8 \(4, 3, 64, 64\)"),
         (Fewer(), r"Fewer\(\) must return .* it returned torch\.uint8 \(3, 3, 32, 32\)"),
     ],

@@ -95,6 +95,8 @@ def test_every_parameter_gets_a_finite_gradient_that_is_not_zero(name: str) -> N
         model = ck.create_model(name)
         F.cross_entropy(model(some_images(8)), torch.arange(8)).backward()
     for label, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
         assert weight.grad is not None, label
         assert weight.grad.isfinite().all(), label
         assert weight.grad.count_nonzero() > 0, label
@@ -146,11 +148,11 @@ def test_no_layer_is_adaptive(name: str) -> None:
 def test_the_baseline_is_the_assignments_network_layer_by_layer() -> None:
     wanted = nn.Sequential(
         nn.Conv2d(3, 32, kernel_size=3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(32, 64, kernel_size=3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Dropout(0.25),
         nn.Flatten(),
         nn.Linear(64 * 8 * 8, 512),
@@ -158,7 +160,8 @@ def test_the_baseline_is_the_assignments_network_layer_by_layer() -> None:
         nn.Dropout(0.25),
         nn.Linear(512, 10),
     )
-    built = ck.create_model("baseline")
+    built = ck.create_model("baseline").eval()
+    wanted.eval()
     assert repr(built) == repr(wanted)  # every layer with its arguments
     assert sum(weight.numel() for weight in built.parameters()) == 2_122_186
 
@@ -175,6 +178,22 @@ def test_a_variant_differs_from_the_baseline_by_its_one_factor(
     name: str, factors: dict[str, object]
 ) -> None:
     assert ck.get_variant(name).differs_from(ck.get_variant("baseline")) == factors
+
+
+def test_pooling_before_relu_gives_the_assignments_bits_and_gradients() -> None:
+    with ck.seeded("weights", 0):
+        layer = nn.Conv2d(3, 8, kernel_size=3, padding=1)
+    gradients = []
+    answers = []
+    for order in ((nn.MaxPool2d(2), nn.ReLU()), (nn.ReLU(), nn.MaxPool2d(2))):
+        layer.zero_grad()
+        answer = nn.Sequential(layer, *order)(some_images(4))
+        answer.square().sum().backward()
+        assert layer.weight.grad is not None
+        answers.append(answer)
+        gradients.append(layer.weight.grad.clone())
+    assert torch.equal(*answers)
+    assert torch.equal(*gradients)
 
 
 def kinds(name: str) -> list[str]:

@@ -33,17 +33,20 @@ optimizers = st.one_of(
     ),
     st.builds(ck.AdamW, lr=rates, weight_decay=numbers(0, 100)),
     st.builds(ck.SGD, lr=rates, momentum=shares, nesterov=st.booleans()),
+    st.builds(ck.Muon, lr=rates, momentum=shares, matrix_lr=rates, bias_lr=rates),
 )
 warmups = numbers(0, 100_000)
 schedules = st.one_of(
     st.builds(ck.Constant, warmup=warmups),
     st.builds(ck.Cosine, warmup=warmups, final=numbers(0, 1)),
+    st.builds(ck.Linear, warmup=warmups, final=numbers(0, 1)),
     st.builds(ck.Step, every=numbers(0.001, 100_000), factor=numbers(0, 1, above=True)),
     st.builds(ck.OneCycle, peak=rates, rise=numbers(0, 1, above=True, below=True)),
 )
 augmentations = st.one_of(
     st.builds(ck.Flip, probability=numbers(0, 1)),
-    st.builds(ck.Crop, padding=st.integers(1, 16)),
+    st.builds(ck.AlternatingFlip),
+    st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
     st.builds(ck.Cutout, size=st.integers(1, 32)),
 )
 recipes = st.builds(
@@ -54,6 +57,10 @@ recipes = st.builds(
     schedule=schedules,
     augment=st.lists(augmentations, max_size=3).map(tuple),
     label_smoothing=shares,
+    initialization=st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
+    ema_decay=shares,
+    test_time=st.none()
+    | st.builds(ck.TestTimeAugmentation, flip=st.booleans(), shift=st.integers(0, 16)),
     precision=st.sampled_from(["auto", "float32", "bfloat16"]),
 )
 
@@ -100,7 +107,7 @@ def test_the_default_recipe_is_the_assignments() -> None:
     assert repr(ck.Recipe()) == (
         "Recipe(epochs=10, batch_size=64, optimizer=Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, "
         "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), label_smoothing=0.0, "
-        "precision='auto')"
+        "initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
     )
 
 
@@ -116,7 +123,7 @@ def test_replace_with_unknown_fields_names_them_and_those_there_are() -> None:
         ck.Recipe().replace(epoch=3, lr=0.1, epochs=4)
     assert str(caught.value) == (
         "Recipe has no field 'epoch', 'lr'; its fields are epochs, batch_size, optimizer, "
-        "schedule, augment, label_smoothing, precision"
+        "schedule, augment, label_smoothing, initialization, ema_decay, test_time, precision"
     )
 
 
@@ -133,6 +140,9 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
         "schedule": ck.Cosine,
         "augment": ck.Flip(),
         "label_smoothing": math.nan,
+        "initialization": "whitening",
+        "ema_decay": 1,
+        "test_time": True,
         "precision": "float16",
     }
     with pytest.raises(ck.RecipeError) as caught:
@@ -140,9 +150,10 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     first, *lines = str(caught.value).splitlines()
     assert first == "Recipe cannot be made of these values:"
     assert [line.strip().partition("=")[0] for line in lines] == list(wrong)
-    assert "such as Adam, AdamW, SGD" in lines[2]
+    assert "such as Adam, AdamW, Muon, SGD" in lines[2]
     assert "such as (Flip(probability=0.5),)" in lines[4]
-    assert "'auto', 'float32', 'bfloat16'" in lines[6]
+    assert "such as Whitening" in lines[6]
+    assert "'auto', 'float32', 'bfloat16'" in lines[9]
 
 
 NONSENSE = [-1, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]

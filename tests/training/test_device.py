@@ -25,3 +25,30 @@ def test_a_device_that_cannot_be_used_is_one_clear_error(name: object) -> None:
 )
 def test_a_named_precision_is_taken_at_its_word(precision: str, dtype: torch.dtype) -> None:
     assert choose_precision(ck.Recipe(precision=precision), torch.device("cpu")) == dtype
+
+
+@pytest.mark.parametrize(
+    ("found", "dtype"),
+    [
+        ({"avx2": True}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+    ],
+)
+def test_auto_takes_bfloat16_where_the_processor_multiplies_it(
+    found: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert choose_precision(ck.Recipe(), torch.device("cpu")) == dtype
+    assert choose_precision(ck.Recipe(precision="float32"), torch.device("cpu")) == torch.float32
+
+
+def test_each_of_torchruns_processes_takes_a_device_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda size, device: asked.append(device))
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert choose_device("auto") == torch.device("cuda:3")
+    assert asked == [torch.device("cuda:3")]

@@ -1,0 +1,50 @@
+"""Memory that stays from step to step. What it gains is measured in the benchmarks."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any
+
+import pytest
+
+from cifarkit.training.memory import GLIBC_DEFAULT, KEEP, kept_memory
+
+has_glibc = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {})
+
+
+class Library:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def mallopt(self, name: int, value: int) -> None:
+        self.asked.append((name, value))
+
+    def malloc_trim(self, keep: int) -> None:
+        self.asked.append(("trim", keep))
+
+
+@pytest.mark.skipif(not has_glibc, reason="the C library here is not glibc")
+def test_memory_is_kept_in_the_block_and_given_back_after_it_error_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+
+    def fails() -> None:
+        with kept_memory():
+            assert library.asked == [(-3, KEEP), (-1, KEEP)]
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert library.asked[2:] == [(-3, GLIBC_DEFAULT), (-1, GLIBC_DEFAULT), ("trim", 0)]
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "confstr_names", {})
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("it was asked"))
+    with kept_memory():
+        pass

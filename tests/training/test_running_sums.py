@@ -1,0 +1,89 @@
+"""What an epoch adds up to, at once on the CPU and at its end elsewhere."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import cifarkit as ck
+from cifarkit.training.processes import Processes
+from cifarkit.training.running_sums import RunningSums
+
+CPU, ELSEWHERE = torch.device("cpu"), torch.device("cuda")  # the tensors stay on the CPU
+
+
+def moment(step: int = 0) -> Any:
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}])
+    return SimpleNamespace(
+        epoch=2, step=step, steps_per_epoch=9, optimizer=optimizer, processes=Processes()
+    )
+
+
+def fed(sums: RunningSums, losses: list[float], model: nn.Linear) -> None:
+    """Count batches in, and after each move the weights, as a step would."""
+    for step, loss in enumerate(losses):
+        logits, targets = torch.eye(3)[: step + 1], torch.zeros(step + 1, dtype=torch.int64)
+        sums.add(moment(step), torch.tensor(loss), logits, targets)
+        nn.init.constant_(model.weight, float(step + 1))
+
+
+@pytest.mark.parametrize("device", [CPU, ELSEWHERE], ids=str)
+def test_means_are_over_images_wherever_training_runs(device: torch.device) -> None:
+    model = nn.Linear(1, 1)
+    sums = RunningSums(model, device)
+    fed(sums, [3.0, 1.0, 2.0], model)
+    means = sums.means(moment())
+    assert means["train_loss"] == pytest.approx((3.0 + 2 * 1.0 + 3 * 2.0) / 6)
+    assert means["train_accuracy"] == 3 / 6  # the first image of each batch
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_elsewhere_a_loss_that_is_no_number_is_found_at_the_end_and_the_weights_go_back(
+    wrong: float,
+) -> None:
+    model = nn.Linear(1, 1)
+    nn.init.constant_(model.weight, -7.0)
+    sums = RunningSums(model, ELSEWHERE)
+    fed(sums, [3.0, 1.0, wrong, 2.0], model)
+    with pytest.raises(
+        ck.NonFiniteLossError,
+        match=rf"became {wrong} in epoch 3, step 3 of 9, at learning rate 0.5 \(losses before: "
+        r"3, 1\). The weights are those of the beginning of this epoch",
+    ):
+        sums.means(moment())
+    assert model.weight.item() == -7.0
+
+
+def test_on_the_cpu_it_is_found_before_the_step() -> None:
+    model = nn.Linear(1, 1)
+    with pytest.raises(ck.NonFiniteLossError, match=r"step 3 of 9.*those before this step"):
+        fed(RunningSums(model, CPU), [3.0, 1.0, float("nan"), 2.0], model)
+    assert model.weight.item() == 2.0  # after the second step
+
+
+def test_a_run_elsewhere_would_give_the_weights_of_the_epochs_start_back(
+    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trainer itself, with its losses looked at late, as on a GPU."""
+    late = RunningSums.__init__
+
+    def looks_late(self: RunningSums, model: nn.Module, device: torch.device) -> None:
+        late(self, model, ELSEWHERE)
+
+    monkeypatch.setattr(RunningSums, "__init__", looks_late)
+    recipe = ck.Recipe(epochs=2, batch_size=32, precision="float32")
+    plain = ck.Trainer(recipe, device="cpu").fit(_linear(), tiny)
+    monkeypatch.undo()
+    at_once = ck.Trainer(recipe, device="cpu").fit(_linear(), tiny)
+    assert torch.equal(plain.model[1].weight, at_once.model[1].weight)
+    for column in ("train_loss", "train_accuracy", "val_loss"):
+        assert plain.history.column(column) == at_once.history.column(column)
+
+
+def _linear() -> nn.Sequential:
+    with ck.seeded("weights", 0):
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
