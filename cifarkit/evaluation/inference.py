@@ -42,7 +42,8 @@ def compute_logits(
             part = part.to(device, memory_format=torch.channels_last)
             floats = part if part.is_floating_point() else to_floats(part)
             views = (test_time or AS_IT_IS).views(floats.to(dtype))
-            parts.append(sum(share * _checked(model(view), len(part)) for share, view in views))
+            weighed = [share * _checked(model(view), len(part)) for share, view in views]
+            parts.append(torch.stack(weighed).sum(0))
         return torch.cat(parts).float().cpu()
 
 

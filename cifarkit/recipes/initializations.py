@@ -72,7 +72,7 @@ class Whitening(Initialization):
         layer = _first_convolution(model)
         half = len(layer.weight) // 2
         floats = to_floats(images[: self.pictures])
-        patches = F.unfold(floats, layer.kernel_size)  # type: ignore[arg-type]
+        patches = F.unfold(floats, layer.kernel_size)
         patches = patches.transpose(1, 2).flatten(0, 1)  # patches numbers
         covariance = patches.T @ patches / len(patches)  # numbers numbers
         values, vectors = torch.linalg.eigh(covariance.cpu())  # smallest first

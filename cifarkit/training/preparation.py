@@ -50,7 +50,7 @@ def prepare(
     recipe, device = trainer.recipe, trainer.device
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_module(model, who)
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
     check_logits(model, len(splits.classes), who)
     splits = _on_device(splits, device)
     batch = _first_batch(trainer, splits)

@@ -49,9 +49,13 @@ class Processes:
             return batch
         return Batch(*(part[self.rank :: self.count] for part in batch))
 
-    def seed_dropout(self, seed: int, epoch: int, step: int) -> None:
+    def seed_dropout(self, device: torch.device, seed: int, epoch: int, step: int) -> None:
         """Key torch's global generators; each process leaves out other units."""
-        torch.manual_seed(seed_for("dropout", seed, epoch, step) + self.rank)
+        key = seed_for("dropout", seed, epoch, step) + self.rank
+        if device.type == "cpu":
+            torch.default_generator.manual_seed(key)
+        else:  # this tells every device, and keeps a stack trace for each that has not begun
+            torch.manual_seed(key)
 
     def weighed(self, loss: Tensor, share: Batch, batch: Batch) -> Tensor:
         """Weigh the mean loss of a share, so that the processes' average is the batch's mean."""

@@ -163,7 +163,7 @@ class Trainer:
             self._set_rates(now)
             self._notify("on_batch_start", run)
             share = now.processes.share(now.batch)
-            now.processes.seed_dropout(self.seed, now.epoch, now.step)
+            now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
             with self.arithmetic():
                 now.loss, logits = self.forward(now.network, share, recipe.label_smoothing)
             sums.add(now, now.loss, logits, share.targets)
@@ -189,7 +189,8 @@ class Trainer:
 
     def _measure(self, run: Run) -> Record:
         """Return loss and accuracy on val, and on test where that is tracked."""
-        splits, record = run.now.splits, {}
+        splits = run.now.splits
+        record: Record = {}
         if splits.val is not None:
             record |= run.now.processes.measure("val", run.model, splits.val)
         if self.track_test:
