@@ -1,4 +1,4 @@
-"""The network that learns most in the least time, and the recipe it does it by."""
+"""A network that learns much in little time, and the recipe it does it by."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RECIPE = Recipe(
     options={"widths": (64, 256, 256)},
     summary="speedrun with twice the channels, for more minutes or a GPU",
 )
-@register_model("speedrun", recipe=RECIPE, summary="the most accuracy in a few minutes on a CPU")
+@register_model("speedrun", recipe=RECIPE, summary="after airbench94, for a few minutes on a CPU")
 def speedrun(
     *,
     num_classes: int = 10,

@@ -30,7 +30,7 @@ def choose_forward(compiled: Compile, device: torch.device, precision: torch.dty
     """Return `forward`, compiled where that is asked for or pays.
 
     `"auto"` compiles on CUDA, where small networks wait for one launch after another; not on the
-    CPU, where it was measured to be slower; and never in strict float32, whose bits a compiler
+    CPU, where no gain could be told from noise; and never in strict float32, whose bits a compiler
     would change.
 
     Raises:

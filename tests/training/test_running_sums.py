@@ -26,7 +26,7 @@ def moment(step: int = 0) -> Any:
 def fed(sums: RunningSums, losses: list[float], model: nn.Linear) -> None:
     """Count batches in, and after each move the weights, as a step would."""
     for step, loss in enumerate(losses):
-        logits, targets = torch.eye(3)[: step + 1], torch.zeros(step + 1, dtype=torch.int64)
+        logits, targets = torch.eye(9)[: step + 1], torch.zeros(step + 1, dtype=torch.int64)
         sums.add(moment(step), torch.tensor(loss), logits, targets)
         nn.init.constant_(model.weight, float(step + 1))
 
