@@ -120,6 +120,9 @@ class Crop(Augmentation):
         padding: how far the window may reach over each border, in pixels.
         size: the side of the window, in pixels.
 
+    Raises:
+        DataError: the pictures, made smaller before, are too small for it.
+
     >>> import torch
     >>> images = torch.randint(256, (8, 3, 32, 32)).to(torch.uint8)
     >>> Crop(padding=4)(images, torch.Generator()).shape
@@ -136,6 +139,8 @@ class Crop(Augmentation):
         import torch
 
         batch, side = len(images), images.shape[-1]
+        if self.padding >= side or self.size > side + 2 * self.padding:
+            raise DataError(f"{self} cannot be cut out of pictures of {side} by {side} pixels")
         last = side + self.padding - self.size  # the last place where a window can begin
         begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
         places = begin + torch.arange(self.size)  # 2 batch size, from -padding to 31 + padding

@@ -81,11 +81,12 @@ def count_batches(images: int, batch_size: int) -> int:
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:
     # Fractions, say, would be scaled once more and give wrong pictures without a word.
-    grew = changed.ndim != 4 or max(changed.shape[2:]) > images.shape[-1]
-    if changed.dtype != images.dtype or grew or changed.shape[:2] != images.shape[:2]:
+    batch, channels, side, _ = images.shape
+    fits = changed.ndim == 4 and changed.shape == (batch, channels, *2 * changed.shape[-1:])
+    if changed.dtype != images.dtype or not fits or changed.shape[-1] > side:
         raise DataError(
             f"{augmentation!r} must return a batch like the one it is given, {images.dtype} "
-            f"{tuple(images.shape)}, or of smaller pictures; it returned {changed.dtype} "
+            f"{tuple(images.shape)}, or of smaller square ones; it returned {changed.dtype} "
             f"{tuple(changed.shape)}"
         )
     return changed

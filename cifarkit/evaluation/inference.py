@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cifarkit.data.image_set import to_floats
 from cifarkit.data.views import TestTimeAugmentation
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import DataError, ModelContractError
 from cifarkit.models.contract import check_module, in_evaluation, input_like
 
 __all__ = ["compute_logits"]
@@ -32,9 +32,12 @@ def compute_logits(
         float32 `n classes`, on the CPU.
 
     Raises:
+        DataError: `test_time` is no such value.
         ModelContractError: it is no network, or gives something else than `batch classes`.
     """
     check_module(model, "the model")
+    if not isinstance(test_time, TestTimeAugmentation | None):
+        raise DataError(f"test_time must be a ck.TestTimeAugmentation(…), found {test_time!r}")
     device, dtype = input_like(model)
     with in_evaluation(model), torch.inference_mode():
         parts = []

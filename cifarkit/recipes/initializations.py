@@ -36,9 +36,9 @@ class Initialization(Value, ABC):
 class Whitening(Initialization):
     """Fix the first convolution to filters that whiten small patches of the training pictures.
 
-    The filters are the eigenvectors of the covariance of all patches as large as the kernel,
-    each divided by the root of its eigenvalue: what comes out has no correlation left. The
-    second half of the channels is the first half with the other sign. The layer is then no
+    The filters are the eigenvectors of the second moments of all patches as large as the kernel,
+    each divided by the root of its eigenvalue: what comes out is of one size in every direction.
+    The second half of the channels is the first half with the other sign. The layer is then no
     longer trained: Jordan 2024, arXiv 2404.00498, section 3.2, after Page 2018, "How to train
     your ResNet" (https://myrtle.ai/learn/how-to-train-your-resnet-8-bag-of-tricks/). Where the
     layer has too few channels for all eigenvectors, it gets those of the largest eigenvalues.
@@ -74,8 +74,8 @@ class Whitening(Initialization):
         floats = to_floats(images[: self.pictures])
         patches = F.unfold(floats, layer.kernel_size)
         patches = patches.transpose(1, 2).flatten(0, 1)  # patches numbers
-        covariance = patches.T @ patches / len(patches)  # numbers numbers
-        values, vectors = torch.linalg.eigh(covariance.cpu())  # smallest first
+        moments = patches.T @ patches / len(patches)  # numbers numbers
+        values, vectors = torch.linalg.eigh(moments.cpu())  # smallest first
         filters = vectors.T / (values + self.eps).sqrt()[:, None]
         filters = filters[-half:].view(half, *layer.weight.shape[1:])
         with torch.no_grad():
@@ -91,7 +91,11 @@ def _first_convolution(model: nn.Module) -> nn.Conv2d:
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             filters, numbers = len(layer.weight), layer.weight[0].numel()
-            if layer.in_channels == 3 and filters % 2 == 0 and filters <= 2 * numbers:
+            if (
+                layer.in_channels == 3 * layer.groups == 3
+                and filters % 2 == 0
+                and filters <= 2 * numbers
+            ):
                 return layer
             raise ModelContractError(
                 f"Whitening cannot set {layer}: it needs 3 channels in and an even number of "

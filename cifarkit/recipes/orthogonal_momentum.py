@@ -36,7 +36,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
                 if group["orthogonal"]:
                     # A filter's length has no say in a network with batch norm; held constant,
                     # it does not change what the rate means either.
-                    weight.mul_(len(weight) ** 0.5 / weight.norm())
+                    weight.mul_(len(weight) ** 0.5 / weight.norm().clamp_min(1e-7))
                     update = orthogonalized(update.flatten(1)).view(update.shape)
                 weight.sub_(update, alpha=group["lr"])
 

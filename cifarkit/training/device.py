@@ -26,9 +26,10 @@ def choose_device(name: str | torch.device) -> torch.device:
     """
     if name == "auto":
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        name = "cuda" if cuda else "mps" if mps else "cpu"
+    if str(name) == "cuda":
         # torchrun numbers the processes of a machine; each takes the device of its number.
-        own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        name = own if cuda else "mps" if mps else "cpu"
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

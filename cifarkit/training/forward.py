@@ -45,11 +45,14 @@ def choose_forward(compiled: Compile, device: torch.device, precision: torch.dty
 
 
 def warm_up(chosen: Forward, model: nn.Module, batch: Batch, label_smoothing: float) -> float:
-    """Compile on a copy of the network, and return the seconds it took; 0 where nothing is."""
+    """Compile on a copy of the network, and return the seconds it took; 0 where nothing is.
+
+    A batch of another shape, such as a smaller last one, is compiled when it first comes.
+    """
     if chosen is forward:
         return 0.0
     begin = time.perf_counter()
-    loss, _ = chosen(copy.deepcopy(model), batch, label_smoothing)
+    loss, _ = chosen(copy.deepcopy(model).train(), batch, label_smoothing)
     loss.backward()
     loss.item()  # waits for the device
     return time.perf_counter() - begin

@@ -6,13 +6,15 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 __all__ = ["kept_memory"]
 
 # mallopt(3): the size from which a block is mapped apart, and how much free memory is kept.
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-GLIBC_DEFAULT = 128 * 1024
 KEEP = 2**30
+USUAL = 32 * 2**20  # how far glibc raises both by itself, and the most that older ones take
+BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 @contextmanager
@@ -21,21 +23,23 @@ def kept_memory() -> Iterator[None]:
 
     Each step frees what the next one asks for again, in blocks of many megabytes. glibc hands
     such blocks back to the system at once, and the system fills the next ones with zeros, page by
-    page: a tenth of the time and more, measured on two cores. At the end all is given back. Where
-    the C library is another one, nothing is done.
+    page: a tenth of the time and more, measured on two cores. At the end what is free is given
+    back, and from then on as much is kept as glibc comes to keep by itself. Nothing is done where
+    the C library is another one, or the environment says what to keep.
 
     >>> with kept_memory():
     ...     pass
     """
-    if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
+    libc: Any = ctypes.CDLL(None) if os.name == "posix" else None
+    if not hasattr(libc, "mallopt") or not os.environ.keys().isdisjoint(BY_HAND):
         yield
         return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(MMAP_THRESHOLD, KEEP)
+    if libc.mallopt(MMAP_THRESHOLD, KEEP) == 0:
+        libc.mallopt(MMAP_THRESHOLD, USUAL)
     libc.mallopt(TRIM_THRESHOLD, KEEP)
     try:
         yield
     finally:
-        libc.mallopt(MMAP_THRESHOLD, GLIBC_DEFAULT)
-        libc.mallopt(TRIM_THRESHOLD, GLIBC_DEFAULT)
+        libc.mallopt(MMAP_THRESHOLD, USUAL)
+        libc.mallopt(TRIM_THRESHOLD, 2 * USUAL)
         libc.malloc_trim(0)

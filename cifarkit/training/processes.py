@@ -8,9 +8,8 @@ where a network looks at each image by itself: batch norm and dropout see a shar
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +19,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cifarkit.data.batches import Batch
 from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import TrainingError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.randomness import seed_for
 from cifarkit.training.history import Record
 
-__all__ = ["Processes", "is_first_process", "joined_processes"]
+__all__ = ["Processes", "is_first_process", "join_processes"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,19 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+
+    def check_sizes(self, **sizes: int) -> None:
+        """Refuse batches or sets of which some process would get less than two images.
+
+        Raises:
+            TrainingError: in every process, so that none waits for another.
+        """
+        for name, size in sizes.items():
+            if self.count > 1 and size < 2 * self.count:
+                raise TrainingError(
+                    f"{self.count} processes need at least {2 * self.count} images in {name}, "
+                    f"found {size}; start fewer processes, or choose another batch_size"
+                )
 
     def share(self, batch: Batch) -> Batch:
         """Return this process's images of a batch."""
@@ -67,6 +80,8 @@ class Processes:
         """Return loss and accuracy of a network on a set, each process taking its share of it."""
         if self.count > 1:
             image_set = image_set.subset(range(self.rank, len(image_set), self.count))
+            for buffer in model.buffers():  # such as running means, which each has of its share
+                dist.broadcast(buffer, src=0)
         evaluation = evaluate(model, image_set)
         sums = [evaluation.losses.sum(dtype=float), evaluation.correct, len(evaluation)]
         loss, correct, images = self.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
@@ -80,7 +95,7 @@ class Processes:
         """Add up over all processes."""
         if self.count == 1:
             return numbers
-        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"  # the current one, set below
         total = numbers.to(device)
         dist.all_reduce(total)
         return total.cpu()
@@ -90,21 +105,20 @@ class Processes:
         return flag if self.count == 1 else bool(self.sum(torch.tensor([float(flag)])).item())
 
 
-@contextmanager
-def joined_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that `torchrun` started for a block; alone where it started none.
+def join_processes(device: torch.device) -> Processes:
+    """Join the processes that `torchrun` started; alone where it started none.
 
-    A group that exists already is used and left in place.
+    The group stays until the program ends, for the next training in it; one that exists already
+    is used.
     """
-    starts = "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized()
-    if starts:
+    if "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        together = dist.is_available() and dist.is_initialized()
-        yield Processes(dist.get_rank(), dist.get_world_size()) if together else Processes()
-    finally:
-        if starts:
-            dist.destroy_process_group()
+        atexit.register(dist.destroy_process_group)
+    if dist.is_available() and dist.is_initialized():
+        return Processes(dist.get_rank(), dist.get_world_size())
+    return Processes()
 
 
 def is_first_process() -> bool:

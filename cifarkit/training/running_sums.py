@@ -61,7 +61,9 @@ class RunningSums:
         if not self.looks_at_once:
             self._check(now, losses.tolist(), first=0)
         counts = torch.tensor(self.counts)
-        sums = torch.stack([losses @ counts.double(), torch.stack(self.hits).sum(), counts.sum()])
+        sums = torch.stack(
+            [losses @ counts.double(), torch.stack(self.hits).sum().cpu(), counts.sum()]
+        )
         loss, hits, images = now.processes.sum(sums).tolist()
         return {"train_loss": loss / images, "train_accuracy": hits / images}
 
@@ -73,6 +75,7 @@ class RunningSums:
         step = first + wrong[0]
         if not self.looks_at_once:
             self.model.load_state_dict(self.weights_before)
+            now.average.restart()  # it has seen the steps that are taken back
         last = [loss.item() for loss in self.losses[max(step - 5, 0) : step]]
         before = ", ".join(f"{loss:.4g}" for loss in last) or "none"
         rate = now.optimizer.param_groups[0]["lr"]

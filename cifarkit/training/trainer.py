@@ -27,7 +27,7 @@ from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.memory import kept_memory
 from cifarkit.training.preparation import prepare
-from cifarkit.training.processes import joined_processes
+from cifarkit.training.processes import join_processes
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.running_sums import RunningSums
 
@@ -51,7 +51,7 @@ class Trainer:
             nothing can select by them.
         compile: compile the way from batch to loss: `"on"`, `"off"`, or `"auto"`, which does it
             on CUDA unless the recipe's precision is `"float32"`. What it took is the run's fact
-            `warm_up_seconds`, apart from the epochs.
+            `warm_up_seconds`, apart from the epochs, but for a last batch of another size.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -123,7 +123,7 @@ class Trainer:
             )
         with ExitStack() as ends:
             ends.enter_context(kept_memory())
-            processes = ends.enter_context(joined_processes(self.device))
+            processes = join_processes(self.device)
             ends.enter_context(preserved())
             run = prepare(self, model, splits, variant, processes)
             ends.enter_context(recorded(run))

@@ -48,6 +48,11 @@ class WeightAverage:
         if self.averaged is not None and self.averaged.n_averaged > 0:
             self.model.load_state_dict(self.averaged.module.state_dict())
 
+    def restart(self) -> None:
+        """Forget what was counted in."""
+        if self.averaged is not None:
+            self.averaged.n_averaged.zero_()
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Hold the average in the network for a block."""

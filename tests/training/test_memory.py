@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cifarkit.training.memory import GLIBC_DEFAULT, KEEP, kept_memory
+from cifarkit.training.memory import KEEP, USUAL, kept_memory
 
 has_glibc = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {})
 
@@ -19,8 +19,9 @@ class Library:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
-    def mallopt(self, name: int, value: int) -> None:
+    def mallopt(self, name: int, value: int) -> int:
         self.asked.append((name, value))
+        return 1
 
     def malloc_trim(self, keep: int) -> None:
         self.asked.append(("trim", keep))
@@ -40,11 +41,19 @@ def test_memory_is_kept_in_the_block_and_given_back_after_it_error_or_not(
 
     with pytest.raises(ZeroDivisionError):
         fails()
-    assert library.asked[2:] == [(-3, GLIBC_DEFAULT), (-1, GLIBC_DEFAULT), ("trim", 0)]
+    assert library.asked[2:] == [(-3, USUAL), (-1, 2 * USUAL), ("trim", 0)]
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "confstr_names", {})
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("it was asked"))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     with kept_memory():
         pass
+
+
+def test_what_the_environment_says_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    with kept_memory():
+        pass
+    assert library.asked == []

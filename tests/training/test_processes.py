@@ -37,6 +37,11 @@ run = ck.train(
     label_smoothing=0.1, callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
     run_dir=sys.argv[1], track_test=True, device="cpu",
 )
+ck.train("batchnorm", data, epochs=1, device="cpu")  # a second training in one program
+try:
+    ck.train("linear", data, batch_size=3, device="cpu")
+except ck.TrainingError as error:
+    assert "2 processes need at least 4 images in batch, found 3" in str(error)
 print("heard", len(heard), run.stopped)
 """
 

@@ -12,6 +12,7 @@ from torch import nn
 import cifarkit as ck
 from cifarkit.training.processes import Processes
 from cifarkit.training.running_sums import RunningSums
+from cifarkit.training.weight_average import WeightAverage
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("cuda")  # the tensors stay on the CPU
 
@@ -19,7 +20,12 @@ CPU, ELSEWHERE = torch.device("cpu"), torch.device("cuda")  # the tensors stay o
 def moment(step: int = 0) -> Any:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}])
     return SimpleNamespace(
-        epoch=2, step=step, steps_per_epoch=9, optimizer=optimizer, processes=Processes()
+        epoch=2,
+        step=step,
+        steps_per_epoch=9,
+        optimizer=optimizer,
+        processes=Processes(),
+        average=WeightAverage(nn.Linear(1, 1), 0.5),
     )
 
 

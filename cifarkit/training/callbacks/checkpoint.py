@@ -59,7 +59,8 @@ class Checkpoint(Callback):
         by_steps = self.every_steps is not None and self._steps % self.every_steps == 0
         waited = time.monotonic() - self._last
         if by_steps or (self.every_seconds is not None and waited >= self.every_seconds):
-            self._save(run)
+            with run.now.average.in_place():
+                self._save(run)
 
     def on_epoch_end(self, run: Run) -> None:
         """Save."""

@@ -80,8 +80,9 @@ class LRFinder(Callback):
         """Set the next rate."""
         share = len(self.rates) / (self.steps - 1)
         rate = self.start * (self.end / self.start) ** share
-        for group in run.now.optimizer.param_groups:
-            group["lr"] = rate
+        groups = run.now.optimizer.param_groups
+        for group in groups:  # where there are several rates, they keep their proportions
+            group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:
