@@ -54,13 +54,7 @@ def prepare(
     check_logits(model, len(splits.classes), who)
     splits = _on_device(splits, device)
     batch = _first_batch(trainer, splits)
-    steps = count_batches(len(splits.train), recipe.batch_size)
-    processes.check_sizes(
-        batch=len(batch.images),
-        **{"the last batch": len(splits.train) - (steps - 1) * recipe.batch_size},
-        val=2 * processes.count if splits.val is None else len(splits.val),
-        test=len(splits.test),
-    )
+    processes.check_sizes(splits, recipe.batch_size)
     check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
     if recipe.initialization is not None:
         with seeded("initialization", trainer.seed):
@@ -89,7 +83,7 @@ def prepare(
     run.moment = Moment(
         splits=splits,
         optimizer=optimizer,
-        steps_per_epoch=steps,
+        steps_per_epoch=count_batches(len(splits.train), recipe.batch_size),
         network=processes.wrap(model),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),

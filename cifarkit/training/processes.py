@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cifarkit.data.batches import Batch
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.randomness import seed_for
@@ -43,12 +44,17 @@ class Processes:
     rank: int = 0
     count: int = 1
 
-    def check_sizes(self, **sizes: int) -> None:
+    def check_sizes(self, splits: Splits, batch_size: int) -> None:
         """Refuse batches or sets of which some process would get less than two images.
 
         Raises:
             TrainingError: in every process, so that none waits for another.
         """
+        whole = len(splits.train) // batch_size * batch_size
+        last = len(splits.train) - whole
+        sizes = {"a batch": batch_size, "test": len(splits.test)}
+        sizes |= {"the last batch": last} if last > 1 else {}  # one image joins the batch before
+        sizes |= {} if splits.val is None else {"val": len(splits.val)}
         for name, size in sizes.items():
             if self.count > 1 and size < 2 * self.count:
                 raise TrainingError(

@@ -41,7 +41,7 @@ ck.train("batchnorm", data, epochs=1, device="cpu")  # a second training in one 
 try:
     ck.train("linear", data, batch_size=3, device="cpu")
 except ck.TrainingError as error:
-    assert "2 processes need at least 4 images in batch, found 3" in str(error)
+    assert "2 processes need at least 4 images in a batch, found 3" in str(error)
 print("heard", len(heard), run.stopped)
 """
 
