@@ -13,8 +13,8 @@ GRID = 2**16  # a unit's chance is a multiple of 1 / GRID
 class Dropout(nn.Dropout):
     """Leave out a share of the units, as `torch.nn.Dropout` does: Srivastava et al. 2014.
 
-    On the CPU torch draws one number after the other, a 64-bit one for each unit, which takes a
-    fifth of a small network's step. Here each number serves four units, 16 bits to each.
+    On the CPU torch draws one number after the other, one for each unit, which is a good part of
+    a small network's step. Here each 64-bit number serves four units, 16 bits to each.
     Elsewhere, where numbers are drawn side by side, it is torch's own.
 
     >>> layer = Dropout(0.25)
@@ -31,7 +31,7 @@ class Dropout(nn.Dropout):
         units = input.numel()
         numbers = torch.empty(-(-units // 4), dtype=torch.int64).random_(-(2**63), None)
         chance = numbers.view(torch.int16)[:units]  # from -GRID / 2 to GRID / 2 - 1
-        kept = chance >= round(self.p * GRID) - GRID // 2
+        kept = chance >= min(round(self.p * GRID), GRID - 1) - GRID // 2
         kept = kept.to(input.dtype).mul_(1 / (1 - self.p))
         # In the order of the memory, whatever the order of the dimensions.
         mask = torch.empty_like(input)

@@ -52,6 +52,12 @@ def test_neighbours_do_not_know_of_each_other() -> None:
     assert stats.binomtest(int(left_out[:, 0].sum()), 10_000, 0.25**2).pvalue < 1e-6
 
 
+@pytest.mark.parametrize("p", [1e-9, 1 - 1e-9])
+def test_a_chance_finer_than_the_grid_still_works(p: float) -> None:
+    left_out = share_left_out(ck.Dropout(p), seed=0)
+    assert abs(left_out - 40_000 * p) < 10
+
+
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_none_and_all_are_exact(p: float) -> None:
     units = torch.randn(100)
