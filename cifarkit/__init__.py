@@ -95,9 +95,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.progress.progress import Progress as Progress
     from cifarkit.training.run import Run as Run
     from cifarkit.training.run_folder import load_run as load_run
-    from cifarkit.training.run_folder import load_weights as load_weights
     from cifarkit.training.train import train as train
     from cifarkit.training.trainer import Trainer as Trainer
+    from cifarkit.training.weights import import_weights as import_weights
+    from cifarkit.training.weights import load_weights as load_weights
     from cifarkit.values import Range as Range
     from cifarkit.values import Value as Value
 
@@ -190,9 +191,10 @@ _HOME = {
     "Progress": "cifarkit.training.progress.progress",
     "Run": "cifarkit.training.run",
     "load_run": "cifarkit.training.run_folder",
-    "load_weights": "cifarkit.training.run_folder",
     "train": "cifarkit.training.train",
     "Trainer": "cifarkit.training.trainer",
+    "import_weights": "cifarkit.training.weights",
+    "load_weights": "cifarkit.training.weights",
     "Range": "cifarkit.values",
     "Value": "cifarkit.values",
 }

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 
-__all__ = ["generator_for", "preserved", "seed_for", "seeded"]
+__all__ = [
+    "generator_for",
+    "generator_states",
+    "preserved",
+    "seed_for",
+    "seeded",
+    "set_generator_states",
+]
 
 
 def seed_for(*key: str | int) -> int:
@@ -66,15 +76,46 @@ def seeded(*key: str | int) -> Iterator[None]:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Put torch's global generators back after a block, whatever it drew."""
-    cpu = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    """Put the global generators of torch, NumPy and Python back after a block."""
+    before = generator_states()
     try:
         yield
     finally:
-        torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-        if mps is not None:
-            torch.mps.set_rng_state(mps)
+        set_generator_states(before)
+
+
+def generator_states() -> dict[str, Any]:
+    """Return where the global generators stand, as tensors and JSON types.
+
+    >>> before = generator_states()
+    >>> first = random.random(), np.random.rand(), torch.rand(1)
+    >>> set_generator_states(before)
+    >>> first == (random.random(), np.random.rand(), torch.rand(1))
+    True
+    """
+    name, keys, *place = np.random.get_state()
+    states: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(np.asarray(keys).copy()), *place),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_generator_states(states: dict[str, Any]) -> None:
+    """Put the global generators where `generator_states` found them.
+
+    Those of a device that is not here are passed over.
+    """
+    random.setstate(states["python"])
+    name, keys, *place = states["numpy"]
+    np.random.set_state((name, keys.numpy(), *place))
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    if "mps" in states and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(states["mps"])

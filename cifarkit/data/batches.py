@@ -37,6 +37,7 @@ def training_batches(
     seed: int,
     epoch: int,
     augment: Sequence[Augmentation] = (),
+    first_step: int = 0,
 ) -> Iterator[Batch]:
     """Go once through the training images in the order of `(seed, epoch)`.
 
@@ -50,6 +51,7 @@ def training_batches(
         seed: the seed of the run.
         epoch: counted from 0.
         augment: what changes the images, in this order.
+        first_step: the batch to begin with, counted from 0, where an epoch is taken up again.
 
     Yields:
         Batches on the device of the image set.
@@ -60,7 +62,8 @@ def training_batches(
     [4, 5]
     """
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
-    for step, places in enumerate(_cut(order, batch_size)):
+    batches = _cut(order, batch_size)
+    for step, places in enumerate(batches[first_step:], start=first_step):
         draw = Draw(seed, epoch=epoch, step=step, places=places, total=len(train))
         places = places.to(train.images.device)
         images = train.images[places]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from cifarkit.training.callback import Callback
+from cifarkit.training.checkpoint_files import CheckpointFiles
+from cifarkit.training.resuming import state_of
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
+from cifarkit.training.weights import WEIGHTS
 
-__all__ = ["recorded", "save"]
+__all__ = ["recorded", "save", "save_checkpoint"]
 
 
 def save(run: Run) -> None:
@@ -22,36 +26,70 @@ def save(run: Run) -> None:
         RunFolder(run.folder).save(run)
 
 
+def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) -> None:
+    """Write what the run can be taken up from.
+
+    Args:
+        run: between two steps.
+        callbacks: that listen to it.
+        epoch: of the next step, counted from 0.
+        step: the next one within the epoch, counted from 0.
+
+    Raises:
+        RunFolderError: the disk refuses; the checkpoints before are still there.
+        CheckpointError: a callback's state holds what cannot be saved.
+    """
+    run.now.checkpoint_wanted = False
+    if run.folder is not None:
+        RunFolder(run.folder).save_checkpoint(state_of(run, callbacks, epoch=epoch, step=step))
+        save(run)
+
+
 @contextmanager
-def recorded(run: Run) -> Iterator[None]:
+def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
     """Keep the books of a training for a block, however the block ends.
 
     The folder is there from the beginning, and gone again when not one step was made: what stopped
     the training was then a mistake in how it was called, and the mended call may use the name.
+    Checkpoints are gone when the run is over.
+
+    Args:
+        run: about to train.
+        go_on: the folder may hold the run already.
 
     Raises:
-        RunFolderError: the folder holds something, or cannot be written.
+        RunFolderError: the folder holds something else, or cannot be written.
     """
     folder = None if run.folder is None else RunFolder(run.folder)
+    is_new = folder is None or not folder.holds_run()
     if folder is not None:
-        folder.create()
-    run.facts["started"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    begin = time.perf_counter()
+        folder.create(go_on=go_on)
+    run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    began = time.perf_counter() - run.facts.get("seconds", 0.0)
+    if folder is not None and not is_new:
+        (folder.path / WEIGHTS).unlink(missing_ok=True)  # older than the newest checkpoint
     save(run)
     status = "failed"
     try:
         yield
-        status = "stopped" if run.stopped else "finished"
+        ended = "stopped" if run.stopped else "finished"
+        status = "interrupted" if run.now.interrupted and not _is_complete(run) else ended
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
         has_begun = run.now.loss is not None
-        run.facts |= {"status": status, "seconds": time.perf_counter() - begin}
+        run.facts |= {"status": status, "seconds": time.perf_counter() - began}
         run.model.eval()
         run.moment = None
-        if folder is not None and has_begun:
+        if folder is not None and (has_begun or status in ("finished", "stopped")):
             folder.save_weights(run.model)
             folder.save(run)
-        elif folder is not None:
+            if status in ("finished", "stopped"):
+                CheckpointFiles(folder.path).discard()
+        elif folder is not None and is_new:
             folder.discard()
+
+
+def _is_complete(run: Run) -> bool:
+    return run.stopped is not None or len(run.history) == run.recipe.epochs

@@ -16,6 +16,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import warm_up
+from cifarkit.training.interruption import Interruption
 from cifarkit.training.processes import Processes
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.weight_average import WeightAverage
@@ -23,7 +24,7 @@ from cifarkit.training.weight_average import WeightAverage
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["prepare"]
+__all__ = ["initialize", "prepare"]
 
 
 def prepare(
@@ -32,8 +33,9 @@ def prepare(
     splits: Splits,
     variant: Variant | None,
     processes: Processes,
+    interruption: Interruption,
 ) -> Run:
-    """Check a network and its data, give it its first weights, and make its run.
+    """Check a network and its data, and make its run; the weights stay as they are.
 
     Args:
         trainer: whose recipe, seed and device to prepare for.
@@ -41,6 +43,7 @@ def prepare(
         splits: the data.
         variant: what the model was built from, for the records.
         processes: that train it together; the first alone keeps a folder.
+        interruption: that the run looks at after each step.
 
     Raises:
         DataError: these are no splits.
@@ -56,9 +59,6 @@ def prepare(
     batch = _first_batch(trainer, splits)
     processes.check_sizes(splits, recipe.batch_size)
     check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
-    if recipe.initialization is not None:
-        with seeded("initialization", trainer.seed):
-            recipe.initialization(model, splits.train.images)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
         raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
@@ -87,8 +87,16 @@ def prepare(
         network=processes.wrap(model),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),
+        interruption=interruption,
     )
     return run
+
+
+def initialize(run: Run) -> None:
+    """Give the network the first weights of the recipe, where it has some."""
+    if run.recipe.initialization is not None:
+        with seeded("initialization", run.seed):
+            run.recipe.initialization(run.model, run.now.splits.train.images)
 
 
 def _first_batch(trainer: Trainer, splits: Splits) -> Batch:

@@ -37,8 +37,8 @@ class Processes:
         count: how many there are.
 
     >>> alone = Processes()
-    >>> alone.sum(torch.tensor([2.0])), alone.any(True)
-    (tensor([2.]), True)
+    >>> alone.sum(torch.tensor([2.0])), alone.any(True, False)
+    (tensor([2.]), [True, False])
     """
 
     rank: int = 0
@@ -106,9 +106,11 @@ class Processes:
         dist.all_reduce(total)
         return total.cpu()
 
-    def any(self, flag: bool) -> bool:
-        """Tell whether it is so in any process."""
-        return flag if self.count == 1 else bool(self.sum(torch.tensor([float(flag)])).item())
+    def any(self, *flags: bool) -> list[bool]:
+        """Tell of each flag whether it is set in any process."""
+        if self.count == 1:
+            return list(flags)
+        return self.sum(torch.tensor(flags, dtype=torch.float32)).bool().tolist()
 
 
 def join_processes(device: torch.device) -> Processes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,12 @@ from cifarkit.errors import TrainingError
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.history import History, Record
+from cifarkit.training.interruption import Interruption
 from cifarkit.training.processes import Processes
 from cifarkit.training.weight_average import WeightAverage
+
+if TYPE_CHECKING:
+    from cifarkit.training.running_sums import RunningSums
 
 __all__ = ["Moment", "Run"]
 
@@ -41,6 +46,12 @@ class Moment:
         batch: what the network is given next; `on_batch_start` may replace it.
         loss: of the last batch, in nats; a tensor, still on the device; None before the first.
         logged: the numbers logged since the epoch began.
+        first_step: where the epoch begins: 0, but for one that is taken up in its middle.
+        began: when the epoch began, on the clock of `time.perf_counter`.
+        sums: what the epoch has added up to so far; None between epochs.
+        interruption: whether Ctrl-C or SIGTERM has asked this process to end.
+        interrupted: whether any of the processes was asked to; then all are about to end.
+        checkpoint_wanted: whether a checkpoint is due after this step.
     """
 
     splits: Splits
@@ -54,6 +65,12 @@ class Moment:
     batch: Batch = field(init=False)
     loss: Tensor | None = None
     logged: dict[str, list[float]] = field(default_factory=dict)
+    first_step: int = 0
+    began: float = 0.0
+    sums: RunningSums | None = None
+    interruption: Interruption = field(default_factory=Interruption)
+    interrupted: bool = False
+    checkpoint_wanted: bool = False
 
 
 class Run:
@@ -141,6 +158,34 @@ class Run:
         """
         if self.stopped is None:
             self.facts["stopped"] = str(reason)
+
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint, to be written when all callbacks have heard of this step.
+
+        Raises:
+            TrainingError: the run has no folder.
+        """
+        if self.folder is None and self.now.processes.rank == 0:
+            raise TrainingError("a checkpoint has nowhere to go: give run_dir=, a folder")
+        self.now.checkpoint_wanted = True
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the run is, apart from its numbers, as JSON types."""
+        variant = self.variant and {
+            "name": self.variant.name,
+            "options": dict(self.variant.options),
+            "summary": self.variant.summary,
+            "source": self.variant.source,
+        }
+        about = {
+            "variant": variant,
+            "classes": self.classes,
+            "recipe": self.recipe.to_json(),
+            "seed": self.seed,
+            "facts": self.facts,
+        }
+        described: dict[str, Any] = json.loads(json.dumps(about, default=repr))
+        return described
 
     def log(self, name: str, value: float) -> None:
         """Put a number into this epoch's record, as a column of that name.

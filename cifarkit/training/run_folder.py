@@ -4,7 +4,10 @@
 
     run.json               recipe, variant, seed, versions, device, data, times, status
     history.csv            one row an epoch
-    weights.safetensors    the weights as they were last saved
+    weights.safetensors    the weights when training ended
+    best.safetensors       those of the best epoch on val, where `Checkpoint` listens
+    checkpoint.safetensors, checkpoint-previous.safetensors
+                           what it is taken up from, until it is over
     evaluation.json, figures/, report.html    from the command line
 """
 
@@ -15,21 +18,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from cifarkit.errors import CheckpointError, CifarkitError, RunFolderError, UnknownModelError
+from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import write_text
-from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.storage.tensor_file import save_tensors
+from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
 from cifarkit.training.run import Run
+from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["RunFolder", "load_run", "load_weights"]
+__all__ = ["RunFolder", "load_run"]
 
 FORMAT = 1
-ABOUT, HISTORY, WEIGHTS = "run.json", "history.csv", "weights.safetensors"
+ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +47,17 @@ class RunFolder:
 
     path: Path
 
-    def create(self) -> None:
+    def create(self, *, go_on: bool = False) -> None:
         """Make the folder; an empty one may be there already.
+
+        Args:
+            go_on: it may also hold a run, which is gone on with.
 
         Raises:
             RunFolderError: it holds something, is a file, or cannot be made.
         """
-        self.check_free()
+        if not (go_on and self.holds_run()):
+            self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -73,6 +82,10 @@ class RunFolder:
                 "choose another run_dir, or delete it"
             )
 
+    def holds_run(self) -> bool:
+        """Tell whether a run was begun here."""
+        return (self.path / ABOUT).is_file()
+
     def discard(self) -> None:
         """Take the folder of a run away that never began, so that the next try finds it free."""
         (self.path / ABOUT).unlink(missing_ok=True)
@@ -84,43 +97,70 @@ class RunFolder:
         Raises:
             RunFolderError: the disk refuses.
         """
-        about = {"format": FORMAT, **_describe(run)}
+        about = {"format": FORMAT, **run.describe()}
         try:
-            write_text(self.path / ABOUT, json.dumps(about, indent=2, default=repr) + "\n")
+            write_text(self.path / ABOUT, json.dumps(about, indent=2) + "\n")
             if len(run.history):
                 run.history.to_csv(self.path / HISTORY)
         except OSError as error:
             raise self._refused(error) from error
 
-    def save_weights(self, model: nn.Module) -> None:
+    def save_weights(self, model: nn.Module, name: str = WEIGHTS) -> None:
         """Write the network's weights and buffers.
 
         Raises:
             RunFolderError: the disk refuses; weights saved before are still there.
         """
         try:
-            save_tensors(self.path / WEIGHTS, model.state_dict())
+            save_tensors(self.path / name, model.state_dict())
         except OSError as error:
             raise self._refused(error) from error
 
-    def load(self) -> Run:
-        """Read the run back; see `load_run`."""
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write what the run can be taken up from.
+
+        Raises:
+            RunFolderError: the disk refuses; the checkpoints before are still there.
+        """
         try:
-            about = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
+            CheckpointFiles(self.path).save(state)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def about(self) -> dict[str, Any]:
+        """Return what `run.json` says.
+
+        Raises:
+            RunFolderError: it cannot be read, or a newer version wrote it.
+        """
+        try:
+            about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
+            newest = about["format"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._unreadable(error) from error
+        if newest != FORMAT:
+            raise RunFolderError(
+                f"the run in {str(self.path)!r} has format {newest}, this version reads "
+                f"{FORMAT}; install a newer cifarkit"
+            )
+        return about
+
+    def load(self, model: nn.Module | None = None) -> Run:
+        """Read the run back; see `load_run`.
+
+        Args:
+            model: the network to put the weights into; built anew when None.
+        """
+        about = self.about()
+        try:
             path = self.path / HISTORY
             history = History.from_csv(path) if path.exists() else History()
-            newest = about["format"]
-            if newest > FORMAT:
-                raise RunFolderError(
-                    f"the run in {str(self.path)!r} has format {newest}, this version reads "
-                    f"{FORMAT}; install a newer cifarkit"
-                )
             recipe = from_json(about["recipe"])
             variant = _find_variant(about["variant"], recipe)
             classes = tuple(about["classes"])
-            model = None
-            if variant is not None:
+            if model is None and variant is not None:
                 model = variant.build(num_classes=len(classes))
+            if model is not None:
                 load_weights(model, self.path)
             return Run(
                 model,
@@ -135,10 +175,12 @@ class RunFolder:
         except CifarkitError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunFolderError(
-                f"{str(self.path)!r} is no run folder that can be read: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> RunFolderError:
+        return RunFolderError(
+            f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
+        )
 
     def _unmakeable(self, error: OSError) -> RunFolderError:
         return RunFolderError(
@@ -177,75 +219,6 @@ def load_run(folder: str | Path) -> Run:
     Run('linear', seed 0, 1 epoch, finished)
     """
     return RunFolder(Path(folder).expanduser()).load()
-
-
-def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Put saved weights into a network, all or none.
-
-    Args:
-        model: the network; left in evaluation mode.
-        path: a run folder, or a safetensors file.
-
-    Raises:
-        CheckpointError: there is no such file, it is damaged, or it holds other tensors than
-            the network; the message lists which.
-
-    >>> import tempfile
-    >>> from cifarkit.models.registry import create_model
-    >>> file = Path(tempfile.mkdtemp()) / "linear.safetensors"
-    >>> save_tensors(file, create_model("linear").state_dict())
-    >>> load_weights(create_model("linear"), file)
-    >>> load_weights(create_model("linear", num_classes=3), file)
-    Traceback (most recent call last):
-    ...
-    cifarkit.errors.CheckpointError: the weights in '...' are another network's:
-      differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
-      differs: 1.bias is float32 (10,), the network has float32 (3,)
-    """
-    path = Path(path)
-    file = path / WEIGHTS if path.is_dir() else path
-    try:
-        tensors, _ = load_tensors(file)
-    except FileNotFoundError:
-        raise CheckpointError(f"there are no weights at {str(file)!r}") from None
-    differences = _differences(model.state_dict(), tensors)
-    if differences:
-        raise CheckpointError(
-            "\n  ".join([f"the weights in {str(file)!r} are another network's:", *differences])
-        )
-    model.load_state_dict(tensors)
-    model.eval()
-
-
-def _differences(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> list[str]:
-    lines = [f"missing: {name}" for name in ours if name not in theirs]
-    lines += [f"extra: {name}" for name in theirs if name not in ours]
-    lines += [
-        f"differs: {name} is {_shape(theirs[name])}, the network has {_shape(ours[name])}"
-        for name in ours
-        if name in theirs and _shape(ours[name]) != _shape(theirs[name])
-    ]
-    return lines
-
-
-def _shape(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-
-
-def _describe(run: Run) -> dict[str, Any]:
-    variant = run.variant and {
-        "name": run.variant.name,
-        "options": dict(run.variant.options),
-        "summary": run.variant.summary,
-        "source": run.variant.source,
-    }
-    return {
-        "variant": variant,
-        "classes": list(run.classes),
-        "recipe": run.recipe.to_json(),
-        "seed": run.seed,
-        "facts": run.facts,
-    }
 
 
 def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ class RunningSums:
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.model = model
+        self.device = device
         self.looks_at_once = device.type == "cpu"
         self.losses: list[Tensor] = []
         self.hits: list[Tensor] = []
@@ -66,6 +68,20 @@ class RunningSums:
         )
         loss, hits, images = now.processes.sum(sums).tolist()
         return {"train_loss": loss / images, "train_accuracy": hits / images}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums so far."""
+        return {
+            "losses": torch.stack(self.losses),
+            "hits": torch.stack(self.hits),
+            "counts": list(self.counts),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` returned."""
+        self.losses = list(state["losses"].to(self.device).unbind())
+        self.hits = list(state["hits"].to(self.device).unbind())
+        self.counts = list(state["counts"])
 
     def _check(self, now: Moment, losses: list[float], first: int) -> None:
         """Refuse a loss that is no number; `first` is the step of the first of these."""

@@ -33,6 +33,7 @@ def train(
     run_dir: str | Path | None = None,
     track_test: bool = False,
     compile: Compile = "auto",
+    resume: bool = False,
     **recipe_changes: Any,
 ) -> Run:
     """Build a variant from a seed and train it by its recipe.
@@ -46,6 +47,7 @@ def train(
         run_dir: this run's own folder; nothing is written when None.
         track_test: record test loss and accuracy each epoch too, for looking at alone.
         compile: `"on"`, `"off"`, or `"auto"`, which compiles where it pays; see `Trainer`.
+        resume: go on with the run in `run_dir`, or begin it; see `Trainer.fit`.
         recipe_changes: fields of the recipe to change, such as `epochs=3`.
 
     Returns:
@@ -81,4 +83,4 @@ def train(
     )
     with seeded("weights", seed):
         network = variant.build(num_classes=len(splits.classes))
-    return trainer.fit(network, splits, variant=variant)
+    return trainer.fit(network, splits, resume=resume, variant=variant)

@@ -20,14 +20,17 @@ from cifarkit.errors import CheckpointError, RecipeError
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.bookkeeping import recorded, save
+from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
+from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
-from cifarkit.training.preparation import prepare
+from cifarkit.training.preparation import initialize, prepare
 from cifarkit.training.processes import join_processes
+from cifarkit.training.progress.notebook import in_notebook
+from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.running_sums import RunningSums
 
@@ -104,53 +107,68 @@ class Trainer:
             model: from `batch 3 32 32` to logits `batch classes`; trained in place, and moved to
                 the trainer's device.
             splits: the data; augmentation reaches train alone.
-            resume: take up a run that was cut off. Not in this version: an error.
+            resume: go on with the run in `run_dir`, from its newest checkpoint; begin it when there
+                is none, and read it when it is over. So a script may always say True.
             variant: what the model was built from, for the records.
 
         Returns:
-            The run, with its history; the model in evaluation mode.
+            The run, with its history; the model in evaluation mode. In a notebook also after
+            Ctrl-C.
 
         Raises:
+            CheckpointError: `resume` without a `run_dir`, or what is there is another run or
+                damaged.
+            KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
+                `run_dir`, all is saved. A second one ends it at once.
             ModelContractError: the network does not give one logit per class.
             RunFolderError: `run_dir` holds a run already, or cannot be written.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
             CallbackError: a callback raised.
         """
-        if resume:
-            raise CheckpointError(
-                "resume=True is not in this version; start a new run, in another run_dir"
-            )
+        if resume and self.run_dir is None:
+            raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with ExitStack() as ends:
             ends.enter_context(kept_memory())
             processes = join_processes(self.device)
             ends.enter_context(preserved())
-            run = prepare(self, model, splits, variant, processes)
-            ends.enter_context(recorded(run))
+            interruption = ends.enter_context(noticed_interruptions())
+            run = prepare(self, model, splits, variant, processes, interruption)
+            past = read_past(self.run_dir, run) if resume and self.run_dir is not None else None
+            if isinstance(past, Run):
+                return past
+            if past is None:
+                initialize(run)
+            else:
+                take_up(run, past)
+            ends.enter_context(recorded(run, go_on=resume))
             for callback in self.callbacks:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
             ends.callback(run.now.average.install)  # before a callback gives other weights back
-            for run.now.epoch in range(self.recipe.epochs):
-                run.now.logged = {}
-                begin = time.perf_counter()
-                self._notify("on_epoch_start", run)
-                record: Record = {"epoch": run.now.epoch + 1, **self._train_one_epoch(run)}
-                with run.now.average.in_place():
-                    record |= self._measure(run)
-                    record |= {"lr": run.now.optimizer.param_groups[0]["lr"]}
-                    record |= {"seconds": time.perf_counter() - begin} | run.logged_means()
-                    run.history.append(record)
-                    self._notify("on_epoch_end", run)
-                    save(run)
-                if self._is_stopped(run):
+            if past is not None:
+                take_up_callbacks(self.callbacks, past)
+            save(run)
+            first_epoch = run.now.epoch
+            for run.now.epoch in range(first_epoch, self.recipe.epochs):
+                self._train_one_epoch(run)
+                if run.now.interrupted and run.stopped is None:
+                    self._save_checkpoint(run, run.now.epoch, run.now.step + 1)
                     break
+                self._close_epoch(run)
+                if self._is_over(run):
+                    break
+        if interruption.asked and not in_notebook():
+            raise KeyboardInterrupt(self._how_to_go_on(run))
         return run
 
-    def _train_one_epoch(self, run: Run) -> Record:
-        """Go once through the training images; return loss and accuracy over those images."""
-        now, recipe = run.now, self.recipe
-        sums = RunningSums(run.model, self.device)
+    def _train_one_epoch(self, run: Run) -> None:
+        """Go once through the training images, or through the rest of them."""
+        now, recipe, first_step = run.now, self.recipe, run.now.first_step
+        if now.sums is None:  # else the epoch is taken up in its middle
+            now.sums = RunningSums(run.model, self.device)
+            now.logged, now.began = {}, time.perf_counter()
+            self._notify("on_epoch_start", run)
         run.model.train()
         batches = training_batches(
             now.splits.train,
@@ -158,24 +176,48 @@ class Trainer:
             seed=self.seed,
             epoch=now.epoch,
             augment=recipe.augment,
+            first_step=first_step,
         )
-        for now.step, now.batch in enumerate(batches):
+        now.step, now.first_step = first_step - 1, 0
+        for now.step, now.batch in enumerate(batches, start=first_step):
             self._set_rates(now)
             self._notify("on_batch_start", run)
             share = now.processes.share(now.batch)
             now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
             with self.arithmetic():
                 now.loss, logits = self.forward(now.network, share, recipe.label_smoothing)
-            sums.add(now, now.loss, logits, share.targets)
+            now.sums.add(now, now.loss, logits, share.targets)
             now.optimizer.zero_grad()
             now.processes.weighed(now.loss, share, now.batch).backward()
             self._notify("on_backward_end", run)
             now.optimizer.step()
             now.average.update()
             self._notify("on_batch_end", run)
-            if self._is_stopped(run):
+            if self._is_over(run):
                 break
-        return sums.means(now)
+            if now.checkpoint_wanted:
+                self._save_checkpoint(run, now.epoch, now.step + 1)
+
+    def _close_epoch(self, run: Run) -> None:
+        """Measure what the epoch has brought, and write it down."""
+        now = run.now
+        if now.sums is None:
+            raise AssertionError("an epoch is closed after it is trained")
+        record: Record = {"epoch": now.epoch + 1, **now.sums.means(now)}
+        now.sums = None
+        with now.average.in_place():
+            record |= self._measure(run)
+            record |= {"lr": now.optimizer.param_groups[0]["lr"]}
+            record |= {"seconds": time.perf_counter() - now.began} | run.logged_means()
+            run.history.append(record)
+            self._notify("on_epoch_end", run)
+        if run.stopped is None and now.epoch + 1 < self.recipe.epochs:
+            self._save_checkpoint(run, now.epoch + 1, 0)
+        else:
+            save(run)
+
+    def _save_checkpoint(self, run: Run, epoch: int, step: int) -> None:
+        save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
 
     def arithmetic(self) -> torch.autocast:
         """Return the block in which the recipe's precision holds."""
@@ -197,11 +239,22 @@ class Trainer:
             record |= run.now.processes.measure("test", run.model, splits.test)
         return record
 
-    def _is_stopped(self, run: Run) -> bool:
-        """Tell whether any process was told to stop; then all are."""
-        if run.now.processes.any(run.stopped is not None):
+    def _is_over(self, run: Run) -> bool:
+        """Tell whether any process was told to stop, or interrupted; then all are."""
+        now = run.now
+        stopped, now.interrupted = now.processes.any(
+            run.stopped is not None, now.interruption.asked
+        )
+        if stopped:
             run.stop("it was stopped in another process")
-        return run.stopped is not None
+        return stopped or now.interrupted
+
+    def _how_to_go_on(self, run: Run) -> str:
+        if run.status != "interrupted":
+            return "the run was over already"
+        if self.run_dir is None:
+            return "the network keeps what it has learnt; nothing was saved, there is no run_dir"
+        return f"all is saved; the same call with resume=True goes on with {str(self.run_dir)!r}"
 
     def _notify(self, hook: str, run: Run) -> None:
         for callback in self.callbacks:

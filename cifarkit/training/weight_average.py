@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 __all__ = ["WeightAverage"]
@@ -52,6 +52,27 @@ class WeightAverage:
         """Forget what was counted in."""
         if self.averaged is not None:
             self.averaged.n_averaged.zero_()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the average and how much it has seen."""
+        return {} if self.averaged is None else self.averaged.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take up what `state_dict` returned."""
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state)
+
+    @staticmethod
+    def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the averaged weights in a state; none where nothing was averaged."""
+        if not state or state["n_averaged"] == 0:
+            return {}
+        prefix = "module."
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state.items()
+            if name.startswith(prefix)
+        }
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

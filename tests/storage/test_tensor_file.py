@@ -191,7 +191,7 @@ def test_what_is_no_tensor_file_is_refused_and_says_what_to_do(
 
 @pytest.mark.parametrize("document", ["[1]", "7", "null", "{", "[" * 100_000], ids=lambda d: d[:4])
 def test_a_document_that_is_no_object_is_refused(document: str, tmp_path: Path) -> None:
-    metadata = {"cifarkit": document, "crc32": tensor_file._checksum(SMALL, document)}
+    metadata = {"cifarkit": document, "sha256": tensor_file._checksum(SMALL, document)}
     save_file(SMALL, tmp_path / "file", metadata=metadata)
     with pytest.raises(ck.CheckpointError) as caught:
         load_tensors(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""Save the weights while training goes on."""
+"""Save oftener than after each epoch, and keep the best weights."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from cifarkit.errors import TrainingError
 from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.training.run_folder import BEST, RunFolder
 from cifarkit.values import Range
 
 __all__ = ["Checkpoint"]
 
 
 class Checkpoint(Callback):
-    """Write the weights into the run folder after every epoch, and oftener if asked.
+    """Write checkpoints also within an epoch, and the weights of the best epoch so far.
 
-    Without it they are written once, at the end. The file is replaced in one step: it is always
-    whole.
+    A run with a folder writes a checkpoint after every epoch by itself; `fit(resume=True)` goes
+    on from the newest. The best epoch is the one with the highest accuracy on val; its weights
+    are `best.safetensors`. Without a val set there is no best.
 
     Args:
-        every_steps: also after so many steps.
-        every_seconds: also when so many seconds have passed since the last time.
+        every_steps: a checkpoint after each so many steps.
+        every_seconds: a checkpoint when so many seconds have passed since the last one.
 
     Raises:
         TrainingError: a number is out of range; at the start of training, when there is no
@@ -41,7 +42,6 @@ class Checkpoint(Callback):
             every_seconds = checked_number("every_seconds", every_seconds, Range(0, 1e9, open="("))
         self.every_steps = every_steps
         self.every_seconds = every_seconds
-        self._steps = 0
         self._last = 0.0
 
     def __repr__(self) -> str:
@@ -51,22 +51,22 @@ class Checkpoint(Callback):
         """Check that there is a folder."""
         if run.folder is None:
             raise TrainingError("Checkpoint has nowhere to write: give run_dir=, a folder")
-        self._steps, self._last = 0, time.monotonic()
+        self._last = time.monotonic()
 
     def on_batch_end(self, run: Run) -> None:
-        """Save when it is time."""
-        self._steps += 1
-        by_steps = self.every_steps is not None and self._steps % self.every_steps == 0
+        """Ask for a checkpoint when it is time."""
+        steps = run.now.epoch * run.now.steps_per_epoch + run.now.step + 1
+        by_steps = self.every_steps is not None and steps % self.every_steps == 0
         waited = time.monotonic() - self._last
         if by_steps or (self.every_seconds is not None and waited >= self.every_seconds):
-            with run.now.average.in_place():
-                self._save(run)
+            run.checkpoint()
+            self._last = time.monotonic()
 
     def on_epoch_end(self, run: Run) -> None:
-        """Save."""
-        self._save(run)
-
-    def _save(self, run: Run) -> None:
-        if run.folder is not None:
-            RunFolder(run.folder).save_weights(run.model)
-        self._last = time.monotonic()
+        """Keep the weights when they are the best so far."""
+        self._last = time.monotonic()  # the epoch ends with a checkpoint anyway
+        if run.folder is None or run.now.splits.val is None:
+            return
+        *before, newest = run.history.column("val_accuracy")
+        if newest > max(before, default=-1.0):
+            RunFolder(run.folder).save_weights(run.model, BEST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from cifarkit.errors import TrainingError
@@ -94,6 +96,22 @@ class LRFinder(Callback):
         self.losses.append(self._smooth / (1 - self.SMOOTHING**seen))
         if self.losses[-1] > self.RUNAWAY * min(self.losses) or seen == self.steps:
             run.stop(f"LRFinder has seen the rates up to {self.rates[-1]:.3g}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the curve so far and the weights to put back."""
+        return {
+            "rates": self.rates,
+            "losses": self.losses,
+            "smooth": self._smooth,
+            "first_weights": self._first_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` was taken."""
+        self.rates = state["rates"]
+        self.losses = state["losses"]
+        self._smooth = state["smooth"]
+        self._first_weights = state["first_weights"]
 
     def on_fit_end(self, run: Run) -> None:
         """Put the weights back."""

@@ -1,0 +1,94 @@
+"""The two checkpoints of a run folder: the newest, and the one before in case it is damaged."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.storage.state_file import load_state, save_state
+
+__all__ = ["CheckpointFiles"]
+
+FORMAT = 1
+NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """What a training can be taken up from.
+
+    Args:
+        folder: of the run.
+    """
+
+    folder: Path
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a checkpoint; the newest so far becomes the previous.
+
+        At every moment one of the two is whole, whatever stops the program.
+
+        Raises:
+            CheckpointError: the state holds what cannot be saved.
+            OSError: the disk refuses.
+        """
+        fresh = self.folder / f"new-{NEWEST}"
+        try:
+            save_state(fresh, {"format": FORMAT, **state})
+            newest = self.folder / NEWEST
+            if newest.exists():
+                newest.replace(self.folder / PREVIOUS)
+            fresh.replace(newest)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the newest state that is whole; None when there is none at all.
+
+        Warns when the newest is damaged.
+
+        Raises:
+            CheckpointError: all that are there are damaged, or of a newer version.
+        """
+        damaged = []
+        for name in (NEWEST, PREVIOUS):
+            path = self.folder / name
+            try:
+                state = load_state(path)
+                version = state["format"]
+            except FileNotFoundError:
+                continue
+            except (CheckpointError, KeyError, OSError) as error:
+                damaged.append(f"{path}: {error}")
+                continue
+            if version != FORMAT:
+                raise CheckpointError(
+                    f"the checkpoint {str(path)!r} has format {version!r}, this version reads "
+                    f"{FORMAT}; install a newer cifarkit"
+                )
+            for text in damaged:
+                warnings.warn(
+                    f"the newest checkpoint is damaged, so the previous one is taken ({text})",
+                    CifarkitWarning,
+                    stacklevel=2,
+                )
+            return state
+        if damaged:
+            raise CheckpointError(
+                "\n  ".join(
+                    [
+                        "no checkpoint can be read; put a copy back, or delete the folder "
+                        f"{str(self.folder)!r} and train anew:",
+                        *damaged,
+                    ]
+                )
+            )
+        return None
+
+    def discard(self) -> None:
+        """Delete them, when the run is over."""
+        for name in (NEWEST, PREVIOUS):
+            (self.folder / name).unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM while a network is trained: the step is finished, then all is saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["Interruption", "noticed_interruptions"]
+
+SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+
+
+class Interruption:
+    """Whether the user, or the system, wants training to end.
+
+    >>> interruption = Interruption()
+    >>> interruption.hear(signal.SIGINT, None)
+    >>> interruption.asked
+    True
+    >>> interruption.hear(signal.SIGINT, None)
+    Traceback (most recent call last):
+    ...
+    KeyboardInterrupt
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def hear(self, signal_number: int, frame: FrameType | None) -> None:
+        """Note the first signal.
+
+        Raises:
+            KeyboardInterrupt: it is the second, from who does not want to wait for the step.
+        """
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@contextmanager
+def noticed_interruptions() -> Iterator[Interruption]:
+    """Note Ctrl-C and SIGTERM in a block, in place of being thrown out of it.
+
+    Where somebody handles a signal otherwise, it stays with them. Only the main thread hears
+    signals at all.
+    """
+    interruption = Interruption()
+    before: dict[signal.Signals, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number, usual in SIGNALS.items():
+                if signal.getsignal(number) == usual:
+                    before[number] = signal.signal(number, interruption.hear)
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

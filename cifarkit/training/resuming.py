@@ -1,0 +1,232 @@
+"""All that a training has in hand between two steps: to be saved, and to be taken up again.
+
+Order, augmentation and dropout are keyed by seed, epoch and step, so they need no generator
+states; those are kept for callbacks that draw from the global generators.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.randomness import generator_states, set_generator_states
+from cifarkit.training.callback import Callback
+from cifarkit.training.checkpoint_files import CheckpointFiles
+from cifarkit.training.history import History
+from cifarkit.training.run import Run
+from cifarkit.training.run_folder import RunFolder
+from cifarkit.training.running_sums import RunningSums
+from cifarkit.training.weights import differences
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["read_past", "state_of", "take_up", "take_up_callbacks"]
+
+
+def state_of(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) -> dict[str, Any]:
+    """Return what a resumed run must know.
+
+    Args:
+        run: between two steps.
+        callbacks: that listen to it, and may have something in hand themselves.
+        epoch: of the next step, counted from 0.
+        step: the next one within the epoch, counted from 0.
+    """
+    now = run.now
+    return {
+        "about": run.describe(),
+        "place": {"epoch": epoch, "step": step},
+        "history": list(run.history),
+        "seconds": time.perf_counter() - now.began,
+        "logged": now.logged if step else {},
+        "sums": now.sums.state_dict() if step and now.sums is not None else None,
+        "model": run.model.state_dict(),
+        "average": now.average.state_dict(),
+        "optimizer": now.optimizer.state_dict(),
+        "generators": generator_states(),
+        "callbacks": [
+            {"kind": _kind(callback), "state": callback.state_dict()} for callback in callbacks
+        ],
+    }
+
+
+def read_past(path: Path, run: Run) -> Run | dict[str, Any] | None:
+    """Read what a folder holds of the run that is asked for; change nothing.
+
+    Args:
+        path: of the folder.
+        run: as it is asked for now, with the network to put weights into.
+
+    Returns:
+        The run itself when it is over; else the state to take up; None when there is none, so
+        that the run begins.
+
+    Raises:
+        RunFolderError: `run.json` cannot be read.
+        CheckpointError: the folder holds another run, or damaged checkpoints.
+    """
+    folder = RunFolder(path)
+    if not folder.holds_run():
+        return None
+    about = folder.about()
+    _check_same_run(about, run.describe(), str(path))
+    if about["facts"]["status"] in ("finished", "stopped"):
+        return folder.load(run.model)
+    state = CheckpointFiles(path).load()
+    if state is not None:
+        _check_same_run(state["about"], run.describe(), str(path))
+        _check_same_network(run.model, state["model"], str(path))
+        _warn_of_differences(state["about"], run.describe())
+    return state
+
+
+def take_up(run: Run, state: dict[str, Any]) -> None:
+    """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`."""
+    now = run.now
+    run.history = History(state["history"])
+    now.epoch, now.first_step = state["place"]["epoch"], state["place"]["step"]
+    now.logged = state["logged"]
+    run.model.load_state_dict(state["model"])
+    now.average.load_state_dict(state["average"])
+    now.optimizer.load_state_dict(state["optimizer"])
+    _lay_out_like_weights(now.optimizer)
+    now.began = time.perf_counter() - (state["seconds"] if now.first_step else 0.0)
+    if state["sums"] is not None:
+        now.sums = RunningSums(run.model, now.splits.train.images.device)
+        now.sums.load_state_dict(state["sums"])
+    before = state["about"]["facts"]
+    place = f"epoch {now.epoch + 1}, step {now.first_step + 1}"
+    run.facts |= {
+        "started": before["started"],
+        "seconds": sum(record["seconds"] for record in run.history)
+        + (state["seconds"] if now.first_step else 0.0),
+        "resumed": [*before.get("resumed", []), place],
+    }
+
+
+def _lay_out_like_weights(optimizer: torch.optim.Optimizer) -> None:
+    # Fused steps go through weights and state side by side in memory: the order must be the same.
+    for weight, state in optimizer.state.items():
+        for name, tensor in state.items():
+            if isinstance(tensor, Tensor) and tensor.shape == weight.shape:
+                state[name] = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor)
+
+
+def take_up_callbacks(callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
+    """Give callbacks their states back, each to the next one of its class.
+
+    A callback that had none in hand, or that is new, begins anew.
+
+    Raises:
+        CheckpointError: a state is left over.
+    """
+    waiting = list(callbacks)
+    for saved in state["callbacks"]:
+        partner = next((one for one in waiting if _kind(one) == saved["kind"]), None)
+        if partner is not None:
+            waiting.remove(partner)
+            partner.load_state_dict(saved["state"])
+        elif saved["state"]:
+            raise CheckpointError(
+                f"the run was trained with a {saved['kind']}, which has something to remember; "
+                "give it again, in callbacks="
+            )
+    set_generator_states(state["generators"])  # what is drawn up to here was drawn before
+
+
+def _check_same_run(theirs: dict[str, Any], ours: dict[str, Any], where: str) -> None:
+    """Refuse to go on with another run than the one that was begun.
+
+    Args:
+        theirs: `Run.describe` of the run that was begun.
+        ours: that of the one that wants to go on with it.
+        where: its folder, for the message.
+
+    Raises:
+        CheckpointError: recipe, seed, classes, data or what is recorded differ.
+    """
+    pairs = dict(_factors(theirs)), dict(_factors(ours))
+    lines = [
+        f"{name}: {pairs[0].get(name)!r} there, {pairs[1].get(name)!r} here"
+        for name in pairs[0] | pairs[1]
+        if pairs[0].get(name) != pairs[1].get(name)
+    ]
+    if lines:
+        raise CheckpointError(
+            "\n  ".join(
+                [
+                    f"the run in {where!r} is another one, and cannot be gone on with; ask for "
+                    "the same, or choose another run_dir:",
+                    *lines,
+                ]
+            )
+        )
+
+
+def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Refuse weights of another network.
+
+    Raises:
+        CheckpointError: lists what is missing, extra or of another shape.
+    """
+    found = differences(model.state_dict(), tensors)
+    if found:
+        raise CheckpointError(
+            "\n  ".join([f"the run in {where!r} is that of another network:", *found])
+        )
+
+
+def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Warn, once, when the machine or its software is another than that of the steps before."""
+    pairs = dict(_conditions(theirs["facts"])), dict(_conditions(ours["facts"]))
+    lines = [
+        f"{name} {pairs[0][name]} then, {pairs[1][name]} now"
+        for name in pairs[0]
+        if pairs[0][name] != pairs[1][name]
+    ]
+    if lines:
+        warnings.warn(
+            "the run goes on, but not bit for bit as if it had never stopped, because this is "
+            f"different: {'; '.join(lines)}",
+            CifarkitWarning,
+            stacklevel=2,
+        )
+
+
+def _factors(about: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what makes a run that one and no other."""
+    facts = about["facts"]
+    return [
+        ("model", about["variant"] and about["variant"]["name"]),
+        ("options", about["variant"] and about["variant"]["options"]),
+        ("seed", about["seed"]),
+        ("classes", list(about["classes"])),
+        ("data", (facts["data"]["name"], facts["data"]["fingerprint"])),
+        ("track_test", facts["track_test"]),
+        *about["recipe"].items(),
+    ]
+
+
+def _conditions(facts: dict[str, Any]) -> list[tuple[str, Any]]:
+    environment = facts["environment"]
+    return [
+        ("torch", environment["versions"]["torch"]),
+        ("cifarkit", environment["versions"]["cifarkit"]),
+        ("device", environment["device"]),
+        ("CPU", environment["cpu"]),
+        ("threads", environment["threads"]),
+        ("precision", facts["precision"]),
+        ("processes", facts["processes"]),
+    ]
+
+
+def _kind(callback: Callback) -> str:
+    return type(callback).__name__
