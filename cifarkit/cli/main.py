@@ -15,6 +15,7 @@ from cifarkit.cli.evaluate import evaluate
 from cifarkit.cli.models import models
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
+from cifarkit.cli.resume import resume
 from cifarkit.cli.train import train
 from cifarkit.errors import CifarkitError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, evaluate, predict, report, models, data):
+for command in (train, resume, evaluate, predict, report, models, data):
     app.command()(command)
 
 

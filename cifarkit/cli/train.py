@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +15,11 @@ from cifarkit.cli.options import DataSource, ImportFile, import_models
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
+    from cifarkit.models.variant import Variant
     from cifarkit.recipes.recipe import Recipe
     from cifarkit.training.run import Run
 
-__all__ = ["train"]
+__all__ = ["Command", "train", "train_and_report"]
 
 
 def train(
@@ -40,7 +43,10 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[
         Path | None,
-        typer.Option(help="The run's own folder.", show_default="runs/MODEL-seedN-TIME"),
+        typer.Option(
+            help="The run's own folder; a run that was cut off there is gone on with.",
+            show_default="runs/MODEL-seedN-TIME",
+        ),
     ] = None,
     imported: ImportFile = None,
 ) -> None:
@@ -48,40 +54,78 @@ def train(
     import_models(imported)
     from cifarkit.data.splits import check_seed
     from cifarkit.models.registry import get_variant
+    from cifarkit.training.device import choose_device
+    from cifarkit.training.processes import is_first_process
+    from cifarkit.training.run_folder import RunFolder
+
+    variant = get_variant(model)
+    # All that can be refused is refused before any data is loaded.
+    recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
+    command = Command(data, patience, [str(file.absolute()) for file in imported or []])
+    folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    check_seed("seed", seed)
+    choose_device(device)
+    if is_first_process() and not RunFolder(folder).holds_run():
+        RunFolder(folder).check_free()
+    variant = dataclasses.replace(variant, recipe=recipe)
+    train_and_report(variant, load_source(data), command, seed, device, folder, track_test)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What a run folder must know of the command that made it, for `cifarkit resume`.
+
+    Args:
+        data: as `--data` named it.
+        patience: of early stopping, if any.
+        imported: the files of `--import`.
+    """
+
+    data: str
+    patience: int | None
+    imported: list[str]
+
+
+def train_and_report(
+    variant: Variant,
+    splits: Splits,
+    command: Command,
+    seed: int,
+    device: str,
+    folder: Path,
+    track_test: bool,
+) -> None:
+    """Train, or go on with training, then evaluate once on test and write all into the folder."""
+    from cifarkit.training.callback import Callback
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
-    from cifarkit.training.device import choose_device
     from cifarkit.training.processes import is_first_process
     from cifarkit.training.progress.progress import Progress
     from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
-    variant = get_variant(model)
-    changes = _changes(variant.recipe, epochs, batch_size, lr)
-    # All that can be refused is refused before any data is loaded.
-    recipe = variant.recipe.replace(**changes)
-    stoppers = [] if patience is None else [EarlyStopping(patience=patience)]
-    folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    check_seed("seed", seed)
-    choose_device(device)
-    if is_first_process():
-        RunFolder(folder).check_free()
-    splits = load_source(data)
-    _say(f"{model}: {variant.summary}\n{splits}\n{recipe}")
+    class NoteCommand(Callback):
+        def on_fit_start(self, run: Run) -> None:
+            run.facts["command"] = dataclasses.asdict(command)
+
+    patience = command.patience
+    stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
+    _say(f"{variant.name}: {variant.summary}\n{splits}\n{variant.recipe}")
     try:
         run = train_variant(
             variant,
             splits,
             seed=seed,
             device=device,
-            callbacks=[*stoppers, Checkpoint(), Progress()],
+            callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60), Progress()],
             run_dir=folder,
             track_test=track_test,
-            **changes,
+            resume=True,
         )
     except KeyboardInterrupt:
-        learnt = f"what was learnt so far is in {folder}"
-        _say(f"interrupted; {learnt if folder.exists() else 'nothing was learnt yet'}")
+        began = RunFolder(folder).holds_run()
+        way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}"
+        _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if is_first_process():
         _report(run, splits, folder)

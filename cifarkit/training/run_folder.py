@@ -145,6 +145,25 @@ class RunFolder:
             )
         return about
 
+    def variant_and_seed(self) -> tuple[Variant, int]:
+        """Return what the run trains, with its options and recipe, and from which seed.
+
+        Raises:
+            RunFolderError: it cannot be read, or the run is of a network without a name.
+            UnknownModelError: the variant is not registered here.
+        """
+        about = self.about()
+        try:
+            variant = _find_variant(about["variant"], from_json(about["recipe"]))
+            seed = int(about["seed"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if variant is None:
+            raise RunFolderError(
+                f"the run in {str(self.path)!r} is of a network without a registered name"
+            )
+        return variant, seed
+
     def load(self, model: nn.Module | None = None) -> Run:
         """Read the run back; see `load_run`.
 

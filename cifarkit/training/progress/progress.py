@@ -63,6 +63,8 @@ class Progress(Callback):
     def on_fit_start(self, run: Run) -> None:
         """Choose the renderer."""
         self._renderer = _choose(self.stream if self.stream is not None else sys.stderr)
+        if "resumed" in run.facts:
+            self._show("note", f"goes on from {run.facts['resumed'][-1]}")
 
     def on_batch_end(self, run: Run) -> None:
         """Move the bar; after the very first batch, say how its loss compares with guessing."""
