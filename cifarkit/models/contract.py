@@ -13,7 +13,14 @@ from torch import nn
 from cifarkit.errors import ModelContractError
 from cifarkit.randomness import preserved
 
-__all__ = ["check_logits", "check_module", "grey_images", "in_evaluation", "input_like"]
+__all__ = [
+    "check_answer",
+    "check_logits",
+    "check_module",
+    "grey_images",
+    "in_evaluation",
+    "input_like",
+]
 
 
 def check_module(model: Any, who: str) -> None:
@@ -61,13 +68,28 @@ def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -
         raise ModelContractError(
             f"{who} does not take images batch 3 {side} {side}: {type(error).__name__}: {error}"
         ) from error
+    check_answer(logits, 2, num_classes, who)
+
+
+def check_answer(logits: Any, n: int, num_classes: int, who: str) -> None:
+    """Refuse what is not one float logit per image and class.
+
+    Args:
+        logits: what a network gave.
+        n: for how many images.
+        num_classes: how many logits there must be for each.
+        who: whose it is, for the message.
+
+    Raises:
+        ModelContractError: it is not float `n num_classes`.
+    """
     if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
         found = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise ModelContractError(f"{who} must give a float tensor of logits, found {found}")
-    if logits.shape != (2, num_classes):
+    if logits.shape != (n, num_classes):
         raise ModelContractError(
-            f"{who} must give logits batch classes, here 2 {num_classes}; "
-            f"found {' '.join(map(str, logits.shape))} for a batch of 2. "
+            f"{who} must give logits batch classes, here {n} {num_classes}; "
+            f"found {' '.join(map(str, logits.shape))} for a batch of {n}. "
             "Is the last layer's width num_classes?"
         )
 

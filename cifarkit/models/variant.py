@@ -62,11 +62,21 @@ class Variant:
             ModelContractError: the builder does not take these options, or what it returns does
                 not give one logit per class.
         """
-        from cifarkit.models.contract import check_logits, check_module
+        from cifarkit.models.contract import check_logits
 
-        # Named in any case, for builders that pass their options on and have no default to show.
-        chosen = {"num_classes": self._settings().get("num_classes", 10), **self.options, **options}
-        chosen["num_classes"] = _checked_count(self.name, chosen["num_classes"])
+        model = self.construct(**options)
+        check_logits(model, self._chosen(options)["num_classes"], f"{self.name!r} ({self.source})")
+        return model
+
+    def construct(self, **options: Any) -> nn.Module:
+        """Build a fresh network, as `build` does, and do not look at what it gives.
+
+        Raises:
+            ModelContractError: the builder does not take these options, or gives no network.
+        """
+        from cifarkit.models.contract import check_module
+
+        chosen = self._chosen(options)
         try:
             inspect.signature(self.builder).bind(**chosen)
         except TypeError as error:
@@ -76,7 +86,6 @@ class Variant:
             ) from None
         model = self.builder(**chosen)
         check_module(model, f"{self.name!r} ({self.source})")
-        check_logits(model, chosen["num_classes"], f"{self.name!r} ({self.source})")
         return model
 
     def differs_from(self, other: Variant) -> dict[str, tuple[Any, Any]]:
@@ -93,6 +102,13 @@ class Variant:
             if theirs.get(option) != ours.get(option):
                 differences[option] = (theirs.get(option), ours.get(option))
         return differences
+
+    def _chosen(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options that the builder is called with."""
+        # Named in any case, for builders that pass their options on and have no default to show.
+        chosen = {"num_classes": self._settings().get("num_classes", 10), **self.options, **options}
+        chosen["num_classes"] = _checked_count(self.name, chosen["num_classes"])
+        return chosen
 
     def _settings(self) -> dict[str, Any]:
         """All options in force, the builder's own defaults among them."""
