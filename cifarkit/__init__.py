@@ -57,6 +57,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.evaluation.mistakes import top_losses as top_losses
     from cifarkit.evaluation.predictions import Predictions as Predictions
     from cifarkit.evaluation.predictions import predict as predict
+    from cifarkit.models.conformance.check import check_model as check_model
+    from cifarkit.models.conformance.report import ConformanceReport as ConformanceReport
+    from cifarkit.models.conformance.report import Finding as Finding
     from cifarkit.models.dropout import Dropout as Dropout
     from cifarkit.models.registry import Registry as Registry
     from cifarkit.models.registry import create_model as create_model
@@ -153,6 +156,9 @@ _HOME = {
     "top_losses": "cifarkit.evaluation.mistakes",
     "Predictions": "cifarkit.evaluation.predictions",
     "predict": "cifarkit.evaluation.predictions",
+    "check_model": "cifarkit.models.conformance.check",
+    "ConformanceReport": "cifarkit.models.conformance.report",
+    "Finding": "cifarkit.models.conformance.report",
     "Dropout": "cifarkit.models.dropout",
     "Registry": "cifarkit.models.registry",
     "create_model": "cifarkit.models.registry",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cifarkit import __version__
+from cifarkit.cli.check import check
 from cifarkit.cli.data import data
 from cifarkit.cli.evaluate import evaluate
 from cifarkit.cli.models import models
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, evaluate, predict, report, models, data):
+for command in (train, resume, evaluate, predict, report, models, check, data):
     app.command()(command)
 
 

@@ -23,7 +23,15 @@ from cifarkit.recipes.recipe import Recipe
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
 
-__all__ = ["Registry", "create_model", "get_variant", "list_models", "register_model", "registry"]
+__all__ = [
+    "Registry",
+    "check_builder",
+    "create_model",
+    "get_variant",
+    "list_models",
+    "register_model",
+    "registry",
+]
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 bytes
@@ -64,7 +72,7 @@ class Registry(Mapping[str, Variant]):
 
         def decorate(builder: B) -> B:
             self._fill()  # a clash with a built-in must show here, not at the first look-up
-            _check_builder(name, builder, options or {})
+            check_builder(name, builder, options or {})
             known = self._variants.get(name)
             if known is not None and not replace and not _same(known.builder, builder):
                 raise DuplicateModelError(
@@ -246,7 +254,13 @@ def _check_arguments(name: str, recipe: object, summary: object, options: object
             raise ModelContractError(f"{argument} of {name!r} must be {example}, found {found!r}")
 
 
-def _check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
+def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
+    """Refuse what cannot be called as a builder is.
+
+    Raises:
+        ModelContractError: it is not callable, is a network, or does not take `num_classes` and
+            these options.
+    """
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
     if hasattr(builder, "state_dict") and not inspect.isclass(builder):

@@ -45,7 +45,7 @@ end, for the loss applies its own']
     """
     device, dtype = input_like(model)
     images, targets = images.to(device, dtype), targets.to(device)
-    with as_found(model):
+    with _as_found(model):
         loss, gradients = gradients_of(model, images, targets)
         answers = _before_and_after_a_step(model, images, gradients)
     found = []
@@ -97,7 +97,7 @@ def gradients_of(
         if number == 0:
             first = loss.item()
         if loss.requires_grad:  # not where forward runs under no_grad
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         if all(weight.grad is not None for weight in weights.values()):
             break
     return first, {name: weight.grad for name, weight in weights.items()}
@@ -155,14 +155,12 @@ def _before_and_after_a_step(
 
 
 @contextmanager
-def as_found(model: nn.Module) -> Iterator[None]:
+def _as_found(model: nn.Module) -> Iterator[None]:
     """Put everything in a network back after a block in which it is trained."""
     homes = [(module, dict(module._buffers)) for module in model.modules()]
     tensors = [*itertools.chain(model.parameters(), model.buffers())]
     values = [tensor.detach().clone() for tensor in tensors]
     gradients = [(weight, weight.grad) for weight in model.parameters()]
-    for weight, _ in gradients:
-        weight.grad = None  # or `zero_grad` would write into those that are to be put back
     try:
         with in_evaluation(model):
             yield

@@ -1,0 +1,133 @@
+"""What is asked of a network as it is: plain logits, for each picture by itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance.subject import (
+    CLASSES,
+    Subject,
+    all_seeded,
+    differing_tensors,
+    pictures,
+)
+from cifarkit.models.contract import check_answer, check_logits
+from cifarkit.models.symptoms import all_alike, are_probabilities, listed
+
+__all__ = [
+    "check_batch_mates",
+    "check_batch_of_one",
+    "check_gives_logits",
+    "check_input",
+    "check_looks",
+    "check_plain",
+    "check_repeats",
+]
+
+Mode = Literal["evaluation", "training"]
+
+
+def check_gives_logits(subject: Subject) -> str:
+    """Count and look at the logits in both modes."""
+    check_logits(subject.construct(), CLASSES, "the network")
+    for mode in _modes():
+        model = subject.build()
+        logits = _answer(model, pictures(model), mode)
+        check_answer(logits, CLASSES, CLASSES, f"in {mode} mode the network")
+        if not logits.isfinite().all():
+            raise ModelContractError(f"in {mode} mode some logits are NaN or infinite")
+    return "batch 3 32 32 gives float logits batch classes, all finite"
+
+
+def check_batch_of_one(subject: Subject) -> str:
+    """Show a single picture."""
+    model = subject.build()
+    logits = _answer(model, pictures(model)[:1])
+    check_answer(logits, 1, CLASSES, "in evaluation mode the network")
+    return "a single picture gives logits 1 classes"
+
+
+def check_batch_mates(subject: Subject) -> str:
+    """Compare a picture's logits alone with those among others."""
+    for model in subject.networks:
+        images = pictures(model)
+        together = _answer(model, images)
+        alone = torch.cat([_answer(model, image[None]) for image in images])
+        allowed = torch.finfo(together.dtype).eps ** 0.5 * (1 + float(together.abs().max()))
+        apart = float((alone - together).abs().max())
+        if not apart <= allowed:
+            raise ModelContractError(
+                f"in evaluation mode a picture's logits differ by {apart:.2g} when others are in "
+                "its batch"
+            )
+    return "a picture's logits do not depend on what else is in its batch"
+
+
+def check_repeats(subject: Subject) -> str:
+    """Evaluate twice, and look whether that changed the network."""
+    for model in subject.networks:
+        images = pictures(model)
+        before = copy.deepcopy(model.state_dict())
+        with all_seeded("repeats"):
+            first, second = _answer(model, images), _answer(model, images)
+        if not torch.equal(first, second):
+            raise ModelContractError("in evaluation mode two passes give other logits")
+        if moved := differing_tensors(before, model.state_dict()):
+            raise ModelContractError(f"evaluating changes {listed(moved)}")
+    return "two passes in evaluation mode give the same bits and change nothing"
+
+
+def check_input(subject: Subject) -> str:
+    """Compare the pictures before and after."""
+    for mode in _modes():
+        model = subject.build()
+        images = pictures(model)
+        _answer(model, images, mode)
+        if not torch.equal(images, pictures(model)):
+            raise ModelContractError(f"in {mode} mode the network writes into its pictures")
+    return "the pictures are as they were"
+
+
+def check_plain(subject: Subject) -> str:
+    """Look for a softmax or sigmoid: logits may look like theirs by chance, but not each time."""
+    for mode in _modes():
+        answers = [_answer(model, pictures(model), mode) for model in subject.networks]
+        for what, test in (
+            ("probabilities", are_probabilities),
+            ("the logarithms of probabilities", _are_log_probabilities),
+            ("numbers between 0 and 1, as after a sigmoid", _are_shares),
+        ):
+            if all(map(test, answers)):
+                raise ModelContractError(f"in {mode} mode the network gives {what}, not logits")
+    return "the logits are neither probabilities nor their logarithms"
+
+
+def check_looks(subject: Subject) -> str:
+    """Look for logits that are the same for all pictures."""
+    if all(all_alike(_answer(model, pictures(model))) for model in subject.networks):
+        raise ModelContractError("every picture gets the same logits, new and after some steps")
+    return "other pictures get other logits"
+
+
+def _answer(model: nn.Module, images: Tensor, mode: Mode = "evaluation") -> Tensor:
+    with torch.no_grad(), all_seeded("answer"):
+        return model.train(mode == "training")(images)  # type: ignore[no-any-return]
+
+
+def _modes() -> Iterator[Mode]:
+    yield "evaluation"
+    yield "training"
+
+
+def _are_log_probabilities(answer: Tensor) -> bool:
+    return are_probabilities(answer.exp())
+
+
+def _are_shares(answer: Tensor) -> bool:
+    return bool(((answer >= 0) & (answer <= 1)).all()) and not all_alike(answer)

@@ -1,0 +1,128 @@
+"""What is asked of a builder: fresh networks, for any number of classes, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Hashable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance.subject import (
+    CLASSES,
+    Subject,
+    all_seeded,
+    differing_settings,
+    differing_tensors,
+    settings_kept,
+    torch_settings,
+)
+from cifarkit.models.contract import check_logits
+from cifarkit.models.registry import check_builder
+from cifarkit.models.symptoms import listed
+
+__all__ = [
+    "check_builds",
+    "check_freshness",
+    "check_global_state",
+    "check_num_classes",
+    "check_seed",
+]
+
+
+def check_builds(subject: Subject) -> str:
+    """Build one network."""
+    variant = subject.variant
+    check_builder(variant.name, variant.builder, variant.options)
+    model = subject.construct()
+    return f"the builder gives a network, a {type(model).__name__}"
+
+
+def check_num_classes(subject: Subject) -> str:
+    """Count the logits for several numbers of classes."""
+    for number in (2, CLASSES, 100):
+        model = subject.construct(num_classes=number)
+        check_logits(model, number, f"the network for num_classes={number}")
+    return "there is one logit for each of 2, 10 and 100 classes"
+
+
+def check_freshness(subject: Subject) -> str:
+    """Look for what two networks share."""
+    one, two = subject.build(), subject.build()
+    if one is two:
+        raise ModelContractError("two calls of the builder give the same network")
+    theirs = {id(module) for module in two.modules()}
+    layers = [name for name, layer in one.named_modules() if id(layer) in theirs and _holds(layer)]
+    if layers:
+        raise ModelContractError(f"two calls of the builder share layers: {listed(layers)}")
+    places = {_place(tensor) for _, tensor in _tensors(two)}
+    tensors = [
+        name for name, tensor in _tensors(one) if tensor.numel() and _place(tensor) in places
+    ]
+    if tensors:
+        raise ModelContractError(f"two calls of the builder share weights: {listed(tensors)}")
+    return "two calls give two networks that share nothing"
+
+
+def check_seed(subject: Subject) -> str:
+    """Build twice from one seed, with NumPy and Python elsewhere in their numbers."""
+    networks = []
+    for elsewhere in (1, 2):  # the trainer seeds torch alone for the first weights
+        with settings_kept(), all_seeded("elsewhere", elsewhere):
+            torch.manual_seed(0)
+            networks.append(subject.variant.build(num_classes=CLASSES))
+    one, two = (dict(_tensors(network)) for network in networks)
+    if differing := differing_tensors(one, two):
+        raise ModelContractError(
+            f"two networks of one seed begin with other weights: {listed(differing)}"
+        )
+    return "one seed gives the same weights twice"
+
+
+def check_global_state(subject: Subject) -> str:
+    """Look at torch's settings and at the generators after building.
+
+    To draw from a generator is right; after a reseeding it stands where the seed before it does
+    not matter, or where chance put it.
+    """
+    ends = []
+    for seed in (0, 1, 0):
+        with settings_kept(), all_seeded("global state", seed):
+            before = torch_settings()
+            subject.variant.construct(num_classes=CLASSES)
+            changed = differing_settings(before, torch_settings())
+            ends.append(_generators())
+        if changed:
+            raise ModelContractError(f"building changes {'; '.join(changed)}")
+    first, other, again = ends
+    reseeded = [name for name in first if first[name] == other[name] or first[name] != again[name]]
+    if reseeded:
+        raise ModelContractError(f"building reseeds the global generator of {listed(reseeded)}")
+    return "building leaves torch's settings alone and reseeds no generator"
+
+
+def _holds(layer: nn.Module) -> bool:
+    """Tell whether a layer has weights or a mode that matters; an activation may be shared."""
+    return isinstance(layer, _DropoutNd) or any(True for _ in _tensors(layer))
+
+
+def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return itertools.chain(model.named_parameters(), model.named_buffers())
+
+
+def _place(tensor: Tensor) -> tuple[torch.device, int]:
+    return tensor.device, tensor.untyped_storage().data_ptr()
+
+
+def _generators() -> dict[str, Hashable]:
+    """Return where the global generators stand, in a form that can be compared."""
+    _, keys, place, *_ = np.random.get_state()
+    return {
+        "torch": tuple(torch.get_rng_state().tolist()),
+        "NumPy": (tuple(np.asarray(keys).tolist()), int(place)),
+        "Python": random.getstate(),
+    }

@@ -1,0 +1,213 @@
+"""The conformance check: every question that a variant must answer, asked in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance import answering, building, learning
+from cifarkit.models.conformance.report import ConformanceReport, Finding
+from cifarkit.models.conformance.subject import Subject, settings_kept
+from cifarkit.models.registry import get_variant
+from cifarkit.models.variant import Variant
+from cifarkit.randomness import preserved
+
+if TYPE_CHECKING:
+    from cifarkit.models.variant import Builder
+
+__all__ = ["CHECKS", "check_model", "examine"]
+
+LONGEST_MESSAGE = 400  # of an error from elsewhere; load_state_dict's can be pages
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question.
+
+    Args:
+        name: what it is called in the report.
+        ask: returns what was found, or raises.
+        cure: what to do when it fails.
+        needs: the check without which it means nothing.
+    """
+
+    name: str
+    ask: Callable[[Subject], str]
+    cure: str
+    needs: str = ""
+
+
+CHECKS = (
+    Check(
+        "builds",
+        building.check_builds,
+        "write it as def my_model(*, num_classes=10) and return an nn.Module",
+    ),
+    Check(
+        "global state",
+        building.check_global_state,
+        "take it out of the builder: seeds belong to ck.train(seed=…), settings to the script",
+        needs="builds",
+    ),
+    Check(
+        "logits",
+        answering.check_gives_logits,
+        "take images batch 3 32 32 and return the scores of the last layer, in both modes",
+        needs="builds",
+    ),
+    Check(
+        "num_classes",
+        building.check_num_classes,
+        "make the last layer nn.Linear(…, num_classes)",
+        needs="logits",
+    ),
+    Check(
+        "fresh",
+        building.check_freshness,
+        "make every layer and weight inside the builder, anew at each call",
+        needs="logits",
+    ),
+    Check(
+        "same seed",
+        building.check_seed,
+        "draw first weights from torch's global generator, as torch.nn.init does, not from NumPy, "
+        "Python or the clock",
+        needs="logits",
+    ),
+    Check(
+        "batch of one",
+        answering.check_batch_of_one,
+        "use flatten(1) in place of squeeze(), and no statistics of the batch in evaluation",
+        needs="logits",
+    ),
+    Check(
+        "batch mates",
+        answering.check_batch_mates,
+        "let no statistic run over the batch in evaluation; reshape with flatten(1), not "
+        "view(-1, …)",
+        needs="batch of one",
+    ),
+    Check(
+        "repeats",
+        answering.check_repeats,
+        "use nn.Dropout, or F.dropout(…, training=self.training), and change buffers in training "
+        "alone",
+        needs="logits",
+    ),
+    Check(
+        "input unchanged",
+        answering.check_input,
+        "write images = images * 2, not images *= 2, and no inplace=True in the first layer",
+        needs="logits",
+    ),
+    Check(
+        "plain logits",
+        answering.check_plain,
+        "leave out the softmax or sigmoid at the end: the loss applies its own",
+        needs="logits",
+    ),
+    Check(
+        "looks",
+        answering.check_looks,
+        "use the images in forward, and look where their differences get lost",
+        needs="logits",
+    ),
+    Check(
+        "gradients",
+        learning.check_gradients,
+        "use every layer in forward, detach nothing, and freeze with requires_grad_(False) what "
+        "must not learn",
+        needs="logits",
+    ),
+    Check(
+        "loss falls",
+        learning.check_learning,
+        "look for a layer that passes no gradient on, or the wrong one",
+        needs="gradients",
+    ),
+    Check(
+        "state_dict",
+        learning.check_state,
+        "make what the network needs an nn.Parameter or register_buffer it, and every layer in "
+        "__init__",
+        needs="gradients",
+    ),
+    Check(
+        "resumes",
+        learning.check_resuming,
+        "keep what changes in training in buffers (register_buffer), not in plain attributes",
+        needs="state_dict",
+    ),
+)
+
+
+def check_model(model: str | Variant | Builder) -> ConformanceReport:
+    """Ask a builder everything that a variant must do, and raise when it does not.
+
+    It builds some twenty small or large networks and trains a few of them on ten pictures of
+    noise, where the builder puts them. The global generators and torch's settings are left as
+    they were.
+
+    Args:
+        model: a registered name, a variant, or a builder that has no name yet.
+
+    Returns:
+        What each check found; `print` it.
+
+    Raises:
+        UnknownModelError: no variant has that name.
+        ModelContractError: something is broken; the text is the report, with cause and cure.
+
+    >>> report = check_model("linear")
+    >>> report.failed
+    ()
+    >>> print(report)
+    'linear' (cifarkit/models/perceptrons.py:...) keeps the contract of a model
+    builds           passed   the builder gives a network, a Sequential
+    ...
+    resumes          passed   training that is stopped and taken up again ends with the same bits
+    """
+    report = examine(model)
+    if report.failed:
+        raise ModelContractError(str(report))
+    return report
+
+
+def examine(model: str | Variant | Builder) -> ConformanceReport:
+    """Return what each check found, as `check_model`, whether something is broken or not."""
+    variant = _variant_of(model)
+    subject = Subject(variant)
+    findings: dict[str, Finding] = {}
+    with preserved(), settings_kept():
+        for check in CHECKS:
+            before = findings.get(check.needs)
+            if before is not None and before.outcome != "passed":
+                found = f"it builds on {check.needs!r}, which did not pass"
+                findings[check.name] = Finding(check.name, "not run", found)
+            else:
+                findings[check.name] = _asked(check, subject)
+    return ConformanceReport(variant.name, variant.source, tuple(findings.values()))
+
+
+def _asked(check: Check, subject: Subject) -> Finding:
+    try:
+        return Finding(check.name, "passed", check.ask(subject))
+    except ModelContractError as error:
+        found = str(error)
+    except Exception as error:  # noqa: BLE001 - it is not our code
+        found = f"{type(error).__name__}: {error}"
+    found = " ".join(found.split())
+    if len(found) > LONGEST_MESSAGE:
+        found = found[: LONGEST_MESSAGE - 3] + "..."
+    return Finding(check.name, "failed", found, check.cure)
+
+
+def _variant_of(model: str | Variant | Builder) -> Variant:
+    if isinstance(model, str):
+        return get_variant(model)
+    if isinstance(model, Variant):
+        return model
+    plain = getattr(model, "func", model)  # the function inside a functools.partial
+    return Variant(getattr(plain, "__name__", type(plain).__name__), model)

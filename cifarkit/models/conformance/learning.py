@@ -1,0 +1,94 @@
+"""What is asked of a network in training: that it learns, and that all it learnt can be saved."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance.subject import (
+    CLASSES,
+    Subject,
+    all_seeded,
+    build_optimizer,
+    differing_tensors,
+    pictures,
+    take_steps,
+)
+from cifarkit.models.symptoms import gradients_of, listed
+
+__all__ = ["check_gradients", "check_learning", "check_resuming", "check_state"]
+
+STEPS = 20
+RATES = (1e-3, 1e-2, 1e-4)  # the first is right for most; a network fails when none is
+CLEAR = 1e-4  # nats
+
+
+def check_gradients(subject: Subject) -> str:
+    """Look at the gradient of each trainable weight."""
+    model = subject.build()
+    images = pictures(model)
+    labels = torch.arange(CLASSES, device=images.device)
+    with all_seeded("gradients"):
+        _, gradients = gradients_of(model, images, labels)
+    if not gradients:
+        raise ModelContractError("the network has no trainable parameters")
+    if missing := [name for name, gradient in gradients.items() if gradient is None]:
+        raise ModelContractError(f"no gradient reaches {listed(missing)}")
+    wild = [name for name, grad in gradients.items() if grad is not None and not _finite(grad)]
+    if wild:
+        raise ModelContractError(f"the gradient of {listed(wild)} is NaN or infinite")
+    return f"a finite gradient reaches all {len(gradients)} trainable parameters"
+
+
+def check_learning(subject: Subject) -> str:
+    """Train on one batch, with the same dropout in each step: what is left is learning."""
+    for rate in RATES:
+        model = subject.build()
+        losses = take_steps(model, build_optimizer(model, rate), [0] * (STEPS + 1))
+        if min(losses[1:]) < losses[0] - CLEAR:
+            return f"the loss on one batch falls from {losses[0]:.3f} to {min(losses[1:]):.3f}"
+    raise ModelContractError(
+        f"{STEPS} steps of Adam on one batch do not make the loss smaller, at no rate of "
+        f"{', '.join(map(str, RATES))}: it was {losses[0]:.3f} and became {losses[-1]:.3f}"
+    )
+
+
+def check_state(subject: Subject) -> str:
+    """Carry a trained network's state into a new one."""
+    trained, fresh = subject.build(seed=3), subject.build(seed=4)
+    take_steps(trained, build_optimizer(trained), range(3))
+    fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
+    images = pictures(trained)
+    with torch.no_grad(), all_seeded("answer"):
+        kept = trained.eval()(images)
+    with torch.no_grad(), all_seeded("answer"):
+        carried = fresh.eval()(images)
+    if not torch.equal(kept, carried):
+        raise ModelContractError(
+            "a new network with the state_dict of a trained one gives other logits, by "
+            f"{float((kept - carried).abs().max()):.2g}"
+        )
+    return "a new network with the state_dict of a trained one gives the same bits"
+
+
+def check_resuming(subject: Subject) -> str:
+    """Stop after some steps and go on in a new network, beside one that never stopped."""
+    steady, fresh = subject.build(seed=5), subject.build(seed=6)
+    optimizer, resumed = build_optimizer(steady), build_optimizer(fresh)
+    take_steps(steady, optimizer, range(4))
+    fresh.load_state_dict(copy.deepcopy(steady.state_dict()))
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    take_steps(steady, optimizer, range(4, 8))
+    take_steps(fresh, resumed, range(4, 8))
+    if other := differing_tensors(steady.state_dict(), fresh.state_dict()):
+        raise ModelContractError(
+            f"training that was stopped and taken up again ends with other {listed(other)}"
+        )
+    return "training that is stopped and taken up again ends with the same bits"
+
+
+def _finite(gradient: Tensor) -> bool:
+    return bool(gradient.isfinite().all())

@@ -1,0 +1,71 @@
+"""What a conformance check found."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = ["ConformanceReport", "Finding", "Outcome"]
+
+Outcome = Literal["passed", "failed", "not run"]
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Args:
+        check: the name of the check.
+        outcome: `"not run"` where another failed that it builds on.
+        found: a sentence.
+        cure: what to do about it; empty unless it failed.
+    """
+
+    check: str
+    outcome: Outcome
+    found: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class ConformanceReport:
+    """All that was found about a builder; `str()` is a table.
+
+    Args:
+        name: of the variant, or of the builder.
+        source: file and line of the builder.
+        findings: one for each check, in the order in which they were made.
+    """
+
+    name: str
+    source: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the checks that failed."""
+        return tuple(one.check for one in self.findings if one.outcome == "failed")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {**asdict(self), "findings": [asdict(one) for one in self.findings]}
+
+    def __str__(self) -> str:
+        width = max((len(one.check) for one in self.findings), default=0)
+        lines = [f"{self.name!r} ({self.source}) {self._verdict()}"]
+        for one in self.findings:
+            head = f"{one.check:<{width}}  {one.outcome:<7}  "
+            indent = " " * len(head)
+            lines += textwrap.wrap(one.found, WIDTH, initial_indent=head, subsequent_indent=indent)
+            if one.cure:
+                lines += textwrap.wrap(
+                    f"-> {one.cure}", WIDTH, initial_indent=indent, subsequent_indent=indent + "   "
+                )
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self.failed:
+            return f"breaks the contract of a model: {', '.join(self.failed)}"
+        return "keeps the contract of a model"

@@ -1,0 +1,168 @@
+"""What the checks ask: a variant, and the pictures and seeds to ask it with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cifarkit.models.contract import input_like
+from cifarkit.models.variant import Variant
+from cifarkit.randomness import generator_for, seed_for, seeded
+from cifarkit.recipes.optimizers import Adam
+
+__all__ = [
+    "CLASSES",
+    "Subject",
+    "all_seeded",
+    "build_optimizer",
+    "differing_settings",
+    "differing_tensors",
+    "pictures",
+    "settings_kept",
+    "take_steps",
+    "torch_settings",
+]
+
+CLASSES = 10
+
+
+@dataclass
+class Subject:
+    """A variant whose networks are looked at.
+
+    Args:
+        variant: it is built many times.
+    """
+
+    variant: Variant
+
+    def construct(self, seed: int = 0, num_classes: int = CLASSES) -> nn.Module:
+        """Return what the builder gives, which nobody has looked at."""
+        with settings_kept(), all_seeded("weights", seed):
+            return self.variant.construct(num_classes=num_classes)
+
+    def build(self, seed: int = 0) -> nn.Module:
+        """Build a network as `create_model` does: lazy layers are filled in."""
+        with settings_kept(), all_seeded("weights", seed):
+            return self.variant.build(num_classes=CLASSES)
+
+    @cached_property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Two new networks and a trained one.
+
+        A last layer that begins at zero hides much until it has learnt something.
+        """
+        trained = self.build(seed=2)
+        with suppress(Exception):  # that it cannot be trained is for another check to say
+            take_steps(trained, build_optimizer(trained), range(5))
+        return self.build(seed=0), self.build(seed=1), trained
+
+
+def pictures(model: nn.Module, n: int = CLASSES) -> Tensor:
+    """Return `n 3 32 32` in [-1, 1], each of its own brightness and contrast.
+
+    Pure noise would not do: a network that mixes its batch by averages sees the same averages.
+    """
+    device, dtype = input_like(model)
+    with torch.device("cpu"):  # where the generator is, whatever the default device
+        noise = torch.rand(n, 3, 32, 32, generator=generator_for("pictures")) * 2 - 1
+        contrast = torch.linspace(0.2, 0.5, n).view(n, 1, 1, 1)
+        brightness = torch.linspace(-0.5, 0.5, n).view(n, 1, 1, 1)
+    return (noise * contrast + brightness).to(device, dtype)
+
+
+def build_optimizer(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
+    """Make Adam for the trainable weights."""
+    return Adam(lr=lr).build([weight for weight in model.parameters() if weight.requires_grad])
+
+
+def take_steps(
+    model: nn.Module, optimizer: torch.optim.Optimizer, steps: Iterable[int]
+) -> list[float]:
+    """Train on one batch, a picture of each class, and return the loss before each step.
+
+    What a step draws, such as the masks of dropout, depends on its number alone.
+    """
+    images = pictures(model)
+    labels = torch.arange(CLASSES, device=images.device)
+    model.train()
+    losses = []
+    for step in steps:
+        with all_seeded("step", step):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images).float(), labels)
+            loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def differing_tensors(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Name the tensors of one state that are not the same, bit for bit, in the other."""
+    return [
+        name
+        for name, tensor in one.items()
+        if isinstance(tensor, Tensor)  # a module's extra state may be anything
+        and not torch.equal(tensor.nan_to_num(), other[name].nan_to_num())
+    ]
+
+
+@contextmanager
+def all_seeded(*key: str | int) -> Iterator[None]:
+    """Seed the global generators of torch, NumPy and Python in a block and put them back."""
+    with seeded(*key):
+        np.random.seed(seed_for(*key) % 2**32)
+        random.seed(seed_for(*key))
+        yield
+
+
+def torch_settings() -> dict[str, Any]:
+    """Return the settings of torch that hold for everyone."""
+    return {
+        "the default dtype": torch.get_default_dtype(),
+        "the default device": torch.get_default_device(),
+        "the grad mode": torch.is_grad_enabled(),
+        "the number of threads": torch.get_num_threads(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn.deterministic": torch.backends.cudnn.deterministic,
+        "cudnn.benchmark": torch.backends.cudnn.benchmark,
+        "the precision of matmul": torch.get_float32_matmul_precision(),
+    }
+
+
+def differing_settings(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Name what changed, from what to what."""
+    return [
+        f"{name} from {value} to {after[name]}"
+        for name, value in before.items()
+        if after[name] != value
+    ]
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Put the settings of torch back after a block."""
+    before = torch_settings()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        if torch_settings() != before:
+            dtype, device, grad, threads, strict, deterministic, benchmark, matmul = before.values()
+            torch.set_default_dtype(dtype)
+            torch.set_default_device(None if device.type == "cpu" else device)
+            torch.set_grad_enabled(grad)
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            torch.backends.cudnn.deterministic = deterministic
+            torch.backends.cudnn.benchmark = benchmark
+            torch.set_float32_matmul_precision(matmul)
