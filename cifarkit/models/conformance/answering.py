@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance.global_state import all_seeded, changes_of, settings_kept
 from cifarkit.models.conformance.subject import (
     CLASSES,
     Subject,
-    all_seeded,
     differing_tensors,
     pictures,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "check_looks",
     "check_plain",
     "check_repeats",
+    "check_side_effects",
 ]
 
 Mode = Literal["evaluation", "training"]
@@ -74,8 +76,7 @@ def check_repeats(subject: Subject) -> str:
     for model in subject.networks:
         images = pictures(model)
         before = copy.deepcopy(model.state_dict())
-        with all_seeded("repeats"):
-            first, second = _answer(model, images), _answer(model, images)
+        first, second = (_answer(model, images, draw=draw) for draw in (0, 1))
         if not torch.equal(first, second):
             raise ModelContractError("in evaluation mode two passes give other logits")
         if moved := differing_tensors(before, model.state_dict()):
@@ -88,10 +89,23 @@ def check_input(subject: Subject) -> str:
     for mode in _modes():
         model = subject.build()
         images = pictures(model)
-        _answer(model, images, mode)
+        with torch.no_grad():
+            model.train(mode == "training")(images)
         if not torch.equal(images, pictures(model)):
             raise ModelContractError(f"in {mode} mode the network writes into its pictures")
     return "the pictures are as they were"
+
+
+def check_side_effects(subject: Subject) -> str:
+    """Look at torch's settings and at the generators after a pass."""
+    for mode in _modes():
+        model = subject.build().train(mode == "training")
+        one_pass = partial(model, pictures(model))
+        with settings_kept():
+            one_pass()  # the first may draw weights for layers that it makes
+        if changes := changes_of(one_pass):
+            raise ModelContractError(f"a pass in {mode} mode {'; '.join(changes)}")
+    return "a pass leaves torch's settings alone and reseeds no generator"
 
 
 def check_plain(subject: Subject) -> str:
@@ -115,9 +129,10 @@ def check_looks(subject: Subject) -> str:
     return "other pictures get other logits"
 
 
-def _answer(model: nn.Module, images: Tensor, mode: Mode = "evaluation") -> Tensor:
-    with torch.no_grad(), all_seeded("answer"):
-        return model.train(mode == "training")(images)  # type: ignore[no-any-return]
+def _answer(model: nn.Module, images: Tensor, mode: Mode = "evaluation", draw: int = 0) -> Tensor:
+    """Return the logits for a copy of the images; what is drawn depends on `draw` alone."""
+    with torch.no_grad(), all_seeded("answer", draw):
+        return model.train(mode == "training")(images.clone())  # type: ignore[no-any-return]
 
 
 def _modes() -> Iterator[Mode]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.models.conformance import answering, building, learning
+from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport, Finding
-from cifarkit.models.conformance.subject import Subject, settings_kept
+from cifarkit.models.conformance.subject import Subject
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
@@ -30,13 +31,13 @@ class Check:
         name: what it is called in the report.
         ask: returns what was found, or raises.
         cure: what to do when it fails.
-        needs: the check without which it means nothing.
+        needs: the checks without which it means nothing.
     """
 
     name: str
     ask: Callable[[Subject], str]
     cure: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
 
 CHECKS = (
@@ -49,96 +50,102 @@ CHECKS = (
         "global state",
         building.check_global_state,
         "take it out of the builder: seeds belong to ck.train(seed=…), settings to the script",
-        needs="builds",
+        needs=("builds",),
     ),
     Check(
         "logits",
         answering.check_gives_logits,
         "take images batch 3 32 32 and return the scores of the last layer, in both modes",
-        needs="builds",
+        needs=("builds",),
     ),
     Check(
         "num_classes",
         building.check_num_classes,
         "make the last layer nn.Linear(…, num_classes)",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "fresh",
         building.check_freshness,
         "make every layer and weight inside the builder, anew at each call",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "same seed",
         building.check_seed,
         "draw first weights from torch's global generator, as torch.nn.init does, not from NumPy, "
         "Python or the clock",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "batch of one",
         answering.check_batch_of_one,
         "use flatten(1) in place of squeeze(), and no statistics of the batch in evaluation",
-        needs="logits",
-    ),
-    Check(
-        "batch mates",
-        answering.check_batch_mates,
-        "let no statistic run over the batch in evaluation; reshape with flatten(1), not "
-        "view(-1, …)",
-        needs="batch of one",
+        needs=("logits",),
     ),
     Check(
         "repeats",
         answering.check_repeats,
         "use nn.Dropout, or F.dropout(…, training=self.training), and change buffers in training "
         "alone",
-        needs="logits",
+        needs=("logits",),
+    ),
+    Check(
+        "batch mates",
+        answering.check_batch_mates,
+        "let no statistic run over the batch in evaluation; reshape with flatten(1), not "
+        "view(-1, …)",
+        needs=("batch of one", "repeats"),
     ),
     Check(
         "input unchanged",
         answering.check_input,
         "write images = images * 2, not images *= 2, and no inplace=True in the first layer",
-        needs="logits",
+        needs=("logits",),
+    ),
+    Check(
+        "side effects",
+        answering.check_side_effects,
+        "take it out of forward: a seed set there gives the same dropout at every step",
+        needs=("logits",),
     ),
     Check(
         "plain logits",
         answering.check_plain,
         "leave out the softmax or sigmoid at the end: the loss applies its own",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "looks",
         answering.check_looks,
         "use the images in forward, and look where their differences get lost",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "gradients",
         learning.check_gradients,
         "use every layer in forward, detach nothing, and freeze with requires_grad_(False) what "
         "must not learn",
-        needs="logits",
+        needs=("logits",),
     ),
     Check(
         "loss falls",
         learning.check_learning,
         "look for a layer that passes no gradient on, or the wrong one",
-        needs="gradients",
+        needs=("gradients",),
     ),
     Check(
         "state_dict",
         learning.check_state,
         "make what the network needs an nn.Parameter or register_buffer it, and every layer in "
         "__init__",
-        needs="gradients",
+        needs=("gradients",),
     ),
     Check(
         "resumes",
         learning.check_resuming,
         "keep what changes in training in buffers (register_buffer), not in plain attributes",
-        needs="state_dict",
+        needs=("state_dict",),
     ),
 )
 
@@ -165,7 +172,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
     ()
     >>> print(report)
     'linear' (cifarkit/models/perceptrons.py:...) keeps the contract of a model
-    builds           passed   the builder gives a network, a Sequential
+    builds           passed   the builder gives a network: Sequential
     ...
     resumes          passed   training that is stopped and taken up again ends with the same bits
     """
@@ -180,11 +187,11 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
-    with preserved(), settings_kept():
+    with preserved():
         for check in CHECKS:
-            before = findings.get(check.needs)
-            if before is not None and before.outcome != "passed":
-                found = f"it builds on {check.needs!r}, which did not pass"
+            missing = [name for name in check.needs if findings[name].outcome != "passed"]
+            if missing:
+                found = f"it builds on {missing[0]!r}, which did not pass"
                 findings[check.name] = Finding(check.name, "not run", found)
             else:
                 findings[check.name] = _asked(check, subject)
@@ -193,7 +200,8 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
 
 def _asked(check: Check, subject: Subject) -> Finding:
     try:
-        return Finding(check.name, "passed", check.ask(subject))
+        with settings_kept():
+            return Finding(check.name, "passed", check.ask(subject))
     except ModelContractError as error:
         found = str(error)
     except Exception as error:  # noqa: BLE001 - it is not our code

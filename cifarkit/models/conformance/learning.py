@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from cifarkit.errors import ModelContractError
+from cifarkit.models.conformance.global_state import all_seeded
 from cifarkit.models.conformance.subject import (
     CLASSES,
     Subject,
-    all_seeded,
     build_optimizer,
     differing_tensors,
     pictures,
@@ -61,11 +61,11 @@ def check_state(subject: Subject) -> str:
     trained, fresh = subject.build(seed=3), subject.build(seed=4)
     take_steps(trained, build_optimizer(trained), range(3))
     fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
-    images = pictures(trained)
-    with torch.no_grad(), all_seeded("answer"):
-        kept = trained.eval()(images)
-    with torch.no_grad(), all_seeded("answer"):
-        carried = fresh.eval()(images)
+    answers = []
+    for model in (trained, fresh):
+        with torch.no_grad(), all_seeded("answer"):
+            answers.append(model.eval()(pictures(model)))
+    kept, carried = answers
     if not torch.equal(kept, carried):
         raise ModelContractError(
             "a new network with the state_dict of a trained one gives other logits, by "

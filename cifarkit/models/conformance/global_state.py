@@ -1,0 +1,98 @@
+"""What holds for the whole process: torch's settings, and the global generators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from cifarkit.randomness import seed_for, seeded
+
+__all__ = ["all_seeded", "changes_of", "settings_kept"]
+
+
+@contextmanager
+def all_seeded(*key: str | int) -> Iterator[None]:
+    """Seed the global generators of torch, NumPy and Python in a block and put them back."""
+    with seeded(*key):
+        np.random.seed(seed_for(*key) % 2**32)
+        random.seed(seed_for(*key))
+        yield
+
+
+def changes_of(action: Callable[[], object]) -> list[str]:
+    """Name what an action changes for everyone; it is done three times, and all is put back.
+
+    To draw from a generator is right. After a reseeding it stands where the seed before it does
+    not matter, or where chance put it.
+
+    >>> changes_of(lambda: torch.rand(3))
+    []
+    >>> changes_of(lambda: torch.manual_seed(0))
+    ['reseeds the global generator of torch']
+    """
+    ends = []
+    for seed in (0, 1, 0):
+        with settings_kept(), all_seeded("changes", seed):
+            before = _settings()
+            action()
+            after = _settings()
+            ends.append(_generators())
+    first, other, again = ends
+    return [
+        f"changes {name} from {value} to {after[name]}"
+        for name, value in before.items()
+        if after[name] != value
+    ] + [
+        f"reseeds the global generator of {name}"
+        for name in first
+        if first[name] == other[name] or first[name] != again[name]
+    ]
+
+
+def _settings() -> dict[str, Any]:
+    """Return the settings of torch that hold for everyone."""
+    return {
+        "the default dtype": torch.get_default_dtype(),
+        "the default device": torch.get_default_device(),
+        "the grad mode": torch.is_grad_enabled(),
+        "the number of threads": torch.get_num_threads(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn.deterministic": torch.backends.cudnn.deterministic,
+        "cudnn.benchmark": torch.backends.cudnn.benchmark,
+        "the precision of matmul": torch.get_float32_matmul_precision(),
+    }
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Put the settings of torch back after a block."""
+    before = _settings()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        if _settings() != before:
+            dtype, device, grad, threads, strict, deterministic, benchmark, matmul = before.values()
+            torch.set_default_dtype(dtype)
+            torch.set_default_device(None if device.type == "cpu" else device)
+            torch.set_grad_enabled(grad)
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            torch.backends.cudnn.deterministic = deterministic
+            torch.backends.cudnn.benchmark = benchmark
+            torch.set_float32_matmul_precision(matmul)
+
+
+def _generators() -> dict[str, Hashable]:
+    """Return where the global generators stand, in a form that can be compared."""
+    _, keys, place, *_ = np.random.get_state()
+    return {
+        "torch": tuple(torch.get_rng_state().tolist()),
+        "NumPy": (tuple(np.asarray(keys).tolist()), int(place)),
+        "Python": random.getstate(),
+    }
