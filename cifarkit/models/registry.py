@@ -255,12 +255,7 @@ def _check_arguments(name: str, recipe: object, summary: object, options: object
 
 
 def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
-    """Refuse what cannot be called as a builder is.
-
-    Raises:
-        ModelContractError: it is not callable, is a network, or does not take `num_classes` and
-            these options.
-    """
+    """Refuse, as a `ModelContractError`, what cannot be called as a builder is."""
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
     if hasattr(builder, "state_dict") and not inspect.isclass(builder):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cifarkit.models.conformance.global_state import all_seeded, settings_kept
-from cifarkit.models.contract import input_like
+from cifarkit.models.contract import check_logits, input_like
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import generator_for
 from cifarkit.recipes.optimizers import Adam
@@ -46,9 +46,11 @@ class Subject:
             return self.variant.construct(num_classes=num_classes)
 
     def build(self, seed: int = 0) -> nn.Module:
-        """Build a network as `create_model` does: lazy layers are filled in."""
+        """Return a network that has seen grey pictures, as from `create_model`: no lazy layers."""
         with settings_kept(), all_seeded("weights", seed):
-            return self.variant.build(num_classes=CLASSES)
+            model = self.variant.construct(num_classes=CLASSES)
+            check_logits(model, CLASSES, "the network")
+        return model
 
     @cached_property
     def networks(self) -> tuple[nn.Module, ...]:
