@@ -153,9 +153,9 @@ CHECKS = (
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
     """Ask a builder everything that a variant must do, and raise when it does not.
 
-    It builds some twenty small or large networks and trains a few of them on ten pictures of
-    noise, where the builder puts them. The global generators and torch's settings are left as
-    they were.
+    It builds the network some thirty times and trains a few of them on ten pictures of noise, on
+    the device and in the type of the first weights. The global generators and torch's settings
+    are left as they were.
 
     Args:
         model: a registered name, a variant, or a builder that has no name yet.

@@ -21,6 +21,9 @@ class Finding:
         outcome: `"not run"` where another failed that it builds on.
         found: a sentence.
         cure: what to do about it; empty unless it failed.
+
+    >>> Finding("batch of one", "passed", "a single picture gives logits 1 classes").outcome
+    'passed'
     """
 
     check: str
@@ -37,6 +40,12 @@ class ConformanceReport:
         name: of the variant, or of the builder.
         source: file and line of the builder.
         findings: one for each check, in the order in which they were made.
+
+    >>> cure = "return the network"
+    >>> print(ConformanceReport("mine", "my.py:3", (Finding("builds", "failed", "None", cure),)))
+    'mine' (my.py:3) breaks the contract of a model: builds
+    builds  failed   None
+                     -> return the network
     """
 
     name: str
