@@ -301,13 +301,19 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
         if run.now.epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(ck.Progress, "on_batch_end", interrupt)
     folder = tmp_path / "run"
-    done = call("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir", folder)
+    line = ("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir")
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        done = call(*line, folder)
     assert done.status == 130
-    assert f"what was learnt so far is in {folder}" in done.err
+    assert f"go on with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
+    assert call("resume", folder).status == 0
+    assert call(*line, "whole").status == 0
+    weights = [path / "weights.safetensors" for path in (folder, Path("whole"))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_ctrl_c_before_the_first_step_claims_nothing_and_leaves_nothing(
