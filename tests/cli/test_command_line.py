@@ -92,7 +92,8 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert "epoch 2/2" in done.err
     assert "epoch 2/2" not in done.out  # results to stdout, progress to stderr
     assert {path.name for path in folder.iterdir()} == {
-        *("run.json", "history.csv", "weights.safetensors", "evaluation.json", "figures")
+        *("run.json", "history.csv", "weights.safetensors", "best.safetensors"),
+        *("evaluation.json", "figures"),
     }
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert pictures == {
