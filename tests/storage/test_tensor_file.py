@@ -252,5 +252,5 @@ def test_a_pickle_is_named_for_what_it_is(protocol: int, tmp_path: Path) -> None
     torch.save(SMALL, tmp_path / "old", _use_new_zipfile_serialization=False)
     (tmp_path / "bare").write_bytes(pickle.dumps({"a": 1}, protocol))
     for name in ("archive", "old", "bare"):
-        with pytest.raises(ck.CheckpointError, match="is a pickle.*may run code"):
+        with pytest.raises(ck.CheckpointError, match=r"is a pickle.*may run code"):
             load_tensors(tmp_path / name)
