@@ -53,6 +53,7 @@ class Moment:
         interruption: whether Ctrl-C or SIGTERM has asked this process to end.
         interrupted: whether any of the processes was asked to; then all are about to end.
         checkpoint_wanted: whether a checkpoint is due after this step.
+        has_stepped: whether a step was made since training was begun, or taken up.
     """
 
     splits: Splits
@@ -72,6 +73,7 @@ class Moment:
     interruption: Interruption = field(default_factory=Interruption)
     interrupted: bool = False
     checkpoint_wanted: bool = False
+    has_stepped: bool = False
 
 
 class Run:

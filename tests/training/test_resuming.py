@@ -54,6 +54,7 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
         lambda: [ck.EarlyStopping("val_accuracy", patience=1), ck.Mixup(), ck.GradientClip(0.5)],
     ),
     "a callback that draws": (PLAIN, lambda: [Drawing()]),
+    "whitened, frozen": (PLAIN.replace(initialization=ck.Whitening()), list),
     "searching the rate": (PLAIN, lambda: [ck.LRFinder(steps=10, end=10.0)]),
 }
 STEPS = 4  # 240 - 40 images in batches of 64
@@ -70,6 +71,11 @@ class Interrupt(ck.Callback):
             run.now.interruption.asked = True
 
 
+WHITENED = dataclasses.replace(
+    ck.get_variant("speedrun"), options={"widths": (4, 8, 8), "whitened": 4}
+)
+
+
 def fit(
     way: str, splits: ck.Splits, folder: Path | None = None, *more: ck.Callback, **changes: Any
 ) -> ck.Run:
@@ -77,7 +83,7 @@ def fit(
     for one in (random.seed, np.random.seed, torch.manual_seed):
         one(5)  # what a callback draws from may stand anywhere when a run begins
     return ck.train(
-        dataclasses.replace(SMALL, recipe=recipe),
+        dataclasses.replace(WHITENED if recipe.initialization else SMALL, recipe=recipe),
         splits,
         seed=3,
         run_dir=folder,
@@ -230,7 +236,7 @@ def test_another_network_is_refused_with_a_table_and_keeps_its_weights(
         trainer.fit(net(4), tiny)
     wider = net(5)
     before = {name: tensor.clone() for name, tensor in wider.state_dict().items()}
-    with pytest.raises(ck.CheckpointError, match=r"(?s)another network:.*differs: 1.weight is"):
+    with pytest.raises(ck.CheckpointError, match=r"(?s)is another one.*layers: "):
         trainer.fit(wider, tiny, resume=True)
     assert all(torch.equal(before[name], tensor) for name, tensor in wider.state_dict().items())
 
@@ -238,13 +244,25 @@ def test_another_network_is_refused_with_a_table_and_keeps_its_weights(
 def test_a_callback_that_has_something_to_remember_is_asked_for(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
-    cut_off("early stopping, mixup, clipping", tiny, tmp_path / "run", 5)
-    with pytest.raises(ck.CheckpointError, match="trained with a EarlyStopping"):
+    with pytest.raises(KeyboardInterrupt):
+        fit("the assignment's", tiny, tmp_path / "run", ck.EarlyStopping(), Interrupt(5))
+    with pytest.raises(ck.CheckpointError, match="trained with EarlyStopping"):
         fit("the assignment's", tiny, tmp_path / "run")
-    assert same(
-        fit("early stopping, mixup, clipping", tiny, tmp_path / "run"),
-        fit("early stopping, mixup, clipping", tiny),
-    )
+    with pytest.raises(ck.CheckpointError, match=r"logged columns: \[\] there, .*gradient_norm"):
+        fit("the assignment's", tiny, tmp_path / "run", ck.EarlyStopping(), ck.GradientClip())
+    again = fit("the assignment's", tiny, tmp_path / "run", ck.EarlyStopping())
+    assert same(again, fit("the assignment's", tiny, None, ck.EarlyStopping()))
+
+
+def test_weights_of_other_shapes_are_refused_with_a_table(tiny: ck.Splits, tmp_path: Path) -> None:
+    """Where what the network prints does not tell them apart."""
+    cut_off("the assignment's", tiny, tmp_path / "run", 2)
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    state = load_state(path)
+    state["model"]["0.weight"] = torch.zeros(1)
+    save_state(path, state)
+    with pytest.raises(ck.CheckpointError, match=r"(?s)another network:.*differs: 0.weight is"):
+        fit("the assignment's", tiny, tmp_path / "run")
 
 
 def test_a_state_that_cannot_be_saved_is_named(tiny: ck.Splits, tmp_path: Path) -> None:
@@ -398,3 +416,113 @@ def test_the_record_of_a_taken_up_run_says_so(tiny: ck.Splits, tmp_path: Path) -
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert about["facts"]["status"] == "finished"
     assert about["facts"]["resumed"] == ["epoch 2, step 2"]
+
+
+def test_a_refusal_leaves_the_folder_as_it_is(tiny: ck.Splits, tmp_path: Path) -> None:
+    """Also one that comes from a callback, after the folder was read."""
+    folder = tmp_path / "run"
+    cut_off("early stopping, mixup, clipping", tiny, folder, 5)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    class Refuse(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            raise ValueError
+
+    for callbacks in ([], [*WAYS["early stopping, mixup, clipping"][1](), Refuse()]):
+        with pytest.raises((ck.CheckpointError, ck.CallbackError)):
+            ck.train(
+                dataclasses.replace(SMALL, recipe=PLAIN),
+                tiny,
+                seed=3,
+                run_dir=folder,
+                resume=True,
+                callbacks=callbacks,
+            )
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_callbacks_of_one_class_get_their_own_states_in_any_order(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    def stoppers() -> list[ck.Callback]:
+        return [ck.EarlyStopping("val_loss"), ck.EarlyStopping("val_accuracy")]
+
+    with pytest.raises(KeyboardInterrupt):
+        fit("the assignment's", tiny, tmp_path / "run", *stoppers(), Interrupt(5))
+    turned, straight = stoppers()[::-1], stoppers()
+    fit("the assignment's", tiny, tmp_path / "run", *turned)
+    fit("the assignment's", tiny, None, *straight)
+    assert [one.best for one in turned] == [one.best for one in straight[::-1]]
+
+
+def test_a_callback_that_may_change_training_is_missed_aloud(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit("the assignment's", tiny, tmp_path / "run", ck.Mixup(), Interrupt(5))
+    with pytest.warns(CifarkitWarning, match=r"may change batches or gradients.*Mixup.* then"):
+        fit("the assignment's", tiny, tmp_path / "run")
+
+
+def test_a_finished_run_of_an_unregistered_variant_is_read(tiny: ck.Splits, tmp_path: Path) -> None:
+    mine = dataclasses.replace(SMALL, name="mine", recipe=PLAIN)
+    one, other = (ck.train(mine, tiny, run_dir=tmp_path / "run", resume=True) for _ in range(2))
+    assert same(one, other)
+
+
+def test_other_layers_of_the_same_shapes_are_refused(tiny: ck.Splits, tmp_path: Path) -> None:
+    def net(between: nn.Module) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, 4), between, nn.Linear(4, 10))
+
+    trainer = ck.Trainer(PLAIN, callbacks=[Interrupt(2)], run_dir=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(net(nn.ReLU()), tiny)
+    with pytest.raises(ck.CheckpointError, match="layers: "):
+        trainer.fit(net(nn.Tanh()), tiny, resume=True)
+
+
+def test_other_frozen_layers_are_refused(tiny: ck.Splits, tmp_path: Path) -> None:
+    def net(frozen: bool) -> nn.Module:
+        model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 4), nn.ReLU(), nn.Linear(4, 10))
+        model[1].requires_grad_(not frozen)
+        return model
+
+    trainer = ck.Trainer(PLAIN, callbacks=[Interrupt(2)], run_dir=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(net(frozen=True), tiny)
+    with pytest.raises(ck.CheckpointError, match=r"trains 2 weight tensors.*has 4"):
+        trainer.fit(net(frozen=False), tiny, resume=True)
+
+
+@pytest.mark.parametrize("wrong", [lambda: 1 / 0, lambda: None], ids=["raises", "no dict"])
+def test_a_state_dict_that_fails_names_its_callback(
+    wrong: Callable[[], Any], tiny: ck.Splits, tmp_path: Path
+) -> None:
+    class Odd(ck.Callback):
+        def state_dict(self) -> dict[str, Any]:
+            return wrong()
+
+    with pytest.raises(ck.CallbackError, match=r"Odd\.state_dict"):
+        ck.train("linear", tiny, epochs=2, callbacks=[Odd()], run_dir=tmp_path / "run")
+
+
+def test_what_is_no_tensor_in_a_networks_state_is_refused_at_once(tiny: ck.Splits) -> None:
+    class Counting(nn.Sequential):
+        def get_extra_state(self) -> dict[str, int]:
+            return {"seen": 1}
+
+        def set_extra_state(self, state: dict[str, int]) -> None:
+            pass
+
+    model = Counting(nn.Flatten(), nn.Linear(3072, 10))
+    with pytest.raises(ck.ModelContractError, match="keeps a dict in its state"):
+        ck.Trainer(PLAIN).fit(model, tiny)
+
+
+def test_leftovers_of_a_killed_save_are_swept(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    cut_off("averaged", tiny, folder, 2)
+    for name in ("new-checkpoint.safetensors", ".abc.part.json"):
+        (folder / name).write_bytes(b"half")
+    fit("averaged", tiny, folder)
+    assert not [path.name for path in folder.iterdir() if path.name.startswith((".", "new-"))]
