@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import pytest
@@ -12,10 +15,12 @@ import cifarkit as ck
 from cifarkit.models.registry import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 matplotlib.use("Agg")
+FILE_OPERATIONS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +49,36 @@ def tiny() -> ck.Splits:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def failing_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[int, int], AbstractContextManager[list[str]]]:
+    """Return a way to let the file operation number `turn` fail once with an error code.
+
+    It gives the list of those asked for.
+    """
+
+    @contextmanager
+    def fail(turn: int, code: int) -> Iterator[list[str]]:
+        asked: list[str] = []
+
+        def guarded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+            def operation(*arguments: Any, **options: Any) -> Any:
+                asked.append(name)
+                if len(asked) == turn:
+                    if name == "close":
+                        real(*arguments)  # a close that fails has closed all the same
+                    raise OSError(code, os.strerror(code), name)
+                return real(*arguments, **options)
+
+            return operation
+
+        with monkeypatch.context() as patch:
+            for name in FILE_OPERATIONS:
+                patch.setattr(os, name, guarded(name, getattr(os, name)))
+            patch.setattr(io, "open", guarded("io.open", io.open))
+            yield asked
+
+    return fail

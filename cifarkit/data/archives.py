@@ -41,7 +41,7 @@ class Archive:
         """
         try:
             return path.stat().st_size == self.bytes and md5_of(path) == self.md5
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
 
