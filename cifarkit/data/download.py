@@ -85,7 +85,9 @@ def _explained(archive: Archive, root: Path) -> Iterator[None]:
     """Turn what goes wrong into one error that says how far it came and what else can be done."""
     try:
         yield
-    except (OSError, SourceError) as error:
+    except DataError:
+        raise
+    except (OSError, ValueError, SourceError) as error:  # ValueError: a name no folder can have
         there = _size(_part(root / archive.file))
         raise DownloadError(
             f"{archive.title} could not be fetched, {there:,} of {archive.bytes:,} bytes are there "
@@ -154,7 +156,7 @@ def _fill(
                 said.append(f"{url}: {error}")
                 if _size(part) != there:  # who gave nothing is not worth a line
                     listener.note(f"{said[-1]}; left")
-            else:
+            if _size(part) >= archive.bytes:
                 return url
         if _size(part) - begin < archive.bytes / 100:
             raise SourceError("; ".join(said))

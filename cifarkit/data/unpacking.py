@@ -32,12 +32,7 @@ def unpack(archive: Archive, path: Path) -> None:
         DataError: a known file is missing or is no regular file, or there is too much to unpack.
         OSError: the disk is full or cannot be written to.
     """
-    beside = tempfile.TemporaryDirectory(
-        dir=path.parent,
-        prefix=".",
-        ignore_cleanup_errors=True,  # what is done is done
-    )
-    with beside as temporary:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as temporary:
         folder = Path(temporary) / archive.folder
         folder.mkdir()
         try:
