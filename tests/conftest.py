@@ -16,11 +16,9 @@ from cifarkit.models.registry import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
 matplotlib.use("Agg")
-FILE_OPERATIONS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
 
 
 @pytest.fixture(autouse=True)
@@ -40,28 +38,18 @@ def _registry_as_found() -> Iterator[None]:
     registry._variants.update(before)
 
 
-@pytest.fixture(scope="session")
-def tiny() -> ck.Splits:
-    """Return a data set on which an epoch takes a moment."""
-    return ck.load_synthetic(n_train=240, n_test=60, val_size=40)
+FILE_OPERATIONS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
 
 
 @pytest.fixture
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Any]:
+    """Return a block in which the file operation number `turn` fails once.
 
-
-@pytest.fixture
-def failing_at(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[int, int], AbstractContextManager[list[str]]]:
-    """Return a way to let the file operation number `turn` fail once with an error code.
-
-    It gives the list of those asked for.
+    It gives the list of those that were asked for.
     """
 
     @contextmanager
-    def fail(turn: int, code: int) -> Iterator[list[str]]:
+    def block(turn: int, code: int) -> Iterator[list[str]]:
         asked: list[str] = []
 
         def guarded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,4 +69,25 @@ def failing_at(
             patch.setattr(io, "open", guarded("io.open", io.open))
             yield asked
 
-    return fail
+    return block
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="repeat chance and kills far oftener")
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Return how often to repeat something: the first number, with --long the second."""
+    return lambda usual, long: long if request.config.getoption("--long") else usual
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ck.Splits:
+    """Return a data set on which an epoch takes a moment."""
+    return ck.load_synthetic(n_train=240, n_test=60, val_size=40)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -68,6 +68,7 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
     began = time.perf_counter() - run.facts.get("seconds", 0.0)
     if folder is not None and not is_new:
         (folder.path / WEIGHTS).unlink(missing_ok=True)  # older than the newest checkpoint
+        CheckpointFiles(folder.path).sweep()
     save(run)
     status = "failed"
     try:

@@ -92,3 +92,9 @@ class CheckpointFiles:
         """Delete them, when the run is over."""
         for name in (NEWEST, PREVIOUS):
             (self.folder / name).unlink(missing_ok=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what a program that was killed while it saved has left half-written."""
+        for left in self.folder.glob(f".*.part{Path(NEWEST).suffix}"):
+            left.unlink(missing_ok=True)

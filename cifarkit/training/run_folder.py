@@ -84,7 +84,10 @@ class RunFolder:
 
     def holds_run(self) -> bool:
         """Tell whether a run was begun here."""
-        return (self.path / ABOUT).is_file()
+        try:
+            return (self.path / ABOUT).is_file()
+        except OSError:  # such as a name too long for any disk
+            return False
 
     def discard(self) -> None:
         """Take the folder of a run away that never began, so that the next try finds it free."""

@@ -104,7 +104,8 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert "epoch 2/2" in done.err
     assert "epoch 2/2" not in done.out  # results to stdout, progress to stderr
     assert {path.name for path in folder.iterdir()} == {
-        *("run.json", "history.csv", "weights.safetensors", "evaluation.json", "figures")
+        *("run.json", "history.csv", "weights.safetensors", "best.safetensors"),
+        *("evaluation.json", "figures"),
     }
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert pictures == {
@@ -349,13 +350,67 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
         if run.now.epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(ck.Progress, "on_batch_end", interrupt)
     folder = tmp_path / "run"
-    done = call("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir", folder)
+    line = ("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir")
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        done = call(*line, folder)
     assert done.status == 130
-    assert f"what was learnt so far is in {folder}" in done.err
+    assert f"go on with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
+    assert call("resume", folder).status == 0
+    assert call(*line, "whole").status == 0
+    weights = [path / "weights.safetensors" for path in (folder, Path("whole"))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path) -> None:
+    line = ("train", "linear", "--data", "synthetic", "--run-dir", tmp_path / "run", "--epochs")
+    assert call(*line, "1").status == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = call(*line, "2")
+    assert done.status == 1
+    assert "epochs: 1 there, 2 here" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_resume_knows_the_patience_the_data_and_the_imported_file(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: ck.Progress, run: ck.Run) -> None:
+        run.now.interruption.asked = run.now.epoch == 1
+
+    (tmp_path / "mine.py").write_text(OWN_MODEL)
+    folder = tmp_path / "a run"
+    line = ("train", "my_net", "--data", "synthetic", "--epochs", "3", "--patience", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        done = call(*line, "--import", tmp_path / "mine.py", "--run-dir", folder)
+    assert done.status == 130
+    assert f"cifarkit resume '{folder}'" in done.err
+    about = json.loads((folder / "run.json").read_text())
+    assert about["facts"]["command"] == {
+        "data": "synthetic", "patience": 2, "imported": [str(tmp_path / "mine.py")]
+    }  # fmt: skip
+    done = call("resume", folder)
+    assert done.status == 0
+    assert "goes on from epoch 2, step 2" in done.err
+    run = ck.load_run(folder)
+    assert len(run.history) == 3
+    assert run.facts["weights_of_epoch"] > 0  # early stopping was there
+
+
+def test_resume_of_what_is_no_run_of_the_command_line_says_so(
+    call: Any, tmp_path: Path, tiny: ck.Splits
+) -> None:
+    done = call("resume", tmp_path / "nothing")
+    assert done.status == 1
+    assert "no run folder that can be read" in done.err
+    ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
+    done = call("resume", tmp_path / "run")
+    assert done.status == 1
+    assert "not begun by `cifarkit train`" in done.err
 
 
 def test_ctrl_c_before_the_first_step_claims_nothing_and_leaves_nothing(
