@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from PIL import Image
 
 import cifarkit as ck
 from cifarkit.cli import main as program
+from cifarkit.data.archives import ARCHIVES, md5_of
 from cifarkit.data.sources import load_data
 from cifarkit.data.synthetic import load_synthetic
+from cifarkit.storage.folders import data_folder
 
 OWN_MODEL = """
 import cifarkit as ck
@@ -35,6 +39,14 @@ def my_net(*, num_classes=10):
 def is_png(path: Path) -> bool:
     with Image.open(path) as picture:
         return picture.format == "PNG"
+
+
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every source of an archive be one that refuses."""
+    for name, archive in ARCHIVES.items():
+        nowhere = replace(archive, sources=("http://127.0.0.1:9/nothing",))
+        monkeypatch.setattr(f"cifarkit.data.cifar.{name.upper()}", nowhere)
+        monkeypatch.setitem(ARCHIVES, name, nowhere)
 
 
 class Outcome:
@@ -135,7 +147,7 @@ def test_options_of_train_reach_the_recipe(call: Any, tmp_path: Path) -> None:
 def test_auto_without_a_network_is_synthetic_and_says_so_loudly(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
+    offline(monkeypatch)
     done = call("train", "linear", "--epochs", "1", "--run-dir", tmp_path / "run")
     assert done.status == 0
     assert "NOT CIFAR-10" in done.err
@@ -147,11 +159,16 @@ def test_auto_without_a_network_is_synthetic_and_says_so_loudly(
     assert "Synthetic pictures, not CIFAR-10" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_cifar10_by_name_does_not_fall_back(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
-    done = call("train", "linear", "--data", "cifar10")
-    assert done.status == 1
-    assert "Three ways on" in done.err
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifar_by_name_does_not_fall_back(
+    name: str, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    for line in (["train", "linear", "--data", name], ["data", name], ["data", "fetch", name]):
+        done = call(*line)
+        assert done.status == 1
+        assert "Three ways on" in done.err
+        assert "NOT CIFAR-10" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -263,6 +280,37 @@ def test_evaluate_takes_val_and_warns_of_other_data(
         done = call("evaluate", run_folder)
     assert done.status == 0
     assert "warning: the data 'synthetic' is not what the run was trained on" in done.err
+
+
+def test_data_fetch_takes_an_archive_from_elsewhere(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    small = ARCHIVES["cifar100"]
+    file = tmp_path / "from a friend"
+    with tarfile.open(file, "w:gz") as tar:
+        for name in small.members:
+            tar.addfile(tarfile.TarInfo(f"{small.folder}/{name}"))
+    small = replace(small, bytes=file.stat().st_size, md5=md5_of(file))
+    monkeypatch.setitem(ARCHIVES, "cifar100", small)
+    done = call("data", "fetch", "cifar100", "--from", file)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"CIFAR-100 is in {data_folder() / 'cifar-100-python'}\n"
+    assert call("data", "fetch", "cifar100").out == done.out  # it is there
+    wrong = call("data", "fetch", "cifar10", "--from", file)
+    assert wrong.status == 1
+    assert f"{str(file)!r} is not cifar-10-python.tar.gz" in wrong.err
+
+
+def test_data_fetch_knows_two_archives(call: Any) -> None:
+    done = call("data", "fetch", "cifar1000")
+    assert done.status == 1
+    assert "'cifar1000' cannot be fetched; allowed are cifar10, cifar100" in done.err
+
+
+def test_show_may_be_left_out(call: Any) -> None:
+    assert call("data", "synthetic").out == call("data", "show", "synthetic").out
+    assert "Commands:" in call("data", "--help").out
 
 
 def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
