@@ -55,7 +55,7 @@ class DataError(CifarkitError, ValueError):
 
 
 class DownloadError(DataError, OSError):
-    """The CIFAR-10 archive could not be fetched."""
+    """The archive of a data set could not be fetched."""
 
 
 class RecipeError(CifarkitError, ValueError):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import pytest
 import torch
+from hypothesis import settings
 
 import cifarkit as ck
 from cifarkit.models.registry import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 matplotlib.use("Agg")
+# A busy machine is no mistake in the code.
+settings.register_profile("cifarkit", deadline=None)
+settings.load_profile("cifarkit")
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +40,50 @@ def _registry_as_found() -> Iterator[None]:
     yield
     registry._variants.clear()
     registry._variants.update(before)
+
+
+FILE_OPERATIONS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
+
+
+@pytest.fixture
+def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Any]:
+    """Return a block in which the file operation number `turn` fails once.
+
+    It gives the list of those that were asked for.
+    """
+
+    @contextmanager
+    def block(turn: int, code: int) -> Iterator[list[str]]:
+        asked: list[str] = []
+
+        def guarded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+            def operation(*arguments: Any, **options: Any) -> Any:
+                asked.append(name)
+                if len(asked) == turn:
+                    if name == "close":
+                        real(*arguments)  # a close that fails has closed all the same
+                    raise OSError(code, os.strerror(code), name)
+                return real(*arguments, **options)
+
+            return operation
+
+        with monkeypatch.context() as patch:
+            for name in FILE_OPERATIONS:
+                patch.setattr(os, name, guarded(name, getattr(os, name)))
+            patch.setattr(io, "open", guarded("io.open", io.open))
+            yield asked
+
+    return block
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="repeat chance and kills far oftener")
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Return how often to repeat something: the first number, with --long the second."""
+    return lambda usual, long: long if request.config.getoption("--long") else usual
 
 
 @pytest.fixture(scope="session")

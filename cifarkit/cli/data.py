@@ -1,14 +1,16 @@
-"""`cifarkit data`."""
+"""`cifarkit data show`, where `show` may be left out, and `cifarkit data fetch`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cifarkit.cli.data_source import load_source
-from cifarkit.errors import RunFolderError
+from cifarkit.cli.download_bar import shown
+from cifarkit.errors import DataError, RunFolderError
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
@@ -16,9 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["data"]
 
 
-def data(
+class _ShowUnlessNamed(TyperGroup):
+    """Takes `cifarkit data pets` for `cifarkit data show pets`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_named = bool(args) and args[0] in (*self.commands, "--help")
+        return super().parse_args(ctx, args if is_named else ["show", *args])
+
+
+data = typer.Typer(cls=_ShowUnlessNamed)
+
+
+@data.callback()
+def _about() -> None:
+    """Show what is in a data source (`cifarkit data SOURCE` is enough), or fetch one."""
+
+
+@data.command()
+def show(
     source: Annotated[
-        str, typer.Argument(help="auto, cifar10, synthetic, or an image folder.")
+        str, typer.Argument(help="auto, cifar10, cifar100, synthetic, or an image folder.")
     ] = "auto",
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a random sample into a picture file.")
@@ -45,6 +64,32 @@ def data(
                 f"the figure {str(figure)!r} cannot be written: {error}"
             ) from error
         typer.echo(f"a random sample of train is in {figure}")
+
+
+@data.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifar10 or cifar100.")] = "cifar10",
+    archive_file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take an archive that was fetched elsewhere."),
+    ] = None,
+) -> None:
+    """Fetch a data set into its folder; what was cut off is gone on from."""
+    from cifarkit.data.archives import ARCHIVES
+    from cifarkit.data.cifar import find
+    from cifarkit.data.download import take
+    from cifarkit.storage.folders import data_folder
+
+    if name not in ARCHIVES:
+        raise DataError(f"{name!r} cannot be fetched; allowed are {', '.join(ARCHIVES)}")
+    archive = ARCHIVES[name]
+    with shown() as listener:
+        if archive_file is None:
+            folder = find(archive, listener=listener)
+        else:
+            folder = data_folder()
+            take(archive, archive_file, folder, listener)
+    typer.echo(f"{archive.title} is in {folder / archive.folder}")
 
 
 def _table(splits: Splits) -> str:

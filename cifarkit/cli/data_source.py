@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cifarkit.cli.download_bar import shown
 from cifarkit.errors import CifarkitWarning, DataError, DownloadError
 
 if TYPE_CHECKING:
@@ -29,17 +30,22 @@ def load_source(source: str) -> Splits:
     Raises:
         DataError: there is no such source.
     """
-    from cifarkit.data.cifar import load_cifar10
+    from cifarkit.data.cifar import load_cifar10, load_cifar100
     from cifarkit.data.sources import load_data
     from cifarkit.data.synthetic import load_synthetic
 
-    if source != "auto":
-        return load_data(source)
     try:
-        return load_cifar10()
+        with shown() as listener:
+            if source in ("auto", "cifar10"):
+                return load_cifar10(listener=listener)
+            if source == "cifar100":
+                return load_cifar100(listener=listener)
     except DownloadError as error:
+        if source != "auto":
+            raise
         typer.echo(f"cifarkit: {error}\n{BANNER}", err=True)
         return load_synthetic()
+    return load_data(source)
 
 
 def load_for_run(run: Run, source: str | None) -> Splits:

@@ -14,8 +14,8 @@ DataSource = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="auto, cifar10, synthetic, or an image folder; auto is CIFAR-10, or the synthetic "
-        "set when it can be had neither from this disk nor from the network.",
+        help="auto, cifar10, cifar100, synthetic, or an image folder; auto is CIFAR-10, or the "
+        "synthetic set when it can be had neither from this disk nor from the network.",
     ),
 ]
 ImportFile = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.data_source import load_source
-from cifarkit.cli.options import OtherData, RunFolderArgument, import_models
+from cifarkit.cli.options import ImportFile, RunFolderArgument, import_models
 from cifarkit.cli.train import Command, train_and_report
 
 __all__ = ["resume"]
@@ -16,8 +16,16 @@ __all__ = ["resume"]
 
 def resume(
     folder: RunFolderArgument,
-    data: OtherData = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="SOURCE", help="Where its data is now.", show_default="as before"
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, mps, …", show_default="as before")
+    ] = None,
+    imported: ImportFile = None,
 ) -> None:
     """Go on with a run that was cut off; the numbers are those of a run that never was.
 
@@ -27,21 +35,28 @@ def resume(
     from cifarkit.errors import RunFolderError
     from cifarkit.training.run_folder import RunFolder
 
+    folder = folder.expanduser()
     facts = RunFolder(folder).about()["facts"]
     if "command" not in facts:
         raise RunFolderError(
             f"the run in {str(folder)!r} was not begun by `cifarkit train`; go on with it by "
             "ck.Trainer(…).fit(…, resume=True), as it was begun"
         )
-    command = Command(**facts["command"])
+    before = Command(**facts["command"])
+    files = before.imported if imported is None else [str(file.absolute()) for file in imported]
+    command = Command(
+        data=data or before.data,
+        patience=before.patience,
+        device=device or before.device,
+        imported=files,
+    )
     import_models([Path(file) for file in command.imported])
     variant, seed = RunFolder(folder).variant_and_seed()
     train_and_report(
         variant,
-        load_source(command.data if data is None else data),
+        load_source(command.data),
         command,
         seed,
-        device,
         folder,
         facts["track_test"],
     )

@@ -61,14 +61,20 @@ def train(
     variant = get_variant(model)
     # All that can be refused is refused before any data is loaded.
     recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
-    command = Command(data, patience, [str(file.absolute()) for file in imported or []])
-    folder = run_dir or Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    command = Command(
+        data=str(Path(data).absolute()) if Path(data).is_dir() else data,
+        patience=patience,
+        device=device,
+        imported=[str(file.absolute()) for file in imported or []],
+    )
+    own = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = own if run_dir is None else run_dir.expanduser()
     check_seed("seed", seed)
     choose_device(device)
     if is_first_process() and not RunFolder(folder).holds_run():
         RunFolder(folder).check_free()
     variant = dataclasses.replace(variant, recipe=recipe)
-    train_and_report(variant, load_source(data), command, seed, device, folder, track_test)
+    train_and_report(variant, load_source(data), command, seed, folder, track_test)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +84,13 @@ class Command:
     Args:
         data: as `--data` named it.
         patience: of early stopping, if any.
+        device: as `--device` named it.
         imported: the files of `--import`.
     """
 
     data: str
     patience: int | None
+    device: str
     imported: list[str]
 
 
@@ -91,7 +99,6 @@ def train_and_report(
     splits: Splits,
     command: Command,
     seed: int,
-    device: str,
     folder: Path,
     track_test: bool,
 ) -> None:
@@ -116,7 +123,7 @@ def train_and_report(
             variant,
             splits,
             seed=seed,
-            device=device,
+            device=command.device,
             callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60), Progress()],
             run_dir=folder,
             track_test=track_test,

@@ -1,90 +1,202 @@
-"""Fetching the CIFAR-10 archive: the one place that goes to the network."""
+"""Fetching an archive: from one source after another, resumed, checked, once for all processes."""
 
 from __future__ import annotations
 
-import socket
-import threading
-import urllib.request
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
 
-from cifarkit.data.torchvision_datasets import import_datasets
-from cifarkit.errors import DownloadError
+from filelock import FileLock, Timeout
 
-__all__ = ["ARCHIVE", "archive_is_whole", "download_cifar10"]
+from cifarkit.data.archives import Archive, md5_of
+from cifarkit.data.download_listener import DownloadListener
+from cifarkit.data.http_source import SourceError, opened
+from cifarkit.data.unpacking import unpack
+from cifarkit.errors import DataError, DownloadError
+from cifarkit.storage.atomic import atomic_path, settle
 
-ARCHIVE = "cifar-10-python.tar.gz"
-SOURCE = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
-PATIENCE = 8.0  # seconds until a server that does not answer counts as out of reach
+__all__ = ["fetch", "take"]
 
-
-def archive_is_whole(root: Path) -> bool:
-    """Say whether the archive lies in this folder, as its authors published it."""
-    datasets = import_datasets()
-    path, checksum = root / ARCHIVE, datasets.CIFAR10.tgz_md5
-    return bool(datasets.utils.check_integrity(path, checksum))
+SLOW = 100_000.0  # bytes a second: a source below it is left, while there is another to ask
+CREEPING = 5_000.0  # bytes a second: a source below it is always left
 
 
-def download_cifar10(root: Path) -> None:
-    """Fetch, verify and unpack the archive into `root/cifar-10-batches-py`, through torchvision.
+def fetch(archive: Archive, root: Path, listener: DownloadListener | None = None) -> None:
+    """Have a data set in a folder, unpacked: from its archive there, or from the network.
+
+    What came before the download was cut off lies in a `.part` file and is gone on from, by the
+    next source or the next call. The archive has its name only when its MD5 sum is right. Of
+    several processes one fetches, and the others wait for it.
 
     Args:
-        root: the folder to unpack into.
+        archive: what to fetch.
+        root: the folder; it is made.
+        listener: hears how it goes; by default, the log.
 
     Raises:
-        DownloadError: the network, the server or the disk failed; the message lists other ways.
+        DownloadError: the network, every source or the disk failed; the message lists other ways.
     """
-    datasets = import_datasets()
+    listener = listener or DownloadListener()
+    path = root / archive.file
+    with _explained(archive, root), _alone(archive, root, listener):
+        if (root / archive.folder).is_dir():
+            return
+        if not archive.is_whole(path):
+            _download(archive, path, listener)
+        unpack(archive, path)
+
+
+def take(
+    archive: Archive, file: Path, root: Path, listener: DownloadListener | None = None
+) -> None:
+    """Have a data set in a folder, unpacked, from an archive that was fetched elsewhere.
+
+    Args:
+        archive: what the file should be.
+        file: the archive; it is copied.
+        root: the folder; it is made.
+        listener: hears how it goes; by default, the log.
+
+    Raises:
+        DataError: the file cannot be read or is not the archive.
+        DownloadError: the disk failed.
+    """
     try:
-        if not archive_is_whole(root):  # one that lies there is unpacked as it is
-            _wait_for_answer(SOURCE)
-        with _no_endless_wait():
-            datasets.CIFAR10(root, download=True)
-    except (OSError, RuntimeError, HTTPException) as error:
+        size, found = file.stat().st_size, md5_of(file)
+    except OSError as error:
+        raise DataError(f"{str(file)!r} cannot be read: {error}") from error
+    if found != archive.md5:
+        raise DataError(
+            f"{str(file)!r} is not {archive.file}: it has {size:,} bytes and the MD5 sum {found}, "
+            f"where {archive.bytes:,} and {archive.md5} are right; fetch it again"
+        )
+    path = root / archive.file
+    with _explained(archive, root), _alone(archive, root, listener or DownloadListener()):
+        if not archive.is_whole(path):  # it may be the very file
+            with atomic_path(path) as temporary:
+                shutil.copyfile(file, temporary)
+        if not (root / archive.folder).is_dir():
+            unpack(archive, path)
+
+
+@contextmanager
+def _explained(archive: Archive, root: Path) -> Iterator[None]:
+    """Turn what goes wrong into one error that says how far it came and what else can be done."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (OSError, ValueError, SourceError) as error:  # ValueError: a name no folder can have
+        there = _size(_part(root / archive.file))
         raise DownloadError(
-            f"CIFAR-10 could not be fetched from {SOURCE}: {error}. Three ways on: "
-            f"put {ARCHIVE}, fetched elsewhere, into {str(root)!r} and try again; "
-            "point root= or $CIFARKIT_DATA to a folder that has cifar-10-batches-py in it; "
+            f"{archive.title} could not be fetched, {there:,} of {archive.bytes:,} bytes are there "
+            f"to be gone on from: {error}. Three ways on: "
+            f"put {archive.file}, fetched elsewhere, into {str(root)!r} and try again; "
+            f"point root= or $CIFARKIT_DATA to a folder that has {archive.folder} in it; "
             "or practise without it on ck.load_synthetic() (--data synthetic)"
         ) from error
 
 
 @contextmanager
-def _no_endless_wait() -> Iterator[None]:
-    """Give every connection a time limit for a while: torchvision's own download has none."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+def _alone(archive: Archive, root: Path, listener: DownloadListener) -> Iterator[None]:
+    """Let one process at a time do what is inside; the system frees the lock of one that dies."""
+    root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / f"{archive.file}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        listener.note(f"another process fetches {archive.title}, this one waits for it")
+        lock.acquire()
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        lock.release()
 
 
-def _wait_for_answer(url: str) -> None:
-    """Return once the server answers at all.
-
-    A look-up of the name can hang below any limit that Python sets; so the question is asked in
-    a thread that is left behind.
-    """
-    answer: list[Exception | None] = []
-
-    def ask() -> None:
+def _download(archive: Archive, path: Path, listener: DownloadListener) -> None:
+    """Fetch the archive; one with a wrong MD5 sum is thrown away and fetched once again."""
+    part, sources = _part(path), archive.sources
+    said: list[str] = []
+    for _ in range(2):
         try:
-            request = urllib.request.Request(url, method="HEAD")
-            with urllib.request.urlopen(request, timeout=PATIENCE):
-                answer.append(None)
-        except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
-            if isinstance(error, HTTPError):
-                error.close()  # it holds the connection
-            answer.append(error)
+            finisher = _fill(archive, part, sources, listener)
+        except SourceError as error:
+            said.append(str(error))
+            break
+        found = md5_of(part)
+        if found == archive.md5:
+            settle(part, path)
+            return
+        part.unlink()
+        said.append(f"what {finisher} completed has the MD5 sum {found}, not {archive.md5}")
+        listener.note(f"{said[-1]}; thrown away")
+        sources = tuple(sorted(sources, key=lambda url: url == finisher))  # another comes first
+    raise SourceError("; ".join(said))
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(PATIENCE)
-    if not answer:
-        raise TimeoutError(f"no answer within {PATIENCE:g} seconds")
-    if answer[0] is not None:
-        raise answer[0]
+
+def _fill(
+    archive: Archive, part: Path, sources: tuple[str, ...], listener: DownloadListener
+) -> str:
+    """Ask source after source until every byte is there; return what the last came from.
+
+    Each round must bring a hundredth of the archive, or there is no other.
+    """
+    if _size(part) >= archive.bytes:  # the process was stopped before it looked at the sum
+        return str(part)
+    slow = SLOW
+    while True:
+        begin, said = _size(part), []
+        for url in sources:
+            there = _size(part)
+            least = CREEPING if url == sources[-1] else slow
+            try:
+                _append(archive, url, part, least, listener)
+            except SourceError as error:
+                said.append(f"{url}: {error}")
+                if _size(part) != there:  # who gave nothing is not worth a line
+                    listener.note(f"{said[-1]}; left")
+            if _size(part) >= archive.bytes:
+                return url
+        if _size(part) - begin < archive.bytes / 100:
+            raise SourceError("; ".join(said))
+        slow = CREEPING
+
+
+def _append(
+    archive: Archive, url: str, part: Path, least: float, listener: DownloadListener
+) -> None:
+    """Append to the part what is missing, or begin it anew if this source cannot resume."""
+    size = archive.bytes
+    with opened(url, _size(part), size, least) as (done, blocks):
+        listener.note(f"{archive.title}: {size - done:,} bytes from {url}")
+        with _stoppable(archive, listener), part.open("ab" if done else "wb") as file:
+            for block in blocks:
+                done += len(block)
+                if done > size:
+                    raise SourceError(f"it sends more than {size:,} bytes")
+                file.write(block)
+                listener.move(done, size)
+        if done < size:
+            raise SourceError(f"it ended after {done:,} of {size:,} bytes")
+
+
+@contextmanager
+def _stoppable(archive: Archive, listener: DownloadListener) -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.note(f"{archive.title}: stopped; what came is kept, the next call goes on from it")
+        raise
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0

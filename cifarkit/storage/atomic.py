@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "settle", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -30,14 +30,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         os.close(handle)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp allows only the owner
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        settle(temporary, path)
     finally:
         with suppress(FileNotFoundError):  # gone when all went well
             temporary.unlink()
+
+
+def settle(finished: Path, path: Path) -> None:
+    """Force a finished file to disk, then give it its final name in one step.
+
+    Raises:
+        OSError: the disk is full, or `path` is a folder.
+    """
+    with finished.open("rb+") as file:
+        os.fsync(file.fileno())
+    finished.replace(path)
+    _sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -41,6 +41,8 @@ def load_state(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
     """
     tensors, document = load_tensors(path)
+    if tensors and not document:
+        raise CheckpointError(f"{path} holds tensors but no state; another program wrote it")
     try:
         state: dict[str, Any] = _unpacked(document, tensors)
     except (KeyError, TypeError, ValueError) as error:

@@ -68,10 +68,21 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError("its document is not a JSON object")
         return tensors, document
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+        if _is_pickle(path):
+            raise CheckpointError(
+                f"{path} is a pickle, as torch.save writes it, and is not read, because that may "
+                "run code. If you trust it to hold weights: ck.import_weights(path)"
+            ) from error
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({error}). "
             "If you have another copy, put it there; otherwise delete it and make it anew"
         ) from error
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        begin = file.read(2)
+    return begin == b"PK" or begin[:1] == b"\x80"  # torch's archive, or a bare pickle
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
@@ -80,7 +91,8 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
         for name, tensor in sorted(tensors.items()):
             total.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
             content = tensor.reshape(-1).view(torch.uint8).numpy().data
-            pieces = (content[at : at + PIECE] for at in range(0, len(content), PIECE))
-            for piece in pool.map(hashlib.sha256, pieces):
+            pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)]
+            hashed = pool.map if len(pieces) > 1 else map  # a thread costs more than a small piece
+            for piece in hashed(hashlib.sha256, pieces):
                 total.update(piece.digest())
     return total.hexdigest()

@@ -11,7 +11,6 @@ from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.resuming import state_of
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.weights import WEIGHTS
 
 __all__ = ["recorded", "save", "save_checkpoint"]
 
@@ -66,9 +65,8 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
         folder.create(go_on=go_on)
     run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     began = time.perf_counter() - run.facts.get("seconds", 0.0)
-    if folder is not None and not is_new:
-        (folder.path / WEIGHTS).unlink(missing_ok=True)  # older than the newest checkpoint
-    save(run)
+    if is_new:  # one that is gone on with stays as it is until its callbacks are ready
+        save(run)
     status = "failed"
     try:
         yield
@@ -78,11 +76,11 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
         status = "interrupted"
         raise
     finally:
-        has_begun = run.now.loss is not None
+        has_stepped = run.now.has_stepped
         run.facts |= {"status": status, "seconds": time.perf_counter() - began}
         run.model.eval()
         run.moment = None
-        if folder is not None and (has_begun or status in ("finished", "stopped")):
+        if folder is not None and (has_stepped or status in ("finished", "stopped")):
             folder.save_weights(run.model)
             folder.save(run)
             if status in ("finished", "stopped"):

@@ -10,7 +10,7 @@ from typing import Any
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.training.run import Run
 
-__all__ = ["HOOKS", "Callback", "check_callbacks", "notify"]
+__all__ = ["HOOKS", "Callback", "check_callbacks", "kind_of", "notify"]
 
 HOOKS = (
     "on_fit_start",
@@ -37,8 +37,10 @@ class Callback:
         on_fit_end                     comes for every callback that started, error or not,
                                        last started first
 
-    All else observes: numbers go out through `run.log(name, value)`, and `run.stop(reason)` ends
-    the training. A callback may be used for one fit after another: `on_fit_start` begins anew.
+    An epoch that is taken up in its middle has no second `on_epoch_start`: what was begun there
+    belongs into `state_dict`. All else observes: numbers go out through `run.log(name, value)`,
+    and `run.stop(reason)` ends the training. A callback may be used for one fit after another:
+    `on_fit_start` begins anew.
 
     Attributes:
         columns: the names this callback logs, so that others may select by them.
@@ -68,6 +70,12 @@ class Callback:
                 raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
+
+    @classmethod
+    def may_intervene(cls) -> bool:
+        """Tell whether it listens where batches and gradients can be changed."""
+        doors = ("on_batch_start", "on_backward_end")
+        return any(getattr(cls, door) is not getattr(Callback, door) for door in doors)
 
     def on_fit_start(self, run: Run) -> None:
         """Come first: before the first batch."""
@@ -115,6 +123,11 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
         raise CallbackError(
             f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
         ) from error
+
+
+def kind_of(callback: Callback) -> str:
+    """Return the name by which a callback is known to a run that is taken up again."""
+    return f"{type(callback).__module__}.{type(callback).__qualname__}"
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:

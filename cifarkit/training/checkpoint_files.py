@@ -29,7 +29,7 @@ class CheckpointFiles:
     def save(self, state: dict[str, Any]) -> None:
         """Write a checkpoint; the newest so far becomes the previous.
 
-        At every moment one of the two is whole, whatever stops the program.
+        From the first on, one of the two is whole at every moment, whatever stops the program.
 
         Raises:
             CheckpointError: the state holds what cannot be saved.
@@ -92,3 +92,9 @@ class CheckpointFiles:
         """Delete them, when the run is over."""
         for name in (NEWEST, PREVIOUS):
             (self.folder / name).unlink(missing_ok=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what a program that was killed while it saved has left half-written."""
+        for left in (*self.folder.glob(".*.part.*"), self.folder / f"new-{NEWEST}"):
+            left.unlink(missing_ok=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,10 +13,12 @@ from torch import nn
 
 from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import CifarkitWarning, ModelContractError
 from cifarkit.models.contract import check_logits, check_module
+from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
+from cifarkit.training.callback import kind_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import warm_up
 from cifarkit.training.interruption import Interruption
@@ -24,7 +29,7 @@ from cifarkit.training.weight_average import WeightAverage
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["initialize", "prepare"]
+__all__ = ["begin", "prepare"]
 
 
 def prepare(
@@ -33,9 +38,8 @@ def prepare(
     splits: Splits,
     variant: Variant | None,
     processes: Processes,
-    interruption: Interruption,
 ) -> Run:
-    """Check a network and its data, and make its run; the weights stay as they are.
+    """Check a network and its data, and make their run; the weights stay as they are.
 
     Args:
         trainer: whose recipe, seed and device to prepare for.
@@ -43,40 +47,76 @@ def prepare(
         splits: the data.
         variant: what the model was built from, for the records.
         processes: that train it together; the first alone keeps a folder.
-        interruption: that the run looks at after each step.
 
     Raises:
         DataError: these are no splits.
-        ModelContractError: the network does not give one logit per class, or learns nothing.
+        ModelContractError: the network does not give one logit per class, or keeps what is no
+            tensor.
     """
     check_splits(splits)
-    recipe, device = trainer.recipe, trainer.device
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_module(model, who)
-    model.to(device).to(memory_format=torch.channels_last)
+    model.to(trainer.device).to(memory_format=torch.channels_last)
     check_logits(model, len(splits.classes), who)
-    splits = _on_device(splits, device)
-    batch = _first_batch(trainer, splits)
-    processes.check_sizes(splits, recipe.batch_size)
-    check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    if not weights:
-        raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
-    with trainer.arithmetic():
-        warm_up_seconds = warm_up(trainer.forward, model, batch, recipe.label_smoothing)
-    run = Run(
+    for name, value in model.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            raise ModelContractError(
+                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
+                "can be saved: register it as a buffer"
+            )
+    return Run(
         model,
         classes=splits.classes,
-        recipe=recipe,
+        recipe=trainer.recipe,
         seed=trainer.seed,
         variant=variant,
         folder=trainer.run_dir if processes.rank == 0 else None,
-        facts={
-            **_facts(trainer, splits, processes),
-            "parameters": sum(weight.numel() for weight in weights),
-            "warm_up_seconds": warm_up_seconds,
-        },
+        facts=_facts(trainer, model, splits, processes),
     )
+
+
+def begin(
+    trainer: Trainer,
+    run: Run,
+    splits: Splits,
+    processes: Processes,
+    interruption: Interruption,
+) -> None:
+    """Give a network its first weights, and the run all that it trains with.
+
+    Warns of what a new network suffers from: see `symptoms`.
+
+    Args:
+        trainer: whose recipe to follow.
+        run: from `prepare`.
+        splits: the data; moved to the device.
+        processes: that train it together.
+        interruption: that the run looks at after each step.
+
+    Raises:
+        ModelContractError: the network does not take its batches, or learns nothing.
+        TrainingError: some process would get too few images.
+    """
+    recipe, model = run.recipe, run.model
+    who = repr(run.variant.name) if run.variant else "the model"
+    splits = _on_device(splits, trainer.device)
+    batch = _first_batch(trainer, splits)
+    processes.check_sizes(splits, recipe.batch_size)
+    check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
+    if recipe.initialization is not None:
+        with seeded("initialization", run.seed):
+            recipe.initialization(model, splits.train.images)
+    if processes.rank == 0:
+        for symptom in symptoms(model, batch.images, batch.targets):
+            warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    if not weights:
+        raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
+    run.facts["parameters"] = sum(weight.numel() for weight in weights)
+    with trainer.arithmetic():
+        run.facts["warm_up_seconds"] = warm_up(
+            trainer.forward, model, batch, recipe.label_smoothing
+        )
     optimizer = recipe.optimizer.build(weights)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
@@ -89,14 +129,6 @@ def prepare(
         average=WeightAverage(model, recipe.ema_decay),
         interruption=interruption,
     )
-    return run
-
-
-def initialize(run: Run) -> None:
-    """Give the network the first weights of the recipe, where it has some."""
-    if run.recipe.initialization is not None:
-        with seeded("initialization", run.seed):
-            run.recipe.initialization(run.model, run.now.splits.train.images)
 
 
 def _first_batch(trainer: Trainer, splits: Splits) -> Batch:
@@ -107,16 +139,26 @@ def _first_batch(trainer: Trainer, splits: Splits) -> Batch:
     return next(batches)
 
 
-def _facts(trainer: Trainer, splits: Splits, processes: Processes) -> dict[str, Any]:
+def _facts(
+    trainer: Trainer, model: nn.Module, splits: Splits, processes: Processes
+) -> dict[str, Any]:
     return {
         "status": "running",
+        "network": _digest(model),
         "data": splits.describe(),
         "precision": str(trainer.precision).removeprefix("torch."),
         "processes": processes.count,
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
+        "intervening": [kind_of(one) for one in trainer.callbacks if one.may_intervene()],
         "environment": describe_environment(trainer.device),
     }
+
+
+def _digest(model: nn.Module) -> str:
+    """Return a short name of what a network prints of its layers; addresses in memory aside."""
+    layers = re.sub(r"0x[0-9a-fA-F]+", "", repr(model))
+    return hashlib.sha256(layers.encode()).hexdigest()[:12]
 
 
 def _on_device(splits: Splits, device: torch.device) -> Splits:

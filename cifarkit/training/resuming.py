@@ -10,23 +10,20 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
 from cifarkit.randomness import generator_states, set_generator_states
-from cifarkit.training.callback import Callback
+from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
 from cifarkit.training.weights import differences
-
-if TYPE_CHECKING:
-    from torch import nn
 
 __all__ = ["read_past", "state_of", "take_up", "take_up_callbacks"]
 
@@ -52,18 +49,33 @@ def state_of(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) 
         "average": now.average.state_dict(),
         "optimizer": now.optimizer.state_dict(),
         "generators": generator_states(),
+        "loss": None if now.loss is None else now.loss.detach(),
         "callbacks": [
-            {"kind": _kind(callback), "state": callback.state_dict()} for callback in callbacks
+            {"kind": kind_of(one), "settings": repr(one), "state": _state_of(one)}
+            for one in callbacks
         ],
     }
 
 
-def read_past(path: Path, run: Run) -> Run | dict[str, Any] | None:
+def _state_of(callback: Callback) -> dict[str, Any]:
+    try:
+        state = callback.state_dict()
+    except Exception as error:
+        raise CallbackError(
+            f"{type(callback).__name__}.state_dict raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(state, dict):
+        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, no dict")
+    return state
+
+
+def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict[str, Any] | None:
     """Read what a folder holds of the run that is asked for; change nothing.
 
     Args:
         path: of the folder.
         run: as it is asked for now, with the network to put weights into.
+        callbacks: that will listen.
 
     Returns:
         The run itself when it is over; else the state to take up; None when there is none, so
@@ -79,11 +91,12 @@ def read_past(path: Path, run: Run) -> Run | dict[str, Any] | None:
     about = folder.about()
     _check_same_run(about, run.describe(), str(path))
     if about["facts"]["status"] in ("finished", "stopped"):
-        return folder.load(run.model)
+        return folder.load(like=run)
     state = CheckpointFiles(path).load()
     if state is not None:
-        _check_same_run(state["about"], run.describe(), str(path))
+        _check_same_run(state["about"], run.describe(), str(path))  # it may be a stray copy
         _check_same_network(run.model, state["model"], str(path))
+        _partners(callbacks, state)
         _warn_of_differences(state["about"], run.describe())
     return state
 
@@ -91,9 +104,18 @@ def read_past(path: Path, run: Run) -> Run | dict[str, Any] | None:
 def take_up(run: Run, state: dict[str, Any]) -> None:
     """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`."""
     now = run.now
+    saved, ours = (
+        [len(group["params"]) for group in one["param_groups"]]
+        for one in (state["optimizer"], now.optimizer.state_dict())
+    )
+    if saved != ours:
+        raise CheckpointError(
+            f"the run trains {sum(saved)} weight tensors, the network here has {sum(ours)} that "
+            "are not frozen; freeze the same layers"
+        )
     run.history = History(state["history"])
     now.epoch, now.first_step = state["place"]["epoch"], state["place"]["step"]
-    now.logged = state["logged"]
+    now.logged, now.loss = state["logged"], state["loss"]
     run.model.load_state_dict(state["model"])
     now.average.load_state_dict(state["average"])
     now.optimizer.load_state_dict(state["optimizer"])
@@ -126,20 +148,39 @@ def take_up_callbacks(callbacks: Sequence[Callback], state: dict[str, Any]) -> N
     A callback that had none in hand, or that is new, begins anew.
 
     Raises:
+        CallbackError: a callback does not take its state.
+    """
+    for callback, saved in _partners(callbacks, state):
+        try:
+            callback.load_state_dict(saved)
+        except Exception as error:
+            raise CallbackError(
+                f"{type(callback).__name__}.load_state_dict raised {type(error).__name__}: {error}"
+            ) from error
+    set_generator_states(state["generators"])  # what is drawn up to here was drawn before
+
+
+def _partners(
+    callbacks: Sequence[Callback], state: dict[str, Any]
+) -> list[tuple[Callback, dict[str, Any]]]:
+    """Pair callbacks with their states: those that print alike first, then those of one class.
+
+    Raises:
         CheckpointError: a state is left over.
     """
-    waiting = list(callbacks)
+    waiting, pairs = list(callbacks), []
     for saved in state["callbacks"]:
-        partner = next((one for one in waiting if _kind(one) == saved["kind"]), None)
-        if partner is not None:
-            waiting.remove(partner)
-            partner.load_state_dict(saved["state"])
+        alike = [one for one in waiting if kind_of(one) == saved["kind"]]
+        alike.sort(key=lambda one: repr(one) != saved["settings"])
+        if alike:
+            waiting.remove(alike[0])
+            pairs.append((alike[0], saved["state"]))
         elif saved["state"]:
             raise CheckpointError(
-                f"the run was trained with a {saved['kind']}, which has something to remember; "
-                "give it again, in callbacks="
+                f"the run was trained with {saved['settings']}, which has something to remember; "
+                "give it again"
             )
-    set_generator_states(state["generators"])  # what is drawn up to here was drawn before
+    return pairs
 
 
 def _check_same_run(theirs: dict[str, Any], ours: dict[str, Any], where: str) -> None:
@@ -209,8 +250,10 @@ def _factors(about: dict[str, Any]) -> list[tuple[str, Any]]:
         ("options", about["variant"] and about["variant"]["options"]),
         ("seed", about["seed"]),
         ("classes", list(about["classes"])),
-        ("data", (facts["data"]["name"], facts["data"]["fingerprint"])),
+        ("layers", facts["network"]),
+        ("data", facts["data"]["fingerprint"]),
         ("track_test", facts["track_test"]),
+        ("logged columns", facts["logged_columns"]),
         *about["recipe"].items(),
     ]
 
@@ -225,8 +268,5 @@ def _conditions(facts: dict[str, Any]) -> list[tuple[str, Any]]:
         ("threads", environment["threads"]),
         ("precision", facts["precision"]),
         ("processes", facts["processes"]),
+        ("callbacks that may change batches or gradients:", facts["intervening"]),
     ]
-
-
-def _kind(callback: Callback) -> str:
-    return type(callback).__name__

@@ -6,6 +6,7 @@ import json
 import math
 import numbers
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ class Moment:
         interruption: whether Ctrl-C or SIGTERM has asked this process to end.
         interrupted: whether any of the processes was asked to; then all are about to end.
         checkpoint_wanted: whether a checkpoint is due after this step.
+        has_stepped: whether a step was made since training was begun, or taken up.
     """
 
     splits: Splits
@@ -71,6 +73,7 @@ class Moment:
     interruption: Interruption = field(default_factory=Interruption)
     interrupted: bool = False
     checkpoint_wanted: bool = False
+    has_stepped: bool = False
 
 
 class Run:
@@ -171,14 +174,8 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """Return what the run is, apart from its numbers, as JSON types."""
-        variant = self.variant and {
-            "name": self.variant.name,
-            "options": dict(self.variant.options),
-            "summary": self.variant.summary,
-            "source": self.variant.source,
-        }
         about = {
-            "variant": variant,
+            "variant": self._described_variant,
             "classes": self.classes,
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
@@ -186,6 +183,17 @@ class Run:
         }
         described: dict[str, Any] = json.loads(json.dumps(about, default=repr))
         return described
+
+    @cached_property  # finding a source line reads the whole file
+    def _described_variant(self) -> dict[str, Any] | None:
+        if self.variant is None:
+            return None
+        return {
+            "name": self.variant.name,
+            "options": dict(self.variant.options),
+            "summary": self.variant.summary,
+            "source": self.variant.source,
+        }
 
     def log(self, name: str, value: float) -> None:
         """Put a number into this epoch's record, as a column of that name.

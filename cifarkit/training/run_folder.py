@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,16 @@ class RunFolder:
 
     def holds_run(self) -> bool:
         """Tell whether a run was begun here."""
-        return (self.path / ABOUT).is_file()
+        try:
+            return (self.path / ABOUT).is_file()
+        except OSError:  # such as a name too long for any disk
+            return False
 
     def discard(self) -> None:
         """Take the folder of a run away that never began, so that the next try finds it free."""
         (self.path / ABOUT).unlink(missing_ok=True)
-        self.path.rmdir()
+        with suppress(OSError):  # a callback has left something in it
+            self.path.rmdir()
 
     def save(self, run: Run) -> None:
         """Write the run's facts and history.
@@ -124,6 +129,7 @@ class RunFolder:
         """
         try:
             CheckpointFiles(self.path).save(state)
+            (self.path / WEIGHTS).unlink(missing_ok=True)  # of an earlier end, older than this
         except OSError as error:
             raise self._refused(error) from error
 
@@ -135,7 +141,11 @@ class RunFolder:
         """
         try:
             about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
-            newest = about["format"]
+            newest, _ = about["format"], about["facts"]["status"]
+        except FileNotFoundError as error:
+            raise RunFolderError(
+                f"there is no run in {str(self.path)!r}: it has no {ABOUT}"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._unreadable(error) from error
         if newest != FORMAT:
@@ -164,19 +174,21 @@ class RunFolder:
             )
         return variant, seed
 
-    def load(self, model: nn.Module | None = None) -> Run:
+    def load(self, like: Run | None = None) -> Run:
         """Read the run back; see `load_run`.
 
         Args:
-            model: the network to put the weights into; built anew when None.
+            like: the same run as it is asked for again, whose network takes the weights; when
+                None, the network is built by its name.
         """
         about = self.about()
         try:
             path = self.path / HISTORY
             history = History.from_csv(path) if path.exists() else History()
             recipe = from_json(about["recipe"])
-            variant = _find_variant(about["variant"], recipe)
+            variant = like.variant if like else _find_variant(about["variant"], recipe)
             classes = tuple(about["classes"])
+            model = like.model if like else None
             if model is None and variant is not None:
                 model = variant.build(num_classes=len(classes))
             if model is not None:

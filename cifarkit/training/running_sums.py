@@ -59,15 +59,23 @@ class RunningSums:
         Raises:
             NonFiniteLossError: a loss was no number; the weights are those of the epoch's start.
         """
+        self.check(now)
         losses = torch.stack(self.losses).cpu().double()
-        if not self.looks_at_once:
-            self._check(now, losses.tolist(), first=0)
         counts = torch.tensor(self.counts)
         sums = torch.stack(
             [losses @ counts.double(), torch.stack(self.hits).sum().cpu(), counts.sum()]
         )
         loss, hits, images = now.processes.sum(sums).tolist()
         return {"train_loss": loss / images, "train_accuracy": hits / images}
+
+    def check(self, now: Moment) -> None:
+        """Look at the losses that were not looked at yet, as before they are relied on.
+
+        Raises:
+            NonFiniteLossError: one was no number; the weights are those from before this epoch.
+        """
+        if not self.looks_at_once:
+            self._check(now, torch.stack(self.losses).cpu().tolist(), first=0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far."""
@@ -95,7 +103,7 @@ class RunningSums:
         last = [loss.item() for loss in self.losses[max(step - 5, 0) : step]]
         before = ", ".join(f"{loss:.4g}" for loss in last) or "none"
         rate = now.optimizer.param_groups[0]["lr"]
-        since = "before this step" if self.looks_at_once else "of the beginning of this epoch"
+        since = "before this step" if self.looks_at_once else "with which the epoch began here"
         raise NonFiniteLossError(
             f"the loss became {losses[wrong[0]]} in epoch {now.epoch + 1}, step {step + 1} of "
             f"{now.steps_per_epoch}, at learning rate {rate:g} (losses before: {before}). "

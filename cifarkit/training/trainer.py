@@ -27,7 +27,7 @@ from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
-from cifarkit.training.preparation import initialize, prepare
+from cifarkit.training.preparation import begin, prepare
 from cifarkit.training.processes import join_processes
 from cifarkit.training.progress.notebook import in_notebook
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
@@ -133,13 +133,14 @@ class Trainer:
             processes = join_processes(self.device)
             ends.enter_context(preserved())
             interruption = ends.enter_context(noticed_interruptions())
-            run = prepare(self, model, splits, variant, processes, interruption)
-            past = read_past(self.run_dir, run) if resume and self.run_dir is not None else None
+            run = prepare(self, model, splits, variant, processes)
+            past = None
+            if resume and self.run_dir is not None:
+                past = read_past(self.run_dir, run, self.callbacks)
             if isinstance(past, Run):
                 return past
-            if past is None:
-                initialize(run)
-            else:
+            begin(self, run, splits, processes, interruption)
+            if past is not None:
                 take_up(run, past)
             ends.enter_context(recorded(run, go_on=resume))
             for callback in self.callbacks:
@@ -151,22 +152,23 @@ class Trainer:
             save(run)
             first_epoch = run.now.epoch
             for run.now.epoch in range(first_epoch, self.recipe.epochs):
-                self._train_one_epoch(run)
+                sums = self._train_one_epoch(run)
                 if run.now.interrupted and run.stopped is None:
                     self._save_checkpoint(run, run.now.epoch, run.now.step + 1)
                     break
-                self._close_epoch(run)
+                self._close_epoch(run, sums)
                 if self._is_over(run):
                     break
         if interruption.asked and not in_notebook():
             raise KeyboardInterrupt(self._how_to_go_on(run))
         return run
 
-    def _train_one_epoch(self, run: Run) -> None:
-        """Go once through the training images, or through the rest of them."""
+    def _train_one_epoch(self, run: Run) -> RunningSums:
+        """Go once through the training images, or through the rest of them; return the sums."""
         now, recipe, first_step = run.now, self.recipe, run.now.first_step
-        if now.sums is None:  # else the epoch is taken up in its middle
-            now.sums = RunningSums(run.model, self.device)
+        sums = now.sums
+        if sums is None:  # else the epoch is taken up in its middle
+            sums = now.sums = RunningSums(run.model, self.device)
             now.logged, now.began = {}, time.perf_counter()
             self._notify("on_epoch_start", run)
         run.model.train()
@@ -186,24 +188,24 @@ class Trainer:
             now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
             with self.arithmetic():
                 now.loss, logits = self.forward(now.network, share, recipe.label_smoothing)
-            now.sums.add(now, now.loss, logits, share.targets)
+            sums.add(now, now.loss, logits, share.targets)
             now.optimizer.zero_grad()
             now.processes.weighed(now.loss, share, now.batch).backward()
             self._notify("on_backward_end", run)
             now.optimizer.step()
             now.average.update()
+            now.has_stepped = True
             self._notify("on_batch_end", run)
             if self._is_over(run):
                 break
-            if now.checkpoint_wanted:
+            if now.checkpoint_wanted and now.step + 1 < now.steps_per_epoch:
                 self._save_checkpoint(run, now.epoch, now.step + 1)
+        return sums
 
-    def _close_epoch(self, run: Run) -> None:
+    def _close_epoch(self, run: Run, sums: RunningSums) -> None:
         """Measure what the epoch has brought, and write it down."""
         now = run.now
-        if now.sums is None:
-            raise AssertionError("an epoch is closed after it is trained")
-        record: Record = {"epoch": now.epoch + 1, **now.sums.means(now)}
+        record: Record = {"epoch": now.epoch + 1, **sums.means(now)}
         now.sums = None
         with now.average.in_place():
             record |= self._measure(run)
@@ -217,6 +219,8 @@ class Trainer:
             save(run)
 
     def _save_checkpoint(self, run: Run, epoch: int, step: int) -> None:
+        if run.now.sums is not None:
+            run.now.sums.check(run.now)
         save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
 
     def arithmetic(self) -> torch.autocast:
@@ -251,7 +255,7 @@ class Trainer:
 
     def _how_to_go_on(self, run: Run) -> str:
         if run.status != "interrupted":
-            return "the run was over already"
+            return "the run is over"
         if self.run_dir is None:
             return "the network keeps what it has learnt; nothing was saved, there is no run_dir"
         return f"all is saved; the same call with resume=True goes on with {str(self.run_dir)!r}"

@@ -9,13 +9,22 @@ from typer.main import get_command
 import cifarkit as ck
 from cifarkit.cli.main import app
 
-__all__ = ["command_line", "variants"]
+__all__ = ["command_line", "commands", "variants"]
 
 
 def command_line() -> str:
     """Describe every command: its line, what it does, its arguments and options."""
+    return "\n\n".join(_command(name, command) for name, command in commands().items())
+
+
+def commands() -> dict[str, Any]:
+    """Return every command under the words that call it."""
     program: Any = get_command(app)
-    return "\n\n".join(_command(name, command) for name, command in program.commands.items())
+    found = {}
+    for name, command in program.commands.items():
+        below = getattr(command, "commands", None)
+        found |= {f"{name} {word}": it for word, it in below.items()} if below else {name: command}
+    return found
 
 
 def variants() -> str:

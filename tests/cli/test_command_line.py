@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
 import cifarkit as ck
 from cifarkit.cli import main as program
+from cifarkit.data.archives import ARCHIVES, md5_of
 from cifarkit.data.sources import load_data
 from cifarkit.data.synthetic import load_synthetic
+from cifarkit.storage.folders import data_folder
 
 OWN_MODEL = """
 import cifarkit as ck
@@ -34,6 +39,14 @@ def my_net(*, num_classes=10):
 def is_png(path: Path) -> bool:
     with Image.open(path) as picture:
         return picture.format == "PNG"
+
+
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every source of an archive be one that refuses."""
+    for name, archive in ARCHIVES.items():
+        nowhere = replace(archive, sources=("http://127.0.0.1:9/nothing",))
+        monkeypatch.setattr(f"cifarkit.data.cifar.{name.upper()}", nowhere)
+        monkeypatch.setitem(ARCHIVES, name, nowhere)
 
 
 class Outcome:
@@ -92,7 +105,8 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert "epoch 2/2" in done.err
     assert "epoch 2/2" not in done.out  # results to stdout, progress to stderr
     assert {path.name for path in folder.iterdir()} == {
-        *("run.json", "history.csv", "weights.safetensors", "evaluation.json", "figures")
+        *("run.json", "history.csv", "weights.safetensors", "best.safetensors"),
+        *("evaluation.json", "figures"),
     }
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert pictures == {
@@ -133,7 +147,7 @@ def test_options_of_train_reach_the_recipe(call: Any, tmp_path: Path) -> None:
 def test_auto_without_a_network_is_synthetic_and_says_so_loudly(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
+    offline(monkeypatch)
     done = call("train", "linear", "--epochs", "1", "--run-dir", tmp_path / "run")
     assert done.status == 0
     assert "NOT CIFAR-10" in done.err
@@ -145,11 +159,16 @@ def test_auto_without_a_network_is_synthetic_and_says_so_loudly(
     assert "Synthetic pictures, not CIFAR-10" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_cifar10_by_name_does_not_fall_back(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cifarkit.data.download.SOURCE", "http://127.0.0.1:9/nothing")
-    done = call("train", "linear", "--data", "cifar10")
-    assert done.status == 1
-    assert "Three ways on" in done.err
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifar_by_name_does_not_fall_back(
+    name: str, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    for line in (["train", "linear", "--data", name], ["data", name], ["data", "fetch", name]):
+        done = call(*line)
+        assert done.status == 1
+        assert "Three ways on" in done.err
+        assert "NOT CIFAR-10" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -163,9 +182,9 @@ def test_cifar10_by_name_does_not_fall_back(call: Any, monkeypatch: pytest.Monke
         (["train", "linear", "--device", "gpu", "--data", "synthetic"], 1, "'auto' takes what"),
         (["train", "linear", "--import", "nowhere.py"], 1, "there is no file 'nowhere.py'"),
         (["train", "linear", "--patience", "0", "--data", "synthetic"], 1, "patience must be"),
-        (["evaluate", "nowhere"], 1, "is no run folder"),
-        (["predict", "nowhere", "x.png"], 1, "is no run folder"),
-        (["report", "nowhere"], 1, "is no run folder"),
+        (["evaluate", "nowhere"], 1, "there is no run in"),
+        (["predict", "nowhere", "x.png"], 1, "there is no run in"),
+        (["report", "nowhere"], 1, "there is no run in"),
         (["models", "nobody"], 1, "no model is called 'nobody'"),
         (["data", "nowhere"], 1, "there is no data source"),
         (["train", "linear", "--epoch", "3"], 2, "--epoch"),
@@ -263,6 +282,37 @@ def test_evaluate_takes_val_and_warns_of_other_data(
     assert "warning: the data 'synthetic' is not what the run was trained on" in done.err
 
 
+def test_data_fetch_takes_an_archive_from_elsewhere(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    small = ARCHIVES["cifar100"]
+    file = tmp_path / "from a friend"
+    with tarfile.open(file, "w:gz") as tar:
+        for name in small.members:
+            tar.addfile(tarfile.TarInfo(f"{small.folder}/{name}"))
+    small = replace(small, bytes=file.stat().st_size, md5=md5_of(file))
+    monkeypatch.setitem(ARCHIVES, "cifar100", small)
+    done = call("data", "fetch", "cifar100", "--from", file)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"CIFAR-100 is in {data_folder() / 'cifar-100-python'}\n"
+    assert call("data", "fetch", "cifar100").out == done.out  # it is there
+    wrong = call("data", "fetch", "cifar10", "--from", file)
+    assert wrong.status == 1
+    assert f"{str(file)!r} is not cifar-10-python.tar.gz" in wrong.err
+
+
+def test_data_fetch_knows_two_archives(call: Any) -> None:
+    done = call("data", "fetch", "cifar1000")
+    assert done.status == 1
+    assert "'cifar1000' cannot be fetched; allowed are cifar10, cifar100" in done.err
+
+
+def test_show_may_be_left_out(call: Any) -> None:
+    assert call("data", "synthetic").out == call("data", "show", "synthetic").out
+    assert "Commands:" in call("data", "--help").out
+
+
 def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
     done = call("data", "synthetic", "--figure", tmp_path / "sample.png")
     total = done.out.splitlines()[-2].split()
@@ -301,13 +351,68 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
         if run.now.epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(ck.Progress, "on_batch_end", interrupt)
     folder = tmp_path / "run"
-    done = call("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir", folder)
+    line = ("train", "linear", "--data", "synthetic", "--epochs", "3", "--run-dir")
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        done = call(*line, folder)
     assert done.status == 130
-    assert f"what was learnt so far is in {folder}" in done.err
+    assert f"go on with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
+    assert call("resume", folder).status == 0
+    assert call(*line, "whole").status == 0
+    ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path) -> None:
+    line = ("train", "linear", "--data", "synthetic", "--run-dir", tmp_path / "run", "--epochs")
+    assert call(*line, "1").status == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = call(*line, "2")
+    assert done.status == 1
+    assert "epochs: 1 there, 2 here" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_resume_knows_the_patience_the_data_and_the_imported_file(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: ck.Progress, run: ck.Run) -> None:
+        run.now.interruption.asked = run.now.epoch == 1
+
+    (tmp_path / "mine.py").write_text(OWN_MODEL)
+    folder = tmp_path / "a run"
+    line = ("train", "my_net", "--data", "synthetic", "--epochs", "3", "--patience", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        done = call(*line, "--import", tmp_path / "mine.py", "--run-dir", folder)
+    assert done.status == 130
+    assert f"cifarkit resume '{folder}'" in done.err
+    about = json.loads((folder / "run.json").read_text())
+    assert about["facts"]["command"] == {
+        **{"data": "synthetic", "patience": 2, "device": "auto"},
+        "imported": [str(tmp_path / "mine.py")],
+    }
+    done = call("resume", folder)
+    assert done.status == 0
+    assert "goes on from epoch 2, step 2" in done.err
+    run = ck.load_run(folder)
+    assert len(run.history) == 3
+    assert run.facts["weights_of_epoch"] > 0  # early stopping was there
+
+
+def test_resume_of_what_is_no_run_of_the_command_line_says_so(
+    call: Any, tmp_path: Path, tiny: ck.Splits
+) -> None:
+    done = call("resume", tmp_path / "nothing")
+    assert done.status == 1
+    assert "there is no run in" in done.err
+    ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
+    done = call("resume", tmp_path / "run")
+    assert done.status == 1
+    assert "not begun by `cifarkit train`" in done.err
 
 
 def test_ctrl_c_before_the_first_step_claims_nothing_and_leaves_nothing(

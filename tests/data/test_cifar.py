@@ -7,22 +7,26 @@ import logging
 import pickle
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torchvision.datasets import CIFAR10
+from torchvision.datasets import CIFAR10, CIFAR100
 
 import cifarkit as ck
-from cifarkit.data import cifar, download
-from cifarkit.data.cifar import CIFAR10_CLASSES
-from cifarkit.data.torchvision_datasets import import_datasets
+from cifarkit.data import cifar
+from cifarkit.data.archives import CIFAR10 as PUBLISHED
 from cifarkit.storage.folders import data_folder
 from cifarkit.storage.tensor_file import load_tensors
 
 BATCHES, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 FILES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 EACH = 20  # pictures a file, where the real ones hold 10,000
 
 
@@ -38,7 +42,7 @@ def contents() -> dict[str, bytes]:
         )
         for name in FILES
     }
-    return files | {"batches.meta": pickle.dumps({"label_names": list(CIFAR10_CLASSES)})}
+    return files | {"batches.meta": pickle.dumps({"label_names": list(CLASSES)})}
 
 
 def md5(content: bytes) -> str:
@@ -81,7 +85,9 @@ def packed(root: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch)
     with tarfile.open(root / ARCHIVE, "w:gz") as archive:
         archive.add(root / BATCHES, BATCHES)
     shutil.rmtree(root / BATCHES)
-    monkeypatch.setattr(CIFAR10, "tgz_md5", md5((root / ARCHIVE).read_bytes()))
+    content = (root / ARCHIVE).read_bytes()
+    small = replace(PUBLISHED, bytes=len(content), md5=md5(content))
+    monkeypatch.setattr(cifar, "CIFAR10", small)
     return root
 
 
@@ -102,7 +108,7 @@ def test_pictures_and_labels_are_those_of_the_files(
     assert np.array_equal(splits.train.images.numpy(), train)
     assert np.array_equal(splits.test.images.numpy(), expected(files, "test_batch"))
     assert splits.train.labels.tolist() == [number % 10 for number in range(EACH)] * 5
-    assert splits.classes == CIFAR10_CLASSES
+    assert splits.classes == CLASSES
     assert (splits.name, splits.source) == ("CIFAR-10", "cifar10")
 
 
@@ -133,7 +139,6 @@ def test_torchvision_is_not_even_asked_a_second_time(
         raise AssertionError
 
     monkeypatch.setattr(cifar, "import_datasets", refuse)
-    monkeypatch.setattr(download, "import_datasets", refuse)
     assert load(tmp_path).fingerprint == first.fingerprint
 
 
@@ -198,7 +203,7 @@ def test_a_damaged_archive_is_not_used_and_does_not_call_the_network_unasked(
     assert no_network == []
     with pytest.raises(ck.DownloadError, match="there is no network"):
         load(tmp_path)
-    assert no_network == [download.SOURCE]
+    assert no_network == list(PUBLISHED.sources)
     assert not (tmp_path / BATCHES).exists()
 
 
@@ -276,8 +281,30 @@ def test_a_root_that_cannot_be_is_a_data_error(root: str, allowed: bool) -> None
         ck.load_cifar10(root, download=allowed)
 
 
-def test_the_names_are_those_of_the_data_set_itself(
-    files: dict[str, bytes], tmp_path: Path
-) -> None:
-    part = import_datasets().CIFAR10(unpacked(tmp_path, files), train=False)
-    assert tuple(part.classes) == CIFAR10_CLASSES
+def test_cifar100_has_the_fine_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"class {number:02}" for number in range(100)]
+    generator = np.random.default_rng(0)
+    pictures = {
+        part: {
+            "data": generator.integers(0, 256, (200, 3072), dtype=np.uint8),
+            "fine_labels": [number % 100 for number in range(200)],
+            "coarse_labels": [number % 20 for number in range(200)],
+        }
+        for part in ("train", "test")
+    }
+    made = {name: pickle.dumps(content) for name, content in pictures.items()}
+    made["meta"] = pickle.dumps({"fine_label_names": names})
+    monkeypatch.setattr(CIFAR100, "train_list", [["train", md5(made["train"])]])
+    monkeypatch.setattr(CIFAR100, "test_list", [["test", md5(made["test"])]])
+    monkeypatch.setattr(CIFAR100, "meta", CIFAR100.meta | {"md5": md5(made["meta"])})
+    (tmp_path / "cifar-100-python").mkdir()
+    for name, content in made.items():
+        (tmp_path / "cifar-100-python" / name).write_bytes(content)
+    for _ in range(2):  # from torchvision, then from the tensor file
+        splits = ck.load_cifar100(tmp_path, val_size=100, download=False)
+        assert splits.classes == tuple(names)
+        assert (splits.name, splits.source) == ("CIFAR-100", "cifar100")
+        assert splits.val is not None
+        assert sorted(splits.val.labels.tolist()) == list(range(100))
+        assert splits.test.labels.tolist() == pictures["test"]["fine_labels"]
+    assert (tmp_path / "cifar100.safetensors").is_file()

@@ -1,278 +1,474 @@
-"""Whatever the network does, the error lists three ways on and nothing half is taken for whole."""
+"""Whatever network and disk do: the archive as published, or one error that lists three ways on."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
+import os
+import random
+import resource
 import socket
-import tarfile
-import threading
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from torchvision.datasets import CIFAR10
 
 import cifarkit as ck
-from cifarkit.data import download
-from cifarkit.data.download import ARCHIVE, archive_is_whole, download_cifar10
+from cifarkit.data import download, http_source
+from cifarkit.data.archives import Archive
+from cifarkit.data.download import fetch, take
+from cifarkit.data.download_listener import DownloadListener
 
-Answer = Callable[[socket.socket, str], None]
-THREE_WAYS = ("Three ways on: put cifar-10-python.tar.gz", "point root= or $CIFARKIT_DATA to",
-              "ck.load_synthetic() (--data synthetic)")  # fmt: skip
-
-
-def archive() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name in ("data_batch_1", "test_batch"):
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(name)
-            tar.addfile(member, io.BytesIO(name.encode()))
-    return buffer.getvalue()
+NAMES = ["meta", "test", "train"]
+SEED = 20261124
 
 
-WHOLE = archive()
-PICTURES = np.zeros((1, 3072), np.uint8)
+class Heard(DownloadListener):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+        self.done: list[int] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def move(self, done: int, total: int) -> None:
+        self.done.append(done)
 
 
 def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def small_archive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let torchvision take a small archive for the true one, and wait but a moment."""
-    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(WHOLE))
-    monkeypatch.setattr(CIFAR10, "train_list", [["data_batch_1", md5(b"data_batch_1")]])
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5(b"test_batch")]])
-    monkeypatch.setattr(CIFAR10, "_load_meta", lambda self: None)
-    monkeypatch.setattr("pickle.load", lambda file, encoding: {"data": PICTURES, "labels": [0]})
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
-    monkeypatch.setenv("no_proxy", "*")
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def part_of(archive: Archive, root: Path) -> Path:
+    return root / f"{archive.file}.part"
+
+
+def is_there(archive: Archive, root: Path) -> bool:
+    """Tell whether the data set is there, all of it, and nothing half beside it."""
+    folder = root / archive.folder
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    others = {path.name for path in root.iterdir()} - {f"{archive.file}.lock"}
+    return names == NAMES and others == {archive.folder, archive.file} and archive.is_whole(
+        root / archive.file
+    )  # fmt: skip
+
+
+def failed(archive: Archive, root: Path) -> str:
+    """Fetch in vain, and return what is said."""
+    with pytest.raises(ck.DownloadError) as caught:
+        fetch(archive, root, Heard())
+    text = str(caught.value)
+    for way in (
+        "Three ways on: put cifar-0.tar.gz",
+        f"into {str(root)!r} and try again",
+        "point root= or $CIFARKIT_DATA to a folder that has pictures in it",
+        "ck.load_synthetic() (--data synthetic)",
+    ):
+        assert way in text
+    assert f" of {archive.bytes:,} bytes are there" in text
+    assert isinstance(caught.value, OSError)
+    assert not (root / archive.folder).exists()
+    assert not archive.is_whole(root / archive.file)
+    return text
+
+
+def test_an_archive_is_fetched_checked_and_unpacked(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive, heard = having(server.resume()), Heard()
+    fetch(archive, tmp_path / "new folder", heard)
+    assert is_there(archive, tmp_path / "new folder")
+    assert server.asked == [("0", 0)]
+    assert heard.notes == [f"CIFAR-0: {len(whole):,} bytes from {archive.sources[0]}"]
+    assert heard.done[-1] == len(whole)
+
+
+def test_what_is_there_is_not_fetched_again(having: Any, server: Any, tmp_path: Path) -> None:
+    archive = having(server.resume())
+    for _ in range(2):
+        fetch(archive, tmp_path)
+    (tmp_path / archive.file).unlink()  # the unpacked files are enough
+    fetch(archive, tmp_path)
+    assert len(server.asked) == 1
+
+
+def test_a_whole_archive_that_lies_there_needs_no_server(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive = having(server.stall())
+    (tmp_path / archive.file).write_bytes(whole)
+    fetch(archive, tmp_path)
+    assert is_there(archive, tmp_path)
+    assert server.asked == []
+
+
+def test_a_source_that_fails_is_left_for_the_next_which_goes_on_where_it_ended(
+    having: Any, server: Any, tmp_path: Path
+) -> None:
+    page = server.respond(b"<html>", Content_Type="text/html")
+    missing = server.respond(b"", status="404 Not Found")
+    archive = having(server.stall(), page, missing, server.resume(99), server.resume())
+    heard = Heard()
+    fetch(archive, tmp_path, heard)
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 0), ("1", 0), ("2", 0), ("3", 0), ("4", 99)]
+    assert f"3: it ended after 99 of {archive.bytes:,} bytes; left" in heard.notes[1]
+
+
+def test_a_slow_source_is_left_but_the_last_one_is_not(
+    having: Any, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_source, "WINDOW", 0.0)
+    monkeypatch.setattr(download, "SLOW", 1e15)  # a rate that nothing reaches
+    monkeypatch.setattr(download, "CREEPING", 0.0)
+    archive = having(server.resume(99), server.resume())
+    heard = Heard()
+    fetch(archive, tmp_path, heard)
+    assert "kB a second; left" in heard.notes[1]
+    assert is_there(archive, tmp_path)
+    monkeypatch.setattr(download, "CREEPING", 1e15)
+    heard = Heard()
+    with pytest.raises(ck.DownloadError):
+        fetch(having(server.resume(99)), tmp_path / "other", heard)
+    assert "kB a second; left" in heard.notes[1]
+
+
+def test_sources_that_all_cut_off_are_asked_again_while_it_helps(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    def cut(connection: socket.socket, start: int) -> None:
+        server.resume(start + 40)(connection, start)
+
+    archive = having(cut, server.stall())
+    fetch(archive, tmp_path, Heard())
+    assert is_there(archive, tmp_path)
+    starts = [start for path, start in server.asked if path == "0"]
+    assert starts == list(range(0, len(whole), 40))
+
+
+def test_rounds_that_bring_nothing_end(having: Any, server: Any, tmp_path: Path) -> None:
+    archive = having(server.resume(50), server.respond(b"", status="404 Not Found"))
+    text = failed(archive, tmp_path)
+    for path, reason in (("0", "it ended after 50 of"), ("1", "HTTP Error 404")):
+        assert f"/{path}: {reason}" in text
+    assert part_of(archive, tmp_path).stat().st_size == 50
+    assert f"50 of {archive.bytes:,} bytes are there" in text
+    assert server.asked == [("0", 0), ("1", 50), ("0", 50), ("1", 50)]
+
+
+def test_a_server_that_cannot_resume_starts_over(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive = having(server.respond(whole))
+    part_of(archive, tmp_path).write_bytes(b"x" * 50)
+    fetch(archive, tmp_path)
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 50)]
+
+
+def test_a_body_without_a_length_is_never_longer_than_the_archive(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    def endless(connection: socket.socket, start: int) -> None:
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + whole + b"!" * 100)
+        connection.close()
+
+    archive = having(endless)
+    assert f"it sends more than {len(whole):,} bytes" in failed(archive, tmp_path)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_a_wrong_sum_is_thrown_away_and_fetched_once_again_from_another_source(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    wrong = server.resume(content=flipped(whole, 60))
+    archive, heard = having(wrong, server.resume()), Heard()
+    fetch(archive, tmp_path, heard)
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 0), ("1", 0)]
+    assert md5(flipped(whole, 60)) in heard.notes[1]
+
+
+def test_two_wrong_sums_are_an_error_that_shows_every_sum(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    first, second = flipped(whole, 60), flipped(whole, 61)
+    archive = having(server.resume(content=first), server.resume(content=second), server.resume())
+    text = failed(archive, tmp_path)
+    assert all(found in text for found in (md5(first), md5(second), archive.md5))
+    assert server.asked == [("0", 0), ("1", 0)]
+    assert not part_of(archive, tmp_path).exists()
+
+
+def test_a_part_that_was_wrong_all_along_is_not_laid_to_a_source(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive, heard = having(server.resume()), Heard()
+    part_of(archive, tmp_path).write_bytes(flipped(whole, 60) + b"more")
+    fetch(archive, tmp_path, heard)
+    assert f"what {part_of(archive, tmp_path)} completed" in heard.notes[0]
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 0)]
+
+
+def damaged(whole: bytes) -> Iterator[bytes]:
+    """Cut the archive, or flip one of its bits, at many places."""
+    print("seed", SEED)
+    draw = random.Random(SEED)
+    for _ in range(25):
+        yield whole[: draw.randrange(len(whole))]
+        yield flipped(whole, draw.randrange(len(whole)))
+
+
+def test_a_damaged_archive_is_never_used_and_a_damaged_part_neither(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive = having(server.resume())
+    for number, content in enumerate(damaged(whole)):
+        for path in (Path(archive.file), part_of(archive, Path())):
+            root = tmp_path / f"{number}{path.suffix}"
+            root.mkdir()
+            (root / path).write_bytes(content)
+            fetch(archive, root, Heard())
+            assert is_there(archive, root), (number, path)
+
+
+def test_without_the_sum_damage_gets_through(
+    having: Any, server: Any, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = having(server.resume())
+    monkeypatch.setattr(Archive, "is_whole", lambda self, path: path.is_file())
+    monkeypatch.setattr(download, "md5_of", lambda path: archive.md5)
+    wrong = 0
+    for number, content in enumerate(damaged(whole)):
+        root = tmp_path / str(number)
+        root.mkdir()
+        (root / archive.file).write_bytes(content)
+        try:
+            fetch(archive, root, Heard())
+        except (ck.DataError, OSError):
+            wrong += 1
+        else:
+            wrong += (root / archive.file).read_bytes() != whole
+    assert wrong == 50
+
+
+def tells(error: Exception, code: int) -> bool:
+    """Tell whether an error names its reason, or what shutil says of closing it once more."""
+    return os.strerror(code) in str(error) or os.strerror(errno.EBADF) in str(error)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES], ids=errno.errorcode.get)
+def test_whichever_file_operation_fails_the_next_call_puts_it_right(
+    code: int, having: Any, server: Any, tmp_path: Path, failing_at: Any
+) -> None:
+    archive = having(server.resume())
+    faults: list[Exception] = []
+    for turn in count(1):
+        root = tmp_path / str(turn)
+        with failing_at(turn, code) as asked:
+            try:
+                fetch(archive, root, Heard())
+            except ck.DownloadError as error:
+                faults.append(error)
+        path, folder = root / archive.file, root / archive.folder
+        assert not path.exists() or archive.is_whole(path)
+        assert not folder.exists() or len(list(folder.iterdir())) == 3
+        fetch(archive, root, Heard())
+        assert archive.is_whole(path)
+        assert len(list(folder.iterdir())) == 3
+        if len(asked) < turn:
+            break
+    assert len(faults) > 10
+    for fault in faults:
+        assert tells(fault, code)
+        assert f" of {archive.bytes:,} bytes are there" in str(fault)
+        assert str(tmp_path) in str(fault)
+
+
+def test_a_disk_that_fills_up_is_an_error_and_what_came_is_gone_on_from(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
+) -> None:
+    archive = having(server.resume())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the disk fills at 100 bytes
+    try:
+        text = failed(archive, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "File too large" in text
+    assert f"100 of {archive.bytes:,} bytes are there" in text
+    fetch(archive, tmp_path)
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 0), ("0", 100)]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(having: Any, server: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"kept")
+    failed(having(server.resume()), tmp_path / "file" / "data")
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+# In a process of its own: what it fetches, and where, comes line by line.
+CHILD = """
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from cifarkit.data import download
+from cifarkit.data.archives import Archive
+from cifarkit.data.download_listener import DownloadListener
+
+class Heard(DownloadListener):
+    waited = False
+    def note(self, text):
+        self.waited = self.waited or "waits" in text
+
+assert "torch" not in sys.modules
+archive = eval(sys.argv[1])
+if sys.argv[2] == "unlocked":
+    download._alone = lambda *_: nullcontext()
+for line in sys.stdin:
+    heard = Heard()
+    try:
+        download.fetch(archive, Path(line.rstrip()), heard)
+        print("waited" if heard.waited else "fetched", flush=True)
+    except Exception as error:
+        print("failed", repr(error), flush=True)
+"""
 
 
 @contextmanager
-def server(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Serve on the loopback; gives the list of methods asked for."""
-    asked: list[str] = []
-    done = threading.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
-    held: list[socket.socket] = []
-
-    def serve() -> None:
-        while not done.is_set():
-            try:
-                connection, _ = listening.accept()
-            except TimeoutError:
-                continue
-            held.append(connection)
-            connection.settimeout(2)
-            method = connection.recv(4_096).decode().partition(" ")[0]
-            asked.append(method)
-            answer(connection, method)
-
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}/{ARCHIVE}"
-    monkeypatch.setattr(download, "SOURCE", url)
-    monkeypatch.setattr(CIFAR10, "url", url)
-    thread = threading.Thread(target=serve)
-    thread.start()
+def children(archive: Archive, locked: str) -> Iterator[list[subprocess.Popen[str]]]:
+    command = [sys.executable, "-c", CHILD, repr(archive), locked]
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(8)]
     try:
-        yield asked
+        yield started
     finally:
-        done.set()
-        thread.join()
-        for connection in [*held, listening]:
-            connection.close()
+        for child in started:
+            child.communicate(timeout=20)
 
 
-def respond(content: bytes, *, claimed: int | None = None, status: str = "200 OK") -> Answer:
-    def answer(connection: socket.socket, method: str) -> None:
-        length = len(content) if claimed is None else claimed
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-        connection.sendall(head.encode() + (b"" if method == "HEAD" else content))
+def rounds(server: Any, archive: Archive, tmp_path: Path, locked: str) -> list[list[str]]:
+    """Let eight processes fetch into one cold folder, ten times; return what they say."""
+    said = []
+    with children(archive, locked) as started:
+        for number in range(10):
+            root = tmp_path / str(number)
+            root.mkdir()
+            for child in started:
+                assert child.stdin is not None
+                child.stdin.write(f"{root}\n")
+                child.stdin.flush()
+            said.append([child.stdout.readline().strip() for child in started if child.stdout])
+    return said
+
+
+def unhurried(server: Any) -> Any:
+    def answer(connection: socket.socket, start: int) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(server.whole)}\r\n\r\n"
+        connection.sendall(head.encode())
+        for place in range(0, len(server.whole), 50):
+            server._done.wait(0.01)
+            connection.sendall(server.whole[place : place + 50])
         connection.close()
 
     return answer
 
 
-def only_when_asked_by_head(after: Answer) -> Answer:
-    """Answer the first question well, and the download itself otherwise."""
-
-    def answer(connection: socket.socket, method: str) -> None:
-        (respond(b"") if method == "HEAD" else after)(connection, method)
-
-    return answer
-
-
-def stall(connection: socket.socket, method: str) -> None:
-    """Hold the line and say nothing."""
+def test_eight_processes_share_one_download(having: Any, server: Any, tmp_path: Path) -> None:
+    archive = having(unhurried(server))
+    said = rounds(server, archive, tmp_path, "locked")
+    assert len(server.asked) == 10
+    for number, words in enumerate(said):
+        assert set(words) <= {"fetched", "waited"}, words
+        assert is_there(archive, tmp_path / str(number))
+    assert any("waited" in words for words in said)
 
 
-def stall_midway(connection: socket.socket, method: str) -> None:
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(WHOLE)}\r\n\r\n"
-    connection.sendall(head.encode() + WHOLE[:50])
+def test_without_the_lock_they_do_not(having: Any, server: Any, tmp_path: Path) -> None:
+    said = rounds(server, having(unhurried(server)), tmp_path, "unlocked")
+    assert len(server.asked) > 10 or any(
+        word.startswith("failed") for words in said for word in words
+    )
 
 
-def stall_after_the_questions(asked: list[str]) -> Answer:
-    def answer(connection: socket.socket, method: str) -> None:
-        asked.append(method)
-        # HEAD is cifarkit's question, the first GET torchvision's, which only looks for redirects.
-        if method == "HEAD" or asked.count("GET") == 1:
-            respond(WHOLE)(connection, method)
-        else:
-            stall_midway(connection, method)
-
-    return answer
-
-
-def gibberish(connection: socket.socket, method: str) -> None:
-    connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
-    connection.close()
-
-
-def hang_up(connection: socket.socket, method: str) -> None:
-    connection.close()
-
-
-def failed(root: Path) -> str:
-    """Download in vain, and return what is said."""
-    with pytest.raises(ck.DownloadError) as caught:
-        download_cifar10(root)
-    text = str(caught.value)
-    for way in THREE_WAYS:
-        assert way in text
-    assert download.SOURCE in text
-    assert str(root) in text
-    assert isinstance(caught.value, OSError)
-    assert not (root / "cifar-10-batches-py").exists()
-    assert not archive_is_whole(root)
-    return text
-
-
-FAULTS: dict[str, tuple[Answer, str]] = {
-    "says nothing": (stall, "no answer within 0.3 seconds|timed out"),
-    "hangs up": (hang_up, "closed connection|reset"),
-    "is no web server": (gibberish, "SSH-2.0-OpenSSH"),
-    "404": (respond(b"", status="404 Not Found"), "404"),
-    "500": (respond(b"", status="500 Internal Server Error"), "500"),
-    "stalls at the download": (only_when_asked_by_head(stall), "timed out"),
-    "stalls midway": (only_when_asked_by_head(stall_midway), "timed out|corrupted"),
-    "hangs up at the download": (only_when_asked_by_head(hang_up), "closed connection|reset"),
-    "talks gibberish at the download": (only_when_asked_by_head(gibberish), "SSH-2.0-OpenSSH"),
-    "cuts the archive": (respond(WHOLE[:-9], claimed=len(WHOLE)), "corrupted"),
-    "lies about the length": (respond(WHOLE[:-9]), "corrupted"),
-    "sends a web page": (respond(b"<html>please log in</html>"), "corrupted"),
-    "flips a bit": (respond(WHOLE[:-1] + bytes([WHOLE[-1] ^ 1])), "corrupted"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_that_fails_is_one_error_with_three_ways_on(
-    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_keeps_what_came_and_the_next_call_asks_for_the_rest(
+    having: Any, server: Any, whole: bytes, tmp_path: Path
 ) -> None:
-    answer, said = FAULTS[fault]
-    before = socket.getdefaulttimeout()
-    with server(answer, monkeypatch) as asked:
-        text = failed(tmp_path / "new")
-    assert any(part in text for part in said.split("|")), text
-    assert asked[0] == "HEAD"
-    assert socket.getdefaulttimeout() == before
+    class Interrupted(Heard):
+        def move(self, done: int, total: int) -> None:
+            super().move(done, total)
+            raise KeyboardInterrupt
+
+    archive = having(server.stall(120), server.resume())
+    heard = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(archive, tmp_path, heard)
+    (came,) = heard.done
+    assert heard.notes[-1].endswith("what came is kept, the next call goes on from it")
+    assert part_of(archive, tmp_path).read_bytes() == whole[:came]
+    fetch(replace(archive, sources=archive.sources[1:]), tmp_path)
+    assert is_there(archive, tmp_path)
+    assert server.asked == [("0", 0), ("1", came)]
 
 
-def test_a_download_that_stalls_midway_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_archive_from_elsewhere_is_taken_if_it_is_the_right_one(
+    archive: Archive, whole: bytes, tmp_path: Path
 ) -> None:
-    with server(stall_after_the_questions([]), monkeypatch) as asked:
-        assert "timed out" in failed(tmp_path)
-    assert asked.count("GET") == 2
+    file = tmp_path / "from a friend.tgz"
+    file.write_bytes(whole)
+    take(archive, file, tmp_path / "data")
+    assert is_there(archive, tmp_path / "data")
+    assert file.read_bytes() == whole
+    take(archive, tmp_path / "data" / archive.file, tmp_path / "data")  # itself
+    assert is_there(archive, tmp_path / "data")
 
 
-def test_nobody_listening_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    monkeypatch.setattr(download, "SOURCE", f"http://127.0.0.1:{port}/{ARCHIVE}")
-    assert "refused" in failed(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_name_nobody_knows_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(-3, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert "name resolution" in failed(tmp_path)
-
-
-def test_a_look_up_that_hangs_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_archive_from_elsewhere_that_is_wrong_changes_nothing(
+    archive: Archive, whole: bytes, tmp_path: Path
 ) -> None:
-    found = threading.Event()
+    file = tmp_path / "wrong.tgz"
+    for content in (b"", b"no archive", whole[:-1], flipped(whole, 60)):
+        file.write_bytes(content)
+        with pytest.raises(ck.DataError) as caught:
+            take(archive, file, tmp_path / "data")
+        assert all(text in str(caught.value) for text in (md5(content), archive.md5, "wrong.tgz"))
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ck.DataError, match="cannot be read"):
+            take(archive, path, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
 
-    def hang(*_: object, **__: object) -> None:
-        found.wait(20)
-        raise socket.gaierror(-3, "at last")
 
-    monkeypatch.setattr(socket, "getaddrinfo", hang)
-    try:
-        assert "no answer within 0.3 seconds" in failed(tmp_path)
-    finally:
-        found.set()
-
-
-def test_a_proxy_that_is_misspelt_is_an_error_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_whichever_file_operation_fails_an_archive_from_elsewhere_is_taken_whole_or_not(
+    archive: Archive, whole: bytes, tmp_path: Path, failing_at: Any
 ) -> None:
-    monkeypatch.delenv("no_proxy")
-    monkeypatch.setenv("https_proxy", "http://proxy:port")
-    failed(tmp_path)
-
-
-def test_a_whole_archive_is_fetched_and_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with server(respond(WHOLE), monkeypatch) as asked:
-        download_cifar10(tmp_path / "new folder")
-    unpacked = tmp_path / "new folder" / "cifar-10-batches-py"
-    assert sorted(path.name for path in unpacked.iterdir()) == ["data_batch_1", "test_batch"]
-    assert archive_is_whole(tmp_path / "new folder")
-    assert asked == ["HEAD", "GET", "GET"]
-
-
-def test_a_half_archive_left_behind_is_fetched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / ARCHIVE).write_bytes(WHOLE[:-9])
-    with server(respond(WHOLE), monkeypatch):
-        download_cifar10(tmp_path)
-    assert archive_is_whole(tmp_path)
-    assert (tmp_path / "cifar-10-batches-py" / "test_batch").is_file()
-
-
-def test_a_whole_archive_that_lies_there_needs_no_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / ARCHIVE).write_bytes(WHOLE)
-    with server(stall, monkeypatch) as asked:
-        download_cifar10(tmp_path)
-    assert asked == []
-    assert (tmp_path / "cifar-10-batches-py" / "test_batch").is_file()
-
-
-def test_a_folder_that_cannot_be_made_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_bytes(b"kept")
-    with server(respond(WHOLE), monkeypatch):
-        failed(tmp_path / "file" / "data")
-    assert (tmp_path / "file").read_bytes() == b"kept"
-
-
-def test_the_default_source_is_the_authors_own_and_torchvisions() -> None:
-    assert CIFAR10.url == download.SOURCE
+    file = tmp_path / "archive"
+    file.write_bytes(whole)
+    faults: list[Exception] = []
+    for turn in count(1):
+        root = tmp_path / str(turn)
+        with failing_at(turn, errno.ENOSPC) as asked:
+            try:
+                take(archive, file, root)
+            except ck.DataError as error:
+                faults.append(error)
+        assert not (root / archive.file).exists() or archive.is_whole(root / archive.file)
+        take(archive, file, root)
+        assert archive.is_whole(root / archive.file)
+        if len(asked) < turn:
+            break
+    assert len(faults) > 10
+    assert all(tells(fault, errno.ENOSPC) for fault in faults)

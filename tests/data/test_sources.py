@@ -19,7 +19,7 @@ def pets(root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["cifar10", "synthetic"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "synthetic"])
 def test_a_name_means_its_loader_with_its_defaults(
     name: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,13 +56,15 @@ def test_what_a_source_says_of_itself_finds_it_again(
 
 
 @pytest.mark.parametrize(
-    "spec", ["cifar100", "CIFAR10", "nowhere", "a\0b", "x" * 5_000, "~no-such-user/x", "cifar10 "]
+    "spec", ["cifar1000", "CIFAR10", "nowhere", "a\0b", "x" * 5_000, "~no-such-user/x", "cifar10 "]
 )
 def test_what_is_no_source_is_refused_with_what_is_allowed(spec: str) -> None:
     with pytest.raises(ck.DataError) as caught:
         ck.load_data(spec)
     assert f"there is no data source {spec!r}" in str(caught.value)
-    assert "allowed are 'cifar10', 'synthetic' or the path of a folder" in str(caught.value)
+    assert "allowed are 'cifar10', 'cifar100', 'synthetic' or the path of a folder" in str(
+        caught.value
+    )
 
 
 def test_a_file_is_no_source(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,35 +15,11 @@ import pytest
 from cifarkit.storage.atomic import atomic_path, write_bytes, write_text
 
 OLD, NEW = b"old", b"new and longer"
-STEPS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
 FAULTS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@contextmanager
-def failing_at(turn: int, code: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Let the file operation number `turn` fail once; gives the list of those asked for."""
-    asked: list[str] = []
-
-    def guarded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def operation(*arguments: Any, **options: Any) -> Any:
-            asked.append(name)
-            if len(asked) == turn:
-                if name == "close":
-                    real(*arguments)  # a close that fails has closed all the same
-                raise OSError(code, os.strerror(code), name)
-            return real(*arguments, **options)
-
-        return operation
-
-    with monkeypatch.context() as patch:
-        for name in STEPS:
-            patch.setattr(os, name, guarded(name, getattr(os, name)))
-        patch.setattr(io, "open", guarded("io.open", io.open))
-        yield asked
 
 
 def write_plainly(path: Path, content: bytes) -> None:
@@ -56,7 +30,7 @@ def write_plainly(path: Path, content: bytes) -> None:
 
 
 def survivors(
-    write: Callable[[Path, bytes], None], folder: Path, code: int, monkeypatch: pytest.MonkeyPatch
+    write: Callable[[Path, bytes], None], folder: Path, code: int, failing_at: Any
 ) -> list[tuple[bool, dict[str, bytes]]]:
     """Fail the first operation, the second, … until none is left to fail."""
     found = []
@@ -65,7 +39,7 @@ def survivors(
         path.parent.mkdir()
         path.write_bytes(OLD)
         raised = False
-        with failing_at(turn, code, monkeypatch) as asked:
+        with failing_at(turn, code) as asked:
             try:
                 write(path, NEW)
             except OSError:
@@ -78,19 +52,17 @@ def survivors(
 
 @pytest.mark.parametrize("code", FAULTS, ids=errno.errorcode.get)
 def test_whichever_operation_fails_the_old_file_stands_and_nothing_is_left_over(
-    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, tmp_path: Path, failing_at: Any
 ) -> None:
-    found = survivors(write_bytes, tmp_path, code, monkeypatch)
+    found = survivors(write_bytes, tmp_path, code, failing_at)
     assert len(found) > 8  # there is something to fail
     for raised, left in found:
         assert left == {"kept.bin": OLD if raised else NEW}
     assert not found[-1][0]
 
 
-def test_a_plain_write_does_not_survive_the_same_faults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = survivors(write_plainly, tmp_path, errno.EIO, monkeypatch)
+def test_a_plain_write_does_not_survive_the_same_faults(tmp_path: Path, failing_at: Any) -> None:
+    found = survivors(write_plainly, tmp_path, errno.EIO, failing_at)
     assert (True, {"kept.bin": b""}) in found
 
 

@@ -247,26 +247,41 @@ def test_a_checkpoint_is_there_before_the_end(tiny: ck.Splits, tmp_path: Path) -
     folder, there = tmp_path / "run", []
 
     class Look(ck.Callback):
-        def on_batch_end(self, run: ck.Run) -> None:
-            there.append((folder / "weights.safetensors").exists())
+        def on_batch_start(self, run: ck.Run) -> None:
+            there.append((folder / "checkpoint.safetensors").exists())
 
     callbacks = [ck.Checkpoint(every_steps=3), Look()]
     ck.train("linear", tiny, epochs=1, batch_size=40, callbacks=callbacks, run_dir=folder)
-    assert there == [False, False, True, True, True]
+    assert there == [False, False, False, True, True]
 
 
 def test_a_checkpoint_holds_the_weights_of_its_step(tiny: ck.Splits, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+    """They are what `load_weights` gives while the run is not over."""
+    folder, compared = tmp_path / "run", []
 
     class Compare(ck.Callback):
-        def on_batch_end(self, run: ck.Run) -> None:
-            saved = ck.create_model("linear")
-            ck.load_weights(saved, folder)
-            assert torch.equal(saved[1].weight, run.model[1].weight)
+        def on_batch_start(self, run: ck.Run) -> None:
+            if run.now.step > 0:
+                saved = ck.create_model("linear")
+                ck.load_weights(saved, folder)
+                compared.append(torch.equal(saved[1].weight, run.model[1].weight))
 
     callbacks = [ck.Checkpoint(every_seconds=1e-9), Compare()]
     run = ck.train("linear", tiny, epochs=1, callbacks=callbacks, run_dir=folder)
     assert run.status == "finished"
+    assert compared == [True, True, True]
+
+
+def test_the_weights_of_the_best_epoch_are_kept(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run = ck.train(
+        "mlp", tiny, epochs=6, callbacks=[ck.Checkpoint()], run_dir=folder, optimizer=ck.SGD(lr=0.5)
+    )
+    accuracies = run.history.column("val_accuracy")
+    assert accuracies[-1] < max(accuracies)  # or best and last would be the same
+    best = ck.create_model("mlp")
+    ck.load_weights(best, folder / "best.safetensors")
+    assert ck.evaluate(best, tiny.val).accuracy == max(accuracies)
 
 
 def test_a_checkpoint_needs_a_folder(tiny: ck.Splits) -> None:

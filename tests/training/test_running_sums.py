@@ -58,7 +58,7 @@ def test_elsewhere_a_loss_that_is_no_number_is_found_at_the_end_and_the_weights_
     with pytest.raises(
         ck.NonFiniteLossError,
         match=rf"became {wrong} in epoch 3, step 3 of 9, at learning rate 0.5 \(losses before: "
-        r"3, 1\). The weights are those of the beginning of this epoch",
+        r"3, 1\). The weights are those with which the epoch began here",
     ):
         sums.means(moment())
     assert model.weight.item() == -7.0

@@ -234,11 +234,6 @@ def test_what_is_no_list_of_callbacks_is_a_type_error(callbacks: object) -> None
         ck.Trainer(callbacks=callbacks)
 
 
-def test_resume_is_an_honest_error_in_this_version(tiny: ck.Splits) -> None:
-    with pytest.raises(ck.CheckpointError, match="not in this version"):
-        ck.Trainer(STRICT).fit(built("linear"), tiny, resume=True)
-
-
 def test_train_takes_changes_of_the_recipe(tiny: ck.Splits) -> None:
     run = ck.train("augmented", tiny, epochs=1, batch_size=50)
     assert run.recipe == ck.get_variant("augmented").recipe.replace(epochs=1, batch_size=50)

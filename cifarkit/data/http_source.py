@@ -1,0 +1,121 @@
+"""One source of a file over HTTP: asked for the rest of it, left when it stalls, creeps or lies."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from urllib.error import HTTPError, URLError
+
+from cifarkit import __version__
+
+__all__ = ["SourceError", "opened"]
+
+ANSWER = 5.0  # seconds until a server that does not answer counts as out of reach
+SILENCE = 10.0  # seconds without a byte until a source is left
+WINDOW = 20.0  # seconds over which a rate is judged
+BLOCK = 1 << 16  # bytes
+CANNOT_RESUME = 416
+
+
+class SourceError(Exception):
+    """A source did not give what it was asked for; the next may."""
+
+
+@contextmanager
+def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Ask a source for a file from byte `start` on.
+
+    A source that cannot resume gives the file from its beginning: HTTP lets it ignore the wish.
+
+    Args:
+        url: the source.
+        start: how many bytes are there already.
+        size: how many bytes the whole file has.
+        least: the rate, in bytes a second, below which the source is left.
+
+    Yields:
+        Where the answer begins, and its blocks.
+
+    Raises:
+        SourceError: no answer, not this file, or, while its blocks are read, no bytes for
+            `SILENCE` seconds or too few of them over `WINDOW` seconds.
+    """
+    with _answer(url, start) as response:
+        yield _beginning(response, start, size), _blocks(response, least)
+
+
+def _answer(url: str, start: int) -> HTTPResponse:
+    """Return the answer of a source, redirects followed.
+
+    A look-up of the name can hang below any limit that Python sets; so the question is asked in
+    a thread that is left behind.
+    """
+    answers: list[HTTPResponse | Exception] = []
+
+    def ask() -> None:
+        try:
+            answers.append(urllib.request.urlopen(_request(url, start), timeout=SILENCE))
+        except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
+            answers.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(ANSWER)
+    if not answers:
+        raise SourceError(f"no answer within {ANSWER:g} seconds")
+    (answer,) = answers
+    if isinstance(answer, HTTPResponse):
+        return answer
+    if isinstance(answer, HTTPError):
+        answer.close()  # it holds the connection
+        if answer.code == CANNOT_RESUME and start:
+            return _answer(url, 0)
+    reason = answer.reason if type(answer) is URLError else answer
+    raise SourceError(str(reason)) from answer
+
+
+def _request(url: str, start: int) -> urllib.request.Request:
+    headers = {"User-Agent": f"cifarkit/{__version__}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    return urllib.request.Request(url, headers=headers)
+
+
+def _beginning(response: HTTPResponse, start: int, size: int) -> int:
+    """Return at which byte an answer begins, once its head says what the file should be."""
+    if response.headers.get_content_type() == "text/html":
+        raise SourceError("it sends a web page")
+    if response.status == 206:
+        found = response.headers.get("Content-Range")
+        if found != f"bytes {start}-{size - 1}/{size}":
+            raise SourceError(f"asked for byte {start} and on of {size}, it sends {found!r}")
+    else:
+        start = 0
+    length = response.headers.get("Content-Length")
+    if length is not None and length != str(size - start):
+        raise SourceError(f"it offers {length} bytes where {size - start} are missing")
+    return start
+
+
+def _blocks(response: HTTPResponse, least: float) -> Iterator[bytes]:
+    since, received = time.monotonic(), 0
+    while True:
+        try:
+            block = response.read1(BLOCK)
+        except TimeoutError as error:
+            raise SourceError(f"it sent nothing for {SILENCE:g} seconds") from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise SourceError(str(error)) from error
+        if not block:
+            return
+        yield block
+        received += len(block)
+        seconds = time.monotonic() - since
+        if seconds >= WINDOW:
+            if received < least * seconds:
+                raise SourceError(f"it gave only {received / seconds / 1_000:.1f} kB a second")
+            since, received = time.monotonic(), 0
