@@ -106,12 +106,12 @@ def begin(
     if recipe.initialization is not None:
         with seeded("initialization", run.seed):
             recipe.initialization(model, splits.train.images)
-    if processes.rank == 0:
-        for symptom in symptoms(model, batch.images, batch.targets):
-            warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
         raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
+    if processes.rank == 0:
+        for symptom in symptoms(model, batch.images, batch.targets):
+            warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     with trainer.arithmetic():
         run.facts["warm_up_seconds"] = warm_up(

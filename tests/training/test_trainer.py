@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.errors import CifarkitWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,7 +173,7 @@ def poisoned(tiny: ck.Splits) -> nn.Module:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             self.seen += self.training
             logits = self.layer(images.flatten(1))
-            return logits * float("nan") if self.seen > 2 else logits
+            return logits * float("nan") if self.seen > 3 else logits  # one look comes first
 
     return Poisoned()
 
@@ -286,3 +287,25 @@ def test_the_same_seed_gives_the_same_run(seed: int) -> None:
     assert same_bits(one.model, other.model)
     different = ck.train("linear", data, epochs=1, batch_size=10, seed=(seed + 1) % 2**63)
     assert not same_bits(one.model, different.model)
+
+
+@pytest.mark.parametrize(
+    ("end", "symptom"),
+    [
+        (nn.Softmax(1), "the network gives probabilities where the loss expects logits"),
+        (nn.Threshold(1e9, 0.0), "every picture gets the same logits"),
+    ],
+)
+def test_a_students_bug_is_named_before_the_first_step(
+    end: nn.Module, symptom: str, tiny: ck.Splits
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10), end)
+    heard: list[str] = []
+
+    class Listen(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            heard.extend(str(one.message) for one in told)
+
+    with pytest.warns(CifarkitWarning, match=symptom) as told:
+        ck.Trainer(STRICT, callbacks=[Listen()]).fit(model, tiny)
+    assert any(symptom in text for text in heard)
