@@ -103,7 +103,7 @@ class CallbackError(TrainingError):
 
 
 class CheckpointError(CifarkitError, ValueError):
-    """A weights file that cannot be read, is damaged or does not fit the network."""
+    """Weights or a checkpoint that cannot be read, or are those of another network or run."""
 
 
 class RunFolderError(CifarkitError, OSError):

@@ -60,7 +60,7 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
         RunFolderError: the folder holds something else, or cannot be written.
     """
     folder = None if run.folder is None else RunFolder(run.folder)
-    is_new = folder is None or not folder.holds_run()
+    is_new = folder is not None and not folder.holds_run()
     if folder is not None:
         folder.create(go_on=go_on)
     run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
@@ -70,8 +70,7 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
     status = "failed"
     try:
         yield
-        ended = "stopped" if run.stopped else "finished"
-        status = "interrupted" if run.now.interrupted and not _is_complete(run) else ended
+        status = _how_it_ended(run)
     except KeyboardInterrupt:
         status = "interrupted"
         raise
@@ -89,5 +88,7 @@ def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
             folder.discard()
 
 
-def _is_complete(run: Run) -> bool:
-    return run.stopped is not None or len(run.history) == run.recipe.epochs
+def _how_it_ended(run: Run) -> str:
+    if run.stopped is not None:
+        return "stopped"
+    return "finished" if len(run.history) == run.recipe.epochs else "interrupted"

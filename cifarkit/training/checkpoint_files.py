@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.storage.atomic import settle
 from cifarkit.storage.state_file import load_state, save_state
 
 __all__ = ["CheckpointFiles"]
@@ -41,7 +42,7 @@ class CheckpointFiles:
             newest = self.folder / NEWEST
             if newest.exists():
                 newest.replace(self.folder / PREVIOUS)
-            fresh.replace(newest)
+            settle(fresh, newest)
         finally:
             fresh.unlink(missing_ok=True)
 

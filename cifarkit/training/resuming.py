@@ -102,7 +102,11 @@ def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict
 
 
 def take_up(run: Run, state: dict[str, Any]) -> None:
-    """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`."""
+    """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`.
+
+    Raises:
+        CheckpointError: other layers are frozen; nothing has changed.
+    """
     now = run.now
     saved, ours = (
         [len(group["params"]) for group in one["param_groups"]]
@@ -194,11 +198,11 @@ def _check_same_run(theirs: dict[str, Any], ours: dict[str, Any], where: str) ->
     Raises:
         CheckpointError: recipe, seed, classes, data or what is recorded differ.
     """
-    pairs = dict(_factors(theirs)), dict(_factors(ours))
+    there, here = _factors(theirs), _factors(ours)
     lines = [
-        f"{name}: {pairs[0].get(name)!r} there, {pairs[1].get(name)!r} here"
-        for name in pairs[0] | pairs[1]
-        if pairs[0].get(name) != pairs[1].get(name)
+        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in there | here
+        if there.get(name) != here.get(name)
     ]
     if lines:
         raise CheckpointError(
@@ -227,11 +231,9 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
 
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Warn, once, when the machine or its software is another than that of the steps before."""
-    pairs = dict(_conditions(theirs["facts"])), dict(_conditions(ours["facts"]))
+    then, now = _conditions(theirs), _conditions(ours)
     lines = [
-        f"{name} {pairs[0][name]} then, {pairs[1][name]} now"
-        for name in pairs[0]
-        if pairs[0][name] != pairs[1][name]
+        f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
     if lines:
         warnings.warn(
@@ -242,31 +244,33 @@ def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         )
 
 
-def _factors(about: dict[str, Any]) -> list[tuple[str, Any]]:
+def _factors(about: dict[str, Any]) -> dict[str, Any]:
     """Return what makes a run that one and no other."""
+    facts, variant = about["facts"], about["variant"]
+    return {
+        "model": variant and variant["name"],
+        "options": variant and variant["options"],
+        "layers": facts["network"],
+        "seed": about["seed"],
+        "classes": about["classes"],
+        "data": facts["data"]["fingerprint"],
+        "track_test": facts["track_test"],
+        "logged columns": facts["logged_columns"],
+        **about["recipe"],
+    }
+
+
+def _conditions(about: dict[str, Any]) -> dict[str, Any]:
+    """Return what the bits of a run depend on besides."""
     facts = about["facts"]
-    return [
-        ("model", about["variant"] and about["variant"]["name"]),
-        ("options", about["variant"] and about["variant"]["options"]),
-        ("seed", about["seed"]),
-        ("classes", list(about["classes"])),
-        ("layers", facts["network"]),
-        ("data", facts["data"]["fingerprint"]),
-        ("track_test", facts["track_test"]),
-        ("logged columns", facts["logged_columns"]),
-        *about["recipe"].items(),
-    ]
-
-
-def _conditions(facts: dict[str, Any]) -> list[tuple[str, Any]]:
     environment = facts["environment"]
-    return [
-        ("torch", environment["versions"]["torch"]),
-        ("cifarkit", environment["versions"]["cifarkit"]),
-        ("device", environment["device"]),
-        ("CPU", environment["cpu"]),
-        ("threads", environment["threads"]),
-        ("precision", facts["precision"]),
-        ("processes", facts["processes"]),
-        ("callbacks that may change batches or gradients:", facts["intervening"]),
-    ]
+    return {
+        "torch": environment["versions"]["torch"],
+        "cifarkit": environment["versions"]["cifarkit"],
+        "device": environment["device"],
+        "CPU": environment["cpu"],
+        "threads": environment["threads"],
+        "precision": facts["precision"],
+        "processes": facts["processes"],
+        "callbacks that may change batches or gradients:": facts["intervening"],
+    }

@@ -52,7 +52,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     except FileNotFoundError:
         state = CheckpointFiles(path).load() if path.is_dir() else None  # the run is not over
         if state is None:
-            raise CheckpointError(f"there are no weights at {str(file)!r}") from None
+            raise CheckpointError(
+                f"there are no weights at {str(file)!r}; put a copy there, or train again: the "
+                "same seed gives the same ones"
+            ) from None
         tensors = WeightAverage.of_state(state["average"]) or state["model"]
     found = differences(model.state_dict(), tensors)
     if found:

@@ -22,6 +22,7 @@ from cifarkit.cli import main as program
 from cifarkit.data.archives import ARCHIVES, md5_of
 from cifarkit.data.sources import load_data
 from cifarkit.data.synthetic import load_synthetic
+from cifarkit.models.registry import registry
 from cifarkit.storage.folders import data_folder
 
 OWN_MODEL = """
@@ -401,6 +402,32 @@ def test_resume_knows_the_patience_the_data_and_the_imported_file(
     run = ck.load_run(folder)
     assert len(run.history) == 3
     assert run.facts["weights_of_epoch"] > 0  # early stopping was there
+
+
+def test_resume_finds_data_and_files_that_were_moved(
+    call: Any, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: ck.Progress, run: ck.Run) -> None:
+        run.now.interruption.asked = True
+
+    home, mine = tmp_path / "home", tmp_path / "mine.py"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    mine.write_text(OWN_MODEL)
+    with monkeypatch.context() as patch:
+        patch.setattr(ck.Progress, "on_batch_end", interrupt)
+        patch.chdir(pictures.parent)
+        line = ("train", "my_net", "--epochs", "2", "--batch-size", "2", "--import", mine)
+        assert call(*line, "--data", pictures.name, "--run-dir", "~/run").status == 130
+    moved = pictures.rename(pictures.with_name("elsewhere"))
+    done = call("resume", "~/run")
+    assert done.status == 1
+    assert str(pictures) in done.err
+    mine = mine.rename(tmp_path / "moved.py")
+    del registry._variants["my_net"]  # as in a new process
+    done = call("resume", "~/run", "--data", moved, "--import", mine)
+    assert (done.status, done.err.count("goes on from")) == (0, 1), done.err
+    assert ck.load_run(home / "run").status == "finished"
 
 
 def test_resume_of_what_is_no_run_of_the_command_line_says_so(
