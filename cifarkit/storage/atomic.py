@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "settle", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "leftovers", "settle", "write_bytes", "write_text"]
+
+PREFIX, SUFFIX = ".", ".part"  # of the names that nobody else gives
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be made or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".part{path.suffix}")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=SUFFIX + path.suffix)
     temporary = Path(name)
     try:
         os.close(handle)
@@ -35,6 +37,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):  # gone when all went well
             temporary.unlink()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """List what a program that was killed while it wrote has left half-written.
+
+    Raises:
+        OSError: it is no folder, or cannot be read.
+    """
+    return [
+        entry
+        for entry in folder.iterdir()
+        if entry.name.startswith(PREFIX) and SUFFIX in (entry.suffix, Path(entry.stem).suffix)
+    ]
 
 
 def settle(finished: Path, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cifarkit.errors import CheckpointError, CifarkitWarning
-from cifarkit.storage.atomic import settle
+from cifarkit.storage.atomic import leftovers, settle
 from cifarkit.storage.state_file import load_state, save_state
 
 __all__ = ["CheckpointFiles"]
@@ -97,5 +97,5 @@ class CheckpointFiles:
 
     def sweep(self) -> None:
         """Delete what a program that was killed while it saved has left half-written."""
-        for left in (*self.folder.glob(".*.part.*"), self.folder / f"new-{NEWEST}"):
+        for left in (*leftovers(self.folder), self.folder / f"new-{NEWEST}"):
             left.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from torch import nn
 from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
-from cifarkit.storage.atomic import write_text
+from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -67,11 +67,14 @@ class RunFolder:
     def check_free(self) -> None:
         """Refuse a folder that holds something, because nothing is overwritten.
 
+        What a program that was killed as it began has left half-written is nothing.
+
         Raises:
             RunFolderError: it holds something, or is no folder.
         """
         try:
-            holds = sorted(entry.name for entry in self.path.iterdir())
+            half_written = {left.name for left in leftovers(self.path)}
+            holds = sorted({entry.name for entry in self.path.iterdir()} - half_written)
         except FileNotFoundError:
             return
         except OSError as error:

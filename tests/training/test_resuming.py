@@ -526,3 +526,23 @@ def test_leftovers_of_a_killed_save_are_swept(tiny: ck.Splits, tmp_path: Path) -
         (folder / name).write_bytes(b"half")
     fit("averaged", tiny, folder)
     assert not [path.name for path in folder.iterdir() if path.name.startswith((".", "new-"))]
+
+
+def test_a_run_killed_as_it_wrote_its_first_file_is_begun_again(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    """Found by the long run of kills: once in a thousand the half-written file barred the way."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in (".abc.part.json", ".abc.part"):
+        (folder / name).write_bytes(b"half")
+    assert fit("averaged", tiny, folder).status == "finished"
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_file_of_somebody_else_bars_the_way(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".hidden").write_bytes(b"mine")
+    with pytest.raises(ck.RunFolderError, match=r"already holds '\.hidden'"):
+        fit("averaged", tiny, folder)
