@@ -100,6 +100,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.progress.progress import Progress as Progress
     from cifarkit.training.run import Run as Run
     from cifarkit.training.run_folder import load_run as load_run
+    from cifarkit.training.sealed_test import Looks as Looks
+    from cifarkit.training.sealed_test import Receipt as Receipt
+    from cifarkit.training.sealed_test import looks_at_test as looks_at_test
+    from cifarkit.training.sealed_test import score_on_test as score_on_test
     from cifarkit.training.train import train as train
     from cifarkit.training.trainer import Trainer as Trainer
     from cifarkit.training.weights import import_weights as import_weights
@@ -201,6 +205,10 @@ _HOME = {
     "Progress": "cifarkit.training.progress.progress",
     "Run": "cifarkit.training.run",
     "load_run": "cifarkit.training.run_folder",
+    "Looks": "cifarkit.training.sealed_test",
+    "Receipt": "cifarkit.training.sealed_test",
+    "looks_at_test": "cifarkit.training.sealed_test",
+    "score_on_test": "cifarkit.training.sealed_test",
     "train": "cifarkit.training.train",
     "Trainer": "cifarkit.training.trainer",
     "import_weights": "cifarkit.training.weights",

@@ -159,10 +159,10 @@ def _changes(
 def _report(run: Run, splits: Splits, folder: Path) -> None:
     """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
-    from cifarkit.evaluation.evaluation import evaluate
     from cifarkit.report.artefacts import save_artefacts
+    from cifarkit.training.sealed_test import score_on_test
 
-    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
     typer.echo(describe(evaluation, "test", splits.name))
     typer.echo(f"\nThe run is in {folder}; its page to hand in: cifarkit report {folder}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.errors import ModelContractError
+from cifarkit.models.code import code_digest
 from cifarkit.recipes.recipe import Recipe
 
 if TYPE_CHECKING:  # variants are listed without torch
@@ -50,6 +51,11 @@ class Variant:
     def source(self) -> str:
         """File and line of the builder."""
         return source_of(self.builder)
+
+    @property
+    def code(self) -> str:
+        """A digest of the builder's code and of the user's own code that it uses."""
+        return code_digest(self.builder)
 
     def build(self, **options: Any) -> nn.Module:
         """Build a fresh network.

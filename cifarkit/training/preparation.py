@@ -150,6 +150,7 @@ def _facts(
         "processes": processes.count,
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
+        "callbacks": [kind_of(one) for one in trainer.callbacks],
         "intervening": [kind_of(one) for one in trainer.callbacks if one.may_intervene()],
         "environment": describe_environment(trainer.device),
     }

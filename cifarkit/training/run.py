@@ -193,6 +193,7 @@ class Run:
             "options": dict(self.variant.options),
             "summary": self.variant.summary,
             "source": self.variant.source,
+            "code": self.variant.code,
         }
 
     def log(self, name: str, value: float) -> None:

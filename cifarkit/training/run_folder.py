@@ -8,6 +8,8 @@
     best.safetensors       those of the best epoch on val, where `Checkpoint` listens
     checkpoint.safetensors, checkpoint-previous.safetensors
                            what it is taken up from, until it is over
+    test_logits.safetensors
+                           what the network said of each test image, from `score_on_test`
     evaluation.json, figures/, report.html    from the command line
 """
 

@@ -107,7 +107,7 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert "epoch 2/2" not in done.out  # results to stdout, progress to stderr
     assert {path.name for path in folder.iterdir()} == {
         *("run.json", "history.csv", "weights.safetensors", "best.safetensors"),
-        *("evaluation.json", "figures"),
+        *("evaluation.json", "figures", "test_logits.safetensors"),
     }
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert pictures == {

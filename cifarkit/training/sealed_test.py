@@ -1,0 +1,185 @@
+"""The sealed test set: one look at the end of a run, a receipt of it, a count of all looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.errors import CheckpointError, DataError, RunFolderError, TrainingError
+from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, evaluate
+from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.training.run import Run
+from cifarkit.training.run_folder import RunFolder
+
+__all__ = ["RECEIPT", "Looks", "Receipt", "looks_at_test", "score_on_test"]
+
+Booleans = np.ndarray[Any, np.dtype[np.bool_]]
+
+RECEIPT = "test_logits.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Receipt:
+    """What a network said of each test image: enough to score it again without the network.
+
+    Args:
+        logits: float16 `n classes`.
+        predicted: int64 `n`, the class with the largest logit, taken before the logits were
+            rounded, which makes ties of the closest.
+        labels: int64 `n`, the truth.
+    """
+
+    logits: Floats
+    predicted: Integers
+    labels: Integers
+
+    @property
+    def correct(self) -> Booleans:
+        """Which images got their own label, bool `n`."""
+        return np.equal(self.predicted, self.labels)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that got their own label, in [0, 1]."""
+        return float(self.correct.mean())
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Receipt:
+        """Make the receipt of an evaluation; what is too large for float16 becomes its largest."""
+        reach = np.finfo(np.float16).max
+        logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
+        return cls(logits, evaluation.predicted, evaluation.labels)
+
+    @classmethod
+    def load(cls, folder: Path) -> Receipt:
+        """Read the receipt in a run's folder.
+
+        Raises:
+            RunFolderError: there is none, or it is damaged.
+        """
+        try:
+            tensors, _ = load_tensors(folder / RECEIPT)
+            arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
+        except FileNotFoundError:
+            raise RunFolderError(
+                f"the run in {str(folder)!r} has no receipt of its test ({RECEIPT}); "
+                "ck.score_on_test(run, splits) makes it"
+            ) from None
+        except (OSError, CheckpointError, KeyError) as error:
+            raise RunFolderError(
+                f"the receipt of the run in {str(folder)!r} cannot be read: {error}"
+            ) from error
+        logits, predicted, labels = arrays
+        return cls(logits, predicted.astype(np.int64), labels.astype(np.int64))
+
+    def save(self, folder: Path) -> None:
+        """Write it into a run's folder.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        small = np.uint8 if self.logits.shape[1] <= 256 else np.int64
+        tensors = {
+            "logits": torch.from_numpy(self.logits),
+            "predicted": torch.from_numpy(self.predicted.astype(small)),
+            "labels": torch.from_numpy(self.labels.astype(small)),
+        }
+        try:
+            save_tensors(folder / RECEIPT, tensors)
+        except OSError as error:
+            raise RunFolderError(
+                f"the run folder {str(folder)!r} cannot be written: {error}"
+            ) from error
+
+
+class Looks(NamedTuple):
+    """How often a run's test set was looked at, each time with other weights.
+
+    Looking again at the same weights gives the same numbers, and counts once.
+
+    Args:
+        epochs: looks while it was trained.
+        at_end: whether it was looked at when training was over.
+        flagged: whether training may have been steered by test: it was observed, and a callback
+            that is not cifarkit's own ended the training.
+    """
+
+    epochs: int
+    at_end: bool
+    flagged: bool
+
+    def __str__(self) -> str:
+        if self.flagged:
+            return "may be selected on: flagged"
+        if self.epochs:
+            return f"observed each epoch ({self.epochs})"
+        return "once at the end" if self.at_end else "not looked at"
+
+
+def looks_at_test(run: Run) -> Looks:
+    """Count how often the test set was looked at in a run.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.training.train import train
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> run = train("linear", data, epochs=2)
+    >>> str(looks_at_test(run))
+    'not looked at'
+    >>> evaluation = score_on_test(run, data)
+    >>> str(looks_at_test(run))
+    'once at the end'
+    >>> str(looks_at_test(train("linear", data, epochs=2, track_test=True)))
+    'observed each epoch (2)'
+    """
+    observed = sum("test_accuracy" in record for record in run.history)
+    foreign = [kind for kind in run.facts.get("callbacks", []) if not kind.startswith("cifarkit.")]
+    flagged = bool(observed and foreign and run.stopped is not None)
+    return Looks(observed, "test" in run.facts, flagged)
+
+
+def score_on_test(run: Run, splits: Splits) -> Evaluation:
+    """Evaluate a run that is over on test, once, and keep the receipt in its folder.
+
+    The receipt, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
+    the labels; `run.json` has the score. Other ways to evaluate leave no trace in the run.
+
+    Args:
+        run: whose training is over.
+        splits: the data it was trained on.
+
+    Returns:
+        The evaluation, with the recipe's `test_time` views.
+
+    Raises:
+        TrainingError: it is still training, and test is only for the end.
+        DataError: these are no splits, or not those the run was trained on.
+        RunFolderError: the disk refuses.
+    """
+    check_splits(splits)
+    if run.moment is not None:
+        raise TrainingError(
+            "test is looked at when training is over; to choose while it lasts, "
+            "ck.evaluate(run.model, splits.val)"
+        )
+    recorded = run.facts["data"]
+    if splits.fingerprint != recorded["fingerprint"]:
+        raise DataError(
+            f"{splits.name!r} is not what the run was trained on ({recorded['name']!r}), or it is "
+            "split otherwise: its test set may hold images the run has learnt from; load the "
+            "run's own data, with the same val_size and split_seed"
+        )
+    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    run.facts["test"] = {
+        "n": len(evaluation),
+        "accuracy": evaluation.accuracy,
+        "loss": evaluation.loss,
+    }
+    if run.folder is not None:
+        Receipt.of(evaluation).save(run.folder)
+        RunFolder(run.folder).save(run)
+    return evaluation

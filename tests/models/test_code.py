@@ -1,0 +1,125 @@
+"""The digest of a builder's code: what changes it, and what does not."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import cifarkit as ck
+from cifarkit.models.code import code_digest
+
+SOURCE = """
+import cifarkit as ck
+from torch import nn
+
+WIDTH = 4
+UNUSED = 1
+
+class Base(nn.Module):
+    def depth(self):
+        return 1
+
+class Net(Base):
+    def __init__(self, classes):
+        super().__init__()
+        self.layer = nn.Linear(3072, classes)
+
+    def forward(self, images):
+        return scaled(self.layer(images.flatten(1)))
+
+def scaled(logits):
+    return logits * WIDTH
+
+def unused():
+    return 1
+
+# decorated
+def build(*, num_classes=10):
+    return Net(num_classes)
+"""
+
+
+@pytest.fixture
+def digest_of(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    names: list[str] = []
+
+    def digest_of(source: str) -> str:
+        names.append(f"written_{len(names)}_{tmp_path.name}")
+        path = tmp_path / f"{names[-1]}.py"
+        path.write_text(source)
+        module = loaded(names[-1], path)
+        return code_digest(module.build)
+
+    yield digest_of
+    for name in names:
+        del sys.modules[name]
+
+
+def loaded(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CHANGES = {
+    "the builder": ("return Net(num_classes)", "return Net(num_classes + 0)"),
+    "a class it uses": ("nn.Linear(3072, classes)", "nn.Linear(3072, classes, bias=False)"),
+    "a base of that class": ("return 1\n\nclass Net", "return 2\n\nclass Net"),
+    "a function that class uses": ("logits * WIDTH", "logits / WIDTH"),
+    "a constant that function uses": ("WIDTH = 4", "WIDTH = 5"),
+}
+NO_CHANGES = {
+    "what it does not use": ("def unused():\n    return 1", "def unused():\n    return 2"),
+    "a constant it does not use": ("UNUSED = 1", "UNUSED = 2"),
+    "its decorator": ("# decorated\n", "@ck.register_model('other', replace=True)\n"),
+    "its place in the file": ("UNUSED = 1", "UNUSED = 1\n\n\n"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_other_code_has_another_digest(what: str, digest_of: Callable[[str], str]) -> None:
+    assert SOURCE.count(CHANGES[what][0]) == 1
+    assert digest_of(SOURCE) != digest_of(SOURCE.replace(*CHANGES[what]))
+
+
+@pytest.mark.parametrize("what", NO_CHANGES)
+def test_the_same_code_has_the_same_digest_whatever_stands_beside_it(
+    what: str, digest_of: Callable[[str], str]
+) -> None:
+    assert SOURCE.count(NO_CHANGES[what][0]) == 1
+    assert digest_of(SOURCE) == digest_of(SOURCE.replace(*NO_CHANGES[what]))
+
+
+def test_code_without_a_file_has_a_digest_too() -> None:
+    def digest(text: str) -> str:
+        world: dict[str, object] = {"__name__": "__main__"}
+        exec(text, world)
+        build = world["build"]
+        assert callable(build)
+        return code_digest(build)
+
+    nested = "def build():\n    def inner():\n        return {}\n    return inner"
+    assert digest(nested.format(1)) == digest(nested.format(1))
+    assert digest(nested.format(1)) != digest(nested.format(2))
+
+
+def test_the_arguments_of_a_partial_count() -> None:
+    builder = ck.get_variant("mlp").builder
+    narrow, wide = (functools.partial(builder, width=width) for width in (8, 16))
+    assert code_digest(narrow) != code_digest(wide)
+    assert code_digest(narrow) == code_digest(functools.partial(builder, width=8))
+
+
+@pytest.mark.parametrize("name", ck.list_models())
+def test_every_variant_has_a_digest(name: str) -> None:
+    assert len(ck.get_variant(name).code) == 16
+    assert ck.get_variant(name).code == ck.get_variant(name).code

@@ -1,0 +1,96 @@
+"""The sealed test set: one look, its receipt, and the count of looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cifarkit as ck
+from cifarkit.training.sealed_test import RECEIPT
+
+
+@pytest.fixture
+def run(tiny: ck.Splits, tmp_path: Path) -> ck.Run:
+    return ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
+
+
+def test_the_receipt_scores_as_the_network_does(run: ck.Run, tiny: ck.Splits) -> None:
+    assert run.folder is not None
+    evaluation = ck.score_on_test(run, tiny)
+    receipt = ck.Receipt.load(run.folder)
+    assert receipt.accuracy == evaluation.accuracy == ck.evaluate(run.model, tiny.test).accuracy
+    assert receipt.logits.dtype == np.float16
+    np.testing.assert_allclose(receipt.logits, evaluation.logits, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(receipt.labels, tiny.test.labels)
+    np.testing.assert_array_equal(receipt.correct, evaluation.predicted == evaluation.labels)
+
+
+def test_logits_beyond_float16_keep_their_order() -> None:
+    logits = np.array([[1e6, 2e6], [-1e6, 0.0]], np.float32)
+    receipt = ck.Receipt.of(ck.Evaluation(logits, np.array([1, 1]), ("cat", "dog")))
+    assert np.isfinite(receipt.logits).all()
+    assert receipt.accuracy == 1.0
+
+
+def test_the_score_stands_in_the_record_of_the_run(run: ck.Run, tiny: ck.Splits) -> None:
+    assert run.folder is not None
+    evaluation = ck.score_on_test(run, tiny)
+    again = ck.load_run(run.folder)
+    assert again.facts["test"]["accuracy"] == evaluation.accuracy
+    assert again.facts["test"]["n"] == len(tiny.test)
+    assert str(ck.looks_at_test(again)) == "once at the end"
+
+
+def test_looks_are_counted_by_the_weights_looked_at(run: ck.Run, tiny: ck.Splits) -> None:
+    assert str(ck.looks_at_test(run)) == "not looked at"
+    ck.score_on_test(run, tiny)
+    ck.score_on_test(run, tiny)
+    assert ck.looks_at_test(run) == (0, True, False)
+
+
+def test_a_run_that_could_see_test_and_was_stopped_by_own_code_is_flagged(tiny: ck.Splits) -> None:
+    class StopOnTest(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            if run.history[-1].get("test_accuracy", 0.0) >= 0:
+                run.stop("good enough")
+
+    def looks(track_test: bool, *callbacks: ck.Callback) -> ck.Looks:
+        return ck.looks_at_test(
+            ck.train("linear", tiny, epochs=2, track_test=track_test, callbacks=callbacks)
+        )
+
+    assert looks(True, StopOnTest()).flagged
+    assert "flagged" in str(looks(True, StopOnTest()))
+    assert not looks(False, StopOnTest()).flagged
+    assert not looks(True).flagged
+    assert not looks(True, ck.EarlyStopping(patience=1, min_delta=1e6)).flagged
+
+
+def test_test_is_not_looked_at_while_training_lasts(tiny: ck.Splits) -> None:
+    class Peep(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            ck.score_on_test(run, tiny)
+
+    with pytest.raises(ck.TrainingError, match="when training is over"):
+        ck.train("linear", tiny, epochs=1, callbacks=[Peep()])
+
+
+def test_other_data_is_refused(run: ck.Run) -> None:
+    other = ck.load_synthetic(n_train=200, n_test=50, val_size=20, seed=9)
+    with pytest.raises(ck.DataError, match="not what the run was trained on"):
+        ck.score_on_test(run, other)
+
+
+def test_a_damaged_or_missing_receipt_is_an_error(run: ck.Run, tiny: ck.Splits) -> None:
+    assert run.folder is not None
+    with pytest.raises(ck.RunFolderError, match="no receipt"):
+        ck.Receipt.load(run.folder)
+    ck.score_on_test(run, tiny)
+    path = run.folder / RECEIPT
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ck.RunFolderError, match="cannot be read"):
+        ck.Receipt.load(run.folder)
