@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what runs
     from cifarkit import plots as plots
+    from cifarkit.comparison.compare import compare as compare
+    from cifarkit.comparison.comparison import Comparison as Comparison
+    from cifarkit.comparison.outcomes import Outcome as Outcome
+    from cifarkit.comparison.pairs import Pair as Pair
+    from cifarkit.comparison.statistics import Span as Span
+    from cifarkit.comparison.verdicts import Verdict as Verdict
     from cifarkit.data.arrays import load_arrays as load_arrays
     from cifarkit.data.augmentations import AlternatingFlip as AlternatingFlip
     from cifarkit.data.augmentations import Augmentation as Augmentation
@@ -35,6 +41,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.errors import CheckpointError as CheckpointError
     from cifarkit.errors import CifarkitError as CifarkitError
     from cifarkit.errors import CifarkitWarning as CifarkitWarning
+    from cifarkit.errors import ComparisonError as ComparisonError
     from cifarkit.errors import DataError as DataError
     from cifarkit.errors import DownloadError as DownloadError
     from cifarkit.errors import DuplicateModelError as DuplicateModelError
@@ -140,6 +147,7 @@ _HOME = {
     "CheckpointError": "cifarkit.errors",
     "CifarkitError": "cifarkit.errors",
     "CifarkitWarning": "cifarkit.errors",
+    "ComparisonError": "cifarkit.errors",
     "DataError": "cifarkit.errors",
     "DownloadError": "cifarkit.errors",
     "DuplicateModelError": "cifarkit.errors",
@@ -213,6 +221,12 @@ _HOME = {
     "Trainer": "cifarkit.training.trainer",
     "import_weights": "cifarkit.training.weights",
     "load_weights": "cifarkit.training.weights",
+    "compare": "cifarkit.comparison.compare",
+    "Comparison": "cifarkit.comparison.comparison",
+    "Outcome": "cifarkit.comparison.outcomes",
+    "Pair": "cifarkit.comparison.pairs",
+    "Span": "cifarkit.comparison.statistics",
+    "Verdict": "cifarkit.comparison.verdicts",
     "Range": "cifarkit.values",
     "Value": "cifarkit.values",
 }

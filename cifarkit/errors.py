@@ -16,6 +16,7 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     │   ├── NonFiniteLossError            the loss became NaN or infinite
     │   ├── SelectionError (ValueError)   something would select on what must not select
     │   └── CallbackError                 a callback raised
+    ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked for
     ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
     ├── RunFolderError (OSError)          a run folder that cannot be written or read
     └── InstallError (ImportError)        a package is missing or does not match another
@@ -30,6 +31,7 @@ __all__ = [
     "CheckpointError",
     "CifarkitError",
     "CifarkitWarning",
+    "ComparisonError",
     "DataError",
     "DownloadError",
     "DuplicateModelError",
@@ -100,6 +102,10 @@ class SelectionError(TrainingError, ValueError):
 
 class CallbackError(TrainingError):
     """A callback raised; the cause is chained."""
+
+
+class ComparisonError(CifarkitError, ValueError):
+    """A comparison that cannot be made as it was asked for."""
 
 
 class CheckpointError(CifarkitError, ValueError):

@@ -9,7 +9,7 @@ import inspect
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -92,11 +92,12 @@ def _used(thing: Any) -> Iterator[tuple[str, Any]]:
     """Yield what a function or class names of the world around it, with its value."""
     if inspect.isclass(thing):
         yield from ((base.__qualname__, base) for base in thing.__bases__)
+    world: Mapping[str, Any] = vars(sys.modules.get(thing.__module__, object))
     if isinstance(thing, FunctionType):
+        world = thing.__globals__
         for name, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
             with suppress(ValueError):  # a name that has no value yet
                 yield name, cell.cell_contents
-    world = vars(sys.modules.get(thing.__module__, object))
     names = {name for code in _codes(thing) for name in code.co_names}
     for name in sorted(names & world.keys()):
         value = world[name]

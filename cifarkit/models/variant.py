@@ -55,7 +55,12 @@ class Variant:
     @property
     def code(self) -> str:
         """A digest of the builder's code and of the user's own code that it uses."""
-        return code_digest(self.builder)
+        pinned: str | None = self.__dict__.get("pinned_code")
+        return pinned or code_digest(self.builder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where it is unpickled, in another process, its source may be out of reach.
+        return {**self.__dict__, "pinned_code": self.code}
 
     def build(self, **options: Any) -> nn.Module:
         """Build a fresh network.

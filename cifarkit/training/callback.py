@@ -10,7 +10,7 @@ from typing import Any
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.training.run import Run
 
-__all__ = ["HOOKS", "Callback", "check_callbacks", "kind_of", "notify"]
+__all__ = ["HOOKS", "Callback", "check_callbacks", "kind_of", "notify", "settings_of"]
 
 HOOKS = (
     "on_fit_start",
@@ -128,6 +128,18 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
 def kind_of(callback: Callback) -> str:
     """Return the name by which a callback is known to a run that is taken up again."""
     return f"{type(callback).__module__}.{type(callback).__qualname__}"
+
+
+def settings_of(callback: Callback) -> str:
+    """Return its kind with its settings, where it prints them; for the records of a run.
+
+    >>> from cifarkit.training.callbacks.gradient_clip import GradientClip
+    >>> settings_of(GradientClip(1.0))
+    'cifarkit.training.callbacks.gradient_clip.GradientClip(1.0)'
+    """
+    if type(callback).__repr__ is object.__repr__:  # it would print where in memory it is
+        return kind_of(callback)
+    return f"{type(callback).__module__}.{callback!r}"
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:

@@ -18,7 +18,7 @@ from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
-from cifarkit.training.callback import kind_of
+from cifarkit.training.callback import kind_of, settings_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import warm_up
 from cifarkit.training.interruption import Interruption
@@ -150,7 +150,7 @@ def _facts(
         "processes": processes.count,
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
-        "callbacks": [kind_of(one) for one in trainer.callbacks],
+        "callbacks": [settings_of(one) for one in trainer.callbacks],
         "intervening": [kind_of(one) for one in trainer.callbacks if one.may_intervene()],
         "environment": describe_environment(trainer.device),
     }

@@ -71,7 +71,8 @@ def train(
             "ck.Trainer(recipe).fit(network, splits), or register its builder"
         )
     variant = model if isinstance(model, Variant) else get_variant(model)
-    variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))
+    if recipe_changes:
+        variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))
     trainer = Trainer(
         variant.recipe,
         seed=seed,

@@ -35,7 +35,7 @@ class EarlyStopping(Callback):
             test.
 
     >>> EarlyStopping("val_accuracy", patience=3)
-    EarlyStopping('val_accuracy', patience=3)
+    EarlyStopping('val_accuracy', patience=3, min_delta=0.0, restore=True)
     """
 
     def __init__(
@@ -58,7 +58,10 @@ class EarlyStopping(Callback):
         self._begin_anew()
 
     def __repr__(self) -> str:
-        return f"EarlyStopping({self.column!r}, patience={self.patience})"
+        return (
+            f"EarlyStopping({self.column!r}, patience={self.patience}, "
+            f"min_delta={self.min_delta}, restore={self.restore})"
+        )
 
     def _begin_anew(self) -> None:
         self.best: float | None = None

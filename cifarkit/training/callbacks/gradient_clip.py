@@ -32,6 +32,9 @@ class GradientClip(Callback):
     def __init__(self, max_norm: float = 1.0) -> None:
         self.max_norm = checked_number("max_norm", max_norm, Range(0, 1e9, open="("))
 
+    def __repr__(self) -> str:
+        return f"GradientClip({self.max_norm})"
+
     def on_backward_end(self, run: Run) -> None:
         """Shorten the gradient where it is too long."""
         run.log("gradient_norm", clip_grad_norm_(run.model.parameters(), self.max_norm).item())

@@ -47,6 +47,9 @@ class LRFinder(Callback):
         self.steps = checked_whole("steps", steps, least=10)
         self._begin_anew()
 
+    def __repr__(self) -> str:
+        return f"LRFinder(start={self.start}, end={self.end}, steps={self.steps})"
+
     def _begin_anew(self) -> None:
         self.rates: list[float] = []
         self.losses: list[float] = []

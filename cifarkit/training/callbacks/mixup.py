@@ -34,6 +34,9 @@ class Mixup(Callback):
     def __init__(self, alpha: float = 0.2) -> None:
         self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("))
 
+    def __repr__(self) -> str:
+        return f"Mixup(alpha={self.alpha})"
+
     def on_batch_start(self, run: Run) -> None:
         """Mix the batch."""
         now = run.now

@@ -1,0 +1,138 @@
+"""What fits into a given time, known before the first run and not after the first results."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+import torch
+
+from cifarkit.comparison.cell_training import ONE_AT_A_TIME, Workplace
+from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.progress import in_words
+from cifarkit.comparison.scheduling import Workers, own_workers
+from cifarkit.data.image_set import ImageSet
+from cifarkit.data.splits import Splits
+from cifarkit.errors import ComparisonError
+from cifarkit.training.train import train
+
+__all__ = ["cells_within", "seconds_of"]
+
+TRIAL_STEPS = 20
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def seconds_of(budget: float | str) -> float:
+    """Read a time such as `"30m"`.
+
+    Args:
+        budget: seconds, or a number with the unit s, m, min or h.
+
+    Raises:
+        ComparisonError: it is nothing of that kind, or not above 0.
+
+    >>> seconds_of("30m"), seconds_of("1.5h"), seconds_of(90)
+    (1800.0, 5400.0, 90.0)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", str(budget))
+    seconds = float(match[1]) * UNITS[match[2] or "s"] if match else 0.0
+    if not 0 < seconds < float("inf"):
+        raise ComparisonError(
+            f"budget={budget!r} is no time; give seconds, or a number with a unit: '90s', '30m', "
+            "'1.5h'"
+        )
+    return seconds
+
+
+def cells_within(
+    budget: float,
+    cells: Sequence[Cell],
+    workplace: Workplace,
+    *,
+    device: torch.device,
+    executor: Executor | None,
+) -> list[Cell]:
+    """Return the cells that fit: whole seeds, so that pairs stay pairs.
+
+    A few steps of each variant are timed, as many side by side as will be. The choice is made
+    once: to go on for as long as the results please would be choosing by test.
+
+    Args:
+        budget: seconds.
+        cells: seed by seed.
+        workplace: where the data is.
+        device: to train on.
+        executor: of the user; own processes when None.
+
+    Raises:
+        ComparisonError: not even one seed fits.
+    """
+    waiting = [cell for cell in cells if not cell.is_done]
+    trials = list({cell.variant.name: cell for cell in waiting}.values())
+    if not trials:
+        return list(cells)
+    if executor is not None:
+        workers = Workers(executor, count=getattr(executor, "_max_workers", 1))
+        seconds, side_by_side = _time(trials, workplace, workers)
+    else:
+        with own_workers(device, len(waiting), 0) as workers:
+            seconds, side_by_side = _time(trials, workplace, workers)
+    chosen: list[Cell] = []
+    spent = 0.0
+    for seed in dict.fromkeys(cell.seed for cell in cells):
+        own = [cell for cell in cells if cell.seed == seed]
+        cost = sum(seconds[one.variant.name] for one in own if not one.is_done) / side_by_side
+        if spent + cost > budget:
+            break
+        spent += cost
+        chosen += own
+    if not chosen:
+        raise ComparisonError(
+            f"one seed of {len(trials)} variants takes about {in_words(cost)}, and the budget is "
+            f"{in_words(budget)}; give more time, fewer epochs (epochs=…), or fewer variants"
+        )
+    return chosen
+
+
+def _time(
+    cells: Sequence[Cell], workplace: Workplace, workers: Workers
+) -> tuple[dict[str, float], int]:
+    """Return the seconds of one run of each variant, and how many will go side by side."""
+    futures = {
+        cell.variant.name: workers.executor.submit(time_cell, cell, workplace, workers.threads)
+        for cell in cells
+    }
+    seconds = {name: future.result() for name, future in futures.items()}
+    return seconds, workers.count or 1
+
+
+def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
+    """Reckon the seconds that the run of a cell will take, from a few steps of it."""
+    with ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they come again when it is trained
+        if threads is not None:
+            torch.set_num_threads(threads)
+        splits = workplace.take_data()
+        recipe = cell.variant.recipe
+        few = _first(splits, TRIAL_STEPS * recipe.batch_size)
+        variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=1))
+        for _ in range(2):  # the first time things are slow that are not slow again
+            began = time.perf_counter()
+            train(variant, few, device=cell.device)
+            seconds = time.perf_counter() - began
+    return seconds * len(splits.train) / len(few.train) * recipe.epochs
+
+
+def _first(splits: Splits, count: int) -> Splits:
+    """Return a set of the first images of train, with val in proportion."""
+
+    def part(image_set: ImageSet, share: float) -> ImageSet:
+        return image_set.subset(range(max(2, round(share * len(image_set)))))
+
+    share = min(1.0, count / len(splits.train))
+    val = None if splits.val is None else part(splits.val, share)
+    return dataclasses.replace(splits, train=part(splits.train, share), val=val)

@@ -1,0 +1,154 @@
+"""Training one cell, in whatever process an executor has chosen for it."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from cifarkit.comparison.cells import Cell
+from cifarkit.data.image_set import ImageSet
+from cifarkit.data.splits import Splits
+from cifarkit.errors import CifarkitError
+from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.training.callback import Callback
+from cifarkit.training.callbacks.checkpoint import Checkpoint
+from cifarkit.training.run import Run
+from cifarkit.training.sealed_test import score_on_test
+from cifarkit.training.train import train
+
+__all__ = ["CellEnd", "Workplace", "train_cell"]
+
+ONE_AT_A_TIME = threading.Lock()  # torch's global generators belong to one training
+STOPPED = "not trained: the comparison was stopped"
+
+
+@dataclass(frozen=True)
+class CellEnd:
+    """How the training of a cell ended.
+
+    Args:
+        error: why there is no run; empty when there is one.
+        warnings: what was warned of.
+    """
+
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The folder through which a comparison and its workers speak: the data, and a sign to stop.
+
+    Files are what every executor shares, be its workers threads, processes or other machines that
+    see the same disk.
+
+    Args:
+        path: of the folder.
+    """
+
+    path: Path
+
+    @property
+    def stop_sign(self) -> Path:
+        """The file at whose sight each worker finishes its step, saves, and ends."""
+        return self.path / "stop"
+
+    @property
+    def data(self) -> Path:
+        """The file of the data."""
+        return self.path / "data.safetensors"
+
+    def put_data(self, splits: Splits) -> None:
+        """Write the data for the workers.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        parts = {"train": splits.train, "val": splits.val, "test": splits.test}
+        tensors = {}
+        for name, part in parts.items():
+            if part is not None:
+                tensors |= {f"{name} images": part.images, f"{name} labels": part.labels}
+        about = {**splits.describe(), "classes": splits.classes}
+        save_tensors(self.data, tensors, about)
+
+    def take_data(self) -> Splits:
+        """Read the data, once in a process."""
+        return _read_data(self.data, self.data.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_data(path: Path, _written: int) -> Splits:
+    tensors, about = load_tensors(path)
+
+    def part(name: str) -> ImageSet | None:
+        if f"{name} images" not in tensors:
+            return None
+        images, labels = tensors[f"{name} images"], tensors[f"{name} labels"]
+        return ImageSet(images, labels, tuple(about["classes"]))
+
+    train_set, test_set = part("train"), part("test")
+    assert train_set is not None  # `put_data` writes both
+    assert test_set is not None
+    return Splits(
+        train_set, part("val"), test_set, about["name"], about["fingerprint"], about["source"]
+    )
+
+
+class _StopSign(Callback):
+    """Ends the run as Ctrl-C would when the sign is there."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def on_batch_end(self, run: Run) -> None:
+        if self.sign.exists():
+            run.now.interruption.asked = True
+
+
+def train_cell(cell: Cell, workplace: Workplace, threads: int | None) -> CellEnd:
+    """Train a cell, or go on with it, then look at test once.
+
+    Args:
+        cell: what to train.
+        workplace: where the data is.
+        threads: for torch; None leaves them as they are.
+
+    Returns:
+        How it ended; what it brought is in its folder.
+    """
+    with ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        error = _train(cell, workplace, threads)
+    return CellEnd(error, tuple(dict.fromkeys(str(one.message) for one in caught)))
+
+
+def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
+    if workplace.stop_sign.exists():
+        return STOPPED
+    if threads is not None:
+        torch.set_num_threads(threads)
+    listeners = copy.deepcopy(cell.callbacks)  # workers that are threads share the cell
+    try:
+        splits = workplace.take_data()
+        run = train(
+            cell.variant,
+            splits,
+            seed=cell.seed,
+            device=cell.device,
+            callbacks=[*listeners, Checkpoint(every_seconds=60), _StopSign(workplace.stop_sign)],
+            run_dir=cell.folder,
+            resume=True,
+        )
+        score_on_test(run, splits)
+    except KeyboardInterrupt:
+        return STOPPED
+    except CifarkitError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,210 @@
+"""From names to a comparison, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from cifarkit.comparison.budget import cells_within, seconds_of
+from cifarkit.comparison.cell_training import CellEnd, Workplace
+from cifarkit.comparison.cells import Cell, plan_cells
+from cifarkit.comparison.comparison import Comparison
+from cifarkit.comparison.outcomes import Outcome
+from cifarkit.comparison.progress import ComparisonProgress
+from cifarkit.comparison.scheduling import train_cells
+from cifarkit.data.splits import Splits, check_seed, check_splits
+from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
+from cifarkit.models.registry import get_variant
+from cifarkit.models.variant import Variant
+from cifarkit.training.callback import Callback, check_callbacks
+from cifarkit.training.device import choose_device
+
+__all__ = ["compare"]
+
+
+def compare(
+    variants: Iterable[str | Variant],
+    splits: Splits,
+    *,
+    seeds: int | Iterable[int] = 5,
+    run_dir: str | Path = "runs",
+    executor: Executor | None = None,
+    callbacks: Iterable[Callback] = (),
+    device: str | torch.device = "auto",
+    budget: float | str | None = None,
+    show_progress: bool = True,
+    **recipe_changes: Any,
+) -> Comparison:
+    """Train every variant from every seed, and say what that allows to say.
+
+    The same seed means the same split, order and augmentation draws for all variants, so that
+    pairs are pairs. Runs that are in `run_dir` already, made from the same code, recipe, seed,
+    data and versions, are taken as they are, and runs that were cut off are gone on with: the same
+    call after Ctrl-C, or with one more seed or variant, trains only what is missing.
+
+    Test is looked at once, at the end of each run. To choose one of the variants, choose by val:
+    `comparison.best()`.
+
+    Args:
+        variants: registered names, or variants, each under a name of its own.
+        splits: the data.
+        seeds: how many, counted from 0, or which.
+        run_dir: the parent of all run folders.
+        executor: where to train: anything with the interface of `concurrent.futures.Executor`
+            whose workers see the same disk; as many processes as pay on this machine when None.
+        callbacks: who listens; each run has its own copies.
+        device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
+        budget: seconds, or a time such as `"30m"`; only as many seeds are trained as fit, and
+            which is decided before the first run.
+        show_progress: show on stderr how far each run is.
+        recipe_changes: fields of every recipe to change, such as `epochs=3`.
+
+    Returns:
+        The comparison, of all runs that came to their end.
+
+    Raises:
+        ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
+            another comparison is at work in `run_dir`, or no run came to its end.
+        KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
+
+    And as `ck.train` raises, before anything is trained.
+
+    >>> import tempfile
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> folder = tempfile.mkdtemp()
+    >>> compare(["linear", "mlp"], data, seeds=2, epochs=1, run_dir=folder, show_progress=False)
+    Comparison(linear, mlp; 4 runs on synthetic)
+    """
+    check_splits(splits)
+    chosen = _chosen(variants, recipe_changes)
+    numbers_ = _seeds(seeds)
+    seconds = None if budget is None else seconds_of(budget)
+    where, place = choose_device(device), Path(run_dir).expanduser()
+    listeners = check_callbacks(callbacks)
+    for variant in chosen:  # what cannot be built is known before anything is trained
+        variant.build(num_classes=len(splits.classes))
+    with _workplace(place) as workplace:
+        cells = plan_cells(
+            chosen, numbers_, splits, run_dir=place, device=where, callbacks=listeners
+        )
+        waiting = [cell for cell in cells if not cell.is_done]
+        if waiting:
+            workplace.put_data(splits)
+        planned: Sequence[Cell] = cells
+        if seconds is not None:
+            planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
+        ends = _trained(planned, workplace, where, executor, show_progress)
+    return _comparison(chosen, splits, cells, planned, ends)
+
+
+def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> list[Variant]:
+    if isinstance(variants, str | Variant):
+        raise ComparisonError(f"variants must be a list of names, found {variants!r}")
+    chosen = [one if isinstance(one, Variant) else get_variant(one) for one in variants]
+    names = [variant.name for variant in chosen]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not chosen or twice:
+        found = f"{twice[0]!r} twice" if twice else "none"
+        raise ComparisonError(
+            f"a comparison needs variants, each under its own name; found {found}"
+        )
+    return [
+        dataclasses.replace(variant, recipe=variant.recipe.replace(**changes)) for variant in chosen
+    ]
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        return list(range(seeds))
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise ComparisonError(f"seeds must be a count, 1 or more, or a list, found {seeds!r}")
+    chosen = list(seeds)
+    for seed in chosen:
+        check_seed("a seed", seed)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
+    return [int(seed) for seed in chosen]
+
+
+@contextmanager
+def _workplace(run_dir: Path) -> Iterator[Workplace]:
+    """Keep the folder through which workers are spoken to, for this comparison alone."""
+    folder = run_dir / ".comparison"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ComparisonError(
+            f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
+            "run_dir"
+        ) from None
+    except OSError as error:
+        raise RunFolderError(
+            f"the folder {str(run_dir)!r} cannot be used: {error}; choose another run_dir"
+        ) from error
+    try:
+        workplace = Workplace(folder.resolve())
+        workplace.stop_sign.unlink(missing_ok=True)  # of a comparison that was killed
+        yield workplace
+    finally:
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _trained(
+    cells: Sequence[Cell],
+    workplace: Workplace,
+    device: torch.device,
+    executor: Executor | None,
+    show_progress: bool,
+) -> dict[Cell, CellEnd]:
+    waiting = [cell for cell in cells if not cell.is_done]
+    if not waiting:
+        return {}
+    with ExitStack() as ends:
+        watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None
+        if show_progress:
+            progress = ComparisonProgress(cells)
+            ends.callback(progress.close)
+            watch = progress.update
+        return train_cells(
+            waiting,
+            workplace,
+            device=device,
+            executor=executor,
+            watch=watch,
+        )
+
+
+def _comparison(
+    variants: Sequence[Variant],
+    splits: Splits,
+    cells: Sequence[Cell],
+    planned: Sequence[Cell],
+    ends: Mapping[Cell, CellEnd],
+) -> Comparison:
+    failures = [f"{cell.name}: {end.error}" for cell, end in ends.items() if end.error]
+    for text in dict.fromkeys(text for end in ends.values() for text in end.warnings):
+        warnings.warn(text, CifarkitWarning, stacklevel=3)
+    over = [cell for cell in planned if cell.is_done or not ends[cell].error]
+    if not over:
+        raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))
+    left_out = {cell.seed for cell in cells} - {cell.seed for cell in planned}
+    return Comparison(
+        variants=tuple(variants),
+        outcomes=tuple(Outcome.of(cell) for cell in over),
+        data={**splits.describe(), "classes": splits.classes},
+        failures=tuple(failures),
+        left_out=tuple(sorted(left_out)),
+    )

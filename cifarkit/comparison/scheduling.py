@@ -1,0 +1,143 @@
+"""Training many cells side by side, on any `concurrent.futures.Executor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from cifarkit.comparison.cell_training import CellEnd, Workplace, train_cell
+from cifarkit.comparison.cells import Cell
+
+__all__ = ["Workers", "own_workers", "train_cells"]
+
+GLANCE = 0.5  # seconds between two looks at how far the runs are
+PATIENCE = 20.0  # seconds for workers to finish their step and save
+TRIES = 3  # how often workers may die before a comparison gives up
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who trains.
+
+    Args:
+        executor: runs functions somewhere.
+        threads: for torch in each run; None leaves them as they are.
+        count: how many runs go side by side; None where only the executor knows.
+    """
+
+    executor: Executor
+    threads: int | None = None
+    count: int | None = None
+
+
+@contextmanager
+def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Workers]:
+    """Start as many processes as pay on this machine.
+
+    On a CPU one for each core, with one thread each: the networks are small, and two runs of one
+    thread get more done than one run of two. A GPU is kept busy by one run. Each time workers have
+    died, which is mostly for want of memory, there are half as many.
+
+    Args:
+        device: to train on.
+        cells: more processes than cells are of no use.
+        tries: how often they have died.
+    """
+    from loky import ProcessPoolExecutor, cpu_count
+
+    cores = cpu_count(only_physical_cores=True) if device.type == "cpu" else 1
+    count = max(1, min(cores, cells) // 2**tries)
+    threads = max(1, cores // count)
+    environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    executor = ProcessPoolExecutor(max_workers=count, env=environment)
+    try:
+        yield Workers(executor, threads, count)
+    finally:
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def train_cells(
+    cells: Sequence[Cell],
+    workplace: Workplace,
+    *,
+    device: torch.device,
+    executor: Executor | None,
+    watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None,
+) -> dict[Cell, CellEnd]:
+    """Train all cells that are not done.
+
+    Args:
+        cells: in the order in which they are to be begun.
+        workplace: where the data is.
+        device: to train on.
+        executor: of the user; own processes when None.
+        watch: is called twice a second with the cells that were begun, and how they ended.
+
+    Returns:
+        How each cell ended.
+
+    Raises:
+        KeyboardInterrupt: all runs have been saved, and the same comparison goes on with them.
+    """
+    ends: dict[Cell, CellEnd] = {}
+    if executor is not None:
+        return _train(cells, workplace, Workers(executor), watch, ends)
+    for tries in range(TRIES):
+        left = [cell for cell in cells if cell not in ends]
+        if not left:
+            break
+        with own_workers(device, len(left), tries) as workers:
+            _train(left, workplace, workers, watch, ends, give_up=tries == TRIES - 1)
+    return ends
+
+
+def _train(
+    cells: Sequence[Cell],
+    workplace: Workplace,
+    workers: Workers,
+    watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None,
+    ends: dict[Cell, CellEnd],
+    *,
+    give_up: bool = True,
+) -> dict[Cell, CellEnd]:
+    """Train cells until each has ended, or the workers have died; note how in `ends`."""
+    futures = {
+        workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
+        for cell in cells
+    }
+    waiting = set(futures)
+    try:
+        while waiting:
+            over, waiting = wait(waiting, GLANCE, FIRST_COMPLETED)
+            for future in over:
+                end = _end_of(future, give_up)
+                if end is not None:
+                    ends[futures[future]] = end
+            if watch is not None:
+                watch({cell: ends.get(cell) for cell in cells})
+    except KeyboardInterrupt:
+        _stop(set(futures), workplace)
+        raise
+    return ends
+
+
+def _end_of(future: Future[CellEnd], give_up: bool) -> CellEnd | None:
+    """Return how a cell ended; None when its worker died and it is to be tried again."""
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        return CellEnd(f"its worker died: {error}") if give_up else None
+    except Exception as error:  # noqa: BLE001 - whatever a builder or a callback raises
+        return CellEnd(f"{type(error).__name__}: {error}")
+
+
+def _stop(futures: set[Future[CellEnd]], workplace: Workplace) -> None:
+    """Let those that train finish their step and save; begin no more."""
+    workplace.stop_sign.touch()
+    for future in futures:
+        future.cancel()
+    wait({future for future in futures if not future.cancelled()}, PATIENCE)
