@@ -1,0 +1,1 @@
+"""Many runs, variants by seeds, and what may honestly be said about them."""
