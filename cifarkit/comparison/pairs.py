@@ -64,6 +64,22 @@ class Pair:
     changed: Mapping[str, tuple[Any, Any]]
     mcnemar: McNemar | None = None
 
+    def mirrored(self) -> Pair:
+        """Return the same pair with the other named first."""
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            difference=-self.difference,
+            interval=_mirrored(self.interval),
+            two_level=_mirrored(self.two_level),
+            wins=self.losses,
+            losses=self.wins,
+            changed={factor: (ours, theirs) for factor, (theirs, ours) in self.changed.items()},
+            mcnemar=self.mcnemar
+            and McNemar(self.mcnemar.only_b, self.mcnemar.only_a, self.mcnemar.p),
+        )
+
 
 def compare_pairs(
     accuracies: Mapping[str, Mapping[int, float]],
@@ -86,12 +102,11 @@ def compare_pairs(
     Raises:
         DataError: an accuracy has no answers, or two runs were tested on different images.
 
-    >>> answers = np.arange(20) < [[14], [13], [15]]
-    >>> correct = {"wide": dict(enumerate(answers)), "narrow": dict(enumerate(answers[::-1]))}
-    >>> accuracies = {name: {s: r.mean() for s, r in runs.items()} for name, runs in correct.items()}
-    >>> (pair,) = compare_pairs(accuracies, correct, lambda a, b: {"width": (32, 64)})
-    >>> pair.n, pair.wins, pair.losses, pair.p
-    (3, 1, 1, 1.0)
+    >>> right = {name: {0: np.arange(9) < 5, 1: np.arange(9) < 7} for name in ("wide", "narrow")}
+    >>> accuracies = {"wide": {0: 5 / 9, 1: 7 / 9}, "narrow": {0: 5 / 9, 1: 7 / 9}}
+    >>> (pair,) = compare_pairs(accuracies, right, lambda a, b: {"width": (32, 64)})
+    >>> pair.n, pair.difference, pair.p, pair.same_answers
+    (2, 0.0, 1.0, True)
     """
     _check_answers(accuracies, correct)
     names = list(itertools.combinations(accuracies, 2))
@@ -139,6 +154,10 @@ def _pair(
         changed=changed,
         mcnemar=mcnemar(right_a[0], right_b[0]) if n == 1 else None,
     )
+
+
+def _mirrored(span: Span | None) -> Span | None:
+    return None if span is None else Span(-span.high, -span.low)
 
 
 def _check_answers(

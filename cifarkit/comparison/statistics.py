@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from cifarkit.errors import DataError
@@ -62,7 +63,7 @@ class McNemar(NamedTuple):
     p: float
 
 
-def t_interval(values: Sequence[float]) -> Span | None:
+def t_interval(values: ArrayLike) -> Span | None:
     """Return Student's 95 % interval of a mean: mean -+ t sd / sqrt(n).
 
     Args:
@@ -86,7 +87,7 @@ def t_interval(values: Sequence[float]) -> Span | None:
     return Span(mean - reach, mean + reach)
 
 
-def sign_flip_test(differences: Sequence[float], *, seed: int = 0) -> SignFlip:
+def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
     """Ask how often chance alone would give so large a mean difference: Fisher 1935, section 21.
 
     Were two variants equal, each seed's difference could as well have had the other sign. p is
@@ -184,7 +185,7 @@ def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
     return McNemar(only_a, only_b, float(p))
 
 
-def _finite(values: Sequence[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
     numbers = np.asarray(values, np.float64).reshape(-1)
     if not np.isfinite(numbers).all():
         raise DataError(

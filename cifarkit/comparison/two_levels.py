@@ -20,8 +20,9 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> Span:
     Other seeds and other test images would have given another difference. The bootstrap draws
     both again: seeds as pairs, and the same images for all seeds. It is the ideal one, of
     endlessly many draws: of a mean its variances are known without drawing (Owen 2007, The
-    pigeonhole bootstrap, https://arxiv.org/abs/0712.1111). Three corrections are for few seeds,
-    with which its percentiles cover too little:
+    pigeonhole bootstrap, Annals of Applied Statistics 1, 386-411; Owen and Eckles 2012,
+    https://arxiv.org/abs/1106.2125). Three corrections are for few seeds, with which its
+    percentiles cover too little:
 
     - The variance of either level is multiplied by n / (n - 1).
     - The chance in single answers, which both levels contain, counts once.
@@ -41,7 +42,7 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> Span:
 
     >>> right = np.random.default_rng(0).random((2, 3, 1000)) < [[[0.75]], [[0.70]]]
     >>> print(two_level_interval(right[0], right[1]))
-    ...
+    -0.8 to +9.9
     """
     gained = _gained(correct_a, correct_b)
     mean = int(gained.sum()) / gained.size
