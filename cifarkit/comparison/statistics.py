@@ -111,6 +111,8 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
             "a test needs at least one paired difference, found none; "
             "give one per seed that both variants have"
         )
+    if len(numbers) == 1:
+        return SignFlip(1.0, 0.0)  # either sign is as far from 0; scipy asks for two or more
     flipped = stats.permutation_test(
         (numbers,),
         _absolute_sum,

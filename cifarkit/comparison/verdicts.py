@@ -67,7 +67,7 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
 def _better(ahead: Pair, pairs: int) -> str:
     return (
         f"{ahead.a} is better than {ahead.b}: {_points(ahead.difference)} "
-        f"(95 % interval {ahead.interval}, {_after_holm(ahead.p_holm, pairs)}, {ahead.n} seeds)."
+        f"(95 % interval {ahead.interval}, {_p(ahead.p_holm)}{_over(pairs)}, {ahead.n} seeds)."
     )
 
 
@@ -75,7 +75,7 @@ def _not_distinguishable(ahead: Pair, pairs: int) -> str:
     seen = (
         f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds: "
         f"{_points(ahead.difference)} for {ahead.a} (95 % interval {ahead.interval}, "
-        f"{_after_holm(ahead.p_holm, pairs)})"
+        f"{_p(ahead.p_holm)}{_over(pairs)})"
     )
     if not ahead.detectable:
         return f"{seen}."
@@ -88,8 +88,9 @@ def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
     floor = min(1.0, pairs * smallest_p(ahead.n))
     return (
         f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
-        f"possible {_after_holm(floor, pairs).replace('p =', 'p is')}; {needed} seeds could tell. What was seen: {ahead.a} ahead in {ahead.wins} of "
-        f"{ahead.n}, {_points(ahead.difference)} (95 % interval {ahead.interval})."
+        f"possible p is {_short(floor)}{_over(pairs)}; {needed} seeds could tell. "
+        f"What was seen: {ahead.a} ahead in {ahead.wins} of {ahead.n}, "
+        f"{_points(ahead.difference)} (95 % interval {ahead.interval})."
     )
 
 
@@ -130,14 +131,18 @@ def _points(difference: float) -> str:
     return f"{100 * difference:+z.1f} points"
 
 
-def _after_holm(p: float, pairs: int) -> str:
-    return _p(p) if pairs == 1 else f"{_p(p)} after Holm over {pairs} pairs"
+def _over(pairs: int) -> str:
+    return "" if pairs == 1 else f" after Holm over {pairs} pairs"
 
 
 def _p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p = {_short(p)}"
+
+
+def _short(p: float) -> str:
     """Return p as papers print it, without the 0 before the point.
 
-    >>> _p(0.0625), _p(1.0), _p(0.0002)
-    ('p = .0625', 'p = 1', 'p < .001')
+    >>> _short(0.0625), _short(1.0)
+    ('.0625', '1')
     """
-    return "p < .001" if p < 0.001 else f"p = {p:.3g}".replace("0.", ".")
+    return f"{p:.3g}".removeprefix("0")
