@@ -1,0 +1,180 @@
+"""Every two variants of a comparison, over the seeds that both have."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cifarkit.comparison.limits import detectable_difference
+from cifarkit.comparison.statistics import (
+    McNemar,
+    Span,
+    holm,
+    mcnemar,
+    sign_flip_test,
+    t_interval,
+)
+from cifarkit.comparison.two_levels import two_level_interval
+from cifarkit.errors import DataError
+
+__all__ = ["Pair", "compare_pairs"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What the seeds that two variants share say about them; accuracies are fractions.
+
+    Args:
+        a: name of the one.
+        b: name of the other.
+        n: seeds that both have.
+        difference: the mean of a - b over these seeds; nan where there are none.
+        interval: of the difference over seeds, Student's t; None for fewer than two.
+        two_level: of the difference over seeds and test images together; with one seed over
+            images alone, and None without any.
+        p: of the exact sign-flip test; 1 without seeds.
+        p_error: the Monte Carlo standard error of p, 0 where exact.
+        p_holm: p adjusted for all pairs of the comparison.
+        wins: seeds in which a was ahead.
+        losses: seeds in which b was ahead.
+        same_answers: whether they were right and wrong on the same images in every run.
+        detectable: the difference that a paired test on these seeds finds with 80 %
+            probability; None for fewer than two.
+        changed: what differs between them, `{factor: (b's, a's)}`.
+        mcnemar: of the two networks, where there is one seed only.
+    """
+
+    a: str
+    b: str
+    n: int
+    difference: float
+    interval: Span | None
+    two_level: Span | None
+    p: float
+    p_error: float
+    p_holm: float
+    wins: int
+    losses: int
+    same_answers: bool
+    detectable: float | None
+    changed: Mapping[str, tuple[Any, Any]]
+    mcnemar: McNemar | None = None
+
+    def mirrored(self) -> Pair:
+        """Return the same pair with the other named first."""
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            difference=-self.difference,
+            interval=_mirrored(self.interval),
+            two_level=_mirrored(self.two_level),
+            wins=self.losses,
+            losses=self.wins,
+            changed={factor: (ours, theirs) for factor, (theirs, ours) in self.changed.items()},
+            mcnemar=self.mcnemar
+            and McNemar(self.mcnemar.only_b, self.mcnemar.only_a, self.mcnemar.p),
+        )
+
+
+def compare_pairs(
+    accuracies: Mapping[str, Mapping[int, float]],
+    correct: Mapping[str, Mapping[int, Any]],
+    changed: Callable[[str, str], Mapping[str, tuple[Any, Any]]],
+) -> tuple[Pair, ...]:
+    """Compare every two variants over the seeds that both have.
+
+    In which order the variants and their seeds are given only decides who is a and who is b.
+
+    Args:
+        accuracies: on test, `{variant: {seed: fraction}}`.
+        correct: bool `images`, whether each test image was called right, `{variant: {seed: …}}`.
+        changed: called with two names, gives `{factor: (the second's, the first's)}`, as
+            `get_variant(first).differs_from(get_variant(second))` does.
+
+    Returns:
+        One pair for every two variants, in their order; p is adjusted over all of them.
+
+    Raises:
+        DataError: an accuracy has no answers, or two runs were tested on different images.
+
+    >>> right = {name: {0: np.arange(9) < 5, 1: np.arange(9) < 7} for name in ("wide", "narrow")}
+    >>> accuracies = {"wide": {0: 5 / 9, 1: 7 / 9}, "narrow": {0: 5 / 9, 1: 7 / 9}}
+    >>> (pair,) = compare_pairs(accuracies, right, lambda a, b: {"width": (32, 64)})
+    >>> pair.n, pair.difference, pair.p, pair.same_answers
+    (2, 0.0, 1.0, True)
+    """
+    _check_answers(accuracies, correct)
+    names = list(itertools.combinations(accuracies, 2))
+    pairs = [
+        _pair(a, b, accuracies, correct, alpha=0.05 / len(names), changed=changed(a, b))
+        for a, b in names
+    ]
+    adjusted = holm([pair.p for pair in pairs])
+    return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True))
+
+
+def _pair(
+    a: str,
+    b: str,
+    accuracies: Mapping[str, Mapping[int, float]],
+    correct: Mapping[str, Mapping[int, Any]],
+    *,
+    alpha: float,
+    changed: Mapping[str, tuple[Any, Any]],
+) -> Pair:
+    """Return what two variants' seeds say; p is not yet adjusted."""
+    seeds = sorted(accuracies[a].keys() & accuracies[b].keys())
+    n = len(seeds)
+    if n == 0:
+        return Pair(a, b, 0, float("nan"), None, None, 1.0, 0.0, 1.0, 0, 0, False, None, changed)
+    differences = np.array([accuracies[a][seed] - accuracies[b][seed] for seed in seeds])
+    right_a, right_b = (np.stack([correct[name][seed] for seed in seeds]) for name in (a, b))
+    test = sign_flip_test(differences)
+    return Pair(
+        a=a,
+        b=b,
+        n=n,
+        difference=float(differences.mean()),
+        interval=t_interval(differences),
+        two_level=two_level_interval(right_a, right_b),
+        p=test.p,
+        p_error=test.error,
+        p_holm=test.p,
+        wins=int((differences > 0).sum()),
+        losses=int((differences < 0).sum()),
+        same_answers=np.array_equal(right_a, right_b),
+        detectable=detectable_difference(differences.std(ddof=1), n, alpha=alpha)
+        if n > 1
+        else None,
+        changed=changed,
+        mcnemar=mcnemar(right_a[0], right_b[0]) if n == 1 else None,
+    )
+
+
+def _mirrored(span: Span | None) -> Span | None:
+    return None if span is None else Span(-span.high, -span.low)
+
+
+def _check_answers(
+    accuracies: Mapping[str, Mapping[int, float]], correct: Mapping[str, Mapping[int, Any]]
+) -> None:
+    images: dict[int, str] = {}
+    for name, seeds in accuracies.items():
+        for seed in seeds:
+            if seed not in correct.get(name, {}):
+                raise DataError(
+                    f"the accuracy of {name!r} with seed {seed} comes without its answers; give "
+                    "`predicted == labels` for every run, or leave the run out"
+                )
+            images.setdefault(len(correct[name][seed]), f"{name!r} with seed {seed}")
+    if len(images) > 1:
+        found = ", ".join(f"{run} on {count} images" for count, run in images.items())
+        raise DataError(
+            f"runs can only be compared on the same test images, found {found}; leave out those "
+            "of another data set"
+        )

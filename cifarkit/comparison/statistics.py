@@ -1,0 +1,201 @@
+"""Intervals and tests of paired numbers.
+
+Accuracies and their differences are fractions; every test is two-sided, every interval 95 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from cifarkit.errors import DataError
+
+__all__ = [
+    "McNemar",
+    "SignFlip",
+    "Span",
+    "holm",
+    "mcnemar",
+    "sign_flip_test",
+    "t_interval",
+]
+
+# Drawn where there are more sign patterns than this: those of 16 seeds are 65,536, of 17 131,072.
+SIGN_PATTERNS = 99_999
+# Of the largest sum possible. Sums nearer to each other than this differ by rounding alone:
+# accuracies on as many as a million images differ by more.
+ROUNDING = 1e-9
+
+
+class Span(NamedTuple):
+    """A 95 % interval of a difference or a mean of accuracies, as fractions.
+
+    As text it is an interval of a difference, in percentage points.
+
+    >>> str(Span(-0.0004, 0.012))
+    '+0.0 to +1.2'
+    """
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.low:+z.1f} to {100 * self.high:+z.1f}"
+
+
+class SignFlip(NamedTuple):
+    """What the sign-flip test found: `p`, and its Monte Carlo standard error, 0 where exact."""
+
+    p: float
+    error: float
+
+
+class McNemar(NamedTuple):
+    """Images on which only one of two networks was right, and the exact p of that split."""
+
+    only_a: int
+    only_b: int
+    p: float
+
+
+def t_interval(values: ArrayLike) -> Span | None:
+    """Return Student's 95 % interval of a mean: mean -+ t sd / sqrt(n).
+
+    Args:
+        values: accuracies of one variant, or paired differences of two, one per seed.
+
+    Returns:
+        The interval; None for fewer than two values, which say nothing of how far they spread.
+
+    Raises:
+        DataError: a value is not finite.
+
+    >>> t_interval([0.71, 0.72, 0.74])
+    Span(low=0.685..., high=0.761...)
+    """
+    numbers = _finite(values)
+    n = len(numbers)
+    if n < 2:
+        return None
+    mean = float(numbers.mean())
+    reach = float(stats.t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n))
+    return Span(mean - reach, mean + reach)
+
+
+def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
+    """Ask how often chance alone would give so large a mean difference: Fisher 1935, section 21.
+
+    Were two variants equal, each seed's difference could as well have had the other sign. p is
+    the share of all 2^n sign patterns with a sum at least as far from 0; above 16 seeds, of
+    99,999 patterns drawn, where the one that was seen counts too (Phipson and Smyth 2010,
+    https://arxiv.org/abs/1603.05766), so p is never 0.
+
+    Args:
+        differences: paired, one per seed.
+        seed: of the patterns drawn.
+
+    Raises:
+        DataError: there is no difference, or one is not finite.
+
+    >>> sign_flip_test([0.021, 0.018, 0.025, 0.019, 0.022])
+    SignFlip(p=0.0625, error=0.0)
+    """
+    numbers = _finite(differences)
+    if not len(numbers):
+        raise DataError(
+            "a test needs at least one paired difference, found none; "
+            "give one per seed that both variants have"
+        )
+    if len(numbers) == 1:
+        return SignFlip(1.0, 0.0)  # either sign is as far from 0; scipy asks for two or more
+    flipped = stats.permutation_test(
+        (numbers,),
+        _absolute_sum,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=SIGN_PATTERNS,
+        batch=10_000,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    # scipy's own margin is a share of the observed sum, and too narrow where that is nearly 0.
+    margin = ROUNDING * float(np.abs(numbers).sum())
+    sums = flipped.null_distribution
+    as_far = int(np.count_nonzero(sums >= flipped.statistic - margin))
+    if len(sums) == 2 ** len(numbers):
+        return SignFlip(as_far / len(sums), 0.0)
+    p = (as_far + 1) / (len(sums) + 1)
+    return SignFlip(p, math.sqrt(p * (1 - p) / len(sums)))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjust p-values for being several: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+
+    Calling real what stays below .05 is wrong about any of them in at most 5 % of studies.
+
+    Args:
+        ps: one per pair, in any order, which is kept.
+
+    Raises:
+        DataError: a p-value is not in [0, 1].
+
+    >>> holm([0.04, 0.01, 0.5])
+    [0.08, 0.03, 0.5]
+    """
+    if wrong := [p for p in ps if not 0 <= p <= 1]:
+        raise DataError(f"p-values must lie in [0, 1], found {wrong[0]!r}")
+    adjusted, highest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
+    """Compare two networks on the images on which one alone is right: McNemar 1947, exact.
+
+    It speaks of these two networks, not of the variants they came from: the next seed of either
+    would be another network, and p knows nothing of how much seeds differ.
+
+    Args:
+        correct_a: bool `images`, whether the first network was right.
+        correct_b: the same of the second, in the same order.
+
+    Raises:
+        DataError: the two are not bool of one length.
+
+    >>> a = np.array([True, True, True, True, False])
+    >>> mcnemar(a, np.array([False, False, False, True, True]))
+    McNemar(only_a=3, only_b=1, p=0.625)
+    """
+    a, b = np.asarray(correct_a), np.asarray(correct_b)
+    if a.dtype != bool or b.dtype != bool or a.ndim != 1 or a.shape != b.shape:
+        raise DataError(
+            f"McNemar's test needs bool `images` of two networks, found {a.dtype} {a.shape} and "
+            f"{b.dtype} {b.shape}; give `predicted == labels` of both on the same images"
+        )
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a == only_b:
+        return McNemar(only_a, only_b, 1.0)
+    # The smaller count, so that a and b exchanged give the same p bit by bit.
+    p = stats.binomtest(min(only_a, only_b), only_a + only_b).pvalue
+    return McNemar(only_a, only_b, float(p))
+
+
+def _finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
+    numbers = np.asarray(values, np.float64).reshape(-1)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"accuracies must be finite, found {numbers[~np.isfinite(numbers)][0]}; "
+            "leave out the runs that have none"
+        )
+    return numbers
+
+
+def _absolute_sum(values: Any, axis: int) -> Any:
+    return np.abs(np.sum(values, axis=axis))

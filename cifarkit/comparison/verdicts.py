@@ -1,0 +1,148 @@
+"""What may be said of two variants, in sentences that can be read aloud."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+from cifarkit.comparison.limits import seeds_needed, smallest_p
+from cifarkit.comparison.pairs import Pair
+from cifarkit.errors import DataError
+
+__all__ = ["Verdict", "verdict"]
+
+Kind = Literal["better", "not distinguishable", "too few seeds"]
+
+
+class Verdict(NamedTuple):
+    """One of three kinds, and the sentences that say it with its numbers."""
+
+    kind: Kind
+    text: str
+
+
+def verdict(pair: Pair, *, pairs: int) -> Verdict:
+    """Say what the seeds of two variants allow to say.
+
+    One is better where p, after Holm over all pairs, is below .05. Otherwise there are either
+    too few seeds for any p to be, or the two are not distinguishable with so many: which is not
+    to say that they are equal, so the verdict names the difference that could have been missed.
+    Whichever is ahead is named first.
+
+    Args:
+        pair: of a comparison.
+        pairs: how many pairs the comparison has.
+
+    Raises:
+        DataError: `pairs` is less than 1.
+
+    >>> from cifarkit.comparison.statistics import Span
+    >>> pair = Pair(
+    ...     "batchnorm", "baseline", n=8, difference=0.021, interval=Span(0.012, 0.030),
+    ...     two_level=Span(0.010, 0.032), p=0.0078, p_error=0.0, p_holm=0.0234, wins=8, losses=0,
+    ...     same_answers=False, detectable=0.014, changed={"batch_norm": (False, True)},
+    ... )
+    >>> print(verdict(pair, pairs=3).text)
+    batchnorm is better than baseline: +2.1 points (95 % interval +1.2 to +3.0, p = .0234
+    after Holm over 3 pairs, 8 seeds).
+    """
+    if pairs < 1:
+        raise DataError(
+            f"pairs must be 1 or more, found {pairs!r}; give the number of all pairs compared"
+        )
+    ahead = pair.mirrored() if pair.difference < 0 else pair
+    needed = seeds_needed(pairs)
+    kind: Kind
+    if pair.p_holm < 0.05:
+        kind, text = "better", _better(ahead, pairs)
+    elif pair.n >= needed:
+        kind, text = "not distinguishable", _not_distinguishable(ahead, pairs)
+    elif pair.n > 1:
+        kind, text = "too few seeds", _too_few(ahead, pairs, needed)
+    else:
+        kind, text = "too few seeds", _one_or_none(ahead, needed)
+    return Verdict(kind, " ".join([text, *_cautions(pair)]))
+
+
+def _better(ahead: Pair, pairs: int) -> str:
+    return (
+        f"{ahead.a} is better than {ahead.b}: {_points(ahead.difference)} "
+        f"(95 % interval {ahead.interval}, {_p(ahead.p_holm)}{_over(pairs)}, {ahead.n} seeds)."
+    )
+
+
+def _not_distinguishable(ahead: Pair, pairs: int) -> str:
+    seen = (
+        f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds: "
+        f"{_points(ahead.difference)} for {ahead.a} (95 % interval {ahead.interval}, "
+        f"{_p(ahead.p_holm)}{_over(pairs)})"
+    )
+    if not ahead.detectable:
+        return f"{seen}."
+    # Rounded up: what is missed must not look smaller than it is.
+    missed = math.ceil(1000 * ahead.detectable) / 10
+    return f"{seen}; a difference below about {missed:.1f} points could well have been missed."
+
+
+def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
+    floor = min(1.0, pairs * smallest_p(ahead.n))
+    return (
+        f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
+        f"possible p is {_short(floor)}{_over(pairs)}; {needed} seeds could tell. "
+        f"What was seen: {ahead.a} ahead in {ahead.wins} of {ahead.n}, "
+        f"{_points(ahead.difference)} (95 % interval {ahead.interval})."
+    )
+
+
+def _one_or_none(ahead: Pair, needed: int) -> str:
+    if ahead.mcnemar is None:
+        return (
+            f"{ahead.a} and {ahead.b} have no seed in common, so nothing can be said of them; "
+            f"train both with the same {needed} seeds."
+        )
+    only_a, only_b, p = ahead.mcnemar
+    return (
+        f"One seed cannot tell {ahead.a} from {ahead.b}; {needed} seeds could. Of the two "
+        f"networks trained, that of {ahead.a} alone was right on {only_a} images and that of "
+        f"{ahead.b} alone on {only_b} (exact McNemar test, {_p(p)}): this speaks of these two "
+        "networks and not of the variants."
+    )
+
+
+def _cautions(pair: Pair) -> list[str]:
+    """Return the sentences on what the numbers could be mistaken for."""
+    cautions = []
+    if pair.same_answers:
+        cautions.append(
+            "Both were right and wrong on the same images in every run, as one variant under two "
+            "names would be."
+        )
+    if not pair.changed:
+        cautions.append("Nothing was changed between them, so any difference is chance.")
+    elif len(pair.changed) > 1:
+        cautions.append(
+            f"More than one thing was changed between them ({', '.join(sorted(pair.changed))}), "
+            "so a difference cannot be put down to one of them."
+        )
+    return cautions
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+z.1f} points"
+
+
+def _over(pairs: int) -> str:
+    return "" if pairs == 1 else f" after Holm over {pairs} pairs"
+
+
+def _p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p = {_short(p)}"
+
+
+def _short(p: float) -> str:
+    """Return p as papers print it, without the 0 before the point.
+
+    >>> _short(0.0625), _short(1.0)
+    ('.0625', '1')
+    """
+    return f"{p:.3g}".removeprefix("0")
