@@ -71,7 +71,7 @@ class Workplace:
             OSError: the disk refuses.
         """
         parts = {"train": splits.train, "val": splits.val, "test": splits.test}
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for name, part in parts.items():
             if part is not None:
                 tensors |= {f"{name} images": part.images, f"{name} labels": part.labels}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cifarkit.comparison import wording
+from cifarkit.comparison import formats
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair, compare_pairs
 from cifarkit.comparison.statistics import t_interval
@@ -53,7 +53,7 @@ class Comparison:
         return f"Comparison({names}; {len(self.outcomes)} runs on {self.data['name']})"
 
     def __str__(self) -> str:
-        return wording.as_text(self)
+        return formats.as_text(self)
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed."""
@@ -122,14 +122,14 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """Return the table, the pairs and the verdicts as Markdown."""
-        return wording.as_markdown(self)
+        return formats.as_markdown(self)
 
     def to_latex(self) -> str:
         r"""Return the table for LaTeX, with the rules of the package booktabs.
 
         The document needs `\usepackage{booktabs}`.
         """
-        return wording.as_latex(self)
+        return formats.as_latex(self)
 
     def to_csv(self, path: str | Path) -> None:
         """Write one row a run: variant, seed, accuracies, seconds, folder.
@@ -143,11 +143,11 @@ class Comparison:
             raise ComparisonError(
                 f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
             )
-        write_text(target, wording.as_csv(self))
+        write_text(target, formats.as_csv(self))
 
     def to_json(self) -> str:
         """Return everything as a JSON document, for programs."""
-        return json.dumps(wording.as_json(self), indent=2)
+        return json.dumps(formats.as_json(self), indent=2)
 
     def _row(self, variant: Variant) -> dict[str, Any]:
         own = self.of(variant.name)
