@@ -53,7 +53,7 @@ def test_a_paired_t_test_finds_the_detectable_difference_four_times_in_five(
     assert half < 0.8 - slack  # the control: half of it is found more seldom
 
 
-@pytest.mark.parametrize(("n", "power"), [(6, 0.64), (8, 0.79)])
+@pytest.mark.parametrize(("n", "power"), [(6, 0.63), (8, 0.79)])
 def test_the_sign_flip_test_finds_it_more_seldom_with_the_fewest_seeds(
     n: int, power: float, times: Callable[[int, int], int]
 ) -> None:
