@@ -47,7 +47,8 @@ def detectable_difference(sd: float, n: int, *, alpha: float = 0.05, power: floa
     """Return the difference that a paired t-test on n seeds finds with some probability.
 
     What is smaller may well be missed. With the fewest seeds that can tell, all of which must
-    then point the same way, the sign-flip test finds it somewhat more seldom.
+    point the same way, the sign-flip test finds it in 63 % of studies where the t-test does in
+    80 %; from two seeds more on they differ little (simulated in the tests).
 
     Args:
         sd: of the paired differences over seeds, as a fraction.

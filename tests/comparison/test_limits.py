@@ -53,6 +53,17 @@ def test_a_paired_t_test_finds_the_detectable_difference_four_times_in_five(
     assert half < 0.8 - slack  # the control: half of it is found more seldom
 
 
+@pytest.mark.parametrize(("n", "power"), [(6, 0.63), (8, 0.79)])
+def test_the_sign_flip_test_finds_it_more_seldom_with_the_fewest_seeds(
+    n: int, power: float, times: Callable[[int, int], int]
+) -> None:
+    studies = times(300, 4_000)
+    values = np.random.default_rng(n).normal(detectable_difference(0.01, n), 0.01, (studies, n))
+    found = np.mean([sign_flip_test(study).p < 0.05 for study in values])
+    print(f"seed {n}: {n} seeds, {studies} studies: sign-flip power {found:.3f}")
+    assert abs(found - power) < 4 * np.sqrt(power * (1 - power) / studies)
+
+
 @settings(max_examples=40, database=None)
 @given(st.floats(1e-5, 0.1), st.integers(2, 40), st.floats(0.001, 0.2))
 def test_what_is_detectable_falls_with_seeds_and_grows_with_noise_and_doubt(
