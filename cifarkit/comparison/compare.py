@@ -21,6 +21,7 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_cells
+from cifarkit.comparison.shipping import shipped_by_value
 from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
 from cifarkit.models.registry import get_variant
@@ -87,7 +88,7 @@ def compare(
     """
     check_splits(splits)
     chosen = _chosen(variants, recipe_changes)
-    numbers_ = _seeds(seeds)
+    chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
     where, place = choose_device(device), Path(run_dir).expanduser()
     listeners = check_callbacks(callbacks)
@@ -95,15 +96,16 @@ def compare(
         variant.build(num_classes=len(splits.classes))
     with _workplace(place) as workplace:
         cells = plan_cells(
-            chosen, numbers_, splits, run_dir=place, device=where, callbacks=listeners
+            chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners
         )
         waiting = [cell for cell in cells if not cell.is_done]
         if waiting:
             workplace.put_data(splits)
-        planned: Sequence[Cell] = cells
-        if seconds is not None:
-            planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
-        ends = _trained(planned, workplace, where, executor, show_progress)
+        with shipped_by_value([*(one.builder for one in chosen), *listeners]):
+            planned: Sequence[Cell] = cells
+            if seconds is not None:
+                planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
+            ends = _trained(planned, workplace, where, executor, show_progress)
     return _comparison(chosen, splits, cells, planned, ends)
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["code_digest"]
+__all__ = ["code_digest", "is_own"]
 
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
 CONSTANTS = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
@@ -57,7 +57,7 @@ def _texts(builder: Any) -> Iterator[str]:
         for name, used in _used(thing):
             if isinstance(used, CONSTANTS):
                 yield f"{name} = {used!r}"
-            elif id(used) not in seen and _is_own(used):
+            elif id(used) not in seen and is_own(used):
                 seen.add(id(used))
                 waiting.append(used)
 
@@ -106,7 +106,7 @@ def _used(thing: Any) -> Iterator[tuple[str, Any]]:
             yield from ((inner, vars(value)[inner]) for inner in names & vars(value).keys())
 
 
-def _is_own(thing: Any) -> bool:
+def is_own(thing: Any) -> bool:
     """Tell whether a function or class is from the user's own files."""
     if not isinstance(thing, FunctionType | type):
         return False

@@ -1,0 +1,47 @@
+"""Sending a student's own code along with the cells that need it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cloudpickle
+
+from cifarkit.models.code import is_own
+
+__all__ = ["shipped_by_value"]
+
+
+@contextmanager
+def shipped_by_value(things: Iterable[Any]) -> Iterator[None]:
+    """Pickle code from the user's own files whole for a block, not by the name of its module.
+
+    A worker is a fresh process, perhaps on another machine: it cannot import a file that was
+    loaded with `--import`, and must not run a script again. Executors that pickle by cloudpickle
+    (loky, Dask, Ray) honour it.
+
+    Args:
+        things: functions, classes, or instances of classes.
+    """
+    homes = {_definition(thing).__module__ for thing in things if is_own(_definition(thing))}
+    modules = [sys.modules[home] for home in sorted(homes - {"__main__"})]  # which always is
+    known = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in known]
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in added:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _definition(thing: Any) -> Callable[..., Any]:
+    """Return the function or class that a builder, or a callback, is made of."""
+    plain = inspect.unwrap(thing) if callable(thing) else type(thing)
+    found: Callable[..., Any] = plain.func if isinstance(plain, functools.partial) else plain
+    return found
