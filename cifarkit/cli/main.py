@@ -11,6 +11,7 @@ import typer
 
 from cifarkit import __version__
 from cifarkit.cli.check import check
+from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
 from cifarkit.cli.evaluate import evaluate
 from cifarkit.cli.models import models
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, evaluate, predict, report, models, check):
+for command in (train, resume, compare, evaluate, predict, report, models, check):
     app.command()(command)
 app.add_typer(data, name="data")
 

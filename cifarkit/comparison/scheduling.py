@@ -39,8 +39,10 @@ def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Worker
     """Start as many processes as pay on this machine.
 
     On a CPU one for each core, with one thread each: the networks are small, and two runs of one
-    thread get more done than one run of two. A GPU is kept busy by one run. Each time workers have
-    died, which is mostly for want of memory, there are half as many.
+    thread get more done than one run of two. It stays one thread where there are more cores than
+    runs, because the bits of a run depend on it, and must not on how many others there are. A GPU
+    is kept busy by one run. Each time workers have died, which is mostly for want of memory, there
+    are half as many.
 
     Args:
         device: to train on.
@@ -49,13 +51,13 @@ def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Worker
     """
     from loky import ProcessPoolExecutor, cpu_count
 
-    cores = cpu_count(only_physical_cores=True) if device.type == "cpu" else 1
+    on_cpu = device.type == "cpu"
+    cores = cpu_count(only_physical_cores=True) if on_cpu else 1
     count = max(1, min(cores, cells) // 2**tries)
-    threads = max(1, cores // count)
-    environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if on_cpu else {}
     executor = ProcessPoolExecutor(max_workers=count, env=environment)
     try:
-        yield Workers(executor, threads, count)
+        yield Workers(executor, 1 if on_cpu else None, count)
     finally:
         executor.shutdown(wait=True, kill_workers=True)
 
@@ -121,7 +123,7 @@ def _train(
                 watch({cell: ends.get(cell) for cell in cells})
     except KeyboardInterrupt:
         _stop(set(futures), workplace)
-        raise
+        raise KeyboardInterrupt("all runs are saved; the same call goes on with them") from None
     return ends
 
 

@@ -1,0 +1,86 @@
+"""`cifarkit compare`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cifarkit.cli.data_source import load_source
+from cifarkit.cli.options import AsJson, DataSource, ImportFile, import_models
+
+if TYPE_CHECKING:
+    from cifarkit.comparison.comparison import Comparison
+
+__all__ = ["compare"]
+
+
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Names that `cifarkit models` lists.")
+    ],
+    data: DataSource = "auto",
+    seeds: Annotated[int, typer.Option(help="How many runs of each, from seed 0 on.")] = 5,
+    epochs: Annotated[int | None, typer.Option(help="How many, in place of the recipes'.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images a step, in place of the recipes'.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Train only as many seeds as fit, such as 30m or 2h."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    run_dir: Annotated[
+        Path, typer.Option(help="The parent of all run folders; runs that are there are used.")
+    ] = Path("runs"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder for the tables, the figure and the page.",
+            show_default="RUN_DIR/comparison-TIME",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    imported: ImportFile = None,
+) -> None:
+    """Train several models from several seeds, and say what that allows to say.
+
+    Runs that are there already are used, so the same line after Ctrl-C, or with one more seed or
+    model, trains only what is missing.
+    """
+    import_models(imported)
+    from cifarkit.comparison.compare import compare as compare_models
+    from cifarkit.errors import RunFolderError
+
+    folder = output or run_dir / f"comparison-{time.strftime('%Y%m%d-%H%M%S')}"
+    if folder.exists():
+        raise RunFolderError(
+            f"there is a {str(folder)!r} already, and nothing is overwritten; choose another "
+            "--output"
+        )
+    wanted = {"epochs": epochs, "batch_size": batch_size}
+    changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    try:
+        comparison = compare_models(
+            models,
+            load_source(data),
+            seeds=seeds,
+            run_dir=run_dir,
+            device=device,
+            budget=budget,
+            **changes,
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; all runs are saved, and the same line goes on with them", err=True)
+        raise
+    _save(comparison, folder)  # first: printing can fail, on a closed pipe
+    typer.echo(comparison.to_json() if as_json else str(comparison))
+    typer.echo(f"\nTables, figure and the page to hand in are in {folder}", err=as_json)
+
+
+def _save(comparison: Comparison, folder: Path) -> None:
+    from cifarkit.report.artefacts import save_comparison_artefacts
+
+    save_comparison_artefacts(comparison, folder)

@@ -1,0 +1,466 @@
+"""`ck.compare` from end to end: what is trained, what is reused, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+from torch import nn
+
+import cifarkit as ck
+from cifarkit.comparison.scheduling import Workers
+
+
+@pytest.fixture
+def compare(tiny: ck.Splits, tmp_path: Path, here: ThreadPoolExecutor) -> Any:
+    def compare(variants: Any, **changes: Any) -> ck.Comparison:
+        settings = {"seeds": 2, "epochs": 1, "run_dir": tmp_path / "runs", "executor": here}
+        return ck.compare(
+            variants, changes.pop("splits", tiny), show_progress=False, **settings | changes
+        )
+
+    return compare
+
+
+def weights(run: ck.Run) -> list[torch.Tensor]:
+    return list(run.model.state_dict().values())
+
+
+def same(one: ck.Run, other: ck.Run) -> bool:
+    return all(map(torch.equal, weights(one), weights(other)))
+
+
+def folders(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "runs").iterdir())
+
+
+def began(comparison: ck.Comparison) -> dict[tuple[str, int], str]:
+    return {(one.variant.name, one.seed): one.facts["started"] for one in comparison.outcomes}
+
+
+def stamps(tmp_path: Path) -> dict[str, int]:
+    return {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/run.json")}
+
+
+def test_each_run_is_the_one_that_train_would_give(
+    compare: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    comparison = compare(["linear", "mlp"])
+    assert folders(tmp_path) == ["linear-seed0", "linear-seed1", "mlp-seed0", "mlp-seed1"]
+    for name in ("linear", "mlp"):
+        for seed in (0, 1):
+            alone = ck.train(name, tiny, seed=seed, epochs=1)
+            assert same(comparison.runs[name][seed], alone)
+            accuracy = ck.evaluate(alone.model, tiny.test).accuracy
+            assert comparison.of(name)[seed].accuracy == accuracy
+    assert not same(*comparison.runs["linear"])
+
+
+def test_runs_that_are_there_are_taken_as_they_are(compare: Any, tmp_path: Path) -> None:
+    compare(["linear", "mlp"])
+    before = stamps(tmp_path)
+    assert repr(compare(["linear", "mlp"])) == "Comparison(linear, mlp; 4 runs on synthetic)"
+    assert stamps(tmp_path) == before
+
+
+def test_one_more_seed_or_variant_trains_only_what_is_new(compare: Any, tmp_path: Path) -> None:
+    compare(["linear"])
+    before = stamps(tmp_path)
+    comparison = compare(["linear", "mlp"], seeds=3)
+    after = stamps(tmp_path)
+    assert len(comparison.outcomes) == len(after) == 6
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_run_of_cifarkit_train_is_taken_too(
+    compare: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "runs" / "mine")
+    ck.score_on_test(run, tiny)
+    compare(["linear"])
+    assert folders(tmp_path) == ["linear-seed1", "mine"]
+
+
+def test_a_run_without_a_score_is_scored_and_not_trained_again(
+    compare: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "runs" / "mine")
+    weights_file = tmp_path / "runs" / "mine" / "weights.safetensors"
+    before = weights_file.stat().st_mtime_ns
+    assert compare(["linear"], seeds=1).outcomes[0].folder.name == "mine"
+    assert weights_file.stat().st_mtime_ns == before
+
+
+CHANGES: dict[str, Any] = {
+    "the recipe": {"batch_size": 60},
+    "the data": {"splits": ck.load_synthetic(n_train=240, n_test=60, val_size=40, seed=5)},
+    "a callback": {"callbacks": [ck.GradientClip(1.0)]},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_run_is_trained_again_beside_the_old_one(
+    what: str, compare: Any, tmp_path: Path
+) -> None:
+    compare(["linear"], seeds=1)
+    compare(["linear"], seeds=1, **CHANGES[what])
+    assert folders(tmp_path) == ["linear-seed0", "linear-seed0-2"]
+
+
+def test_other_settings_of_a_callback_are_another_run(compare: Any, tmp_path: Path) -> None:
+    for norm in (1.0, 2.0, 1.0):
+        compare(["linear"], seeds=1, callbacks=[ck.GradientClip(norm)])
+    assert folders(tmp_path) == ["linear-seed0", "linear-seed0-2"]
+
+
+def test_changed_code_is_another_run(compare: Any, tmp_path: Path) -> None:
+    def small(*, num_classes: int = 10) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))
+
+    def without_bias(*, num_classes: int = 10) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes, bias=False))
+
+    for builder in (small, without_bias, small):
+        compare([ck.Variant("mine", builder)], seeds=1)
+    assert folders(tmp_path) == ["mine-seed0", "mine-seed0-2"]
+
+
+@pytest.mark.parametrize("field", ["torch", "cifarkit"])
+def test_other_versions_are_another_run(
+    field: str, compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cifarkit.comparison import cells
+
+    compare(["linear"], seeds=1)
+
+    def newer(device: torch.device) -> dict[str, Any]:
+        found = describe(device)
+        found["versions"][field] = "99"
+        return found
+
+    describe = cells.describe_environment
+    monkeypatch.setattr(cells, "describe_environment", newer)
+    compare(["linear"], seeds=1)
+    assert folders(tmp_path) == ["linear-seed0", "linear-seed0-2"]
+
+
+def test_the_same_seed_means_the_same_order_and_draws_across_variants(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    seen: dict[str, list[torch.Tensor]] = {}
+
+    class Watch(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None:
+            assert run.variant is not None
+            seen.setdefault(f"{run.variant.name} {run.seed}", []).append(
+                run.now.batch.images.clone()
+            )
+
+    for name in ("linear", "mlp"):
+        for seed in (0, 1):
+            ck.train(name, tiny, seed=seed, epochs=1, augment=(ck.Crop(),), callbacks=[Watch()])
+    assert all(map(torch.equal, seen["linear 0"], seen["mlp 0"]))
+    assert not all(map(torch.equal, seen["linear 0"], seen["linear 1"]))
+
+
+def test_each_run_has_its_own_callbacks(compare: Any) -> None:
+    class Count(ck.Callback):
+        def __init__(self) -> None:
+            self.epochs = 0
+
+        def on_epoch_end(self, run: ck.Run) -> None:
+            self.epochs += 1
+            run.log("counted", self.epochs)
+
+    callback = Count()
+    comparison = compare(["linear"], epochs=2, callbacks=[callback])
+    assert [one.history.column("counted") for one in comparison.outcomes] == [[1.0, 2.0]] * 2
+    assert callback.epochs == 0
+
+
+class Wild(nn.Module):
+    """Learns for three steps, then gives NaN."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3072, classes)
+        self.steps = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.steps += self.training
+        logits: torch.Tensor = self.layer(images.flatten(1))
+        return logits * float("nan") if self.steps > 3 else logits
+
+
+def wild(*, num_classes: int = 10) -> nn.Module:
+    return Wild(num_classes)
+
+
+def test_a_run_that_fails_does_not_take_the_others_along(compare: Any) -> None:
+    comparison = compare(["linear", ck.Variant("wild", wild)], epochs=2)
+    assert [one.variant.name for one in comparison.outcomes] == ["linear", "linear"]
+    assert len(comparison.failures) == 2
+    assert "wild seed 0: NonFiniteLossError" in str(comparison)
+    assert "no seed in common" in comparison.verdicts[0].text
+
+
+def test_when_every_run_fails_there_is_no_comparison(compare: Any) -> None:
+    with pytest.raises(ck.ComparisonError, match=r"no run came to its end:\n.*NonFinite"):
+        compare([ck.Variant("wild", wild)], epochs=2)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "no variants": ({"variants": []}, ck.ComparisonError, "found none"),
+    "one name": ({"variants": "linear"}, ck.ComparisonError, "list of names"),
+    "a variant twice": ({"variants": ["linear", "linear"]}, ck.ComparisonError, "'linear' twice"),
+    "an unknown name": ({"variants": ["liner"]}, ck.UnknownModelError, "linear"),
+    "no seeds": ({"seeds": 0}, ck.ComparisonError, "1 or more"),
+    "an empty list of seeds": ({"seeds": []}, ck.ComparisonError, "one or more"),
+    "a seed twice": ({"seeds": [1, 1]}, ck.ComparisonError, "each once"),
+    "a truth for seeds": ({"seeds": True}, ck.ComparisonError, "count"),
+    "half a seed": ({"seeds": 1.5}, ck.ComparisonError, "count"),
+    "a negative seed": ({"seeds": [-1]}, ck.DataError, "whole number"),
+    "a wrong recipe": ({"epochs": 0}, ck.RecipeError, "epochs"),
+    "an unknown field": ({"epoch": 1}, ck.RecipeError, "epochs"),
+    "a wrong budget": ({"budget": "soon"}, ck.ComparisonError, "30m"),
+    "a wrong device": ({"device": "abacus"}, ck.TrainingError, "abacus"),
+    "no splits": ({"splits": 3}, ck.DataError, "Splits"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_nonsense_is_refused_before_a_file_is_made(what: str, compare: Any, tmp_path: Path) -> None:
+    changes, error, text = REFUSED[what]
+    with pytest.raises(error, match=text):
+        compare(**{"variants": ["linear"], **changes})
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_comparisons_in_one_folder_are_one_too_many(compare: Any, tmp_path: Path) -> None:
+    (tmp_path / "runs" / ".comparison").mkdir(parents=True)
+    with (
+        FileLock(tmp_path / "runs" / ".comparison" / "lock"),
+        pytest.raises(ck.ComparisonError, match="another comparison is at work"),
+    ):
+        compare(["linear"])
+    compare(["linear"])
+
+
+def test_a_folder_that_is_a_file_is_refused(compare: Any, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+    with pytest.raises(ck.RunFolderError, match="choose another run_dir"):
+        compare(["linear"])
+
+
+def test_what_a_run_warns_of_is_told_once(compare: Any) -> None:
+    def softmaxed(*, num_classes: int = 10) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes), nn.Softmax(1))
+
+    with pytest.warns(ck.CifarkitWarning, match="softmax") as caught:
+        compare([ck.Variant("mine", softmaxed)], seeds=2)
+    assert len(caught) == 1
+
+
+def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cifarkit.comparison import budget
+
+    monkeypatch.setattr(budget, "time_cell", lambda *_: 60.0)
+    comparison = compare(["linear", "mlp"], seeds=5, budget="5m")
+    assert comparison.left_out == (2, 3, 4)
+    assert len(comparison.outcomes) == 4
+    assert "seeds 2, 3, 4, for which the budget had no room" in str(comparison)
+    with pytest.raises(ck.ComparisonError, match=r"one seed of 2 variants takes about 2 min"):
+        compare(["linear", "mlp"], seeds=[7], budget="1m")
+    # What is there costs nothing.
+    assert len(compare(["linear", "mlp"], seeds=2, budget="1s").outcomes) == 4
+
+
+SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import cifarkit as ck
+from torch import nn
+
+class Own(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.layer = nn.Linear(3072, classes)
+
+    def forward(self, images):
+        return self.layer(images.flatten(1))
+
+@ck.register_model("own")
+def own(*, num_classes=10):
+    return Own(num_classes)
+
+class Mine(ck.Callback):
+    def on_epoch_end(self, run):
+        run.log("mine", 1.0)
+
+data = ck.load_synthetic(n_train=240, n_test=60, val_size=40)
+try:
+    print(ck.compare(["own", "linear"], data, seeds=1, epochs={epochs}, run_dir="runs",
+                     callbacks=[Mine()]).failures)
+except KeyboardInterrupt as error:
+    print(error)
+"""
+
+
+def started(folder: Path, epochs: int) -> subprocess.Popen[str]:
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(SCRIPT.format(epochs=epochs)))
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(path)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_a_script_needs_no_main_guard_and_its_own_code_travels_along(tmp_path: Path) -> None:
+    process = started(tmp_path, epochs=1)
+    out, err = process.communicate()
+    assert out == "()\n", err
+    assert err.splitlines()[0] == "0 of 2 runs done"
+    assert err.splitlines()[-1].endswith("2 of 2 runs done")
+    assert not (tmp_path / "runs" / ".comparison").exists()
+    again = started(tmp_path, epochs=1)
+    assert again.communicate() == ("()\n", "")
+    assert folders(tmp_path) == ["linear-seed0", "own-seed0"]
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
+def test_ctrl_c_saves_all_runs_and_the_same_line_goes_on(tmp_path: Path) -> None:
+    process = started(tmp_path, epochs=2_000)
+    wait_for(tmp_path / "runs" / "own-seed0" / "history.csv", process)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert out == "all runs are saved; the same call goes on with them\n", err
+    assert "Traceback" not in err
+    about = ck.load_run(tmp_path / "runs" / "linear-seed0")
+    assert about.status == "interrupted"
+    assert (tmp_path / "runs" / "linear-seed0" / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "runs" / ".comparison").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
+def test_a_worker_that_is_killed_costs_no_run(tiny: ck.Splits, tmp_path: Path) -> None:
+    class KillOnce(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            once = tmp_path / "killed"
+            if run.now.epoch == 1 and not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    comparison = ck.compare(
+        ["linear", "mlp"],
+        tiny,
+        seeds=1,
+        epochs=3,
+        run_dir=tmp_path / "runs",
+        callbacks=[KillOnce()],
+        show_progress=False,
+    )
+    assert (tmp_path / "killed").exists()
+    assert comparison.failures == ()
+    assert any("resumed" in one.facts for one in comparison.outcomes)
+    for name in ("linear", "mlp"):
+        alone = ck.train(name, tiny, epochs=3)
+        assert same(comparison.runs[name][0], alone)
+
+
+def test_the_standard_library_s_processes_do_as_well(tiny: ck.Splits, tmp_path: Path) -> None:
+    import multiprocessing
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        comparison = ck.compare(
+            ["linear"],
+            tiny,
+            seeds=2,
+            epochs=1,
+            run_dir=tmp_path / "runs",
+            executor=executor,
+            show_progress=False,
+        )
+    assert len(comparison.outcomes) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
+def test_dask_goes_on_when_one_of_its_workers_is_killed(tmp_path: Path) -> None:
+    """In a program of its own: dask's threads warn of what they leave open."""
+    code = """
+    import os, pathlib, signal, sys
+    import cifarkit as ck
+    from distributed import Client, LocalCluster
+
+    class KillOnce(ck.Callback):
+        def on_epoch_end(self, run):
+            once = pathlib.Path("killed").absolute()
+            if run.now.epoch == 1 and not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    if __name__ == "__main__":
+        data = ck.load_synthetic(n_train=240, n_test=60, val_size=40)
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster, Client(cluster) as client:
+            result = ck.compare(
+                ["linear", "mlp"], data, seeds=2, epochs=3, run_dir="runs",
+                callbacks=[KillOnce()], executor=client.get_executor(), show_progress=False,
+            )
+            print(len(result.outcomes), result.failures)
+            print(sum("resumed" in one.facts for one in result.outcomes))
+    """
+    path = tmp_path / "script.py"
+    path.write_text(textwrap.dedent(code))
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (tmp_path / "killed").exists(), done.stderr
+    assert done.stdout == "4 ()\n1\n", done.stderr
+
+
+def test_a_worker_that_always_dies_is_given_up(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import BrokenExecutor, Executor, Future
+    from contextlib import contextmanager
+
+    from cifarkit.comparison import scheduling
+
+    counts: list[int] = []
+
+    class Dead(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("killed"))
+            return future
+
+    @contextmanager
+    def own_workers(device: torch.device, cells: int, tries: int) -> Any:
+        counts.append(tries)
+        yield Workers(Dead())
+
+    monkeypatch.setattr(scheduling, "own_workers", own_workers)
+    with pytest.raises(ck.ComparisonError, match="its worker died: killed"):
+        ck.compare(["linear"], tiny, seeds=1, run_dir=tmp_path / "runs", show_progress=False)
+    assert counts == [0, 1, 2]
