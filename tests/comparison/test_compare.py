@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ def compare(tiny: ck.Splits, tmp_path: Path, here: ThreadPoolExecutor) -> Any:
         )
 
     return compare
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def weights(run: ck.Run) -> list[torch.Tensor]:
@@ -362,6 +371,7 @@ def test_ctrl_c_saves_all_runs_and_the_same_line_goes_on(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
+@pytest.mark.usefixtures("one_thread")
 def test_a_worker_that_is_killed_costs_no_run(tiny: ck.Splits, tmp_path: Path) -> None:
     class KillOnce(ck.Callback):
         def on_epoch_end(self, run: ck.Run) -> None:
