@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what runs
     from cifarkit import plots as plots
+    from cifarkit.comparison.leaderboard import Leaderboard as Leaderboard
+    from cifarkit.comparison.leaderboard import Standing as Standing
+    from cifarkit.comparison.leaderboard import leaderboard as leaderboard
+    from cifarkit.comparison.verification import Verification as Verification
+    from cifarkit.comparison.verification import verify as verify
     from cifarkit.data.arrays import load_arrays as load_arrays
     from cifarkit.data.augmentations import AlternatingFlip as AlternatingFlip
     from cifarkit.data.augmentations import Augmentation as Augmentation
@@ -116,6 +121,11 @@ __version__ = "0.1.0"
 # Where each public name lives, in the order of the floors.
 _HOME = {
     "plots": "cifarkit.plots",
+    "Leaderboard": "cifarkit.comparison.leaderboard",
+    "Standing": "cifarkit.comparison.leaderboard",
+    "leaderboard": "cifarkit.comparison.leaderboard",
+    "Verification": "cifarkit.comparison.verification",
+    "verify": "cifarkit.comparison.verification",
     "load_arrays": "cifarkit.data.arrays",
     "AlternatingFlip": "cifarkit.data.augmentations",
     "Augmentation": "cifarkit.data.augmentations",

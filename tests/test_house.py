@@ -22,6 +22,7 @@ FLOORS = [
     {"models"},
     {"evaluation"},
     {"training"},
+    {"comparison"},
     {"plots"},
     {"report"},
     {"cli"},

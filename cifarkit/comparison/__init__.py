@@ -1,0 +1,1 @@
+"""Many runs, and what may honestly be said about them."""
