@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -119,15 +120,11 @@ def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits
 
 
 def _describe(one: Verification, width: int) -> str:
-    """Return a line for a run, and below it what speaks against it."""
-    import textwrap
-
+    """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
     lines = [f"{one.folder!s:<{width}}  {one.verdict}"]
-    for finding in one.failed:
-        cure = f" -> {finding.cure}" if finding.cure else ""
-        text = f"{finding.check}: {finding.found}{cure}"
-        lines += textwrap.wrap(text, 80, initial_indent="    ", subsequent_indent="      ")
-    lines += [
-        f"    {finding.found}" for finding in one.findings if finding.check == "repeated"
-    ] * one.passed
+    for finding in one.findings:
+        if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
+            cure = f" -> {finding.cure}" if finding.cure else ""
+            text = f"{finding.check}: {finding.found}{cure}"
+            lines += textwrap.wrap(text, 80, initial_indent="    ", subsequent_indent="      ")
     return "\n".join(lines)

@@ -83,7 +83,7 @@ def check_score(evidence: Evidence) -> Finding:
     if not abs(said["loss"] - loss) <= reach:
         found = f"run.json says loss {said['loss']:.5f}; the receipt gives {loss:.5f}"
         return judged("score", False, f"{found}, within {reach:.5f} of rounding", CHANGED)
-    return judged("score", True, f"run.json and {theirs}, loss {said['loss']:.4f}")
+    return judged("score", True, f"run.json agrees: {theirs}, loss {said['loss']:.4f}")
 
 
 def _loss_of(receipt: Receipt) -> tuple[float, float]:
@@ -111,7 +111,7 @@ def check_evaluation(evidence: Evidence) -> Finding:
     due = {
         "part": "test",
         "n": n,
-        "accuracy": score["accuracy"],
+        "accuracy": receipt.accuracy,
         "loss": score["loss"],
         "accuracy_interval_95": list(wilson_interval(int(receipt.correct.sum()), n)),
         "confusion": np.bincount(places, minlength=classes**2).reshape(classes, -1).tolist(),
@@ -131,8 +131,8 @@ def check_history(evidence: Evidence) -> Finding:
     epochs = [record.get("epoch") for record in history]
     whole = epochs == list(range(1, len(epochs) + 1))
     fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
-    due = f"{planned}" if finished else f"1 to {planned}, for it was stopped"
-    found = f"history.csv has {len(epochs)} epochs of {due}"
+    due = f"{planned}" if finished else f"1 to {planned} (stopped)"
+    found = f"history.csv has {len(epochs)} of {due} epochs"
     if not whole:
         found = "the epochs in history.csv are not numbered 1, 2, 3, …"
     return judged("history", whole and fits, found, "rows were taken away or added after the run")

@@ -223,6 +223,8 @@ def _in_words(error: Exception) -> str:
 
 
 def _hint(folder: Path) -> str:
-    """Say where runs are, when a folder is not one but holds some."""
-    below = sorted(path.parent for path in folder.glob("*/run.json"))
+    """Say what to name in place of something that is no run folder."""
+    if folder.is_file():
+        return "it is a file; unpack what it holds, or name folders alone: runs/*/"
+    below = any(folder.glob("*/run.json"))
     return f"it holds runs; name them: {folder}/*" if below else ""
