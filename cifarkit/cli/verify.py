@@ -126,5 +126,6 @@ def _describe(one: Verification, width: int) -> str:
         if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
             cure = f" -> {finding.cure}" if finding.cure else ""
             text = f"{finding.check}: {finding.found}{cure}"
-            lines += textwrap.wrap(text, 80, initial_indent="    ", subsequent_indent="      ")
+            indents = {"initial_indent": "    ", "subsequent_indent": "      "}
+            lines += textwrap.wrap(text, 80, break_on_hyphens=False, **indents)
     return "\n".join(lines)
