@@ -126,6 +126,11 @@ def _describe(one: Verification, width: int) -> str:
         if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
             cure = f" -> {finding.cure}" if finding.cure else ""
             text = f"{finding.check}: {finding.found}{cure}"
-            indents = {"initial_indent": "    ", "subsequent_indent": "      "}
-            lines += textwrap.wrap(text, 80, break_on_hyphens=False, **indents)
+            lines += textwrap.wrap(
+                text,
+                80,
+                initial_indent=" " * 4,
+                subsequent_indent=" " * 6,
+                break_on_hyphens=False,
+            )
     return "\n".join(lines)

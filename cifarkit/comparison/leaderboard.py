@@ -34,6 +34,11 @@ class Standing:
             chance in its test images.
         runs: the folders that count.
         doubles: folders that do not, since another with the same seed does.
+
+    >>> interval = wilson_interval(732, 1000)
+    >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
+    >>> str(one.interval)
+    '70.4 to 75.9 %'
     """
 
     variant: str
@@ -55,6 +60,14 @@ class Leaderboard:
     Args:
         standings: those of one data source together, ranked by the lower end of the interval.
         unverified: never ranked.
+
+    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, Interval(0.65, 0.75), "t", ("a", "b"))
+    >>> print(Leaderboard((one,), ()))
+    test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
+    interval: t, of the mean over seeds; Wilson, of a single run
+      #   accuracy  95 % interval     of      seeds  variant
+      1    70.00 %  65.00 to 75.00 %  t           2  mlp
+         a, b
     """
 
     standings: tuple[Standing, ...]

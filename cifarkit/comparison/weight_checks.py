@@ -41,8 +41,8 @@ def check_weights(evidence: Evidence) -> Finding:
         and gaps.max() <= WORST * spread
         and flips <= _allowed_flips(n)
     )
-    share = gaps.max() / spread if spread else gaps.max()
-    found = f"{flips:,} of {n:,} images in another class, logits up to {percent(share)} apart"
+    share = round(gaps.max() / spread if spread else gaps.max(), 6)
+    found = f"{flips:,} of {n:,} images in another class, logits up to {percent(share)} of their spread apart"
     if holds:
         return judged("weights", True, f"they give the receipt's logits: {found}")
     return judged(
