@@ -117,12 +117,22 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.weights import load_weights as load_weights
     from cifarkit.values import Range as Range
     from cifarkit.values import Value as Value
+    from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
+    from cifarkit.verification.leaderboard import Standing as Standing
+    from cifarkit.verification.leaderboard import leaderboard as leaderboard
+    from cifarkit.verification.verify import Verification as Verification
+    from cifarkit.verification.verify import verify as verify
 
 __version__ = "0.1.0"
 
 # Where each public name lives, in the order of the floors.
 _HOME = {
     "plots": "cifarkit.plots",
+    "Leaderboard": "cifarkit.verification.leaderboard",
+    "Standing": "cifarkit.verification.leaderboard",
+    "leaderboard": "cifarkit.verification.leaderboard",
+    "Verification": "cifarkit.verification.verify",
+    "verify": "cifarkit.verification.verify",
     "load_arrays": "cifarkit.data.arrays",
     "AlternatingFlip": "cifarkit.data.augmentations",
     "Augmentation": "cifarkit.data.augmentations",

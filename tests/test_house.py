@@ -23,6 +23,7 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"comparison"},
+    {"verification"},
     {"plots"},
     {"report"},
     {"cli"},

@@ -14,11 +14,13 @@ from cifarkit.cli.check import check
 from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
 from cifarkit.cli.evaluate import evaluate
+from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
 from cifarkit.cli.train import train
+from cifarkit.cli.verify import verify
 from cifarkit.errors import CifarkitError
 
 __all__ = ["app", "main"]
@@ -32,7 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, compare, evaluate, predict, report, models, check):
+COMMANDS = (
+    *(train, resume, compare, evaluate, predict, report),
+    *(verify, leaderboard, models, check),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(data, name="data")
 

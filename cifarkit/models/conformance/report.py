@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["ConformanceReport", "Finding", "Outcome"]
+__all__ = ["ConformanceReport", "Finding", "Outcome", "tabulated"]
 
 Outcome = Literal["passed", "failed", "not run"]
 WIDTH = 100
@@ -62,19 +63,31 @@ class ConformanceReport:
         return {**asdict(self), "findings": [asdict(one) for one in self.findings]}
 
     def __str__(self) -> str:
-        width = max((len(one.check) for one in self.findings), default=0)
-        lines = [f"{self.name!r} ({self.source}) {self._verdict()}"]
-        for one in self.findings:
-            head = f"{one.check:<{width}}  {one.outcome:<7}  "
-            indent = " " * len(head)
-            lines += textwrap.wrap(one.found, WIDTH, initial_indent=head, subsequent_indent=indent)
-            if one.cure:
-                lines += textwrap.wrap(
-                    f"-> {one.cure}", WIDTH, initial_indent=indent, subsequent_indent=indent + "   "
-                )
-        return "\n".join(lines)
+        head = f"{self.name!r} ({self.source}) {self._verdict()}"
+        return "\n".join([head, *tabulated(self.findings)])
 
     def _verdict(self) -> str:
         if self.failed:
             return f"breaks the contract of a model: {', '.join(self.failed)}"
         return "keeps the contract of a model"
+
+
+def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
+    """Return findings as the lines of a table: check, outcome, sentence, and the cure below.
+
+    Args:
+        findings: to be shown, in this order.
+        width: of the lines, in characters.
+    """
+    widest = max((len(one.check) for one in findings), default=0)
+    lines = []
+    for one in findings:
+        head = f"{one.check:<{widest}}  {one.outcome:<7}  "
+        indent = " " * len(head)
+        lines += textwrap.wrap(one.found, width, initial_indent=head, subsequent_indent=indent)
+        if one.cure:
+            arrow = f"{indent}   "
+            lines += textwrap.wrap(
+                f"-> {one.cure}", width, initial_indent=indent, subsequent_indent=arrow
+            )
+    return lines

@@ -1,0 +1,136 @@
+"""`cifarkit verify`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cifarkit.cli.data_source import load_source
+from cifarkit.cli.options import AsJson, ImportFile, import_models
+from cifarkit.errors import CifarkitError
+
+if TYPE_CHECKING:
+    from cifarkit.data.splits import Splits
+    from cifarkit.verification.verify import Verification
+
+__all__ = ["RunFolders", "SharedData", "verifications", "verify"]
+
+RunFolders = Annotated[
+    list[Path], typer.Argument(metavar="RUN", help="The folders of runs, such as runs/*.")
+]
+SharedData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="The data that all of them should be of.",
+        show_default="what each says",
+    ),
+]
+
+
+def verify(
+    runs: RunFolders,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train each again, too, and compare.")
+    ] = False,
+    data: SharedData = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
+    as_json: AsJson = False,
+    imported: ImportFile = None,
+) -> None:
+    """Score runs again from their receipts and weights; exit status 0 when all are verified.
+
+    Whatever is named and is no verified run counts as not verified, a file too: it may be work
+    that nobody unpacked. `runs/*/` names folders alone.
+    """
+    import_models(imported)
+    width = max(len(str(run)) for run in runs)
+    found = []
+    for one in verifications(runs, data, retrain=retrain, device=device):
+        found.append(one)
+        if not as_json:  # as they come: sixty take a while
+            typer.echo(_describe(one, width))
+    verified = sum(one.passed for one in found)
+    if as_json:
+        typer.echo(json.dumps([one.to_json() for one in found]))
+    else:
+        typer.echo(f"{verified:,} of {len(found):,} verified")
+    if verified < len(found):
+        raise typer.Exit(1)
+
+
+def verifications(
+    folders: list[Path], data: str | None, *, retrain: bool = False, device: str = "auto"
+) -> Iterator[Verification]:
+    """Verify one run after the other; those of the same data share it.
+
+    Args:
+        folders: of the runs.
+        data: what `--data` names; what each run says it was trained on when None.
+        retrain: train each again.
+        device: to do it on.
+    """
+    from cifarkit.training.run_folder import RunFolder
+    from cifarkit.verification.verify import unreadable
+    from cifarkit.verification.verify import verify as verify_run
+
+    loaded: dict[str, Splits | CifarkitError] = {}
+    for folder in folders:
+        try:
+            about = RunFolder(folder.expanduser()).about()
+            splits = _load_once(data or _source_of(about["facts"].get("data")), loaded)
+        except CifarkitError as error:
+            yield unreadable(folder, error)
+            continue
+        if retrain:
+            typer.echo(f"{folder}: checked, then trained again …", err=True)
+        yield verify_run(folder, splits, retrain=retrain, device=device)
+
+
+def _source_of(recorded: object) -> str:
+    source = recorded.get("source") if isinstance(recorded, dict) else None
+    return source if isinstance(source, str) else ""
+
+
+def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits:
+    """Load a source the first time; one that failed fails at once the next time.
+
+    Raises:
+        DataError: there is no such source, or it cannot be had.
+    """
+    from cifarkit.errors import DataError
+
+    if not source:
+        raise DataError("run.json names no source of its data; say with --data what it is")
+    if source not in loaded:
+        try:
+            loaded[source] = load_source(source)
+        except CifarkitError as error:
+            loaded[source] = error
+    found = loaded[source]
+    if isinstance(found, CifarkitError):
+        raise found
+    return found
+
+
+def _describe(one: Verification, width: int) -> str:
+    """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
+    lines = [f"{one.folder!s:<{width}}  {one.verdict}"]
+    for finding in one.findings:
+        if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
+            cure = f" -> {finding.cure}" if finding.cure else ""
+            text = f"{finding.check}: {finding.found}{cure}"
+            lines += textwrap.wrap(
+                text,
+                80,
+                initial_indent=" " * 4,
+                subsequent_indent=" " * 6,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""What a verification looks at, and how it words what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cifarkit.data.splits import Splits
+from cifarkit.evaluation.evaluation import Evaluation, evaluate
+from cifarkit.models.conformance.report import Finding
+from cifarkit.training.run import Run
+from cifarkit.training.sealed_test import Receipt
+
+__all__ = ["Evidence", "judged", "percent"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A run folder, and the data it should be of.
+
+    Args:
+        folder: of the run.
+        about: what its `run.json` says.
+        run: as it was read from there, its network on the device to evaluate on.
+        splits: the data.
+    """
+
+    folder: Path
+    about: dict[str, Any]
+    run: Run
+    splits: Splits
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts in `run.json`."""
+        facts: dict[str, Any] = self.about["facts"]
+        return facts
+
+    @cached_property
+    def receipt(self) -> Receipt:
+        """The receipt in the folder."""
+        return Receipt.load(self.folder)
+
+    @cached_property
+    def on_test(self) -> Evaluation:
+        """What the weights in the folder say of test now."""
+        return evaluate(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
+
+
+def judged(check: str, holds: bool, found: str, cure: str = "") -> Finding:
+    """Return what a check found; the cure is for one that failed."""
+    return Finding(check, "passed" if holds else "failed", found, "" if holds else cure)
+
+
+def percent(share: float) -> str:
+    """Write a share in [0, 1] with all the digits that a count of images can have.
+
+    >>> percent(0.2155), percent(1 / 3)
+    ('21.55 %', '33.3333 %')
+    """
+    return f"{100 * share:.6g} %"

@@ -1,0 +1,187 @@
+"""Verified runs in an order that luck cannot buy: by the lower end of the 95 % interval."""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from cifarkit.comparison.statistics import Span, t_interval
+from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.verification.same_training import training_of
+from cifarkit.verification.verify import Verification
+
+__all__ = ["Leaderboard", "Standing", "leaderboard"]
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The verified runs of one training, under all its seeds.
+
+    Args:
+        variant: its name.
+        data: the name of the data source.
+        fingerprint: of the data; standings with different ones are not compared.
+        n: test images.
+        seeds: how many different ones.
+        accuracy: the mean over the seeds, in [0, 1].
+        interval: of 95 %.
+        interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
+            chance in its test images.
+        runs: the folders that count.
+        doubles: folders that do not, since another with the same seed does.
+
+    >>> interval = wilson_interval(732, 1000)
+    >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
+    >>> str(one.interval)
+    '70.4 to 75.9 %'
+    """
+
+    variant: str
+    data: str
+    fingerprint: str
+    n: int
+    seeds: int
+    accuracy: float
+    interval: Interval
+    interval_of: Literal["t", "Wilson"]
+    runs: tuple[str, ...]
+    doubles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All standings, best first, and what could not be ranked; `str()` is a table.
+
+    Args:
+        standings: those of one data source together, ranked by the lower end of the interval.
+        unverified: never ranked.
+
+    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, Interval(0.65, 0.75), "t", ("a", "b"))
+    >>> print(Leaderboard((one,), ()))
+    test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
+    interval: t, of the mean over seeds; Wilson, of a single run
+      #   accuracy  95 % interval     of      seeds  variant
+      1    70.00 %  65.00 to 75.00 %  t           2  mlp
+         a, b
+    """
+
+    standings: tuple[Standing, ...]
+    unverified: tuple[Verification, ...]
+
+    @property
+    def by_data(self) -> dict[str, list[Standing]]:
+        """The standings of each data source, by its fingerprint."""
+        groups: dict[str, list[Standing]] = {}
+        for standing in self.standings:
+            groups.setdefault(standing.fingerprint, []).append(standing)
+        return groups
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types; ranks begin with 1 in each data source."""
+        ranked = [
+            {"rank": rank, **asdict(standing), "interval": list(standing.interval)}
+            for group in self.by_data.values()
+            for rank, standing in enumerate(group, start=1)
+        ]
+        return {"standings": ranked, "unverified": [one.to_json() for one in self.unverified]}
+
+    def __str__(self) -> str:
+        parts = [_table(group) for group in self.by_data.values()]
+        if self.unverified:
+            lines = [line for one in self.unverified for line in _reasons(one)]
+            parts.append("\n".join(["not verified, so not ranked:", *lines]))
+        return "\n\n".join(parts) or "no runs"
+
+
+def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
+    """Rank verified runs.
+
+    Runs of the same variant, code, options, recipe and data are one standing, whatever their
+    folders are called. With two seeds or more it is ranked by the lower end of the t-interval of
+    their mean, with one by that of the run's Wilson interval. Several runs of one seed count once,
+    by the lowest of them, so that trying again does not pay.
+
+    Args:
+        verifications: of as many runs as there are, in any order.
+
+    >>> leaderboard([]).standings
+    ()
+    """
+    groups: dict[str, list[Verification]] = {}
+    unverified = []
+    for one in verifications:
+        if one.passed and one.accuracy is not None:
+            groups.setdefault(training_of(one.about), []).append(one)
+        else:
+            unverified.append(one)
+    standings = sorted((_standing(group) for group in groups.values()), key=_order)
+    unverified.sort(key=lambda one: str(one.folder))
+    return Leaderboard(tuple(standings), tuple(unverified))
+
+
+def _order(standing: Standing) -> tuple[str, str, float, float, str]:
+    data = (standing.data, standing.fingerprint)
+    return (*data, -standing.interval.low, -standing.accuracy, standing.runs[0])
+
+
+def _standing(group: Sequence[Verification]) -> Standing:
+    by_seed: dict[int, Verification] = {}
+    for one in sorted(group, key=lambda one: (one.accuracy, str(one.folder))):
+        by_seed.setdefault(one.about["seed"], one)
+    counted = sorted(by_seed.values(), key=lambda one: str(one.folder))
+    doubles = sorted(str(one.folder) for one in group if one not in counted)
+    about, first = counted[0].about, counted[0]
+    n, correct = first.n or 0, first.correct or 0
+    shares = [one.accuracy or 0.0 for one in counted]
+    over_seeds = t_interval(shares)
+    return Standing(
+        variant=about["variant"]["name"],
+        data=about["facts"]["data"]["name"],
+        fingerprint=about["facts"]["data"]["fingerprint"],
+        n=n,
+        seeds=len(shares),
+        accuracy=statistics.fmean(shares),
+        interval=_of_shares(over_seeds) if over_seeds else wilson_interval(correct, n),
+        interval_of="t" if over_seeds else "Wilson",
+        runs=tuple(str(one.folder) for one in counted),
+        doubles=tuple(doubles),
+    )
+
+
+def _of_shares(span: Span) -> Interval:
+    return Interval(max(0.0, span.low), min(1.0, span.high))
+
+
+def _table(group: Sequence[Standing]) -> str:
+    first = group[0]
+    head = (
+        f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
+        "lower end of the 95 % interval: t, of the mean over seeds; Wilson, of a single run"
+    )
+    lines = textwrap.wrap(head, WIDTH)
+    lines.append(f"{'#':>3}  {'accuracy':>9}  {'95 % interval':<16}  {'of':<6}  seeds  variant")
+    for rank, one in enumerate(group, start=1):
+        ends = f"{100 * one.interval.low:.2f} to {100 * one.interval.high:.2f} %"
+        row = f"{rank:>3}  {100 * one.accuracy:>7.2f} %  {ends:<16}  {one.interval_of:<6}"
+        lines.append(f"{row}  {one.seeds:>5}  {one.variant}")
+        lines += _indented(", ".join(one.runs))
+        if one.doubles:
+            lines += _indented(f"not counted, a seed that is there: {', '.join(one.doubles)}")
+    return "\n".join(lines)
+
+
+def _reasons(one: Verification) -> list[str]:
+    reasons = [f"{finding.check}: {finding.found}" for finding in one.failed]
+    return [f"  {one.folder}", *(line for reason in reasons for line in _indented(reason))]
+
+
+def _indented(text: str) -> list[str]:
+    indent = " " * 5
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -1,0 +1,161 @@
+"""Whether the files of a run agree with each other and with the data; nothing is computed anew."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from cifarkit.evaluation.intervals import wilson_interval
+from cifarkit.models.conformance.report import Finding
+from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test
+from cifarkit.verification.evidence import Evidence, judged, percent
+
+__all__ = [
+    "check_code",
+    "check_data",
+    "check_evaluation",
+    "check_history",
+    "check_looks",
+    "check_receipt",
+    "check_score",
+]
+
+ROUNDING = 2.0**-11  # the most by which float16 rounds a number, as a share of it
+CHANGED = "one of the two was changed after the run"
+
+
+def check_data(evidence: Evidence) -> Finding:
+    """Compare contents and split of the data with what the run was trained on."""
+    recorded, splits = evidence.facts["data"], evidence.splits
+    here = f"{splits.name!r} ({splits.fingerprint[:12]})"
+    if recorded["fingerprint"] == splits.fingerprint and evidence.run.classes == splits.classes:
+        return judged("data", True, f"it was trained on {here}")
+    theirs = f"{recorded['name']!r} ({str(recorded['fingerprint'])[:12]})"
+    return judged(
+        "data",
+        False,
+        f"it says it was trained on {theirs}; this is {here}: contents, classes or split differ",
+        "load the run's own data, with the same val_size and split_seed",
+    )
+
+
+def check_receipt(evidence: Evidence) -> Finding:
+    """Look whether the receipt is of this test set and agrees with itself."""
+    fault = _fault(evidence)
+    if fault:
+        return judged("receipt", False, fault, f"this is not the {RECEIPT} that cifarkit wrote")
+    n = len(evidence.splits.test)
+    return judged("receipt", True, f"it is whole and has the labels of the {n:,} test images")
+
+
+def _fault(evidence: Evidence) -> str:
+    """Say what is wrong with a receipt in itself."""
+    receipt, test = evidence.receipt, evidence.splits.test
+    n, classes = len(test), len(evidence.splits.classes)
+    shapes = [array.shape for array in (receipt.logits, receipt.predicted, receipt.labels)]
+    if shapes != [(n, classes), (n,), (n,)] or receipt.logits.dtype != np.float16:
+        found = ", ".join(" ".join(map(str, shape)) for shape in shapes)
+        return (
+            f"it holds {receipt.logits.dtype} logits, predictions and labels of shapes {found}; "
+            f"due are float16 logits {n} {classes}"
+        )
+    wrong = int((receipt.labels != test.labels.cpu().numpy()).sum())
+    if wrong:
+        return f"{wrong:,} of its {n:,} labels are not those of the test set"
+    if receipt.predicted.min() < 0 or receipt.predicted.max() >= classes:
+        return f"it predicts something that is none of the {classes} classes"
+    # Rounding keeps the order: what was largest before it is one of the largest after it.
+    chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]
+    odd = n - int((chosen >= receipt.logits.max(axis=1)).sum())
+    return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
+
+
+def check_score(evidence: Evidence) -> Finding:
+    """Compare the score in `run.json` with that of the receipt."""
+    receipt, said = evidence.receipt, evidence.facts["test"]
+    n, accuracy = len(receipt.labels), receipt.accuracy
+    theirs = f"the receipt scores {percent(accuracy)} of {n:,} images"
+    if (said["n"], said["accuracy"]) != (n, accuracy):
+        found = f"run.json says accuracy {percent(said['accuracy'])} of {said['n']:,}; {theirs}"
+        return judged("score", False, found, CHANGED)
+    loss, reach = _loss_of(receipt)
+    if not abs(said["loss"] - loss) <= reach:
+        found = f"run.json says loss {said['loss']:.5f}; the receipt gives {loss:.5f}"
+        return judged("score", False, f"{found}, within {reach:.5f} of rounding", CHANGED)
+    return judged("score", True, f"run.json agrees: {theirs}, loss {said['loss']:.4f}")
+
+
+def _loss_of(receipt: Receipt) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats, and how far rounding can have moved it."""
+    logits = receipt.logits.astype(np.float64)
+    largest = np.abs(logits).max(axis=1)
+    top = logits.max(axis=1)
+    own = np.take_along_axis(logits, receipt.labels[:, None], axis=1)[:, 0]
+    losses = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - own
+    # A loss moves by no more than twice what its logits do; beyond float16 nothing is known.
+    beyond = bool((largest >= np.finfo(np.float16).max).any())
+    reach = float("inf") if beyond else 2 * ROUNDING * float(largest.mean()) + 1e-6
+    return float(losses.mean()), reach
+
+
+def check_evaluation(evidence: Evidence) -> Finding:
+    """Compare `evaluation.json`, where there is one, with `run.json` and the receipt."""
+    path = evidence.folder / "evaluation.json"
+    if not path.exists():
+        return Finding("evaluation", "not run", "there is no evaluation.json")
+    said = json.loads(path.read_text(encoding="utf-8"))
+    receipt, score = evidence.receipt, evidence.facts["test"]
+    n, classes = receipt.logits.shape
+    places = receipt.labels * classes + receipt.predicted
+    due = {
+        "part": "test",
+        "n": n,
+        "accuracy": receipt.accuracy,
+        "loss": score["loss"],
+        "accuracy_interval_95": list(wilson_interval(int(receipt.correct.sum()), n)),
+        "confusion": np.bincount(places, minlength=classes**2).reshape(classes, -1).tolist(),
+    }
+    others = [name for name, value in due.items() if said.get(name) != value]
+    if others:
+        shown = f"says {others[0]} {said.get(others[0])}, due is {due[others[0]]}"
+        found = "its confusion is another" if others == ["confusion"] else f"it {shown}"
+        return judged("evaluation", False, f"evaluation.json: {found}", CHANGED)
+    return judged("evaluation", True, "evaluation.json says the same")
+
+
+def check_history(evidence: Evidence) -> Finding:
+    """Count the epochs."""
+    history, planned = evidence.run.history, evidence.run.recipe.epochs
+    finished = evidence.run.status == "finished"
+    epochs = [record.get("epoch") for record in history]
+    whole = epochs == list(range(1, len(epochs) + 1))
+    fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
+    due = f"{planned}" if finished else f"1 to {planned} (stopped)"
+    found = f"history.csv has {len(epochs)} of {due} epochs"
+    if not whole:
+        found = "the epochs in history.csv are not numbered 1, 2, 3, …"
+    return judged("history", whole and fits, found, "rows were taken away or added after the run")
+
+
+def check_code(evidence: Evidence) -> Finding:
+    """Compare the digest of the builder's code with that of the variant registered here."""
+    described, variant = evidence.about["variant"], evidence.run.variant
+    recorded, here = described.get("code"), variant.code if variant else None
+    if recorded == here:
+        return judged("code", True, f"{described['name']!r} is the code it is here ({here})")
+    return judged(
+        "code",
+        False,
+        f"it was trained on other code under the name {described['name']!r} ({recorded}, from "
+        f"{described.get('source')}); here it is {here}",
+        "import the file it was trained with (--import FILE), or install that version of cifarkit "
+        f"({evidence.facts['environment']['versions']['cifarkit']})",
+    )
+
+
+def check_looks(evidence: Evidence) -> Finding:
+    """Look whether training may have been steered by test."""
+    looks = looks_at_test(evidence.run)
+    cure = "ask for the code of its callbacks; what chooses must choose on val"
+    return judged("looks", not looks.flagged, f"test: {looks}", cure)

@@ -1,0 +1,168 @@
+"""Train a run again and compare: the strong check of a receipt."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from cifarkit.evaluation.evaluation import evaluate
+from cifarkit.models.conformance.report import Finding
+from cifarkit.models.variant import Variant
+from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.callbacks.early_stopping import EarlyStopping
+from cifarkit.training.device import choose_precision
+from cifarkit.training.run import Run
+from cifarkit.training.train import train
+from cifarkit.verification.evidence import Evidence, judged, percent
+from cifarkit.verification.same_training import sibling_accuracies
+
+__all__ = ["Likeness", "repeat"]
+
+Likeness = Literal["bitwise equal", "within seed noise", "different", "not repeatable"]
+
+STOPPER = kind_of(EarlyStopping())
+FEWEST_SIBLINGS = 3
+
+
+class StopAsRecorded(Callback):
+    """End training after a number of epochs and give the weights of one of them back.
+
+    It stands in for an `EarlyStopping` whose settings the record does not have.
+
+    Args:
+        epochs: to train.
+        best: the epoch whose weights to give back, counted from 1; the last when None.
+    """
+
+    def __init__(self, epochs: int, best: int | None) -> None:
+        self.epochs, self.best = epochs, best
+        self._weights: dict[str, Tensor] = {}
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Keep the weights, or stop."""
+        if len(run.history) == self.best:
+            state = run.model.state_dict()
+            self._weights = {name: tensor.clone() for name, tensor in state.items()}
+        if len(run.history) == self.epochs < run.recipe.epochs:
+            run.stop(f"the run that is repeated was stopped after {self.epochs} epochs")
+
+    def on_fit_end(self, run: Run) -> None:
+        """Give the weights back."""
+        if self._weights:
+            run.model.load_state_dict(self._weights)
+
+
+def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Finding]]:
+    """Train the same variant by the same recipe from the same seed, and compare.
+
+    Args:
+        evidence: of a run whose data is known to be right.
+        device: to train on.
+
+    Returns:
+        How alike the two are, and the findings that say so.
+    """
+    obstacle = _obstacle(evidence.facts)
+    if obstacle:
+        cure = "judge it by its code; without --retrain its other checks stand alone"
+        return "not repeatable", [judged("repeated", False, f"not repeatable: {obstacle}", cure)]
+    run = evidence.run
+    again = _train_again(evidence, device)
+    ours, theirs = again.model.state_dict(), run.model.state_dict()
+    if all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in theirs):
+        equal = judged("repeated", True, "bitwise equal: trained again, it has the same weights")
+        return "bitwise equal", [equal, _compare_histories(run, again)]
+    return _compare_scores(evidence, again)
+
+
+def _obstacle(facts: dict[str, Any]) -> str:
+    """Say why a run cannot be repeated from its record; nothing when it can."""
+    if facts["processes"] != 1:
+        return f"{facts['processes']} processes trained it together"
+    if facts["intervening"]:
+        names = ", ".join(name.rpartition(".")[2] for name in facts["intervening"])
+        return f"{names} may have changed its batches or gradients, with settings unrecorded"
+    if facts["status"] == "stopped" and STOPPER not in facts["callbacks"]:
+        return f"a callback unknown here stopped it ({facts.get('stopped')})"
+    return ""
+
+
+def _train_again(evidence: Evidence, device: torch.device) -> Run:
+    run, facts = evidence.run, evidence.facts
+    recipe = run.recipe
+    if str(choose_precision(recipe, device)) != f"torch.{facts['precision']}":
+        recipe = recipe.replace(precision=facts["precision"])
+    variant = run.variant
+    if not isinstance(variant, Variant):  # `verify` has looked
+        raise TypeError(f"a run is repeated by its variant, found {variant!r}")
+    with _threads(facts["environment"]["threads"]):
+        return train(
+            dataclasses.replace(variant, recipe=recipe),
+            evidence.splits,
+            seed=run.seed,
+            device=device,
+            callbacks=_stoppers(evidence),
+            track_test=facts["track_test"],
+        )
+
+
+def _stoppers(evidence: Evidence) -> list[Callback]:
+    facts = evidence.facts
+    if STOPPER not in facts["callbacks"]:
+        return []
+    patience = facts.get("command", {}).get("patience")
+    if patience is not None:
+        return [EarlyStopping(patience=patience)]
+    return [StopAsRecorded(len(evidence.run.history), facts.get("weights_of_epoch"))]
+
+
+@contextmanager
+def _threads(recorded: int) -> Iterator[None]:
+    """Add up with as many threads as the run did: on the CPU the last bits depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(recorded if recorded <= (os.cpu_count() or 1) else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compare_histories(run: Run, again: Run) -> Finding:
+    """Compare every number of every epoch, apart from seconds, when the weights are the same."""
+    for kept, made in zip(run.history, again.history, strict=False):
+        for name in made.keys() - {"seconds"}:
+            if not math.isclose(kept.get(name, math.nan), made[name], rel_tol=1e-6, abs_tol=1e-9):
+                found = f"epoch {made['epoch']} has {name} {kept.get(name)}; it is {made[name]}"
+                cure = "history.csv was changed after the run"
+                return judged("each epoch", False, f"history.csv, {found}", cure)
+    return judged("each epoch", True, f"all {len(again.history)} epochs have the same numbers")
+
+
+def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Finding]]:
+    """Compare the two test accuracies with what another seed would change."""
+    n, kept = len(evidence.receipt.labels), evidence.receipt.accuracy
+    made = evaluate(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
+    others = sibling_accuracies(evidence.folder, evidence.about)
+    if len(others) >= FEWEST_SIBLINGS:
+        sd, origin = statistics.stdev(others), f"the sd over {len(others)} runs beside it"
+    else:
+        sd = math.sqrt(kept * (1 - kept) / n)
+        origin = f"sqrt(p(1-p)/n), a stand-in, for fewer than {FEWEST_SIBLINGS} seeds lie beside it"
+    reach = 3 * math.sqrt(2) * sd
+    likeness: Likeness = "within seed noise" if abs(kept - made) <= reach else "different"
+    found = (
+        f"{likeness}: trained again it scores {percent(made)}, not {percent(kept)}; between two "
+        f"seeds {percent(reach)} could be (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
+    )
+    if evidence.facts["environment"] == again.facts["environment"]:
+        found += "; same versions, device and threads, so the same bits were to be expected"
+    cure = "weights, recipe, seed or code are not those that gave this score"
+    return likeness, [judged("repeated", likeness != "different", found, cure)]

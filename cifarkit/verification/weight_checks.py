@@ -1,0 +1,98 @@
+"""Whether the weights in a run folder give the numbers beside them.
+
+The network is evaluated again, perhaps on another device, by another version or with another
+number of threads, so that sums are rounded otherwise. Measured in parts of the spread (the
+standard deviation) of all logits, on 1,000 synthetic images: with weights rounded to ten bits, as
+a graphics card's TF32 does, the middle image moved by 0.01 % (`baseline`, `resnet20`) to 0.12 %
+(`speedrun`), the farthest by 0.3 %, and one image changed its class; weights of another seed moved
+the middle image by 66 % and more. No graphics card was tried. Allowed are 1 % for the middle
+image, 5 % for the farthest, and another class for one image in 500, one at least: that much
+accuracy, 0.2 points, can be forged within it, and `retrain` finds that, too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cifarkit.evaluation.evaluation import Evaluation, evaluate
+from cifarkit.models.conformance.report import Finding
+from cifarkit.training.history import Record
+from cifarkit.training.sealed_test import Receipt
+from cifarkit.verification.evidence import Evidence, judged, percent
+from cifarkit.verification.record_checks import ROUNDING
+
+__all__ = ["check_last_epoch", "check_weights"]
+
+TYPICAL, WORST = 0.01, 0.05  # of the spread of the logits
+IMAGES_PER_FLIP = 500
+FLOAT32 = 1e-6  # nats, by which a mean of float32 losses may differ
+
+
+def check_weights(evidence: Evidence) -> Finding:
+    """Compare what the weights say of test now with the receipt."""
+    now, kept = Receipt.of(evidence.on_test), evidence.receipt
+    ours, theirs = (receipt.logits.astype(np.float64) for receipt in (now, kept))
+    spread = float(ours.std())
+    rounding = 2 * ROUNDING * np.maximum(np.abs(ours), np.abs(theirs)) + 1e-6
+    gaps = np.maximum(np.abs(ours - theirs) - rounding, 0).max(axis=1)  # n
+    n = len(gaps)
+    flips = int((now.predicted != kept.predicted).sum())
+    holds = bool(
+        np.median(gaps) <= TYPICAL * spread
+        and gaps.max() <= WORST * spread
+        and flips <= _allowed_flips(n)
+    )
+    share = round(gaps.max() / spread if spread else gaps.max(), 6)
+    found = (
+        f"{flips:,} of {n:,} images in another class, logits up to {percent(share)} of their "
+        "spread apart"
+    )
+    if holds:
+        return judged("weights", True, f"they give the receipt's logits: {found}")
+    return judged(
+        "weights",
+        False,
+        f"they give other logits than the receipt's: {found}; they score "
+        f"{percent(now.accuracy)}, the receipt {percent(kept.accuracy)} (allowed are "
+        f"{_allowed_flips(n)} images and {percent(WORST)} of the logits' spread)",
+        "the weights or the receipt are of another run, or were changed",
+    )
+
+
+def check_last_epoch(evidence: Evidence) -> Finding:
+    """Compare what the weights say of val, and of test where it was tracked, with the history."""
+    run, splits = evidence.run, evidence.splits
+    epoch = evidence.facts.get("weights_of_epoch", len(run.history))
+    if not 1 <= epoch <= len(run.history):
+        found = f"the weights are said to be of epoch {epoch} of {len(run.history)}"
+        return judged("epoch", False, found, "a run that kept no epoch's weights has no result")
+    record = run.history[epoch - 1]
+    evaluations = {} if splits.val is None else {"val": evaluate(run.model, splits.val)}
+    if "test_accuracy" in record and run.recipe.test_time is None:
+        evaluations["test"] = evidence.on_test
+    if not evaluations:
+        return Finding("epoch", "not run", "there is no val set to compare the history on")
+    place = f"history.csv, epoch {epoch}"
+    others = [text for part, now in evaluations.items() if (text := _other(part, now, record))]
+    if others:
+        cure = "the history was changed, or the weights are of another run"
+        return judged("epoch", False, f"{place}: {'; '.join(others)}", cure)
+    said = f"{' and '.join(evaluations)} accuracy and loss"
+    return judged("epoch", True, f"the weights give the {said} in {place}")
+
+
+def _other(part: str, now: Evaluation, record: Record) -> str:
+    """Say how the numbers of one part differ from those in the history, if they do."""
+    accuracy, loss = record.get(f"{part}_accuracy"), record.get(f"{part}_loss")
+    if accuracy is None or loss is None:
+        return f"it has no {part} numbers"
+    if not abs(accuracy - now.accuracy) * len(now) <= _allowed_flips(len(now)) + 0.5:
+        return f"{part} accuracy {percent(accuracy)}; the weights give {percent(now.accuracy)}"
+    # A loss moves by no more than twice what the logits do.
+    if not abs(loss - now.loss) <= 2 * TYPICAL * float(now.logits.std()) + FLOAT32:
+        return f"{part} loss {loss:.4f}; the weights give {now.loss:.4f}"
+    return ""
+
+
+def _allowed_flips(n: int) -> int:
+    return max(1, n // IMAGES_PER_FLIP)

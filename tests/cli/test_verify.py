@@ -1,0 +1,174 @@
+"""`cifarkit verify` and `cifarkit leaderboard`, as a teacher with many folders meets them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cifarkit as ck
+from cifarkit.cli import main as program
+from cifarkit.data import sources
+
+OWN_MODEL = """
+import cifarkit as ck
+from torch import nn
+
+@ck.register_model("my_net")
+def my_net(*, num_classes=10):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))
+"""
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch: pytest.MonkeyPatch, tiny: ck.Splits) -> list[str]:
+    """Make the synthetic set small, and count how often it is loaded."""
+    loaded = []
+
+    def small() -> ck.Splits:
+        loaded.append("synthetic")
+        return tiny
+
+    monkeypatch.setattr(sources, "load_synthetic", small)
+    return loaded
+
+
+@pytest.fixture
+def runs(tiny: ck.Splits, tmp_path: Path) -> list[Path]:
+    """Return the folders of three runs of three seeds."""
+    folders = [tmp_path / f"s{seed}" for seed in range(3)]
+    for seed, folder in enumerate(folders):
+        run = ck.train("linear", tiny, epochs=1, seed=seed, run_dir=folder)
+        ck.score_on_test(run, tiny)
+    return folders
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command inside this process; return its status, stdout and stderr."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cifarkit", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def forge(folder: Path) -> None:
+    about = json.loads((folder / "run.json").read_text())
+    about["facts"]["test"]["accuracy"] = 0.99
+    (folder / "run.json").write_text(json.dumps(about))
+
+
+def test_whole_runs_are_verified_and_the_status_is_0(
+    call: Any, runs: list[Path], loads: list[str]
+) -> None:
+    status, out, _ = call("verify", *runs)
+    assert status == 0
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == [*map(str, runs), "3"]
+    assert all("verified, test accuracy" in line and "(n = 60)" in line for line in lines[:3])
+    assert lines[-1] == "3 of 3 verified"
+    assert loads == ["synthetic"]  # once for all
+
+
+def test_a_forged_run_is_named_with_its_reason_and_the_status_is_1(
+    call: Any, runs: list[Path]
+) -> None:
+    forge(runs[1])
+    status, out, _ = call("verify", *runs)
+    assert status == 1
+    assert f"{runs[1]}  NOT VERIFIED" in out
+    assert "score: run.json says accuracy 99 %" in out
+    assert "2 of 3 verified" in out
+
+
+def test_what_is_no_run_fails_alone(call: Any, runs: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("remember")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text('{"format": 1, "facts": {"status": 3}}')
+    status, out, _ = call("verify", *sorted(tmp_path.iterdir()))
+    assert status == 1
+    assert "3 of 6 verified" in out
+    assert "it is a file" in " ".join(out.split())
+    assert "run.json names no source of its data" in " ".join(out.split())
+
+
+def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
+    forge(runs[0])
+    status, out, _ = call("verify", *runs, "--json")
+    found = json.loads(out)
+    assert status == 1
+    assert [one["passed"] for one in found] == [False, True, True]
+    assert found[1]["n"] == 60
+
+
+def test_data_that_cannot_be_had_is_asked_for_once(
+    call: Any, runs: list[Path], tmp_path: Path
+) -> None:
+    status, out, _ = call("verify", *runs, "--data", tmp_path / "nowhere")
+    assert status == 1
+    assert out.count("there is no data source") == 3
+
+
+def test_the_data_that_a_teacher_names_is_what_counts(
+    call: Any, runs: list[Path], loads: list[str]
+) -> None:
+    about = json.loads((runs[0] / "run.json").read_text())
+    about["facts"]["data"]["source"] = "pictures of mine"
+    (runs[0] / "run.json").write_text(json.dumps(about))
+    assert call("verify", *runs)[0] == 1
+    assert call("verify", *runs, "--data", "synthetic")[0] == 0
+
+
+def test_retrain_says_how_alike_the_two_are(call: Any, runs: list[Path]) -> None:
+    about = json.loads((runs[1] / "run.json").read_text())
+    (runs[1] / "run.json").write_text(json.dumps(about | {"seed": 8}))
+    status, out, err = call("verify", *runs[:2], "--retrain")
+    assert status == 0
+    assert ", bitwise equal" in out
+    assert ", within seed noise" in out
+    assert "repeated: within seed noise: trained again it scores" in out
+    assert f"{runs[0]}: checked, then trained again" in err
+
+
+def test_a_model_from_a_file_is_imported_first(call: Any, tiny: ck.Splits, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN_MODEL)
+    from cifarkit.models.plugins import import_file
+    from cifarkit.models.registry import registry
+
+    import_file(file)
+    ck.score_on_test(ck.train("my_net", tiny, epochs=1, run_dir=tmp_path / "run"), tiny)
+    registry._variants.pop("my_net")
+    status, out, _ = call("verify", tmp_path / "run")
+    assert status == 1
+    assert "not registered here" in " ".join(out.split())
+    assert call("verify", tmp_path / "run", "--import", file)[0] == 0
+    file.write_text(OWN_MODEL.replace("nn.Flatten()", "nn.Flatten(1)"))
+    status, out, _ = call("verify", tmp_path / "run", "--import", file)
+    assert status == 1
+    assert "other code" in " ".join(out.split())
+
+
+def test_the_leaderboard_ranks_what_is_verified(call: Any, runs: list[Path]) -> None:
+    forge(runs[2])
+    status, out, _ = call("leaderboard", *runs)
+    assert status == 0
+    ranked, _, below = out.partition("not verified, so not ranked:")
+    assert str(runs[0]) in ranked
+    assert str(runs[2]) not in ranked
+    assert str(runs[2]) in below
+
+
+def test_the_leaderboard_as_json(call: Any, runs: list[Path]) -> None:
+    _, out, _ = call("leaderboard", *runs, "--json")
+    (standing,) = json.loads(out)["standings"]
+    assert (standing["rank"], standing["seeds"], standing["interval_of"]) == (1, 3, "t")

@@ -1,0 +1,117 @@
+"""The order of verified runs: by the lower end, one place for one training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+
+import cifarkit as ck
+
+N = 1_000
+
+
+def verified(
+    folder: str,
+    correct: int,
+    *,
+    seed: int = 0,
+    variant: str = "linear",
+    epochs: int = 1,
+    data: str = "CIFAR-10",
+    **described: Any,
+) -> ck.Verification:
+    """Return a verification that has passed."""
+    about = {
+        "variant": {"name": variant, "code": variant, "options": {}} | described,
+        "recipe": {"epochs": epochs},
+        "seed": seed,
+        "facts": {"data": {"name": data, "fingerprint": f"fingerprint of {data}"}},
+    }
+    found = ck.Finding("weights", "passed", "they give the receipt's logits")
+    return ck.Verification(Path(folder), (found,), about, correct, N)
+
+
+def refused(folder: str, reason: str = "the labels are others") -> ck.Verification:
+    found = ck.Finding("receipt", "failed", reason)
+    return replace(verified(folder, 999), findings=(found,))
+
+
+def test_seeds_of_one_training_are_one_standing_with_a_t_interval() -> None:
+    runs = [verified(f"runs/{seed}", 700 + 10 * seed, seed=seed) for seed in range(4)]
+    (standing,) = ck.leaderboard(runs).standings
+    shares = [0.70, 0.71, 0.72, 0.73]
+    expected = stats.t.interval(0.95, 3, loc=0.715, scale=stats.sem(shares))
+    assert standing.interval == pytest.approx(expected)
+    assert standing.accuracy == pytest.approx(0.715)
+    assert (standing.seeds, standing.interval_of) == (4, "t")
+    assert standing.runs == ("runs/0", "runs/1", "runs/2", "runs/3")
+
+
+def test_a_single_run_has_the_interval_of_its_images() -> None:
+    (standing,) = ck.leaderboard([verified("a", 700)]).standings
+    assert standing.interval == ck.wilson_interval(700, N)
+    assert (standing.seeds, standing.interval_of) == (1, "Wilson")
+
+
+def test_the_lower_end_ranks_and_not_the_mean() -> None:
+    sure = [verified(f"sure-{seed}", 740 + seed, seed=seed, variant="mlp") for seed in range(5)]
+    lucky = verified("lucky", 750)
+    assert [one.variant for one in ck.leaderboard([lucky, *sure]).standings] == ["mlp", "linear"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"variant": "mlp"}, {"epochs": 2}, {"code": "x"}, {"options": {"depth": 2}}]
+)
+def test_what_differs_in_more_than_the_seed_stands_apart(change: dict[str, Any]) -> None:
+    runs = [verified("a", 700), verified("b", 720, seed=1, **change)]
+    assert len(ck.leaderboard(runs).standings) == 2
+
+
+def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
+    runs = [verified("a", 720), verified("b", 700), verified("c", 710)]
+    board = ck.leaderboard(runs)
+    (standing,) = board.standings
+    assert standing.accuracy == 0.7
+    assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
+    assert "not counted, a seed that is there: a, c" in str(board)
+
+
+def test_the_order_of_the_runs_does_not_matter() -> None:
+    runs = [
+        *(verified(f"l{seed}", 700 + seed, seed=seed) for seed in (0, 1, 1)),
+        *(verified(f"m{seed}", 690 + seed, seed=seed, variant="mlp") for seed in (0, 1)),
+        refused("y"),
+        refused("x"),
+    ]
+    assert ck.leaderboard(runs) == ck.leaderboard(runs[::-1])
+
+
+def test_what_is_not_verified_is_listed_and_not_ranked() -> None:
+    board = ck.leaderboard([refused("forged"), verified("a", 500)])
+    assert [one.runs for one in board.standings] == [("a",)]
+    below = str(board).partition("not verified, so not ranked:")[2]
+    assert "forged" in below
+    assert "receipt: the labels are others" in below
+
+
+def test_other_data_is_ranked_apart() -> None:
+    board = ck.leaderboard([verified("a", 900, data="synthetic"), verified("b", 500)])
+    assert [one["rank"] for one in board.to_json()["standings"]] == [1, 1]
+    assert str(board).count("ranked by") == 2
+    assert list(board.by_data) == ["fingerprint of CIFAR-10", "fingerprint of synthetic"]
+
+
+def test_the_table_fits_a_terminal_and_the_json_is_json() -> None:
+    runs = [
+        verified(f"runs/of-a-student-with-a-long-name-{seed}", 700 + 9 * seed, seed=seed % 40)
+        for seed in range(30)
+    ]
+    board = ck.leaderboard([*runs, verified("b", 1000, variant="mlp"), refused("c", "why " * 60)])
+    assert all(len(line) <= 80 for line in str(board).splitlines())
+    assert len(json.loads(json.dumps(board.to_json()))["standings"]) == 2
+    assert str(ck.leaderboard([])) == "no runs"

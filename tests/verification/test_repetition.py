@@ -1,0 +1,155 @@
+"""Training again: bitwise equal, within seed noise, different, or not to be repeated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import cifarkit as ck
+from cifarkit.training.run_folder import RunFolder
+from cifarkit.verification.same_training import sibling_accuracies
+
+
+def scored(folder: Path, splits: ck.Splits, **options: Any) -> Path:
+    """Train a run and score it."""
+    ck.score_on_test(ck.train("linear", splits, run_dir=folder, **{"epochs": 2} | options), splits)
+    return folder
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def the_finding(verification: ck.Verification, check: str = "repeated") -> ck.Finding:
+    (finding,) = (one for one in verification.findings if one.check == check)
+    return finding
+
+
+def test_a_run_is_repeated_bit_for_bit(tiny: ck.Splits, tmp_path: Path) -> None:
+    augment = (ck.Flip(), ck.Crop(padding=2))
+    folder = scored(tmp_path / "run", tiny, seed=5, augment=augment, track_test=True)
+    threads = torch.get_num_threads()
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "bitwise equal"
+    assert verification.passed
+    assert the_finding(verification, "each epoch").outcome == "passed"
+    assert torch.get_num_threads() == threads
+    assert "bitwise equal" in verification.verdict
+
+
+def test_an_epoch_that_was_edited_is_found_by_training_again(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    history = ck.History.from_csv(folder / "history.csv")
+    history[0]["val_accuracy"] = 0.9  # of an epoch whose weights are gone
+    history.to_csv(folder / "history.csv")
+    assert ck.verify(folder, tiny).passed
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "bitwise equal"
+    assert "epoch 1 has val_accuracy 0.9" in the_finding(verification, "each epoch").found
+    assert not verification.passed
+
+
+def test_weights_that_saw_the_test_set_are_different(tmp_path: Path) -> None:
+    """What no file betrays: all is as cifarkit left it, but for what was trained on."""
+    data = ck.load_synthetic(n_train=240, n_test=300, val_size=40)
+    folder = scored(tmp_path / "run", data, epochs=1)
+    run = ck.load_run(folder)
+    cheat = ck.Splits(data.test, data.val, data.test, data.name, data.fingerprint)
+    ck.Trainer(ck.Recipe(epochs=40)).fit(run.model, cheat)
+    val = ck.evaluate(run.model, data.val)
+    run.history[-1].update(val_accuracy=val.accuracy, val_loss=val.loss)
+    RunFolder(folder).save_weights(run.model)
+    ck.score_on_test(run, data)
+    assert ck.verify(folder, data).passed  # the honest limit of a receipt
+    verification = ck.verify(folder, data, retrain=True)
+    assert verification.repeated == "different"
+    assert not verification.passed
+    assert "stand-in" in the_finding(verification).found
+
+
+def test_another_seed_under_this_name_is_within_seed_noise(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about.update(seed=1))
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "within seed noise"
+    assert verification.passed
+    found = the_finding(verification).found
+    assert "a stand-in" in found
+    assert "the same bits were to be expected" in found
+
+
+def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Path) -> None:
+    folders = [scored(tmp_path / str(seed), tiny, seed=seed, epochs=1) for seed in range(4)]
+    scored(tmp_path / "another recipe", tiny, seed=7)
+    shutil.copytree(folders[1], tmp_path / "1 again")
+    (tmp_path / "file").write_text("no run")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{")
+    about = RunFolder(folders[0]).about()
+    accuracies = [ck.Receipt.load(folder).accuracy for folder in folders[1:]]
+    assert sorted(sibling_accuracies(folders[0], about)) == sorted(accuracies)
+    rewrite(folders[0] / "run.json", lambda about: about.update(seed=9))
+    verification = ck.verify(folders[0], tiny, retrain=True)
+    assert "the sd over 3 runs beside it" in the_finding(verification).found
+
+
+def test_early_stopping_of_the_command_line_is_repeated(tiny: ck.Splits, tmp_path: Path) -> None:
+    class NoteCommand(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            run.facts["command"] = {"patience": 1}
+
+    folder = scored(
+        tmp_path / "run",
+        tiny,
+        epochs=30,
+        optimizer=ck.Adam(lr=0.05),
+        callbacks=[NoteCommand(), ck.EarlyStopping(patience=1)],
+    )
+    assert ck.load_run(folder).status == "stopped"
+    assert ck.verify(folder, tiny, retrain=True).repeated == "bitwise equal"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"processes": 2}, "2 processes"),
+        ({"intervening": ["their.code.Mixer"]}, "Mixer may have changed"),
+        ({"status": "stopped", "stopped": "enough"}, r"a callback unknown here .*enough"),
+    ],
+)
+def test_what_the_record_cannot_repeat_is_said_and_does_not_pass(
+    change: dict[str, Any], reason: str, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about["facts"].update(change))
+    assert ck.verify(folder, tiny).passed
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "not repeatable"
+    assert not verification.passed
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(the_finding(verification).found)
+
+
+def test_a_training_that_fails_is_a_finding(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about["facts"].pop("environment"))
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert not verification.passed
+    assert "training it again failed" in the_finding(verification).found
+    assert verification.repeated is None
+
+
+def test_a_folder_that_fails_already_is_not_trained_again(tiny: ck.Splits, tmp_path: Path) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about["facts"]["test"].update(accuracy=1.0))
+    assert ck.verify(folder, tiny, retrain=True).repeated is None
