@@ -27,6 +27,7 @@ from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
+from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.preparation import begin, prepare
 from cifarkit.training.processes import join_processes
 from cifarkit.training.progress.notebook import in_notebook
@@ -124,11 +125,13 @@ class Trainer:
             RunFolderError: `run_dir` holds a run already, or cannot be written.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
+            OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
         if resume and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with ExitStack() as ends:
+            ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
             ends.enter_context(kept_memory())
             processes = join_processes(self.device)
             ends.enter_context(preserved())
