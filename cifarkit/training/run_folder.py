@@ -25,6 +25,7 @@ from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import write_text
+from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -249,7 +250,7 @@ def load_run(folder: str | Path) -> Run:
     >>> load_run(folder)
     Run('linear', seed 0, 1 epoch, finished)
     """
-    return RunFolder(Path(folder).expanduser()).load()
+    return RunFolder(expanded(folder)).load()
 
 
 def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:

@@ -20,6 +20,7 @@ from cifarkit.errors import CheckpointError, RecipeError
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
@@ -89,7 +90,7 @@ class Trainer:
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
-        self.run_dir = None if run_dir is None else Path(run_dir).expanduser()
+        self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = track_test
         self.precision = choose_precision(self.recipe, self.device)
         self.forward = choose_forward(compile, self.device, self.precision)
