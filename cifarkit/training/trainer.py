@@ -7,8 +7,8 @@ PyTorch loop over the same batches at the same seed. `tests/training/test_traine
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from torch import nn
 
 from cifarkit.data.batches import training_batches
 from cifarkit.data.splits import Splits, check_seed
-from cifarkit.errors import CheckpointError, RecipeError
+from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
 from cifarkit.recipes.recipe import Recipe
@@ -94,6 +94,7 @@ class Trainer:
         self.track_test = track_test
         self.precision = choose_precision(self.recipe, self.device)
         self.forward = choose_forward(compile, self.device, self.precision)
+        self._is_training = False
 
     def fit(
         self,
@@ -126,12 +127,14 @@ class Trainer:
             RunFolderError: `run_dir` holds a run already, or cannot be written.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
+            TrainingError: this trainer is training already.
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
         if resume and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with ExitStack() as ends:
+            ends.enter_context(self._one_at_a_time())
             ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
             ends.enter_context(kept_memory())
             processes = join_processes(self.device)
@@ -226,6 +229,20 @@ class Trainer:
         if run.now.sums is not None:
             run.now.sums.check(run.now)
         save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Refuse a training within one, as from a hook: its callbacks would begin anew."""
+        if self._is_training:
+            raise TrainingError(
+                "this trainer is training already, and its callbacks with it; give the other "
+                "network a Trainer of its own, or wait for the end of this fit"
+            )
+        self._is_training = True
+        try:
+            yield
+        finally:
+            self._is_training = False
 
     def arithmetic(self) -> torch.autocast:
         """Return the block in which the recipe's precision holds."""
