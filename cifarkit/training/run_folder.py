@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ __all__ = ["RunFolder", "load_run"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
+LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RunFolder:
             RunFolderError: it holds something, or is no folder.
         """
         try:
-            holds = sorted(entry.name for entry in self.path.iterdir())
+            holds = sorted(entry.name for entry in self.path.iterdir() if not _is_litter(entry))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -91,11 +91,17 @@ class RunFolder:
         except OSError:  # such as a name too long for any disk
             return False
 
+    def is_over(self) -> bool:
+        """Tell whether the run here came to its end.
+
+        Raises:
+            RunFolderError: what is there cannot be read.
+        """
+        return self.holds_run() and self.about()["facts"]["status"] in ("finished", "stopped")
+
     def discard(self) -> None:
-        """Take the folder of a run away that never began, so that the next try finds it free."""
+        """Forget a run that never began, so that the next try finds the folder free."""
         (self.path / ABOUT).unlink(missing_ok=True)
-        with suppress(OSError):  # a callback has left something in it
-            self.path.rmdir()
 
     def save(self, run: Run) -> None:
         """Write the run's facts and history.
@@ -251,6 +257,11 @@ def load_run(folder: str | Path) -> Run:
     Run('linear', seed 0, 1 epoch, finished)
     """
     return RunFolder(expanded(folder)).load()
+
+
+def _is_litter(path: Path) -> bool:
+    """Tell whether a program leaves this when it is killed before its run is there."""
+    return path.name == LOCK or (path.name.startswith(".") and ".part" in path.suffixes)
 
 
 def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:

@@ -24,6 +24,7 @@ from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
+from cifarkit.training.folder_lock import kept
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import noticed_interruptions
@@ -34,6 +35,7 @@ from cifarkit.training.processes import join_processes
 from cifarkit.training.progress.notebook import in_notebook
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
+from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
 
 __all__ = ["Trainer"]
@@ -124,7 +126,8 @@ class Trainer:
             KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
                 `run_dir`, all is saved. A second one ends it at once.
             ModelContractError: the network does not give one logit per class.
-            RunFolderError: `run_dir` holds a run already, or cannot be written.
+            RunFolderError: `run_dir` holds a run already, cannot be written, or another program
+                trains in it.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
             TrainingError: this trainer is training already.
@@ -141,6 +144,8 @@ class Trainer:
             ends.enter_context(preserved())
             interruption = ends.enter_context(noticed_interruptions())
             run = prepare(self, model, splits, variant, processes)
+            folder = None if run.folder is None else RunFolder(run.folder)
+            ends.enter_context(kept(folder, go_on=resume))
             past = None
             if resume and self.run_dir is not None:
                 past = read_past(self.run_dir, run, self.callbacks)
@@ -149,7 +154,7 @@ class Trainer:
             begin(self, run, splits, processes, interruption)
             if past is not None:
                 take_up(run, past)
-            ends.enter_context(recorded(run, go_on=resume))
+            ends.enter_context(recorded(run))
             for callback in self.callbacks:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
