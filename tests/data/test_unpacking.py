@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,3 +171,65 @@ def test_a_missing_file_is_named(archive: Archive, place: Path) -> None:
     place.write_bytes(buffer.getvalue())
     with pytest.raises(ck.DataError, match="has no 'meta' in it"):
         unpack(archive, place)
+
+
+def untyped(
+    extract: Callable[[Archive, Path], object],
+    archive: Archive,
+    place: Path,
+    mangled: Callable[[bytes], bytes],
+    count: int,
+) -> int:
+    """Mangle archives, packed and unpacked; return how many are neither refused nor unpacked well.
+
+    Well is: the known files alone, each a regular one, and all else as it was.
+    """
+    odd = tar_with(*PASSED_OVER.values())  # heads of every kind, to be mangled into one another
+    heads, found = gzip.decompress(odd), 0
+    before = tree(place.parents[1])
+    for number in range(count):
+        packed = mangled(odd) if number % 4 == 0 else gzip.compress(mangled(heads), 1)
+        place.write_bytes(packed)
+        try:
+            extract(archive, place)
+            new = tree(place.parents[1]).keys() - before.keys()
+            found += new != {"data/cifar-0.tar.gz", *KNOWN}
+            found += not all((place.parents[1] / name).is_file() for name in KNOWN[1:])
+        except ck.DataError:
+            found += [path.name for path in place.parent.iterdir()] != [place.name]
+        except Exception as error:  # noqa: BLE001  (these are what is looked for)
+            print(f"{error!r} from {packed.hex()}")
+            found += 1
+        found += not before.items() <= tree(place.parents[1]).items()
+        shutil.rmtree(place.parent / "pictures", ignore_errors=True)
+        assert not archive.is_whole(place)
+    return found
+
+
+KNOWN = ["data/pictures", *(f"data/pictures/{name}" for name in GOOD)]
+
+
+@pytest.fixture
+def no_syncing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody pulls the plug here, and it takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.mark.usefixtures("no_syncing")
+def test_mangled_archives_are_unpacked_well_or_refused(
+    archive: Archive,
+    place: Path,
+    times: Callable[[int, int], int],
+    mangled: Callable[[bytes], bytes],
+) -> None:
+    assert untyped(unpack, archive, place, mangled, times(2_000, 100_000)) == 0
+
+
+def test_tarfile_alone_gives_other_errors_and_other_files(
+    archive: Archive, place: Path, mangled: Callable[[bytes], bytes]
+) -> None:
+    def plain(archive: Archive, path: Path) -> None:
+        with tarfile.open(path) as tar:
+            tar.extractall(path.parent, filter="data")
+
+    assert untyped(plain, archive, place, mangled, 40) > 0
