@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.errors import ModelContractError as ModelContractError
     from cifarkit.errors import ModelNameError as ModelNameError
     from cifarkit.errors import NonFiniteLossError as NonFiniteLossError
+    from cifarkit.errors import OutOfMemoryError as OutOfMemoryError
     from cifarkit.errors import RecipeError as RecipeError
     from cifarkit.errors import RegistryError as RegistryError
     from cifarkit.errors import RunFolderError as RunFolderError
@@ -165,6 +166,7 @@ _HOME = {
     "ModelContractError": "cifarkit.errors",
     "ModelNameError": "cifarkit.errors",
     "NonFiniteLossError": "cifarkit.errors",
+    "OutOfMemoryError": "cifarkit.errors",
     "RecipeError": "cifarkit.errors",
     "RegistryError": "cifarkit.errors",
     "RunFolderError": "cifarkit.errors",

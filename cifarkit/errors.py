@@ -14,6 +14,7 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     ├── ModelContractError (TypeError)    a builder or network that breaks the contract
     ├── TrainingError (RuntimeError)
     │   ├── NonFiniteLossError            the loss became NaN or infinite
+    │   ├── OutOfMemoryError (MemoryError)  the batches are too large for this machine
     │   ├── SelectionError (ValueError)   something would select on what must not select
     │   └── CallbackError                 a callback raised
     ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked for
@@ -39,6 +40,7 @@ __all__ = [
     "ModelContractError",
     "ModelNameError",
     "NonFiniteLossError",
+    "OutOfMemoryError",
     "RecipeError",
     "RegistryError",
     "RunFolderError",
@@ -94,6 +96,10 @@ class TrainingError(CifarkitError, RuntimeError):
 
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite; the weights are those before that step."""
+
+
+class OutOfMemoryError(TrainingError, MemoryError):
+    """Memory ran out in training; what was saved until then is safe."""
 
 
 class SelectionError(TrainingError, ValueError):

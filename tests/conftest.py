@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """Return how often to repeat something: the first number, with --long the second."""
     return lambda usual, long: long if request.config.getoption("--long") else usual
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Return a source of chance whose seed is printed."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def mangled(chance: random.Random) -> Callable[[bytes], bytes]:
+    """Return what replaces, inserts and deletes a few bytes, half of them in the header."""
+
+    def mangle(whole: bytes) -> bytes:
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            place = chance.randrange(chance.choice((80, len(content))))
+            content[place : place + chance.randint(0, 16)] = chance.randbytes(chance.randint(0, 16))
+        return bytes(content)
+
+    return mangle
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import typer
-
 from cifarkit.cli.download_bar import shown
+from cifarkit.cli.saying import say
 from cifarkit.errors import CifarkitWarning, DataError, DownloadError
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def load_source(source: str) -> Splits:
     except DownloadError as error:
         if source != "auto":
             raise
-        typer.echo(f"cifarkit: {error}\n{BANNER}", err=True)
+        say(f"cifarkit: {error}\n{BANNER}")
         return load_synthetic()
     return load_data(source)
 

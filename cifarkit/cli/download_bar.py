@@ -14,7 +14,7 @@ __all__ = ["shown"]
 @contextmanager
 def shown() -> Iterator[DownloadListener]:
     """Give who shows a download: a bar where stderr is a terminal, else lines in the log."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield DownloadListener()
         return
     bar = _Bar()

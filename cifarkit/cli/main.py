@@ -19,6 +19,7 @@ from cifarkit.cli.models import models
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
+from cifarkit.cli.saying import say
 from cifarkit.cli.train import train
 from cifarkit.cli.verify import verify
 from cifarkit.errors import CifarkitError
@@ -75,15 +76,15 @@ def main() -> None:
     except CifarkitError as error:
         if debug:
             raise
-        typer.echo(f"cifarkit: {error}", err=True)
+        say(f"cifarkit: {error}")
         sys.exit(1)
     except OSError as error:  # such as a full disk below what is printed
         if debug:
             raise
-        typer.echo(f"cifarkit: {type(error).__name__}: {error}", err=True)
+        say(f"cifarkit: {type(error).__name__}: {error}")
         sys.exit(1)
 
 
 def _show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:
     # A line of source code would mean nothing to who typed a command.
-    typer.echo(f"cifarkit: warning: {message}", err=True)
+    say(f"cifarkit: warning: {message}")

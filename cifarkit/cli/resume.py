@@ -10,6 +10,7 @@ import typer
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import ImportFile, RunFolderArgument, import_models
 from cifarkit.cli.train import Command, train_and_report
+from cifarkit.storage.folders import expanded
 
 __all__ = ["resume"]
 
@@ -35,7 +36,7 @@ def resume(
     from cifarkit.errors import RunFolderError
     from cifarkit.training.run_folder import RunFolder
 
-    folder = folder.expanduser()
+    folder = expanded(folder)
     facts = RunFolder(folder).about()["facts"]
     if "command" not in facts:
         raise RunFolderError(

@@ -12,6 +12,8 @@ import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import DataSource, ImportFile, import_models
+from cifarkit.cli.saying import say
+from cifarkit.storage.folders import expanded
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
@@ -68,7 +70,7 @@ def train(
         imported=[str(file.absolute()) for file in imported or []],
     )
     own = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = own if run_dir is None else run_dir.expanduser()
+    folder = own if run_dir is None else expanded(run_dir)
     check_seed("seed", seed)
     choose_device(device)
     if is_first_process() and not RunFolder(folder).holds_run():
@@ -143,7 +145,7 @@ def _say(text: str) -> None:
     from cifarkit.training.processes import is_first_process
 
     if is_first_process():
-        typer.echo(text, err=True)
+        say(text)
 
 
 def _changes(

@@ -142,7 +142,7 @@ def _checked_count(name: str, num_classes: Any) -> int:
 
 
 def source_of(builder: Callable[..., Any]) -> str:
-    """Return where a builder was written, as `file:line`, or its repr where that is unknown.
+    """Return where a builder was written, as `file:line`; else its name, or how it prints.
 
     >>> source_of(len)
     '<built-in function len>'
@@ -153,9 +153,17 @@ def source_of(builder: Callable[..., Any]) -> str:
         path = Path(inspect.getfile(plain))
         line = inspect.getsourcelines(plain)[1]
     except (TypeError, OSError):
-        code = getattr(plain, "__code__", None)  # text that was run and never was a file
-        return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(builder)
+        return _cell_of(plain) or repr(builder)
     return f"{_shortened(path)}:{line}"
+
+
+def _cell_of(builder: Any) -> str:
+    """Name the text that a builder was run from when it never was a file, as in a notebook."""
+    if not inspect.isclass(builder):
+        code = getattr(builder, "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code else ""
+    places = (_cell_of(method) for method in vars(builder).values() if inspect.isfunction(method))
+    return f"{builder.__qualname__} in {next(places, builder.__module__)}"
 
 
 def _shortened(path: Path) -> Path:

@@ -45,24 +45,21 @@ def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step
 
 
 @contextmanager
-def recorded(run: Run, *, go_on: bool = False) -> Iterator[None]:
+def recorded(run: Run) -> Iterator[None]:
     """Keep the books of a training for a block, however the block ends.
 
-    The folder is there from the beginning, and gone again when not one step was made: what stopped
-    the training was then a mistake in how it was called, and the mended call may use the name.
+    They are there from the beginning, and gone again when not one step was made: what stopped the
+    training was then a mistake in how it was called, and the mended call may use the folder.
     Checkpoints are gone when the run is over.
 
     Args:
         run: about to train.
-        go_on: the folder may hold the run already.
 
     Raises:
-        RunFolderError: the folder holds something else, or cannot be written.
+        RunFolderError: the folder cannot be written.
     """
     folder = None if run.folder is None else RunFolder(run.folder)
     is_new = folder is not None and not folder.holds_run()
-    if folder is not None:
-        folder.create(go_on=go_on)
     run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     began = time.perf_counter() - run.facts.get("seconds", 0.0)
     if is_new:  # one that is gone on with stays as it is until its callbacks are ready

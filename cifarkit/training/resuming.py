@@ -90,7 +90,7 @@ def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict
         return None
     about = folder.about()
     _check_same_run(about, run.describe(), str(path))
-    if about["facts"]["status"] in ("finished", "stopped"):
+    if folder.is_over():
         return folder.load(like=run)
     state = CheckpointFiles(path).load()
     if state is not None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
+from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -38,6 +38,7 @@ __all__ = ["RunFolder", "load_run"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
+LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +76,8 @@ class RunFolder:
             RunFolderError: it holds something, or is no folder.
         """
         try:
-            half_written = {left.name for left in leftovers(self.path)}
-            holds = sorted({entry.name for entry in self.path.iterdir()} - half_written)
+            litter = {LOCK, *(left.name for left in leftovers(self.path))}
+            holds = sorted({entry.name for entry in self.path.iterdir()} - litter)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -95,11 +96,17 @@ class RunFolder:
         except OSError:  # such as a name too long for any disk
             return False
 
+    def is_over(self) -> bool:
+        """Tell whether the run here came to its end.
+
+        Raises:
+            RunFolderError: what is there cannot be read.
+        """
+        return self.holds_run() and self.about()["facts"]["status"] in ("finished", "stopped")
+
     def discard(self) -> None:
-        """Take the folder of a run away that never began, so that the next try finds it free."""
+        """Forget a run that never began, so that the next try finds the folder free."""
         (self.path / ABOUT).unlink(missing_ok=True)
-        with suppress(OSError):  # a callback has left something in it
-            self.path.rmdir()
 
     def save(self, run: Run) -> None:
         """Write the run's facts and history.
@@ -254,7 +261,7 @@ def load_run(folder: str | Path) -> Run:
     >>> load_run(folder)
     Run('linear', seed 0, 1 epoch, finished)
     """
-    return RunFolder(Path(folder).expanduser()).load()
+    return RunFolder(expanded(folder)).load()
 
 
 def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:

@@ -7,8 +7,8 @@ PyTorch loop over the same batches at the same seed. `tests/training/test_traine
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -16,22 +16,26 @@ from torch import nn
 
 from cifarkit.data.batches import training_batches
 from cifarkit.data.splits import Splits, check_seed
-from cifarkit.errors import CheckpointError, RecipeError
+from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import choose_device, choose_precision
+from cifarkit.training.folder_lock import kept
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
+from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.preparation import begin, prepare
 from cifarkit.training.processes import join_processes
 from cifarkit.training.progress.notebook import in_notebook
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
+from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
 
 __all__ = ["Trainer"]
@@ -88,10 +92,11 @@ class Trainer:
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
-        self.run_dir = None if run_dir is None else Path(run_dir).expanduser()
+        self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = track_test
         self.precision = choose_precision(self.recipe, self.device)
         self.forward = choose_forward(compile, self.device, self.precision)
+        self._is_training = False
 
     def fit(
         self,
@@ -121,19 +126,26 @@ class Trainer:
             KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
                 `run_dir`, all is saved. A second one ends it at once.
             ModelContractError: the network does not give one logit per class.
-            RunFolderError: `run_dir` holds a run already, or cannot be written.
+            RunFolderError: `run_dir` holds a run already, cannot be written, or another program
+                trains in it.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
+            TrainingError: this trainer is training already.
+            OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
         if resume and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with ExitStack() as ends:
+            ends.enter_context(self._one_at_a_time())
+            ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
             ends.enter_context(kept_memory())
             processes = join_processes(self.device)
             ends.enter_context(preserved())
             interruption = ends.enter_context(noticed_interruptions())
             run = prepare(self, model, splits, variant, processes)
+            folder = None if run.folder is None else RunFolder(run.folder)
+            ends.enter_context(kept(folder, go_on=resume))
             past = None
             if resume and self.run_dir is not None:
                 past = read_past(self.run_dir, run, self.callbacks)
@@ -142,7 +154,7 @@ class Trainer:
             begin(self, run, splits, processes, interruption)
             if past is not None:
                 take_up(run, past)
-            ends.enter_context(recorded(run, go_on=resume))
+            ends.enter_context(recorded(run))
             for callback in self.callbacks:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
@@ -222,6 +234,20 @@ class Trainer:
         if run.now.sums is not None:
             run.now.sums.check(run.now)
         save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Refuse a training within one, as from a hook: its callbacks would begin anew."""
+        if self._is_training:
+            raise TrainingError(
+                "this trainer is training already, and its callbacks with it; give the other "
+                "network a Trainer of its own, or wait for the end of this fit"
+            )
+        self._is_training = True
+        try:
+            yield
+        finally:
+            self._is_training = False
 
     def arithmetic(self) -> torch.autocast:
         """Return the block in which the recipe's precision holds."""

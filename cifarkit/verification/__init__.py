@@ -1,1 +1,1 @@
-"""Whether a run is what it says: its receipt scored again, its weights tried, its training repeated."""
+"""Whether a run is what it says: scored again, its weights tried, its training repeated."""

@@ -150,6 +150,15 @@ def test_what_has_no_source_is_shown_as_it_prints() -> None:
     assert source_of(space["made"]) == "<cell 3>:3"
 
 
+def test_a_class_that_never_was_a_file_is_named_by_its_cell() -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    text = "class Net:\n    rate = 1\n    def __init__(self): pass\nclass Empty: pass"
+    exec(compile(text, "<cell 4>", "exec"), space)
+    assert source_of(space["Net"]) == "Net in <cell 4>:3"
+    assert source_of(functools.partial(space["Net"], 1)) == "Net in <cell 4>:3"
+    assert source_of(space["Empty"]) == "Empty in __main__"
+
+
 def test_building_leaves_the_variants_options_alone() -> None:
     def eats(*, num_classes: int = 10, **options: Any) -> nn.Module:
         options.clear()

@@ -335,7 +335,7 @@ def test_a_checkpoint_from_the_future_says_what_to_do(tiny: ck.Splits, tmp_path:
 
 
 KILLS = """
-import dataclasses, os, pathlib, random, signal, sys, time
+import dataclasses, os, pathlib, random, signal, sys, time, traceback
 import torch
 import cifarkit as ck
 
@@ -358,6 +358,8 @@ def child(run_dir):
         try:
             train(run_dir)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return pid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.models.registry import registry
+from cifarkit.training.callback import HOOKS
 
 
 @pytest.fixture
@@ -98,6 +100,41 @@ def test_a_folder_that_vanishes_is_made_again(tiny: ck.Splits, tmp_path: Path) -
 
     ck.train("linear", tiny, epochs=1, batch_size=500, run_dir=folder, callbacks=[Vanish()])
     assert ck.load_run(folder).status == "finished"
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_folder_that_vanishes_in_any_hook_costs_no_more_than_what_was_in_it(
+    hook: str, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+
+    def vanish(self: ck.Callback, run: ck.Run) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    vanishing = type("Vanishing", (ck.Callback,), {hook: vanish})()
+    callbacks = [ck.Checkpoint(every_steps=2), vanishing]
+    run = ck.train("linear", tiny, epochs=2, run_dir=folder, callbacks=callbacks)
+    assert run.status == "finished"
+    assert list(ck.load_run(folder).history) == list(run.history)
+
+
+def test_a_folder_that_becomes_a_file_is_one_clear_error_and_the_network_is_kept(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+
+    class Replace(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            shutil.rmtree(folder)
+            folder.write_text("mine")
+
+    model = ck.create_model("linear")
+    trainer = ck.Trainer(ck.Recipe(epochs=2), run_dir=folder, callbacks=[Replace()])
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(ck.RunFolderError, match=r"cannot be written: .*choose another run_dir"):
+        trainer.fit(model, tiny)
+    assert folder.read_text() == "mine"
+    assert not any(torch.equal(before[name], now) for name, now in model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["ünïcode 名前", "a" * 200, "with spaces", "dots..in..it"])

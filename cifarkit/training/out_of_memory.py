@@ -1,0 +1,61 @@
+"""Memory that runs out while a network is trained: one error that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from cifarkit.errors import OutOfMemoryError
+
+__all__ = ["explained_shortage"]
+
+# What torch and the libraries below it say; only CUDA's own allocator has a class of its own.
+SAID = ("can't allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED", "bad_alloc")
+
+
+@contextmanager
+def explained_shortage(batch_size: int, folder: Path | None) -> Iterator[None]:
+    """Say of memory that runs out in a block which batches were too large, and what to do.
+
+    Args:
+        batch_size: images a step.
+        folder: of the run, if it has one.
+
+    Raises:
+        OutOfMemoryError: memory ran out.
+
+    >>> with explained_shortage(64, None):
+    ...     raise MemoryError
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.OutOfMemoryError: memory ran out at batch_size=64; try batch_size=32, ...
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_shortage(error):
+            raise
+        raise OutOfMemoryError(_what_to_do(batch_size, folder)) from error
+
+
+def _is_shortage(error: RuntimeError | MemoryError) -> bool:
+    by_class = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return by_class or (type(error) is RuntimeError and any(said in str(error) for said in SAID))
+
+
+def _what_to_do(batch_size: int, folder: Path | None) -> str:
+    if batch_size > 1:
+        half = batch_size // 2
+        smaller = f"try batch_size={half}, or --batch-size {half} on the command line"
+    else:
+        smaller = "try a smaller network"
+    found = f"memory ran out at batch_size={batch_size}; {smaller}, or end what else uses memory"
+    if folder is None:
+        return found
+    return (
+        f"{found}. What {str(folder)!r} holds is safe: it can be gone on with at this batch size "
+        "where there is more memory; another batch size is another run, with a run_dir of its own"
+    )
