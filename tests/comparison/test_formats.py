@@ -1,0 +1,99 @@
+"""A comparison as a document: it fits, it is whole, and programs can read it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import cifarkit as ck
+from cifarkit.comparison.wording import limits
+
+NAMES = ("linear", "mlp", "baseline", "batchnorm", "augmented", "deeper", "resnet20", "speedrun")
+
+
+@pytest.fixture
+def four(invent: Any) -> ck.Comparison:
+    comparison: ck.Comparison = invent(
+        {
+            name: [0.5 + 0.05 * i + 0.01 * seed for seed in range(8)]
+            for i, name in enumerate(NAMES[:4])
+        }
+    )
+    return comparison
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+@pytest.mark.parametrize("seeds", [1, 2, 20])
+def test_the_text_fits_80_columns(count: int, seeds: int, invent: Any) -> None:
+    text = str(invent({name: [0.5] * seeds for name in NAMES[:count]}))
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_long_name_leaves_out_columns_and_no_result(invent: Any) -> None:
+    name = "a-network-whose-name-goes-on-and-on"
+    ck.register_model(name)(ck.get_variant("linear").builder)
+    text = str(invent({"linear": [0.4, 0.5], name: [0.5, 0.6]}))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "55.00 %" in text
+    assert "mult-adds" not in text
+
+
+def test_the_text_says_all_there_is_to_say(four: ck.Comparison) -> None:
+    text = " ".join(str(four).split())
+    assert "4 variants, 8 seeds, on CIFAR-10: 900 train, 100 val, 100 test images" in text
+    assert "Test: once at the end." in text
+    assert "Trained on cpu (test, 1 thread a run), torch 2, cifarkit 0." in text
+    for verdict in four.verdicts:
+        assert " ".join(verdict.text.split()) in text
+    for sentence in limits(four):
+        assert sentence in text
+
+
+def test_looks_at_test_that_differ_are_told_apart(invent: Any) -> None:
+    import dataclasses
+
+    comparison = invent({"linear": [0.4], "mlp": [0.5]})
+    first, second = comparison.outcomes
+    watched = dataclasses.replace(second, looks=ck.Looks(3, True, True))
+    text = str(dataclasses.replace(comparison, outcomes=(first, watched)))
+    assert "linear once at the end; mlp may be selected on: flagged" in text
+
+
+def test_synthetic_pictures_are_said_to_be_none(invent: Any) -> None:
+    assert "Anything about CIFAR-10" in str(invent({"linear": [0.4]}, data={"name": "synthetic"}))
+    assert "Anything about CIFAR-10" not in str(invent({"linear": [0.4]}))
+
+
+def test_markdown_has_the_tables_and_the_verdicts(four: ck.Comparison) -> None:
+    text = four.to_markdown()
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 4 + 2 + 6
+    assert len({row.count("|") for row in rows[:6]}) == 1
+    assert all(verdict.text in text for verdict in four.verdicts)
+
+
+def test_latex_is_a_booktabs_table_with_escapes(four: ck.Comparison) -> None:
+    text = four.to_latex()
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert text.count(rule) == 1
+    table = text.split(r"\toprule")[1]
+    assert table.count(r"\\") == 5
+    assert table.replace(r"\%", "").count("%") == 0
+
+
+def test_json_has_everything_and_no_nan(four: ck.Comparison, invent: Any) -> None:
+    document = json.loads(four.to_json())
+    assert [one["name"] for one in document["variants"]] == list(NAMES[:4])
+    assert len(document["runs"]) == 32
+    assert [one["verdict"] for one in document["pairs"]] == [one.kind for one in four.verdicts]
+    assert document["recipes"]["augmented" if "augmented" in document["recipes"] else "linear"]
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    single = invent({"linear": [0.4], "mlp": []}, failures=("mlp seed 0: failed",))
+    alone = json.loads(single.to_json(), parse_constant=refuse)
+    assert alone["variants"][0]["sd"] is None
+    assert alone["failures"] == ["mlp seed 0: failed"]

@@ -1,0 +1,93 @@
+"""The table of cells while they are trained."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cifarkit as ck
+from cifarkit.comparison.cell_training import CellEnd
+from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.progress import ComparisonProgress, in_words
+
+
+def cell(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Cell:
+    return Cell(ck.get_variant(name), seed, "cpu", (), folder / f"{name}-{seed}", is_done)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> list[Cell]:
+    """Two done before, one at epoch 2 of 10, one that waits."""
+    chosen = [
+        cell(tmp_path, "linear", 0, is_done=True),
+        cell(tmp_path, "mlp", 0, is_done=True),
+        cell(tmp_path, "linear", 1),
+        cell(tmp_path, "mlp", 1),
+    ]
+    chosen[2].folder.mkdir()
+    records: list[Any] = [{"epoch": 1, "seconds": 10.0}, {"epoch": 2, "seconds": 20.0}]
+    ck.History(records).to_csv(chosen[2].folder / "history.csv")
+    return chosen
+
+
+def test_the_table_shows_every_cell_and_the_time_left(cells: list[Cell]) -> None:
+    progress = ComparisonProgress(cells, io.StringIO())
+    progress.update(dict.fromkeys(cells[2:]))
+    assert progress.table().splitlines() == [
+        "        seed 0  seed 1",
+        "linear   there    2/10",
+        "mlp      there       .",
+        "2 of 4 runs done, about 4 min left",  # 8 and 10 epochs of 15 s
+    ]
+
+
+def test_without_a_terminal_there_is_a_line_for_each_end(cells: list[Cell]) -> None:
+    stream = io.StringIO()
+    progress = ComparisonProgress(cells, stream)
+    ends: dict[Cell, CellEnd | None] = {cells[2]: CellEnd(), cells[3]: None}
+    progress.update(ends)
+    progress.update(ends)
+    progress.update({**ends, cells[3]: CellEnd("NonFiniteLossError: nan")})
+    progress.close()
+    assert stream.getvalue().splitlines() == [
+        "2 of 4 runs done",
+        "linear seed 1: done; 3 of 4 runs done, about 2 min left",
+        "mlp seed 1: failed: NonFiniteLossError: nan; 4 of 4 runs done",
+    ]
+
+
+def test_on_a_terminal_one_table_is_kept_up_to_date(
+    cells: list[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    progress = ComparisonProgress(cells, stream)
+    progress.update({cells[2]: CellEnd(), cells[3]: None})
+    progress.close()
+    assert "done" in stream.getvalue()
+    assert "3 of 4 runs done" in stream.getvalue()
+
+
+def test_nobody_who_reads_is_no_reason_to_stop(cells: list[Cell]) -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    progress = ComparisonProgress(cells, Broken())
+    progress.update({cells[2]: CellEnd(), cells[3]: None})
+    progress.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5_399, "90 min"), (5_400, "1.5 h")],
+)
+def test_durations_are_said_as_one_says_them(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
