@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cifarkit.plots.seed_rows import variant_rows
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_finding", "differences_finding"]
 
 NAMED = 3  # a title names so many variants, and counts more
-FEW = "too few seeds"
+FEW: Final = "too few seeds"
 
 
 def comparison_finding(comparison: Comparison) -> str:
