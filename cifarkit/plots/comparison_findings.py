@@ -82,18 +82,24 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
         "not distinguishable": "is not distinguishable from",
         FEW: "has too few seeds to be told from",
     }
-    parts = [f"{words[kind]} {_names(behind[kind], others)}" for kind in words if kind in behind]
+    parts = [
+        f"{words[kind]} {_names(behind[kind], others, 'all' if kind == 'better' else 'any of the')}"
+        for kind in words
+        if kind in behind
+    ]
     return f"{top} {', and '.join(parts)}"
 
 
-def _names(names: Sequence[str], others: int) -> str:
-    """Name some variants.
+def _names(names: Sequence[str], others: int, whole: str) -> str:
+    """Name some variants, or count them.
 
-    >>> _names(["baseline", "deeper"], 3), _names(["a", "b", "c"], 3), _names(list("abcd"), 9)
-    ('baseline and deeper', 'all 3 others', '4 of 9 others')
+    >>> _names(["baseline", "deeper"], 3, "all"), _names(list("abcd"), 9, "all")
+    ('baseline and deeper', '4 of 9 others')
+    >>> _names(["a", "b", "c"], 3, "any of the")
+    'any of the 3 others'
     """
     if len(names) == others > 1:
-        return f"all {others} others"
+        return f"{whole} {others} others"
     if len(names) > NAMED:
         return f"{len(names)} of {others} others"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

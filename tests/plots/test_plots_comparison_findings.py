@@ -32,7 +32,7 @@ SAME = [accuracy + (-1) ** seed * 0.002 for seed, accuracy in enumerate(LOW)]
             "b is better than a, and is not distinguishable from c",
         ),
         ({"a": LOW, "b": HIGH, "c": [0.5]}, "b is better than a, and has too few seeds to be "),
-        ({name: LOW for name in "abcd"}, "a is not distinguishable from all 3 others"),
+        (dict.fromkeys("abcd", LOW), "a is not distinguishable from any of the 3 others"),
     ],
 )
 def test_a_finding_says_what_may_be_said(
@@ -44,7 +44,7 @@ def test_a_finding_says_what_may_be_said(
 def test_the_highest_mean_is_not_called_better_where_shared_seeds_say_otherwise(
     make_comparison: Callable[..., Comparison],
 ) -> None:
-    more = dict(enumerate(LOW)) | {seed: 0.9 for seed in range(100, 130)}
+    more = dict(enumerate(LOW)) | dict.fromkeys(range(100, 130), 0.9)
     comparison = make_comparison({"a": more, "b": HIGH, "c": [0.1] * 12})
     expected = "a is better than c, and is worse, on the seeds that both have, than b"
     assert comparison_finding(comparison) == expected
