@@ -51,8 +51,8 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     >>> data = ck.load_synthetic(n_train=200, n_test=50, val_size=20)
     >>> result = ck.compare(["linear"], data, seeds=1, epochs=1, run_dir=tempfile.mkdtemp(),
     ...                     show_progress=False)
-    >>> comparison(result, ax=Figure().subplots()).get_ylim()
-    (0.6, -1.0)
+    >>> comparison(result, ax=Figure().subplots()).get_title(loc="left")
+    'linear: ... % right with one seed'
     """
     rows = variant_rows(comparison)
     chance = 100 / len(comparison.data["classes"])
