@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import random
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -18,7 +21,6 @@ from cifarkit.models.registry import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 matplotlib.use("Agg")
 # A busy machine is no mistake in the code.
@@ -43,6 +45,13 @@ def _registry_as_found() -> Iterator[None]:
     registry._variants.update(before)
 
 
+MADE_ON = {
+    "device": "cpu",
+    "cpu": "made up",
+    "threads": 1,
+    "platform": "nowhere",
+    "versions": {"python": "3", "torch": "2", "cifarkit": "0"},
+}
 FILE_OPERATIONS = ("open", "close", "mkdir", "fsync", "chmod", "replace")
 
 
@@ -118,3 +127,49 @@ def tiny() -> ck.Splits:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def make_comparison() -> Callable[..., ck.Comparison]:
+    """Make a comparison out of accuracies, `{variant: [one a seed] or {seed: accuracy}}`.
+
+    Nothing is trained: variants are `baseline` under other names, and the first images are the
+    right ones.
+    """
+
+    def make(
+        accuracies: dict[str, Any],
+        *,
+        data: str = "made up",
+        images: int = 1000,
+        classes: int = 10,
+        environment: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> ck.Comparison:
+        facts = {"seconds": 9.0, "environment": environment or MADE_ON}
+        labels = np.arange(images) % classes
+        variants, outcomes = [], []
+        for name, given in accuracies.items():
+            variants.append(dataclasses.replace(ck.get_variant("baseline"), name=name))
+            by_seed = given if isinstance(given, dict) else dict(enumerate(given))
+            for seed, accuracy in by_seed.items():
+                right = np.arange(images) < round(accuracy * images)
+                predicted = np.where(right, labels, (labels + 1) % classes)
+                logits = np.zeros((images, classes), np.float16)
+                record = {"train_loss": 2.0, "val_loss": 1.5, "val_accuracy": accuracy}
+                outcomes.append(
+                    ck.Outcome(
+                        variants[-1],
+                        seed,
+                        Path("runs") / f"{name}-seed{seed}",
+                        facts,
+                        ck.History([{"epoch": epoch, **record} for epoch in (1, 2)]),
+                        ck.Receipt(logits, predicted, labels),
+                        ck.Looks(0, at_end=True, flagged=False),
+                    )
+                )
+        about = {"name": data, "fingerprint": "0" * 64, "train": 900, "val": 100, "test": images}
+        about["classes"] = tuple(f"class {number}" for number in range(classes))
+        return ck.Comparison(tuple(variants), tuple(outcomes), about, **more)
+
+    return make

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, DataSource, ImportFile, import_models
-
-if TYPE_CHECKING:
-    from cifarkit.comparison.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -53,6 +50,7 @@ def compare(
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
     from cifarkit.errors import RunFolderError
+    from cifarkit.report.comparison_folder import save_comparison
 
     folder = output or run_dir / f"comparison-{time.strftime('%Y%m%d-%H%M%S')}"
     if folder.exists():
@@ -75,12 +73,6 @@ def compare(
     except KeyboardInterrupt:
         typer.echo("interrupted; all runs are saved, and the same line goes on with them", err=True)
         raise
-    _save(comparison, folder)  # first: printing can fail, on a closed pipe
+    save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe
     typer.echo(comparison.to_json() if as_json else str(comparison))
     typer.echo(f"\nTables, figure and the page to hand in are in {folder}", err=as_json)
-
-
-def _save(comparison: Comparison, folder: Path) -> None:
-    from cifarkit.report.artefacts import save_comparison_artefacts
-
-    save_comparison_artefacts(comparison, folder)

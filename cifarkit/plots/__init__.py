@@ -12,12 +12,15 @@ from cifarkit.plots.confusion_matrix import confusion
 from cifarkit.plots.learning_curves import curves
 from cifarkit.plots.pictures import predictions, samples
 from cifarkit.plots.reliability_diagram import reliability
+from cifarkit.plots.seed_dots import comparison, differences
 from cifarkit.plots.worst_pictures import confused, top_losses
 
 __all__ = [
+    "comparison",
     "confused",
     "confusion",
     "curves",
+    "differences",
     "per_class",
     "predictions",
     "reliability",

@@ -10,18 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cifarkit.evaluation.evaluation import Evaluation
-from cifarkit.plots.lettering import PITCH, fitted_labels, width_of
-from cifarkit.plots.style import (
-    COLOURS,
-    INK,
-    PLAIN,
-    QUIET,
-    SMALL,
-    axes_or_new,
-    dress,
-    settle,
-    styled,
-)
+from cifarkit.plots.row_words import write_columns, write_names
+from cifarkit.plots.style import COLOURS, INK, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["per_class", "scores_by_f1"]
@@ -64,8 +54,9 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
         _draw_scores(ax, scores)
         _set_limits(ax, scores)
         title = write_words(ax, _finding(scores), "per cent", KEY)
-        _write_columns(ax, scores)
-        _write_classes(ax, list(scores.index))
+        numbers = [f"{100 * f1:.1f}" for f1 in scores["f1"]]
+        write_columns(ax, {"F1": numbers, "n": [f"{int(n):,}" for n in scores["n"]]})
+        write_names(ax, list(scores.index))
         align_words(ax, title)
     return ax
 
@@ -109,32 +100,3 @@ def _set_limits(ax: Axes, scores: pd.DataFrame) -> None:
     ax.set_xlim(max(0.0, low - margin), min(100.0, high + margin))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     ax.set_ylim(len(scores) - 0.4, -1.0)  # the best class on top, under the names of the columns
-
-
-def _write_columns(ax: Axes, scores: pd.DataFrame) -> None:
-    """Write F1 and n in two columns right of the axes, under their names."""
-    numbers = [f"{100 * f1:.1f}" for f1 in scores["f1"]]
-    counts = [f"{int(n):,}" for n in scores["n"]]
-    right = 12.0  # points from the axes
-    for header, column, weight in (("F1", numbers, "bold"), ("n", counts, "normal")):
-        right += max(width_of(text, SMALL, weight) for text in (header, *column))
-        look: dict[str, Any] = {
-            "xytext": (right, 0.0),
-            "textcoords": "offset points",
-            "ha": "right",
-            "fontsize": SMALL,
-            "annotation_clip": False,
-        }
-        ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **look)
-        for row, text in enumerate(column):
-            place: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
-            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **place, **look)
-        right += 10.0
-
-
-def _write_classes(ax: Axes, classes: list[str]) -> None:
-    width, height = settle(ax)
-    labels = fitted_labels(classes, side=height, across=0.45 * width)
-    look: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
-    ax.set_yticks(np.arange(len(classes)), labels.names, **look)
-    ax.tick_params(axis="y", pad=8)  # a dot at 0 must not touch the names

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
+from typing import overload
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.splits import Splits
-from cifarkit.errors import RunFolderError
-from cifarkit.evaluation.calibration import calibrate
-from cifarkit.evaluation.evaluation import evaluate
-from cifarkit.evaluation.mistakes import confused_pairs
-from cifarkit.models.summary import summary
-from cifarkit.report.artefacts import as_png, draw_figures
+from cifarkit.errors import DataError, RunFolderError
+from cifarkit.report.comparison_page import comparison_page
+from cifarkit.report.run_page import run_page
 from cifarkit.storage.atomic import write_text
 from cifarkit.training.run import Run
 
 __all__ = ["write_report"]
 
 
-def write_report(run: Run, splits: Splits, path: str | Path | None = None) -> Path:
-    """Evaluate a run on test and write the page to hand in.
+@overload
+def write_report(result: Run, splits: Splits, path: str | Path | None = None) -> Path: ...
+@overload
+def write_report(
+    result: Comparison, splits: None = None, path: str | Path | None = None
+) -> Path: ...
 
-    The page holds the result with its interval, the recipe, curves, confusion matrix, per-class
-    table, samples, predictions, worst errors, layers and environment; it needs no network and no
-    other file.
+
+def write_report(
+    result: Run | Comparison, splits: Splits | None = None, path: str | Path | None = None
+) -> Path:
+    """Write the page to hand in, of a run or of a comparison.
+
+    Of a run, which is evaluated on test, the page holds the result with its interval, the recipe,
+    curves, confusion matrix, per-class table, samples, predictions, worst errors, layers and
+    environment. Of a comparison it holds the finding, every seed of every variant, the pairs and
+    what may be said of them, curves, recipes, runs and environment, and at its end what all that
+    does not show. It needs no network and no other file.
 
     Args:
-        run: finished.
-        splits: the data of the run.
-        path: of a new page; `report.html` in the run's folder, written anew, when None.
+        result: a run that is finished, or what `ck.compare` returned.
+        splits: the data of the run; a comparison needs none, for its runs keep what they said of
+            test.
+        path: of a new page. When None, `report.html` in the run's folder, or `comparison.html`
+            beside the folders of the comparison's runs, written anew.
 
     Returns:
         Where the page is.
 
     Raises:
+        DataError: a run came without its splits, or a comparison with some.
         RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
 
     >>> import tempfile
@@ -46,34 +57,37 @@ def write_report(run: Run, splits: Splits, path: str | Path | None = None) -> Pa
     >>> write_report(train("linear", data, epochs=1), data, page) == page
     True
     """
-    if path is None and run.folder is None:
-        raise RunFolderError("the run has no folder; say with path= where the report shall go")
-    if path is not None and Path(path).exists():
-        raise RunFolderError(
-            f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
+    target = _target(result, path)
+    if isinstance(result, Comparison):
+        if splits is not None:
+            raise DataError(
+                "the report of a comparison takes no splits: its runs keep what they said of "
+                "test; write_report(comparison, path=...)"
+            )
+        page = comparison_page(result)
+    elif splits is None:
+        raise DataError(
+            "the report of a run evaluates it on test and shows pictures of the data; give the "
+            "splits it was trained on: write_report(run, splits)"
         )
-    target = Path(path) if path is not None else Path(run.folder or "") / "report.html"
-    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
-    figures = draw_figures(run, evaluation, splits)
-    environment = Environment(
-        loader=PackageLoader("cifarkit.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html.jinja").render(
-        run=run,
-        splits=splits,
-        evaluation=evaluation,
-        per_class=evaluation.per_class,
-        pairs=confused_pairs(evaluation, 10),
-        ece=calibrate(evaluation).ece,
-        layers=str(summary(run.model)),
-        figures={name: base64.b64encode(as_png(it)).decode() for name, it in figures.items()},
-    )
+    else:
+        page = run_page(result, splits)
     try:
         write_text(target, page)
     except OSError as error:
         raise RunFolderError(f"the report {str(target)!r} cannot be written: {error}") from error
     return target
+
+
+def _target(result: Run | Comparison, path: str | Path | None) -> Path:
+    if path is not None:
+        if Path(path).exists():
+            raise RunFolderError(
+                f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
+            )
+        return Path(path)
+    if isinstance(result, Comparison):
+        return result.outcomes[0].folder.parent / "comparison.html"
+    if result.folder is None:
+        raise RunFolderError("the run has no folder; say with path= where the report shall go")
+    return Path(result.folder) / "report.html"

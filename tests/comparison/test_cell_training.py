@@ -20,7 +20,9 @@ def workplace(tiny: ck.Splits, tmp_path: Path) -> Workplace:
 
 
 def cell(workplace: Workplace, *callbacks: ck.Callback, epochs: int = 1) -> Cell:
-    variant = ck.Variant("linear", ck.get_variant("linear").builder, recipe=ck.Recipe(epochs=epochs))
+    variant = ck.Variant(
+        "linear", ck.get_variant("linear").builder, recipe=ck.Recipe(epochs=epochs)
+    )
     return Cell(variant, 0, "cpu", callbacks, workplace.path / "run", is_done=False)
 
 

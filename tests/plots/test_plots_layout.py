@@ -13,12 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots import (
+    comparison,
     confused,
     confusion,
     curves,
+    differences,
     per_class,
     predictions,
     reliability,
@@ -147,6 +150,35 @@ def test_curves_of_many_runs_have_room(names: str, width: float, height: float) 
         for place, name in enumerate(NAMES[names][:5])
     }
     curves(runs, "accuracy", ax=figure.subplots())
+    assert faults(figure) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "variants", "seeds", "width", "height"),
+    [
+        ("short", 1, 1, 4.0, 2.5),
+        ("short", 2, 30, 4.0, 3.0),
+        ("long", 10, 10, 4.0, 8.0),
+        ("unbroken", 10, 1, 4.0, 8.0),
+        ("long", 10, 2, 10.0, 7.0),
+    ],
+)
+@pytest.mark.parametrize("plot", [comparison, differences])
+def test_comparisons_have_room(
+    make_comparison: Callable[..., Comparison],
+    plot: Callable[..., object],
+    names: str,
+    variants: int,
+    seeds: int,
+    width: float,
+    height: float,
+) -> None:
+    random = np.random.default_rng(0)
+    if plot is differences:
+        variants, height = max(2, variants), min(20.0, 2.5 * height)  # of ten there are 45 pairs
+    accuracies = {name: random.uniform(0.05, 0.2, seeds) for name in NAMES[names][:variants]}
+    figure = Figure(figsize=(width, height))
+    plot(make_comparison(accuracies), ax=figure.subplots())
     assert faults(figure) == []
 
 

@@ -14,20 +14,28 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import cifarkit.plots
+from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.contrast import contrast
 from cifarkit.training.history import History
 
-SINGLE = ("curves", "confusion", "per_class", "reliability")
+COMPARING = ("comparison", "differences")
+SINGLE = ("curves", "confusion", "per_class", "reliability", *COMPARING)
 GRIDS = ("samples", "predictions", "top_losses", "confused")
 
 
 @pytest.fixture
-def draw(evaluation: Evaluation, image_set: ImageSet, history: History) -> Callable[..., object]:
+def draw(
+    evaluation: Evaluation,
+    image_set: ImageSet,
+    history: History,
+    make_comparison: Callable[..., Comparison],
+) -> Callable[..., object]:
     """Draw any of the plots by name."""
+    result = make_comparison({"plain": [0.1, 0.2, 0.15], "wide": [0.3, 0.25, 0.3]})
     data = {"curves": (history,), "samples": (image_set,)}
-    data |= dict.fromkeys(GRIDS[1:], (evaluation, image_set))
+    data |= dict.fromkeys(GRIDS[1:], (evaluation, image_set)) | dict.fromkeys(COMPARING, (result,))
 
     def by_name(name: str, **where: Axes | Figure) -> object:
         return getattr(cifarkit.plots, name)(*data.get(name, (evaluation,)), **where)

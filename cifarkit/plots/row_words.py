@@ -1,0 +1,48 @@
+"""The words beside horizontal rows: names on the left, columns of numbers on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from cifarkit.plots.lettering import PITCH, fitted_labels, width_of
+from cifarkit.plots.style import INK, PLAIN, QUIET, SMALL, settle
+
+__all__ = ["write_columns", "write_names"]
+
+
+def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
+    """Write columns of numbers right of the axes, under their names; the first is bold.
+
+    Args:
+        ax: whose rows stand at 0, 1, … with room for a line above the first.
+        columns: `{name: one text a row}`.
+    """
+    right = 12.0  # points from the axes
+    for place, (header, column) in enumerate(columns.items()):
+        weight = "normal" if place else "bold"
+        right += max(width_of(text, SMALL, weight) for text in (header, *column))
+        look: dict[str, Any] = {
+            "xytext": (right, 0.0),
+            "textcoords": "offset points",
+            "ha": "right",
+            "fontsize": SMALL,
+            "annotation_clip": False,
+        }
+        ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **look)
+        for row, text in enumerate(column):
+            beside: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
+            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **beside, **look)
+        right += 10.0
+
+
+def write_names(ax: Axes, names: Sequence[str]) -> None:
+    """Write the name of each row left of it, as large as there is room for."""
+    width, height = settle(ax)
+    labels = fitted_labels(names, side=height, across=0.45 * width)
+    look: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
+    ax.set_yticks(np.arange(len(names)), labels.names, **look)
+    ax.tick_params(axis="y", pad=8)  # a dot at the edge must not touch the names

@@ -1,0 +1,74 @@
+"""What the figures of a comparison show, as numbers: a row a variant, and a row a pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cifarkit.errors import DataError
+
+if TYPE_CHECKING:
+    from cifarkit.comparison.comparison import Comparison
+
+__all__ = ["SeedRow", "difference_rows", "variant_rows"]
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One number a seed, their mean, and how sure the mean is; all of them fractions.
+
+    Args:
+        name: what stands beside the row.
+        values: `{seed: number}`.
+        mean: of the values; nan where there are none.
+        interval: the ends of the 95 % t-interval of the mean over seeds; None for fewer than two.
+        place: of the variant among those asked for, from 0: its colour in every figure.
+        p_holm: of a pair, adjusted for all pairs; None where there is nothing to test.
+    """
+
+    name: str
+    values: Mapping[int, float]
+    mean: float
+    interval: tuple[float, float] | None
+    place: int = 0
+    p_holm: float | None = None
+
+
+def variant_rows(comparison: Comparison) -> list[SeedRow]:
+    """Return test accuracies by variant, the highest mean first, variants without a run last.
+
+    Raises:
+        DataError: there is no run.
+    """
+    rows = []
+    for place, (name, row) in enumerate(comparison.table.iterrows()):
+        interval = (float(row["low"]), float(row["high"])) if row["n"] > 1 else None
+        values = _by_seed(comparison, str(name))
+        rows.append(SeedRow(str(name), values, float(row["mean"]), interval, place))
+    if not any(row.values for row in rows):
+        raise DataError("there is nothing to draw: the comparison has no run")
+    return sorted(rows, key=lambda row: math.inf if math.isnan(row.mean) else -row.mean)
+
+
+def difference_rows(comparison: Comparison) -> list[SeedRow]:
+    """Return differences in test accuracy over the seeds that both have, in the order of `.pairs`.
+
+    Raises:
+        DataError: there is no pair.
+    """
+    if not comparison.pairs:
+        raise DataError("there is nothing to draw: a difference needs two variants")
+    rows = []
+    for pair in comparison.pairs:
+        a, b = (_by_seed(comparison, name) for name in (pair.a, pair.b))
+        shared = {seed: a[seed] - b[seed] for seed in a if seed in b}
+        p = pair.p_holm if pair.n > 1 else None
+        name = f"{pair.a} - {pair.b}"
+        rows.append(SeedRow(name, shared, pair.difference, pair.interval, p_holm=p))
+    return rows
+
+
+def _by_seed(comparison: Comparison, name: str) -> dict[int, float]:
+    return {one.seed: one.accuracy for one in comparison.of(name)}

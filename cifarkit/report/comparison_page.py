@@ -1,0 +1,129 @@
+"""What the page of a comparison holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from cifarkit import plots
+from cifarkit.comparison.outcomes import Outcome
+from cifarkit.comparison.progress import in_words
+from cifarkit.comparison.wording import (
+    PAIR_COLUMNS,
+    VARIANT_COLUMNS,
+    changes,
+    heading,
+    limits,
+    notes,
+    pair_rows,
+    variant_rows,
+)
+from cifarkit.models.variant import Variant
+from cifarkit.plots.comparison_findings import comparison_finding
+from cifarkit.recipes.recipe import Recipe
+from cifarkit.report.rendering import rendered
+from cifarkit.training.run import Run
+
+if TYPE_CHECKING:
+    from cifarkit.comparison.comparison import Comparison
+
+__all__ = ["comparison_page", "draw_comparison"]
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """Return the page of a comparison as HTML."""
+    environments: list[dict[str, Any]] = []
+    for one in comparison.outcomes:
+        if one.facts["environment"] not in environments:
+            environments.append(one.facts["environment"])
+    return rendered(
+        "comparison.html.jinja",
+        figures=draw_comparison(comparison),
+        title=f"{_list(comparison)} on {comparison.data['name']}",
+        subtitle=heading(comparison),
+        data=comparison.data["name"],
+        comparison=comparison,
+        finding=comparison_finding(comparison),
+        notes=list(notes(comparison)),
+        variant_columns=VARIANT_COLUMNS,
+        variant_rows=variant_rows(comparison),
+        pair_columns=PAIR_COLUMNS,
+        pair_rows=pair_rows(comparison),
+        verdicts=list(zip(comparison.pairs, comparison.verdicts, strict=True)),
+        changes=changes,
+        recipes=_by_recipe(comparison.variants),
+        runs=[
+            _run_row(one) for variant in comparison.variants for one in comparison.of(variant.name)
+        ],
+        environments=environments,
+        limits=limits(comparison),
+    )
+
+
+def draw_comparison(comparison: Comparison) -> dict[str, Figure]:
+    """Draw every figure of a comparison, without pyplot.
+
+    Returns:
+        The figures by name, each with a line below it that says what it was drawn from.
+    """
+    figures = {"comparison": _rows_figure(len(comparison.variants))}
+    plots.comparison(comparison, ax=figures["comparison"].subplots())
+    if comparison.pairs:
+        figures["differences"] = _rows_figure(len(comparison.pairs))
+        plots.differences(comparison, ax=figures["differences"].subplots())
+    runs = _runs_with_history(comparison)
+    if runs:
+        for column in ("loss", "accuracy"):
+            figures[column] = Figure(figsize=(7, 4.5), layout="constrained")
+            plots.curves(runs, column, ax=figures[column].subplots())
+    for figure in figures.values():
+        figure.supxlabel(heading(comparison), fontsize=7, color="#555555")
+    return figures
+
+
+def _rows_figure(rows: int) -> Figure:
+    return Figure(figsize=(7, min(20.0, 2.2 + 0.5 * rows)), layout="constrained")
+
+
+def _runs_with_history(comparison: Comparison) -> dict[str, list[Run]]:
+    """Return runs without their networks: curves ask for history and classes alone."""
+    runs: dict[str, list[Run]] = {}
+    for variant in comparison.variants:
+        for one in comparison.of(variant.name):
+            if len(one.history):
+                seen = Run(
+                    None,
+                    classes=comparison.data["classes"],
+                    recipe=variant.recipe,
+                    seed=one.seed,
+                    history=one.history,
+                )
+                runs.setdefault(variant.name, []).append(seen)
+    return runs
+
+
+def _list(comparison: Comparison) -> str:
+    names = [variant.name for variant in comparison.variants]
+    if len(names) > 4:
+        return f"{len(names)} variants"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _by_recipe(variants: tuple[Variant, ...]) -> list[tuple[Recipe, list[Variant]]]:
+    """Gather the variants that share a recipe, so that each is read once."""
+    recipes = dict.fromkeys(variant.recipe for variant in variants)
+    return [(recipe, [one for one in variants if one.recipe == recipe]) for recipe in recipes]
+
+
+def _run_row(one: Outcome) -> list[str]:
+    last = one.history[-1] if len(one.history) else {}
+    val = last.get("val_accuracy")
+    return [
+        f"{one.variant.name}, seed {one.seed}",
+        f"{100 * one.accuracy:.2f} %",
+        "-" if val is None else f"{100 * val:.2f} %",
+        str(len(one.history)),
+        in_words(one.seconds),
+        str(one.looks),
+    ]
