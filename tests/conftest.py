@@ -133,8 +133,8 @@ def generator() -> torch.Generator:
 def make_comparison() -> Callable[..., ck.Comparison]:
     """Make a comparison out of accuracies, `{variant: [one a seed] or {seed: accuracy}}`.
 
-    Nothing is trained: variants are `baseline` under other names, and the first images are the
-    right ones.
+    Nothing is trained: a name that is not registered is `baseline` under another name, and the
+    first images are the right ones.
     """
 
     def make(
@@ -150,13 +150,14 @@ def make_comparison() -> Callable[..., ck.Comparison]:
         labels = np.arange(images) % classes
         variants, outcomes = [], []
         for name, given in accuracies.items():
-            variants.append(dataclasses.replace(ck.get_variant("baseline"), name=name))
+            known = name if name in registry else "baseline"
+            variants.append(dataclasses.replace(ck.get_variant(known), name=name))
             by_seed = given if isinstance(given, dict) else dict(enumerate(given))
             for seed, accuracy in by_seed.items():
                 right = np.arange(images) < round(accuracy * images)
                 predicted = np.where(right, labels, (labels + 1) % classes)
                 logits = np.zeros((images, classes), np.float16)
-                record = {"train_loss": 2.0, "val_loss": 1.5, "val_accuracy": accuracy}
+                record = {"train_loss": 2.0, "val_loss": 1.5 - accuracy, "val_accuracy": accuracy}
                 outcomes.append(
                     ck.Outcome(
                         variants[-1],

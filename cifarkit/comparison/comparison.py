@@ -40,6 +40,26 @@ class Comparison:
         data: name, fingerprint and sizes of the data.
         failures: what became of the other runs, a sentence each.
         left_out: seeds that the budget had no room for.
+
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from cifarkit.comparison.compare import compare
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> with ThreadPoolExecutor(1) as here:
+    ...     comparison = compare(
+    ...         ["linear", "mlp"],
+    ...         data,
+    ...         seeds=2,
+    ...         epochs=1,
+    ...         run_dir=tempfile.mkdtemp(),
+    ...         executor=here,
+    ...         show_progress=False,
+    ...     )
+    >>> comparison.verdicts[0].kind
+    'too few seeds'
+    >>> comparison.best() in ("linear", "mlp")
+    True
     """
 
     variants: tuple[Variant, ...]

@@ -79,7 +79,7 @@ def as_latex(comparison: Comparison) -> str:
     lines = [" & ".join(_escaped(cell) for cell in row) + r" \\" for row in rows]
     return "\n".join(
         [
-            rf"% {heading(comparison)}",
+            rf"% {_escaped(heading(comparison))}",
             rf"\begin{{tabular}}{{l{'r' * (len(VARIANT_COLUMNS) - 1)}}}",
             r"\toprule",
             lines[0],
@@ -98,7 +98,7 @@ def as_csv(comparison: Comparison) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["variant", "seed", "test_accuracy", "val_accuracy", "seconds", "folder"])
     for one in comparison.outcomes:
-        val = one.history[-1].get("val_accuracy", "")
+        val = "" if one.val_accuracy is None else one.val_accuracy
         table.writerow(
             [one.variant.name, one.seed, one.accuracy, val, one.seconds, one.folder.as_posix()]
         )
@@ -119,7 +119,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "variant": one.variant.name,
                 "seed": one.seed,
                 "test_accuracy": one.accuracy,
-                "val_accuracy": one.history[-1].get("val_accuracy"),
+                "val_accuracy": one.val_accuracy,
                 "seconds": one.seconds,
                 "folder": one.folder.as_posix(),
                 "environment": one.facts["environment"],
@@ -155,7 +155,8 @@ def _aligned(columns: dict[str, int], rows: Rows) -> str:
 
 def _piped(names: Sequence[str], rows: Rows) -> str:
     rule = ["---", *["---:"] * (len(names) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(names), rule, *rows])
+    shown = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [list(names), rule, *shown])
 
 
 def _filled(text: str, indent: int = 0) -> str:
@@ -163,9 +164,11 @@ def _filled(text: str, indent: int = 0) -> str:
 
 
 def _escaped(text: str) -> str:
+    """Return text as LaTeX shows it; other characters that mean something there become spaces."""
+    plain = "".join(" " if character in "\\^~{}\n" else character for character in text)
     for character in "&%_#$":
-        text = text.replace(character, f"\\{character}")
-    return text
+        plain = plain.replace(character, f"\\{character}")
+    return plain
 
 
 def _plain(value: Any) -> Any:

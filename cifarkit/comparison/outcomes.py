@@ -29,6 +29,14 @@ class Outcome:
         history: one record an epoch.
         receipt: what it said of each test image.
         looks: how often test was looked at.
+
+    >>> import numpy as np
+    >>> from cifarkit.models.registry import get_variant
+    >>> right = np.array([0, 1])
+    >>> receipt = Receipt(np.eye(2, 10, dtype=np.float16), right, right)
+    >>> folder, history, looks = Path("runs/one"), History(), Looks(0, at_end=True, flagged=False)
+    >>> Outcome(get_variant("mlp"), 0, folder, {"seconds": 9.0}, history, receipt, looks).accuracy
+    1.0
     """
 
     variant: Variant
@@ -78,6 +86,11 @@ class Outcome:
     def accuracy(self) -> float:
         """Accuracy on test at the end, in [0, 1]."""
         return self.receipt.accuracy
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """Accuracy on val in the last epoch, in [0, 1]; None where there is no val."""
+        return self.history[-1].get("val_accuracy") if len(self.history) else None
 
     @property
     def seconds(self) -> float:

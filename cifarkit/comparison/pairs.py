@@ -46,6 +46,13 @@ class Pair:
             probability; None for fewer than two.
         changed: what differs between them, `{factor: (b's, a's)}`.
         mcnemar: of the two networks, where there is one seed only.
+
+    >>> right = np.arange(9) < 5
+    >>> accuracies = {"a": {0: 5 / 9}, "b": {0: 5 / 9}}
+    >>> answers = {"a": {0: right}, "b": {0: right}}
+    >>> (pair,) = compare_pairs(accuracies, answers, lambda a, b: {})
+    >>> pair.mirrored().a, pair.mcnemar
+    ('b', McNemar(only_a=0, only_b=0, p=1.0))
     """
 
     a: str

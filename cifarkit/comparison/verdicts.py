@@ -15,7 +15,11 @@ Kind = Literal["better", "not distinguishable", "too few seeds"]
 
 
 class Verdict(NamedTuple):
-    """One of three kinds, and the sentences that say it with its numbers."""
+    """One of three kinds, and the sentences that say it with its numbers.
+
+    >>> Verdict("better", "wide is better than narrow: …").kind
+    'better'
+    """
 
     kind: Kind
     text: str
@@ -89,9 +93,15 @@ def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
     return (
         f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
         f"possible p is {_short(floor)}{_over(pairs)}; {needed} seeds could tell. "
-        f"What was seen: {ahead.a} ahead in {ahead.wins} of {ahead.n}, "
+        f"What was seen: {_seen(ahead)}, "
         f"{_points(ahead.difference)} (95 % interval {ahead.interval})."
     )
+
+
+def _seen(ahead: Pair) -> str:
+    if ahead.wins == ahead.losses == 0:
+        return "the same accuracy in every run"
+    return f"{ahead.a} ahead in {ahead.wins} of {ahead.n}"
 
 
 def _one_or_none(ahead: Pair, needed: int) -> str:

@@ -105,7 +105,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
     yield from (f"Not in the table: {failure}" for failure in comparison.failures)
     if comparison.left_out:
         seeds = ", ".join(map(str, comparison.left_out))
-        yield f"Not in the table: seeds {seeds}, for which the budget had no room."
+        noun = "seed" if len(comparison.left_out) == 1 else "seeds"
+        yield f"Not in the table: {noun} {seeds}, for which the budget had no room."
     kinds = {_environment(one.facts) for one in comparison.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
 
@@ -125,20 +126,23 @@ def limits(comparison: Comparison) -> list[str]:
     data, several = comparison.data, len({one.seed for one in comparison.outcomes}) > 1
     sentences = [
         f"How the variants do on other pictures than those of {data['name']}.",
-        "Which is better when each is tuned: every variant was trained by the one recipe that is "
-        "shown for it, and another rate or more epochs can turn the order round.",
-        "Why one is ahead: where more than one thing was changed, the runs cannot tell which.",
+        "What tuning would bring: every variant was trained by one recipe, and another rate or "
+        "more epochs can change its number, and the order.",
     ]
-    if several:
+    if len(comparison.variants) > 1:
+        sentences.append(
+            "Why one is ahead: where more than one thing was changed, the runs cannot tell which."
+        )
+    if several and comparison.pairs:
         sentences.append(
             "That two variants are equal: not distinguishable means that so many seeds cannot "
             "tell them apart."
         )
         sentences.append(
-            "How another set of test images would rank them, but for the column `and over images`: "
+            'How another set of test images would rank them, but for the column "and over images": '
             "the other intervals speak of seeds alone, on these test images."
         )
-    else:
+    if not several:
         sentences.append("What another seed would bring: there is one seed of each.")
     if data["name"] == "synthetic":
         sentences.insert(0, "Anything about CIFAR-10: the pictures are drawn by a program.")

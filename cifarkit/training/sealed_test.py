@@ -32,6 +32,11 @@ class Receipt:
         predicted: int64 `n`, the class with the largest logit, taken before the logits were
             rounded, which makes ties of the closest.
         labels: int64 `n`, the truth.
+
+    >>> logits = np.array([[0.5, 0.1], [2.00001, 2.0]], np.float32)
+    >>> receipt = Receipt.of(Evaluation(logits, np.array([0, 1]), ("cat", "dog")))
+    >>> receipt.accuracy, receipt.logits[1].tolist()
+    (0.5, [2.0, 2.0])
     """
 
     logits: Floats
@@ -107,6 +112,9 @@ class Looks(NamedTuple):
         at_end: whether it was looked at when training was over.
         flagged: whether training may have been steered by test: it was observed, and a callback
             that is not cifarkit's own ended the training.
+
+    >>> str(Looks(epochs=10, at_end=True, flagged=False))
+    'observed each epoch (10)'
     """
 
     epochs: int
@@ -159,6 +167,13 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         TrainingError: it is still training, and test is only for the end.
         DataError: these are no splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.training.train import train
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> run = train("linear", data, epochs=1)
+    >>> score_on_test(run, data).accuracy == run.facts["test"]["accuracy"]
+    True
     """
     check_splits(splits)
     if run.moment is not None:
