@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
 import os
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.models.conformance.report import Finding
 from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.callbacks.early_stopping import EarlyStopping
+from cifarkit.training.callbacks.gradient_clip import GradientClip
+from cifarkit.training.callbacks.lr_finder import LRFinder
+from cifarkit.training.callbacks.mixup import Mixup
 from cifarkit.training.device import choose_precision
 from cifarkit.training.run import Run
 from cifarkit.training.train import train
@@ -28,36 +31,11 @@ __all__ = ["Likeness", "repeat"]
 
 Likeness = Literal["bitwise equal", "within seed noise", "different", "not repeatable"]
 
-STOPPER = kind_of(EarlyStopping())
 FEWEST_SIBLINGS = 3
-
-
-class StopAsRecorded(Callback):
-    """End training after a number of epochs and give the weights of one of them back.
-
-    It stands in for an `EarlyStopping` whose settings the record does not have.
-
-    Args:
-        epochs: to train.
-        best: the epoch whose weights to give back, counted from 1; the last when None.
-    """
-
-    def __init__(self, epochs: int, best: int | None) -> None:
-        self.epochs, self.best = epochs, best
-        self._weights: dict[str, Tensor] = {}
-
-    def on_epoch_end(self, run: Run) -> None:
-        """Keep the weights, or stop."""
-        if len(run.history) == self.best:
-            state = run.model.state_dict()
-            self._weights = {name: tensor.clone() for name, tensor in state.items()}
-        if len(run.history) == self.epochs < run.recipe.epochs:
-            run.stop(f"the run that is repeated was stopped after {self.epochs} epochs")
-
-    def on_fit_end(self, run: Run) -> None:
-        """Give the weights back."""
-        if self._weights:
-            run.model.load_state_dict(self._weights)
+# Those that can be made again from what the record says of their settings, and matter.
+REMADE: dict[str, type[Callback]] = {
+    kind_of(one): type(one) for one in (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
+}
 
 
 def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Finding]]:
@@ -87,10 +65,11 @@ def _obstacle(facts: dict[str, Any]) -> str:
     """Say why a run cannot be repeated from its record; nothing when it can."""
     if facts["processes"] != 1:
         return f"{facts['processes']} processes trained it together"
-    if facts["intervening"]:
-        names = ", ".join(name.rpartition(".")[2] for name in facts["intervening"])
-        return f"{names} may have changed its batches or gradients, with settings unrecorded"
-    if facts["status"] == "stopped" and STOPPER not in facts["callbacks"]:
+    unknown = [kind for kind in facts["intervening"] if kind not in REMADE]
+    if unknown:
+        names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
+        return f"{names} may have changed its batches or gradients, and is not known here"
+    if facts["status"] == "stopped" and not _callbacks(facts):
         return f"a callback unknown here stopped it ({facts.get('stopped')})"
     return ""
 
@@ -109,19 +88,26 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
             evidence.splits,
             seed=run.seed,
             device=device,
-            callbacks=_stoppers(evidence),
+            callbacks=_callbacks(evidence.facts),
             track_test=facts["track_test"],
         )
 
 
-def _stoppers(evidence: Evidence) -> list[Callback]:
-    facts = evidence.facts
-    if STOPPER not in facts["callbacks"]:
-        return []
-    patience = facts.get("command", {}).get("patience")
-    if patience is not None:
-        return [EarlyStopping(patience=patience)]
-    return [StopAsRecorded(len(evidence.run.history), facts.get("weights_of_epoch"))]
+def _callbacks(facts: dict[str, Any]) -> list[Callback]:
+    """Make those of cifarkit's callbacks again that changed or ended the run.
+
+    The record says them as Python does, such as `cifarkit.….EarlyStopping('val_loss', patience=3)`.
+    """
+    made = []
+    for text in facts["callbacks"]:
+        call = None
+        with suppress(SyntaxError):  # somebody else's, who prints otherwise
+            call = ast.parse(text, mode="eval").body
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in REMADE:
+            arguments = [ast.literal_eval(one) for one in call.args]
+            named = {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg}
+            made.append(REMADE[ast.unparse(call.func)](*arguments, **named))
+    return made
 
 
 @contextmanager

@@ -103,19 +103,25 @@ def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Pa
     assert "the sd over 3 runs beside it" in the_finding(verification).found
 
 
-def test_early_stopping_of_the_command_line_is_repeated(tiny: ck.Splits, tmp_path: Path) -> None:
-    class NoteCommand(ck.Callback):
-        def on_fit_start(self, run: ck.Run) -> None:
-            run.facts["command"] = {"patience": 1}
+CALLBACKS: dict[str, Callable[[], list[ck.Callback]]] = {
+    "early stopping": lambda: [ck.EarlyStopping("val_accuracy", patience=1, min_delta=0.2)],
+    "gradient clipping and mixup": lambda: [ck.GradientClip(0.1), ck.Mixup(alpha=0.5)],
+}
 
-    folder = scored(
-        tmp_path / "run",
-        tiny,
-        epochs=30,
-        optimizer=ck.Adam(lr=0.05),
-        callbacks=[NoteCommand(), ck.EarlyStopping(patience=1)],
+
+@pytest.mark.parametrize("which", CALLBACKS)
+def test_cifarkit_s_own_callbacks_are_repeated(which: str, tiny: ck.Splits, tmp_path: Path) -> None:
+    class Watch(ck.Callback):
+        """Foreign, but it only looks; what it prints is no Python."""
+
+        def __repr__(self) -> str:
+            return "<watching>"
+
+    folder = scored(tmp_path / "run", tiny, epochs=5, callbacks=[*CALLBACKS[which](), Watch()])
+    alone = ck.train("linear", tiny, epochs=5)
+    assert not torch.equal(
+        next(ck.load_run(folder).model.parameters()), next(alone.model.parameters())
     )
-    assert ck.load_run(folder).status == "stopped"
     assert ck.verify(folder, tiny, retrain=True).repeated == "bitwise equal"
 
 
