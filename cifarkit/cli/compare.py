@@ -50,6 +50,7 @@ def compare(
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
     from cifarkit.errors import RunFolderError
+    from cifarkit.models.registry import get_variant
     from cifarkit.report.comparison_folder import save_comparison
 
     folder = output or run_dir / f"comparison-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -58,11 +59,12 @@ def compare(
             f"there is a {str(folder)!r} already, and nothing is overwritten; choose another "
             "--output"
         )
+    variants = [get_variant(name) for name in models]  # before any data is fetched
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     try:
         comparison = compare_models(
-            models,
+            variants,
             load_source(data),
             seeds=seeds,
             run_dir=run_dir,

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from cifarkit.cli import main as program
 
 MODELS = """
 import cifarkit as ck
@@ -24,19 +21,6 @@ def bad(*, num_classes=10):
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run `cifarkit check` inside this process: exit status, stdout, stderr."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cifarkit", "check", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            program.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "my_models.py"
     path.write_text(MODELS, encoding="utf-8")
@@ -44,14 +28,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_model_that_is_right_ends_with_status_0_and_its_table(call: Any, file: Path) -> None:
-    status, out, err = call("good", "--import", file)
+    status, out, err = call("check", "good", "--import", file)
     assert (status, err) == (0, "")
     assert out.splitlines()[0].endswith("keeps the contract of a model")
     assert "loss falls" in out
 
 
 def test_a_model_that_is_broken_ends_with_status_1_and_its_table(call: Any, file: Path) -> None:
-    status, out, err = call("bad", "--import", file)
+    status, out, err = call("check", "bad", "--import", file)
     assert (status, err) == (1, "")
     assert "my_models.py:9) breaks the contract of a model: plain logits" in out
     assert "-> leave out the softmax" in out
@@ -59,7 +43,7 @@ def test_a_model_that_is_broken_ends_with_status_1_and_its_table(call: Any, file
 
 @pytest.mark.parametrize(("name", "status"), [("good", 0), ("bad", 1)])
 def test_json_has_every_finding(call: Any, file: Path, name: str, status: int) -> None:
-    ended, out, _ = call(name, "--json", "--import", file)
+    ended, out, _ = call("check", name, "--json", "--import", file)
     report = json.loads(out)
     assert ended == status
     assert report["name"] == name
@@ -68,6 +52,6 @@ def test_json_has_every_finding(call: Any, file: Path, name: str, status: int) -
 
 
 def test_an_unknown_name_is_one_line(call: Any) -> None:
-    status, out, err = call("linea")
+    status, out, err = call("check", "linea")
     assert (status, out) == (1, "")
     assert err.startswith("cifarkit: no model is called 'linea'. Did you mean 'linear'?")

@@ -50,28 +50,6 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(ARCHIVES, name, nowhere)
 
 
-class Outcome:
-    """What one command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command inside this process."""
-
-    def run(*arguments: str | Path) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["cifarkit", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            program.main()
-        out, err = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), out, err)
-
-    return run
-
-
 @pytest.fixture(autouse=True)
 def _small_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the synthetic set small: what it holds is tested elsewhere."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cifarkit as ck
-from cifarkit.cli import main as program
 from cifarkit.data import sources
 
 OWN_MODEL = """
@@ -44,20 +42,6 @@ def runs(tiny: ck.Splits, tmp_path: Path) -> list[Path]:
         run = ck.train("linear", tiny, epochs=1, seed=seed, run_dir=folder)
         ck.score_on_test(run, tiny)
     return folders
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command inside this process; return its status, stdout and stderr."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cifarkit", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            program.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def forge(folder: Path) -> None:
