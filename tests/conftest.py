@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 matplotlib.use("Agg")
+# Two processes share the tests, and each keeps to one core, as do the programs that it starts.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A busy machine is no mistake in the code.
 settings.register_profile("cifarkit", deadline=None)
 settings.load_profile("cifarkit")
