@@ -32,6 +32,7 @@ SUITES = {
     ],
     "starting": ["import torch", "import cifarkit", "import cifarkit and torch", "cached load"],
     "speedrun": ["speedrun"],
+    "side_by_side": ["one run after another, all threads", "side by side, one thread each"],
 }
 PACKAGES = ["cifarkit", "torch", "torchvision", "numpy", "lightning", "skorch", "keras"]
 
