@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
+import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +25,7 @@ from cifarkit.training.run import Run
 from cifarkit.training.sealed_test import score_on_test
 from cifarkit.training.train import train
 
-__all__ = ["CellEnd", "Workplace", "train_cell"]
+__all__ = ["CellEnd", "Workplace", "end_with_parent", "train_cell"]
 
 ONE_AT_A_TIME = threading.Lock()  # torch's global generators belong to one training
 STOPPED = "not trained: the comparison was stopped"
@@ -110,6 +113,25 @@ class _StopSign(Callback):
     def on_batch_end(self, run: Run) -> None:
         if self.sign.exists():
             run.now.interruption.asked = True
+
+
+def end_with_parent(parent: int, workplace: Workplace) -> None:
+    """Let this process finish its step, save, and end, when the one that started it was killed.
+
+    Args:
+        parent: the number of the process that compares; Windows tells nobody of its death.
+        workplace: of the comparison.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        with suppress(OSError):  # the folder is gone too
+            workplace.stop_sign.touch()
+        with ONE_AT_A_TIME:
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def train_cell(cell: Cell, workplace: Workplace, threads: int | None) -> CellEnd:

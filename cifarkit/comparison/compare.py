@@ -24,7 +24,7 @@ from cifarkit.comparison.scheduling import train_cells
 from cifarkit.comparison.shipping import shipped_by_value
 from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
-from cifarkit.models.registry import get_variant
+from cifarkit.models.registry import check_name, get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.device import choose_device
@@ -73,6 +73,7 @@ def compare(
         The comparison, of all runs that came to their end.
 
     Raises:
+        ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
             another comparison is at work in `run_dir`, or no run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
@@ -110,10 +111,12 @@ def compare(
 
 
 def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> list[Variant]:
-    if isinstance(variants, str | Variant):
+    if isinstance(variants, str | Variant) or not isinstance(variants, Iterable):
         raise ComparisonError(f"variants must be a list of names, found {variants!r}")
     chosen = [one if isinstance(one, Variant) else get_variant(one) for one in variants]
     names = [variant.name for variant in chosen]
+    for name in names:  # folders are named by it
+        check_name(name)
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen or twice:
         found = f"{twice[0]!r} twice" if twice else "none"

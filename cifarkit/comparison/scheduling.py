@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
-from cifarkit.comparison.cell_training import CellEnd, Workplace, train_cell
+from cifarkit.comparison.cell_training import CellEnd, Workplace, end_with_parent, train_cell
 from cifarkit.comparison.cells import Cell
 
 __all__ = ["Workers", "own_workers", "train_cells"]
@@ -27,15 +28,19 @@ class Workers:
         executor: runs functions somewhere.
         threads: for torch in each run; None leaves them as they are.
         count: how many runs go side by side; None where only the executor knows.
+        futures: of the runs, as they are handed out.
     """
 
     executor: Executor
     threads: int | None = None
     count: int | None = None
+    futures: list[Future[CellEnd]] = field(default_factory=list)
 
 
 @contextmanager
-def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Workers]:
+def own_workers(
+    device: torch.device, cells: int, tries: int, workplace: Workplace
+) -> Iterator[Workers]:
     """Start as many processes as pay on this machine.
 
     On a CPU one for each core, with one thread each: the networks are small, and two runs of one
@@ -48,6 +53,7 @@ def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Worker
         device: to train on.
         cells: more processes than cells are of no use.
         tries: how often they have died.
+        workplace: of the comparison.
     """
     from loky import ProcessPoolExecutor, cpu_count
 
@@ -55,11 +61,18 @@ def own_workers(device: torch.device, cells: int, tries: int) -> Iterator[Worker
     cores = cpu_count(only_physical_cores=True) if on_cpu else 1
     count = max(1, min(cores, cells) // 2**tries)
     environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if on_cpu else {}
-    executor = ProcessPoolExecutor(max_workers=count, env=environment)
+    executor = ProcessPoolExecutor(
+        max_workers=count,
+        env=environment,
+        initializer=end_with_parent,
+        initargs=(os.getpid(), workplace),
+    )
+    workers = Workers(executor, 1 if on_cpu else None, count)
     try:
-        yield Workers(executor, 1 if on_cpu else None, count)
+        yield workers
     finally:
-        executor.shutdown(wait=True, kill_workers=True)
+        busy = any(not future.done() for future in workers.futures)
+        executor.shutdown(wait=True, kill_workers=busy)
 
 
 def train_cells(
@@ -92,7 +105,7 @@ def train_cells(
         left = [cell for cell in cells if cell not in ends]
         if not left:
             break
-        with own_workers(device, len(left), tries) as workers:
+        with own_workers(device, len(left), tries, workplace) as workers:
             _train(left, workplace, workers, watch, ends, give_up=tries == TRIES - 1)
     return ends
 
@@ -111,6 +124,7 @@ def _train(
         workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
         for cell in cells
     }
+    workers.futures.extend(futures)
     waiting = set(futures)
     try:
         while waiting:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # variants are listed without torch
 
 __all__ = [
     "Registry",
+    "check_name",
     "check_builder",
     "create_model",
     "get_variant",
@@ -67,7 +68,7 @@ class Registry(Mapping[str, Variant]):
         replace: bool = False,
     ) -> Callable[[B], B]:
         """Return a decorator that registers a builder; see `register_model`."""
-        _check_name(name)
+        check_name(name)
         _check_arguments(name, recipe, summary, options)
 
         def decorate(builder: B) -> B:
@@ -235,7 +236,12 @@ def get_variant(name: str) -> Variant:
     return registry[name]
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
+    """Refuse what is not of the form of a model's name, which also names folders.
+
+    Raises:
+        ModelNameError: naming what was found.
+    """
     if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
         raise ModelNameError(

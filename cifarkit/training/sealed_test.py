@@ -107,7 +107,7 @@ class Looks(NamedTuple):
 
     Looking again at the same weights gives the same numbers, and counts once.
 
-    Args:
+    Attributes:
         epochs: looks while it was trained.
         at_end: whether it was looked at when training was over.
         flagged: whether training may have been steered by test: it was observed, and a callback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from filelock import FileLock
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.comparison.cell_training import Workplace
 from cifarkit.comparison.scheduling import Workers
 
 
@@ -233,6 +235,12 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "one name": ({"variants": "linear"}, ck.ComparisonError, "list of names"),
     "a variant twice": ({"variants": ["linear", "linear"]}, ck.ComparisonError, "'linear' twice"),
     "an unknown name": ({"variants": ["liner"]}, ck.UnknownModelError, "linear"),
+    "nothing for variants": ({"variants": None}, ck.ComparisonError, "list of names"),
+    "a name that leads elsewhere": (
+        {"variants": [ck.Variant("../x", ck.get_variant("linear").builder)]},
+        ck.ModelNameError,
+        "cannot be a model's name",
+    ),
     "no seeds": ({"seeds": 0}, ck.ComparisonError, "1 or more"),
     "an empty list of seeds": ({"seeds": []}, ck.ComparisonError, "one or more"),
     "a seed twice": ({"seeds": [1, 1]}, ck.ComparisonError, "each once"),
@@ -363,7 +371,7 @@ def test_ctrl_c_saves_all_runs_and_the_same_line_goes_on(tmp_path: Path) -> None
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate()
     assert out == "all runs are saved; the same call goes on with them\n", err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     about = ck.load_run(tmp_path / "runs" / "linear-seed0")
     assert about.status == "interrupted"
     assert (tmp_path / "runs" / "linear-seed0" / "checkpoint.safetensors").exists()
@@ -411,6 +419,18 @@ def test_the_standard_library_s_processes_do_as_well(tiny: ck.Splits, tmp_path: 
             show_progress=False,
         )
     assert len(comparison.outcomes) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
+def test_when_who_compares_is_killed_the_runs_end_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    process = started(tmp_path, epochs=2_000)
+    wait_for(tmp_path / "runs" / "own-seed0" / "history.csv", process)
+    process.kill()
+    process.communicate()  # ends when the workers, who share its output, have ended
+    for name in ("own", "linear"):
+        folder = tmp_path / "runs" / f"{name}-seed0"
+        assert json.loads((folder / "run.json").read_text())["facts"]["status"] == "interrupted"
+        assert (folder / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
@@ -466,7 +486,7 @@ def test_a_worker_that_always_dies_is_given_up(
             return future
 
     @contextmanager
-    def own_workers(device: torch.device, cells: int, tries: int) -> Any:
+    def own_workers(device: torch.device, cells: int, tries: int, workplace: Workplace) -> Any:
         counts.append(tries)
         yield Workers(Dead())
 
