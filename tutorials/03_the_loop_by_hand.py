@@ -5,7 +5,7 @@
 # for, and you have seen that cifarkit's trainer does the same, to the last bit. There are two
 # exercises, each with a check that tells you whether your answer is right.
 #
-# **Time:** half an hour to read and try; about fifteen seconds to run on one processor core.
+# **Time:** half an hour to read and try; less than a minute to run.
 
 # %%
 import math

@@ -6,7 +6,7 @@
 # do about each. There are two exercises, each with a check that tells you whether your answer is
 # right.
 #
-# **Time:** half an hour to read and try; about fifteen seconds to run on one processor core.
+# **Time:** half an hour to read and try; less than a minute to run.
 
 # %%
 import matplotlib.pyplot as plt
