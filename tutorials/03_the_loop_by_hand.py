@@ -1,0 +1,432 @@
+# %% [markdown]
+# # The loop by hand, then the trainer
+#
+# **Goal:** you can write the loop in which a network learns, you know what each of its lines is
+# for, and you have seen that cifarkit's trainer does the same, to the last bit. There are two
+# exercises, each with a check that tells you whether your answer is right.
+#
+# **Time:** half an hour to read and try; less than a minute to run.
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import cifarkit as ck
+
+# %%
+N_TRAIN = 1_100  # pictures to learn from
+N_VAL = 100  # of these, set aside to choose by
+N_TEST = 200  # pictures to be judged on
+EPOCHS = 4  # how often to go through the training pictures
+
+# %%
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+print(data)
+
+# %% [markdown]
+# ## A network is a function with many numbers in it
+#
+# The function takes pictures and gives scores. The numbers in it, its **parameters** or
+# **weights**, are what learning changes. PyTorch has the parts ready: this network has two
+# convolutions, each followed by a **pooling** that halves rows and columns, and one linear layer.
+# **Dropout** switches a random quarter of the numbers off while learning, so that the network
+# does not rely on any one of them.
+#
+# The first weights are drawn by chance. [`seeded`][cifarkit.seeded] makes it the same chance every
+# time: it sets where PyTorch's random numbers start, inside its block, and puts it back after.
+
+# %%
+SEED = 0
+
+
+def build() -> nn.Module:
+    """Return the network with its first weights, always the same ones."""
+    with ck.seeded("weights", SEED):
+        return nn.Sequential(
+            nn.Conv2d(3, 16, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.25),
+            nn.Linear(32 * 8 * 8, 10),
+        )
+
+
+model = build()
+print(f"{sum(weights.numel() for weights in model.parameters()):,} parameters")
+
+# %% [markdown]
+# ## One step, slowly
+#
+# ### The loss: how wrong is it?
+#
+# Take one **batch**, a handful of pictures and their right classes. The network gives ten
+# **logits** a picture, one score for each class. `softmax` turns scores into probabilities:
+# positive numbers that add up to 1.
+#
+# (`model.eval()` switches dropout off. For a slow look that is handy: the same batch gives the
+# same answer twice.)
+
+# %%
+model.eval()
+images, targets = next(ck.training_batches(data.train, batch_size=32, seed=SEED, epoch=0))
+logits = model(images)
+probabilities = logits.softmax(dim=1)
+print("images:", tuple(images.shape), " logits:", tuple(logits.shape))
+print("probabilities of the first picture:", [round(p, 3) for p in probabilities[0].tolist()])
+
+# %% [markdown]
+# The **loss** says how wrong this is, in one number. For one picture it is minus the logarithm of
+# the probability that the network gave to the *right* class: 0 if that was 1, and large if it was
+# small. For a batch it is the mean. It is called **cross-entropy**, and PyTorch has it ready.
+
+# %%
+of_the_right_class = probabilities[torch.arange(len(targets)), targets]
+print(f"by hand:             {-of_the_right_class.log().mean():.4f}")
+loss = F.cross_entropy(logits, targets)
+print(f"F.cross_entropy:     {loss:.4f}")
+print(f"knowing nothing:     {math.log(10):.4f}, the logarithm of ten classes")
+
+# %% [markdown]
+# A network with its first weights knows nothing, so its loss should be close to ln 10. If yours is
+# far from it, look for the mistake before you train.
+#
+# ### The gradient: which way is down?
+#
+# How would the loss change if one weight were a little larger? Try it: add a little to one
+# weight, and measure again. The change of the loss, divided by the change of the weight, is the
+# **slope** in the direction of that weight.
+
+# %%
+NUDGE = 0.01
+bias = model[-1].bias  # ten weights of the last layer, one for each class
+with torch.no_grad():  # only measuring: PyTorch need not keep notes
+    bias[0] += NUDGE
+    nudged = F.cross_entropy(model(images), targets)
+    bias[0] -= NUDGE
+print(f"slope by trying: {(nudged - loss).item() / NUDGE:.4f}")
+
+# %% [markdown]
+# To try every weight like this would take as many measurements as there are weights.
+# `loss.backward()` computes all slopes at once, going back through the network from the loss. The
+# slopes of all weights together are the **gradient**; PyTorch puts each beside its weight, in
+# `.grad`.
+
+# %%
+loss.backward()
+print(f"slope by backward: {bias.grad[0]:.4f}")
+
+# %% [markdown]
+# The two agree but for the last digits, because a nudge is small and not infinitely small.
+#
+# ### The step: go down a little
+#
+# The gradient points to where the loss grows. So move every weight the other way, by a small
+# number, the **learning rate**, times its slope. That is one step of learning:
+
+# %%
+with torch.no_grad():
+    for weights in model.parameters():
+        weights -= 0.01 * weights.grad
+    after = F.cross_entropy(model(images), targets)
+print(f"loss before the step: {loss:.4f}")
+print(f"loss after the step:  {after:.4f}")
+
+# %% [markdown]
+# The loss of this batch has become smaller. Do it again and again, each time with another batch,
+# and the network learns.
+#
+# ## The loop
+#
+# Here it is, twelve lines of plain PyTorch. In place of our own step it uses **Adam**, an
+# optimiser: it, too, moves each weight against its slope, but adapts the length of the step to
+# each weight.
+
+
+# %%
+def train_by_hand(model: nn.Module) -> list[float]:
+    """Train a network in place; return the loss of every step."""
+    losses = []
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    model.train()
+    for epoch in range(EPOCHS):
+        batches = ck.training_batches(data.train, batch_size=32, seed=SEED, epoch=epoch)
+        for step, (images, targets) in enumerate(batches):
+            torch.manual_seed(ck.seed_for("dropout", SEED, epoch, step))
+            loss = F.cross_entropy(model(images), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses
+
+
+by_hand = build()
+losses = train_by_hand(by_hand)
+print(f"{len(losses)} steps, the first loss {losses[0]:.3f}, the last {losses[-1]:.3f}")
+
+# %% [markdown]
+# Line by line:
+#
+# - `Adam(…)` is told which weights to move, and how far: `lr` is the learning rate. `fused=True`
+#   moves all weights in one go, which is only a matter of speed.
+# - `model.train()` switches dropout on.
+# - `for epoch`: an **epoch** is one pass through all training pictures.
+# - [`training_batches`][cifarkit.training_batches] shuffles the pictures anew in each epoch, cuts
+#   them into batches and scales bytes to [-1, 1].
+# - `manual_seed` says which numbers dropout switches off in this step. Leave it out, and the loop
+#   learns as well, but you cannot repeat it. [`seed_for`][cifarkit.seed_for] makes one seed out of
+#   the purpose, the seed of the run, the epoch and the step.
+# - `model(images)`, `cross_entropy`: how wrong is it on this batch?
+# - `zero_grad()` throws the gradient of the step before away. More on this below.
+# - `backward()`: the gradient.
+# - `step()`: the step.
+# - `loss.item()` is the loss as a plain number. Keep `loss` itself, and PyTorch keeps with it all
+#   it noted on the way there: the memory fills up.
+#
+# Nothing else happens in any training loop; what larger ones add is comfort and care.
+#
+# ## The bug that does not crash: `zero_grad` forgotten
+#
+# `backward()` does not *set* the gradient, it *adds* to what is there. On the same batch, twice:
+
+# %%
+probe = build().eval()
+F.cross_entropy(probe(images), targets).backward()
+once = probe[-1].weight.grad.clone()
+F.cross_entropy(probe(images), targets).backward()
+print("the gradient is now twice as long:", torch.allclose(probe[-1].weight.grad, 2 * once))
+
+# %% [markdown]
+# So without `zero_grad()` each step goes along the sum of *all* gradients since the beginning,
+# most of them from weights that are long gone. No error tells you. Compare the loss and the
+# **length** of the gradient (the root of the sum of all squared slopes: how steep it is), with the
+# line and without it:
+
+
+# %%
+def watch(*, zero_grad: bool) -> tuple[list[float], list[float]]:
+    """Train as above; return the losses, and the lengths of the gradients stepped along."""
+    model, losses, lengths = build(), [], []
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    for epoch in range(EPOCHS):
+        for images, targets in ck.training_batches(data.train, 32, seed=SEED, epoch=epoch):
+            loss = F.cross_entropy(model(images), targets)
+            if zero_grad:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            gradient = torch.cat([weights.grad.flatten() for weights in model.parameters()])
+            lengths.append(gradient.norm().item())
+    return losses, lengths
+
+
+torch.manual_seed(SEED)
+figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.0), layout="constrained")
+figure.suptitle("With and without zero_grad: losses, and lengths of the gradient", fontsize=10)
+for label, zero_grad, colour in (("as it should be", True, "C0"), ("forgotten", False, "C1")):
+    losses_seen, lengths_seen = watch(zero_grad=zero_grad)
+    for ax, numbers in zip(axes, (losses_seen, lengths_seen), strict=True):
+        ax.plot(numbers, color=colour, label=label, linewidth=1)
+    print(f"{label:<15} mean length of the gradient {sum(lengths_seen) / len(lengths_seen):.1f}")
+for ax, name in zip(axes, ("loss of each step", "length of the gradient"), strict=True):
+    ax.set(xlabel="step", title=name)
+axes[1].legend(frameon=False)
+
+# %% [markdown]
+# The gradient that is never thrown away grows far longer than it should be. In the first steps the
+# losses may still look alike, which makes the bug so nasty; the longer you train, the more the
+# network is carried along by steps of the past. When a network learns badly and nothing seems
+# wrong, look for this line first.
+#
+# ## Measuring: how many are right?
+#
+# Loss is what the network learns by; **accuracy**, the share of right answers, is what you
+# report. Measuring needs two lines that learning must not have: `model.eval()` switches dropout
+# off, and `torch.no_grad()` keeps PyTorch from taking notes for a gradient nobody wants.
+#
+# ### Exercise 1: the mean that is not the mean
+#
+# The function below cuts pictures into batches, and returns the mean of the accuracies of the
+# batches. That is wrong whenever the last batch is a small one: its few pictures then count for
+# more than the others. Mend it, so that every picture counts the same.
+
+
+# %%
+def measure_accuracy(model, image_set, batch_size: int) -> float:
+    model.eval()
+    shares = []
+    with torch.no_grad():
+        for start in range(0, len(image_set), batch_size):
+            images = ck.to_floats(image_set.images[start : start + batch_size])
+            labels = image_set.labels[start : start + batch_size]
+            right = model(images).argmax(dim=1) == labels
+            shares.append(right.double().mean().item())  # not yet: a share of each batch
+    return sum(shares) / len(shares)
+
+
+class AlwaysTheFirst(nn.Module):
+    """A network that answers the first class, whatever it is shown."""
+
+    def forward(self, images):
+        return torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]
+
+
+def check_accuracy(measure) -> None:
+    first, second = ((data.train.labels == label).nonzero().flatten() for label in (0, 1))
+    image_set = data.train.subset(torch.cat([first[:24], second[:1]]))  # 24 of 25 are right
+    for batch_size in (25, 24, 7):
+        found = measure(AlwaysTheFirst(), image_set, batch_size)
+        if abs(found - 24 / 25) > 1e-9:
+            print(f"Not yet: 24 of 25 are right, 96.0 %; in batches of {batch_size} ", end="")
+            print(f"yours says {100 * found:.1f} %")
+            return
+    print("Right, in batches of any size")
+
+
+check_accuracy(measure_accuracy)
+
+
+# %% tags=["solution"]
+def measure_accuracy(model, image_set, batch_size: int) -> float:
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for start in range(0, len(image_set), batch_size):
+            images = ck.to_floats(image_set.images[start : start + batch_size])
+            labels = image_set.labels[start : start + batch_size]
+            right += (model(images).argmax(dim=1) == labels).sum().item()  # a count …
+    return right / len(image_set)  # … divided once, at the end
+
+
+check_accuracy(measure_accuracy)
+
+# %% [markdown]
+# With it, and with cifarkit's [`evaluate`][cifarkit.evaluate]:
+
+# %%
+print(f"by hand:     {100 * measure_accuracy(by_hand, data.val, 32):.2f} %")
+print(f"ck.evaluate: {100 * ck.evaluate(by_hand, data.val).accuracy:.2f} %")
+
+# %% [markdown]
+# ## The same with the trainer
+#
+# [`Trainer`][cifarkit.Trainer] takes a [`Recipe`][cifarkit.Recipe], which says how to train, and
+# a network, yours or one of its own. It measures train and val in every epoch, and keeps the
+# numbers in `run.history`.
+#
+# Two settings are there for the comparison alone. `precision="float32"`, because on some
+# processors the trainer otherwise computes with fewer digits, which is faster; and
+# `device="cpu"`, because our own loop did not use a graphics card either.
+
+# %%
+recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=1e-3), precision="float32")
+trainer = ck.Trainer(recipe, seed=SEED, device="cpu", callbacks=[ck.Progress()])
+run = trainer.fit(build(), data)
+
+# %%
+axes = ck.plots.curves(run, "loss")
+
+# %% [markdown]
+# The train loss that the trainer notes for an epoch is the mean over all pictures of the losses
+# of its steps. From the losses of our own loop, for the last epoch:
+
+# %%
+sizes = [len(batch.targets) for batch in ck.training_batches(data.train, 32, seed=0, epoch=0)]
+last = losses[-len(sizes) :]
+mean = sum(size * loss for size, loss in zip(sizes, last, strict=True)) / sum(sizes)
+print(f"by hand:     {mean:.6f}")
+print(f"the trainer: {run.history[-1]['train_loss']:.6f}")
+
+# %% [markdown]
+# ## To the last bit
+#
+# Are these two networks nearly the same, or the same? Compare every weight. `torch.equal` allows
+# no difference, not even in the last of the 32 **bits** (zeros and ones) that a weight is made of.
+
+
+# %%
+def count_different(one: nn.Module, other: nn.Module) -> int:
+    """Count the weights that are not the same, bit by bit."""
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return sum((left != right).sum().item() for left, right in pairs)
+
+
+print("different after training, by hand and by the trainer:", count_different(by_hand, run.model))
+print("different before training and after it:              ", count_different(build(), by_hand))
+
+# %% [markdown]
+# No weight differs, though nearly every one has moved. So the trainer adds nothing to the loop
+# that you could not have written: no trick, no hidden step. What it adds is around it: progress,
+# curves, [callbacks](../how-to/write-a-callback.md) that listen, a folder of the run, going on
+# after a crash, and errors that say what to do. The tests of cifarkit hold it to this.
+#
+# And it is a sharp tool for finding mistakes. The loss of a loop with a bug often looks plausible.
+# Its bits do not.
+#
+# ### Exercise 2: mend the loop
+#
+# A friend wrote this loop from memory. It runs, and it has two mistakes. Mend it until its
+# weights are those of the trainer, to the last bit.
+
+
+# %%
+def train_mended(model: nn.Module) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    model.train()
+    for epoch in range(EPOCHS):
+        batches = ck.training_batches(data.train, batch_size=32, seed=SEED, epoch=epoch)
+        for step, (images, targets) in enumerate(batches):  # not yet: two mistakes below
+            torch.manual_seed(ck.seed_for("dropout", SEED, epoch, step))
+            loss = F.cross_entropy(model(images), targets)
+            optimizer.step()
+            loss.backward()
+
+
+def check_loop(train) -> None:
+    model = build()
+    train(model)
+    different = count_different(model, run.model)
+    if different:
+        print(f"Not yet: {different:,} weights differ from the trainer's")
+        return
+    print("Right: every weight is the trainer's, bit by bit")
+
+
+check_loop(train_mended)
+
+
+# %% tags=["solution"]
+def train_mended(model: nn.Module) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    model.train()
+    for epoch in range(EPOCHS):
+        batches = ck.training_batches(data.train, batch_size=32, seed=SEED, epoch=epoch)
+        for step, (images, targets) in enumerate(batches):
+            torch.manual_seed(ck.seed_for("dropout", SEED, epoch, step))
+            loss = F.cross_entropy(model(images), targets)
+            optimizer.zero_grad()  # it was forgotten
+            loss.backward()
+            optimizer.step()  # it came too early: the slopes were those of the batch before
+
+
+check_loop(train_mended)
+
+# %% [markdown]
+# ## What to take along
+#
+# - Loss, gradient, step: that is learning. `zero_grad` before `backward`, `backward` before `step`.
+# - `train()` to learn, `eval()` and `no_grad()` to measure.
+# - A mean over pictures is a sum over pictures, divided once.
+# - With the seeds set, training can be repeated to the last bit, on the same machine.
+#   [What a seed decides](../explanation/keyed-randomness.md) goes deeper.
+#
+# Next: [reading the curves](04_reading_the_curves.md), which tell you what the loop is doing.

@@ -1,0 +1,324 @@
+# %% [markdown]
+# # Reading the curves
+#
+# **Goal:** you look at two curves, train loss and val loss, and can say what is wrong with a
+# training: whether it learns by heart, learns too little, or has gone wild. And you know what to
+# do about each. There are two exercises, each with a check that tells you whether your answer is
+# right.
+#
+# **Time:** half an hour to read and try; less than a minute to run.
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import cifarkit as ck
+
+# %%
+N_TRAIN = 1_300  # pictures to learn from
+N_VAL = 300  # of these, set aside to choose by
+N_TEST = 300  # pictures to be judged on
+EPOCHS = 4  # how often to go through the training pictures
+
+# %%
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+few = ck.load_synthetic(n_train=N_VAL + len(data.train) // 4, n_test=N_TEST, val_size=N_VAL)
+print("data:", data)
+print("few: ", few)
+
+# %% [markdown]
+# We need two data sets: one of the usual size, and one with only a quarter of the training
+# pictures. An epoch of `few` has a quarter of the steps, so it may have more epochs in the same
+# time.
+#
+# The network here is `"mlp"`, a small one without convolutions. It is not good at pictures, but it
+# is fast, and it suffers from everything that larger networks suffer from.
+#
+# Three words first. The **loss** says how wrong the network is: 0 is right and certain, and
+# guessing among ten classes costs ln 10, about 2.3. The **train loss** is measured on the pictures
+# the network learns from; the **val loss** on pictures it does not learn from, which are there to
+# choose by.
+#
+# ## Learning by heart: overfitting
+
+# %%
+recipe = {"optimizer": ck.Adam(lr=2e-4), "batch_size": 16, "epochs": 6 * EPOCHS}
+overfit = ck.train("mlp", few, **recipe)
+
+# %%
+axes = ck.plots.curves(overfit, "loss")
+
+# %% [markdown]
+# The dashed train loss falls and falls. The solid val loss does not follow. It reaches its lowest
+# point early (the ring marks it), and from then on it climbs, while the network gets ever better
+# at its training pictures. What it learns after the ring is true of these pictures only: a stray
+# bar here, a spot of noise there. It learns them by heart. This is **overfitting**, and its sign is
+# the *gap*: train far below val, and growing.
+#
+# Look at the accuracies, the shares of right answers, as well:
+
+# %%
+axes = ck.plots.curves(overfit, "accuracy")
+
+# %% [markdown]
+# Train accuracy climbs, val accuracy stays far below it. It may even stay where it is while the
+# val *loss* climbs: the network gives the same wrong answers as before, but is more and more
+# certain of them, and the loss counts certainty. So the loss shows overfitting earlier than the
+# accuracy.
+#
+# **What helps:** more training pictures; augmentation, which makes more of those you have;
+# dropout; a smaller network; or to stop at the ring.
+#
+# ### Stopping at the ring
+#
+# [`EarlyStopping`][cifarkit.EarlyStopping] watches the val loss. When it has not got better for
+# `patience` epochs, training stops, and the network gets back the weights it had at its best.
+
+# %%
+stopper = ck.EarlyStopping("val_loss", patience=4)
+stopped = ck.train("mlp", few, **recipe, callbacks=[stopper])
+print(stopped)
+print(f"val loss of its best epoch, number {stopper.best_epoch}:  {stopper.best:.4f}")
+print(f"val loss of the weights it has now:   {ck.evaluate(stopped.model, few.val).loss:.4f}")
+print(f"val loss at the end of the first run: {overfit.history[-1]['val_loss']:.4f}")
+
+# %% [markdown]
+# Patience is there because val loss is jumpy: one bad epoch does not mean that the best is over.
+# Note that val *chose* the epoch here. What you report must come from test, which took no part in
+# the choice; `EarlyStopping("test_loss")` is refused.
+#
+# ### Exercise 1: choose the epoch
+#
+# A history of three columns, and one of them is to choose by. Write the function that returns the
+# number of the epoch whose weights you would keep. Epochs count from 1. The first try keeps the
+# last epoch.
+
+
+# %%
+def choose_epoch(history) -> int:
+    return history.column("epoch")[-1]  # not yet: this is always the last one
+
+
+def check_choice(choose) -> None:
+    made_up = ck.History(
+        [
+            {"epoch": 1, "train_loss": 2.2, "val_loss": 2.1, "test_loss": 2.2},
+            {"epoch": 2, "train_loss": 1.6, "val_loss": 1.7, "test_loss": 1.9},
+            {"epoch": 3, "train_loss": 1.2, "val_loss": 1.9, "test_loss": 1.8},
+            {"epoch": 4, "train_loss": 0.9, "val_loss": 2.0, "test_loss": 2.0},
+        ]
+    )
+    why = {
+        1: "its losses are the highest",
+        3: "chosen by test, and test must not choose",
+        4: "chosen by train, or the last one; the network learns by heart there",
+    }
+    found = choose(made_up)
+    if found != 2:
+        print(f"Not yet: epoch {found}: {why.get(found, 'there is no such epoch')}")
+    elif choose(overfit.history) != stopper.best_epoch:
+        print(f"Not yet: EarlyStopping kept epoch {stopper.best_epoch}, ", end="")
+        print(f"yours keeps {choose(overfit.history)}")
+    else:
+        print("Right, and EarlyStopping has kept the same")
+
+
+check_choice(choose_epoch)
+
+
+# %% tags=["solution"]
+def choose_epoch(history) -> int:
+    losses = history.column("val_loss")
+    return history.column("epoch")[losses.index(min(losses))]
+
+
+check_choice(choose_epoch)
+
+# %% [markdown]
+# ## Learning too little: underfitting
+#
+# Now all training pictures, and a **learning rate** (how far each step moves the weights) that is
+# far too small.
+
+# %%
+slow = ck.train("mlp", data, optimizer=ck.Adam(lr=1e-6), batch_size=32, epochs=EPOCHS)
+
+# %%
+axes = ck.plots.curves(slow, "loss")
+
+# %% [markdown]
+# Mind the numbers at the left: from top to bottom there is next to nothing. Both losses lie close
+# together and close to guessing. There is no gap, but not because all is well: the network knows
+# nothing yet that could be true of the training pictures only. This is **underfitting**, and its
+# sign is that even the *train* loss stays high.
+#
+# **What helps:** a larger learning rate, more epochs, a network that can do more. More pictures do
+# not help: it has not even learnt those it has.
+#
+# Always look at the numbers at the axis before you look at the shape of a curve. A figure can make
+# a mountain of anything.
+#
+# ## Gone wild: the rate is too large
+
+# %%
+wild = ck.train("mlp", data, optimizer=ck.Adam(lr=0.3), batch_size=32, epochs=EPOCHS)
+for column in ("train_loss", "val_loss"):
+    print(f"{column:<10}", [round(loss, 1) for loss in wild.history.column(column)])
+
+# %%
+axes = ck.plots.curves(wild, "loss")
+
+# %% [markdown]
+# These losses are far above that of guessing, 2.3. A network can be worse than one that knows
+# nothing: it is certain, and wrong. The steps are so long that each overshoots, as if you went down
+# into a valley with leaps as wide as the valley. The train loss may well be falling, but from
+# nowhere to nowhere.
+#
+# Larger still, and the numbers leave what a computer can hold: they become infinite, then `nan`,
+# **not a number**, and no step ever leads back. Many programs train on regardless. cifarkit stops
+# with a [`NonFiniteLossError`][cifarkit.NonFiniteLossError], before the step that would spoil the
+# weights:
+
+# %%
+try:
+    ck.train("mlp", data, optimizer=ck.SGD(lr=1_000), batch_size=32, epochs=EPOCHS)
+except ck.NonFiniteLossError as error:
+    print(error)
+
+# %% [markdown]
+# **What helps:** a smaller learning rate. Try a tenth.
+#
+# ### Neither too small nor too large
+#
+# [`LRFinder`][cifarkit.LRFinder] looks for a rate by trying all: it begins with a tiny one and
+# makes it a little larger with every step, until the loss runs away. Then it puts the weights
+# back. It needs enough epochs for its steps, and stops by itself.
+
+# %%
+finder = ck.LRFinder()
+ck.train("mlp", data, batch_size=32, epochs=100, callbacks=[finder])
+print(f"{len(finder.rates)} rates tried, {finder.suggestion:.1e} suggested")
+
+figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+ax.plot(finder.rates, finder.losses)
+ax.axvline(finder.suggestion, color="grey", linestyle=":", label="suggested")
+ax.set(xscale="log", xlabel="learning rate", ylabel="train loss, smoothed")
+ax.set_ylim(0.9 * min(finder.losses), 1.4 * finder.losses[0])
+ax.set_title("The loss at ever larger rates", loc="left")
+ax.legend(frameon=False)
+
+# %% [markdown]
+# Read it from the left: the rate is too small to change anything; then the loss falls; then it
+# shoots up. The suggestion is a tenth of the rate at the lowest point, a safe distance from the
+# cliff. It is a place to start, not the truth. Compared with the rate that was too small:
+
+# %%
+suggested = ck.Adam(lr=finder.suggestion)
+good = ck.train("mlp", data, optimizer=suggested, batch_size=32, epochs=EPOCHS)
+axes = ck.plots.curves({"too small": slow, "suggested": good}, "train_loss")
+
+# %% [markdown]
+# ## Why the train loss can lie *above* the val loss
+#
+# It looks impossible: better on pictures it has never learnt from? It is quite usual in the first
+# epochs, and no mistake. The two are not measured in the same way:
+#
+# - The train loss is a **running mean**: gathered step by step during the epoch, so it includes the
+#   network's worse answers from the beginning of the epoch. Val is measured at the end.
+# - While the network trains, **dropout** (a random part of it switched off) and augmentation make
+#   its life harder. When val is measured, both are off.
+#
+# See for yourself, with a network like the one above, but with dropout, which switches off half
+# of its hidden numbers. Three ways of measuring on the same *training* pictures:
+
+# %%
+with ck.seeded("weights", 0):
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * 32 * 32, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 10)
+    )
+dropped = ck.Trainer(ck.Recipe(batch_size=16, epochs=2 * EPOCHS), device="cpu").fit(model, few)
+
+
+def loss_on(image_set, model, *, dropout: bool) -> float:
+    """Return the mean loss over a set of pictures, with dropout on or off; nothing is learnt."""
+    model.train(dropout)
+    with torch.no_grad(), ck.seeded("a look", 0):
+        logits = model(ck.to_floats(image_set.images))
+    model.eval()
+    return F.cross_entropy(logits, image_set.labels).item()
+
+
+print(f"running mean of the last epoch: {dropped.history[-1]['train_loss']:.3f}")
+print(f"at its end, dropout still on:   {loss_on(few.train, model, dropout=True):.3f}")
+print(f"at its end, dropout off:        {loss_on(few.train, model, dropout=False):.3f}")
+
+# %% [markdown]
+# Each is lower than the one above it, and only the last is measured as val is. So before you say
+# "val is better than train", ask how each was measured. To know the real gap, measure both the
+# same way, with [`evaluate`][cifarkit.evaluate].
+#
+# ## Exercise
+#
+# ### Exercise 2: three patients
+#
+# Here are three trainings of a network with a single layer. One overfits, one underfits, one has
+# gone wild. Which is which? Chance has dealt out the letters, so the code will not tell you. Look
+# at the curves, and at the numbers beside them.
+
+# %%
+illnesses = {
+    "overfits": ck.Adam(lr=2e-3),
+    "underfits": ck.Adam(lr=1e-6),
+    "has gone wild": ck.Adam(lr=10.0),
+}
+dealt = torch.randperm(3, generator=ck.generator_for("patients", 0)).tolist()
+truth = {letter: list(illnesses)[place] for letter, place in zip("ABC", dealt, strict=True)}
+patients = {
+    letter: ck.train("linear", few, optimizer=illnesses[illness], batch_size=16, epochs=6 * EPOCHS)
+    for letter, illness in truth.items()
+}
+
+for letter, patient in patients.items():
+    ck.plots.curves({letter: patient}, "loss")
+
+# %% [markdown]
+# Write `"overfits"`, `"underfits"` or `"has gone wild"` beside each letter.
+
+# %%
+diagnosis = {"A": "?", "B": "?", "C": "?"}
+
+
+def check_diagnosis(diagnosis) -> None:
+    for letter, illness in truth.items():
+        if diagnosis[letter] not in illnesses:
+            print(f"Not yet: {letter} awaits one of {', '.join(illnesses)}")
+            return
+        if diagnosis[letter] != illness:
+            last = patients[letter].history[-1]
+            print(f"Not yet: look at {letter} again: in the last epoch its train loss is ", end="")
+            print(f"{last['train_loss']:.2f} and its val loss {last['val_loss']:.2f}")
+            return
+    print("Right, all three")
+
+
+check_diagnosis(diagnosis)
+
+# %% tags=["solution"]
+diagnosis = {"A": "has gone wild", "B": "overfits", "C": "underfits"}
+
+check_diagnosis(diagnosis)
+
+# %% [markdown]
+# ## What to take along
+#
+# | what you see | what it is | what to try |
+# |---|---|---|
+# | train low, val high and rising | overfitting | more pictures, augmentation, stop earlier |
+# | train high, val as high | underfitting | a larger rate, more epochs, a stronger network |
+# | losses far above ln 10, or `nan` | the rate is too large | a tenth of it |
+# | train a little above val | the way it is measured | nothing |
+#
+# And one curve from one seed is one draw of the lot. Before you say that one training is better
+# than another, [compare several seeds](../how-to/compare-variants.md).
