@@ -20,7 +20,7 @@ import cifarkit as ck
 N_TRAIN = 1_200  # pictures to learn from
 N_VAL = 200  # of these, set aside to compare on
 N_TEST = 200  # pictures for the end; this page leaves them alone
-EPOCHS = 5  # how often to go through the training pictures
+EPOCHS = 4  # how often to go through the training pictures
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
@@ -29,9 +29,9 @@ data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 # ## What comes out of a convolution
 #
 # Take one batch of 32 training pictures and send it through one convolution with fresh weights.
-# Out comes, for each picture, eight **channels** of 32 rows and 32 columns: eight grey pictures, one
-# for each pattern that the convolution looks for. `torch.no_grad()` says that nothing is to be learnt
-# from this.
+# Out comes, for each picture, eight **channels** of 32 rows and 32 columns: eight grey pictures,
+# one for each pattern that the convolution looks for. `torch.no_grad()` says that nothing is to
+# be learnt from this.
 
 # %%
 images = next(ck.training_batches(data.train, batch_size=32, seed=0, epoch=0)).images
@@ -80,7 +80,7 @@ print(f"after:  mean {abs(normalised.mean()):.3f}, standard deviation {normalise
 # spread of 0, and dividing by 0 is no good. So a small number, called `eps` and mostly 0.00001,
 # is added to the **variance** (the square of the standard deviation) before the root is taken:
 #
-# $$\text{normalised} = \frac{\text{signal} - \text{mean}}{\sqrt{\text{variance} + \text{eps}}}$$
+# *normalised = (signal - mean) / square root of (variance + eps)*
 #
 # ### Exercise 1: all channels at once
 #
@@ -126,25 +126,24 @@ check_normalise(normalise)
 
 # %% [markdown]
 # The check compares with torch's own layer, `nn.BatchNorm2d(8)`, the 8 being the number of
-# channels. Here is what the layer does to the eight channels: a line for each, which shows how often
-# which number occurs.
+# channels. Here is what the layer does to the eight channels: a dot for the mean of each, and a bar
+# as far as its standard deviation.
 
 # %%
 layer = nn.BatchNorm2d(8)
 with torch.no_grad():
     after = layer(signal)
 
-figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), sharex=True, layout="constrained")
-figure.suptitle("Eight channels before and after batch norm", fontweight="bold")
+figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0), sharey=True, layout="constrained")
+figure.suptitle("Eight channels before and after batch norm: mean and spread", fontsize=11)
 for ax, values, words in zip(axes, (signal, after), ("before", "after"), strict=True):
-    for channel in range(8):
-        ax.hist(
-            values[:, channel].flatten(), bins=80, range=(-4, 4), histtype="step", density=True
-        )
-    ax.set(xlabel=f"number in the signal, {words}", yticks=[])
-    ax.spines[["left", "right", "top"]].set_visible(False)
-axes[0].set_ylabel("how often")
-plt.close  # the figure stays; in a script, end with plt.show()
+    mean, spread = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3), correction=0)
+    ax.errorbar(mean, range(8), xerr=spread, fmt="o", color="#5790fc", ecolor="#9c9ca1")
+    ax.set(xlabel=f"numbers {words}: mean, and one standard deviation each way", xlim=(-1.2, 1.2))
+    ax.xaxis.label.set_size(8)
+    ax.spines[["right", "top"]].set_visible(False)
+axes[0].set(ylabel="channel", yticks=range(8))
+axes[0].invert_yaxis()
 
 # %% [markdown]
 # Does it take something away from the network? A mean other than 0 may be just what the next layer
@@ -176,10 +175,10 @@ with torch.no_grad():
 print(f"training mode: they differ by up to {(among_these - among_those).abs().max():.3f}")
 
 # %% [markdown]
-# That cannot stay so when the network is used: the answer for your picture must not depend on whose
-# picture is asked about at the same time. So there is a second mode. `network.train()` puts every
-# layer into **training mode**, `network.eval()` into **evaluation mode**; for most layers the two are
-# the same, but not for batch norm, and not for dropout.
+# That cannot stay so when the network is used: the answer for your picture must not depend on
+# whose picture is asked about at the same time. So there is a second mode. `network.train()` puts
+# every layer into **training mode**, `network.eval()` into **evaluation mode**; for most layers
+# the two are the same, but not for batch norm, and not for dropout.
 
 # %%
 network.eval()  # evaluation mode
@@ -221,9 +220,11 @@ for channel in range(8):
     )
 
 # %% [markdown]
-# After one epoch the running mean has come near the mean over all training pictures, from far fewer
-# than all at a time. They are not parameters: no gradient moves them, only passing by does. But they
-# belong to the network and are saved with its weights. torch calls such numbers **buffers**:
+# The running mean is on its way from 0 to the mean over all training pictures. Each batch leaves
+# nine tenths of what is missing: after 10 batches a third is missing still, after 30 no more than
+# a twentieth. These numbers are not parameters: no gradient moves them, each batch that passes
+# does. But they belong to the network, and are saved with its weights. torch calls such numbers
+# **buffers**:
 
 # %%
 for name, buffer in layer.named_buffers():
@@ -300,13 +301,13 @@ accuracy_axes = ck.plots.curves(runs, "accuracy")
 # for the baseline: people often choose batch norm because it bears a larger learning rate, and here
 # both have the same. The tutorial on comparing honestly shows how many seeds it takes to say more.
 #
-# One thing is visible in the curves of many runs with batch norm: the val curve is more jagged than
-# the train curve in the first epochs. Val is measured in evaluation mode, with running statistics;
-# while the weights still move fast, these lag behind. Have a look whether yours does that.
+# One more thing to know when you read such curves. Val is measured in evaluation mode, with the
+# running statistics, and these lag behind while the weights move fast. So in the first epochs of a
+# network with batch norm val can jump about, or look worse than what has been learnt.
 #
 # ## What has it learnt to remember?
 #
-# The trained network has running statistics of its own, far from the 0 and 1 they began with.
+# The trained network has running statistics of its own, no longer the 0 and 1 they began with.
 
 # %%
 trained = runs["batchnorm"].model
