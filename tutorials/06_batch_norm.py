@@ -139,8 +139,7 @@ figure.suptitle("Eight channels before and after batch norm: mean and spread", f
 for ax, values, words in zip(axes, (signal, after), ("before", "after"), strict=True):
     mean, spread = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3), correction=0)
     ax.errorbar(mean, range(8), xerr=spread, fmt="o", color="#5790fc", ecolor="#9c9ca1")
-    ax.set(xlabel=f"numbers {words}: mean, and one standard deviation each way", xlim=(-1.2, 1.2))
-    ax.xaxis.label.set_size(8)
+    ax.set(xlabel=f"{words}: mean, and one spread each way", xlim=(-1.2, 1.2))
     ax.spines[["right", "top"]].set_visible(False)
 axes[0].set(ylabel="channel", yticks=range(8))
 axes[0].invert_yaxis()
