@@ -237,9 +237,9 @@ ax.spines[["right", "top"]].set_visible(False)
 
 # %% [markdown]
 # The scale is **logarithmic**: each line upwards is ten times more. In the plain tower the gradient
-# shrinks on its way from the last convolution (right) to the first (left), by about the same factor
-# in each layer. In the residual tower it does not: whatever the block multiplies by, the way around
-# multiplies by one and is added, so part of the gradient comes through unchanged.
+# shrinks on its way from the last convolution (right) to the first (left), layer after layer. In
+# the residual tower it does not: whatever the block multiplies by, the way around multiplies by one
+# and is added, so part of the gradient comes through unchanged.
 #
 # Then let both learn. Mind that the optimiser, Adam, makes steps whose size hardly depends on the
 # gradient's; so a small gradient is not lost for that reason alone. But what reaches the first
