@@ -21,7 +21,7 @@ import cifarkit as ck
 N_TRAIN = 600  # pictures to learn from; few, so that overfitting comes soon
 N_VAL = 200  # of these, set aside to look at
 N_TEST = 200  # pictures for the end; this page leaves them alone
-EPOCHS = 12  # how often to go through the training pictures
+EPOCHS = 10  # how often to go through the training pictures
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
@@ -195,7 +195,7 @@ def draw_sides(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 sides = ck.load_arrays(
-    *draw_sides(400, seed=0), *draw_sides(100, seed=1), classes=["left", "right"], val_size=100
+    *draw_sides(300, seed=0), *draw_sides(100, seed=1), classes=["left", "right"], val_size=100
 )
 mirrored = ck.Flip(probability=1.0)(sides.train.images[:6], chance)
 rows = {"as they are": sides.train.images[:6], "mirrored": mirrored}
