@@ -1,0 +1,324 @@
+# %% [markdown]
+# # Batch norm
+#
+# Batch norm is one line in a network, and the line that surprises people most: it behaves in one
+# way while the network learns and in another when it is used. At the end of this page you will
+# have done its arithmetic yourself, know why there are two modes, and have trained a network with
+# it and one without.
+#
+# It takes a quarter of an hour to read; the code runs for less than a minute on two processor
+# cores. You should have gone through the first tutorial.
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+import cifarkit as ck
+
+# %%
+N_TRAIN = 1_200  # pictures to learn from
+N_VAL = 200  # of these, set aside to compare on
+N_TEST = 200  # pictures for the end; this page leaves them alone
+EPOCHS = 4  # how often to go through the training pictures
+
+# %%
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+
+# %% [markdown]
+# ## What comes out of a convolution
+#
+# Take one batch of 32 training pictures and send it through one convolution with fresh weights.
+# Out comes, for each picture, eight **channels** of 32 rows and 32 columns: eight grey pictures,
+# one for each pattern that the convolution looks for. `torch.no_grad()` says that nothing is to
+# be learnt from this.
+
+# %%
+images = next(ck.training_batches(data.train, batch_size=32, seed=0, epoch=0)).images
+with ck.seeded("batch norm", 0):  # first weights are random: from a seed, to be the same each time
+    convolution = nn.Conv2d(3, 8, kernel_size=3, padding=1)
+
+with torch.no_grad():
+    signal = convolution(images)
+print("in: ", tuple(images.shape))
+print("out:", tuple(signal.shape))
+
+# %% [markdown]
+# Look at one channel at a time. It has 32 times 32 times 32 numbers in this batch: pictures, rows,
+# columns. Their **mean** says where they lie, their **standard deviation** how far they are spread.
+
+
+# %%
+def describe(signal) -> None:
+    for channel in range(signal.shape[1]):
+        numbers = signal[:, channel]  # batch 32 32
+        spread = numbers.std(correction=0)
+        print(f"channel {channel}: mean {numbers.mean():6.3f}, standard deviation {spread:.3f}")
+
+
+describe(signal)
+
+# %% [markdown]
+# Each channel has a mean and a spread of its own, and both come from nothing but chance and the
+# pictures. The next layer has to cope with that. Worse, while this layer learns, its means and
+# spreads move, and the next layer has to follow.
+#
+# ## Normalise by hand
+#
+# **Batch norm** takes this away (Ioffe and Szegedy 2015). For each channel it subtracts the
+# channel's mean over the batch, and divides by the channel's standard deviation. For channel 0:
+
+# %%
+numbers = signal[:, 0]
+normalised = (numbers - numbers.mean()) / numbers.std(correction=0)
+print(f"before: mean {numbers.mean():.3f}, standard deviation {numbers.std(correction=0):.3f}")
+print(f"after:  mean {abs(normalised.mean()):.3f}, standard deviation {normalised.std():.3f}")
+
+# %% [markdown]
+# `correction=0` divides by the count of the numbers, as batch norm does; torch's own habit is the
+# count minus one. And one thing is missing still. A channel whose numbers are all alike has a
+# spread of 0, and dividing by 0 is no good. So a small number, called `eps` and mostly 0.00001,
+# is added to the **variance** (the square of the standard deviation) before the root is taken:
+#
+# *normalised = (signal - mean) / square root of (variance + eps)*
+#
+# ### Exercise 1: all channels at once
+#
+# Write the function for a whole signal, `batch channels rows columns`. Each channel is to have its
+# own mean and variance, over batch, rows and columns. Tip: `signal.mean(dim=(…), keepdim=True)`
+# takes the mean over the named dimensions and leaves them in the shape with size 1, so that the
+# subtraction fits; `signal.var` takes `correction=0` besides.
+
+
+# %%
+def normalise(signal, eps=1e-5):
+    mean = signal.mean()  # not yet: one mean for all channels together
+    variance = signal.var(correction=0)
+    return (signal - mean) / (variance + eps).sqrt()
+
+
+def check_normalise(function) -> None:
+    found = function(signal)
+    if found.shape != signal.shape:
+        print(f"Not yet: {tuple(signal.shape)} went in, {tuple(found.shape)} came out")
+        return
+    with torch.no_grad():
+        gaps = (found - nn.BatchNorm2d(8)(signal)).abs().amax(dim=(0, 2, 3))
+    if not gaps.max() < 1e-4:
+        print(f"Not yet: channel {gaps.argmax()} is off by up to {gaps.max():.3f}")
+    elif not function(torch.ones(4, 2, 3, 3)).abs().max() < 1e-4:
+        print("Not yet: think of a channel whose numbers are all alike")
+    else:
+        print("Right: the same numbers as nn.BatchNorm2d")
+
+
+check_normalise(normalise)
+
+
+# %% tags=["solution"]
+def normalise(signal, eps=1e-5):
+    mean = signal.mean(dim=(0, 2, 3), keepdim=True)  # 1 channels 1 1
+    variance = signal.var(dim=(0, 2, 3), keepdim=True, correction=0)
+    return (signal - mean) / (variance + eps).sqrt()
+
+
+check_normalise(normalise)
+
+# %% [markdown]
+# The check compares with torch's own layer, `nn.BatchNorm2d(8)`, the 8 being the number of
+# channels. Here is what the layer does to the eight channels: a dot for the mean of each, and a bar
+# as far as its standard deviation.
+
+# %%
+layer = nn.BatchNorm2d(8)
+with torch.no_grad():
+    after = layer(signal)
+
+figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0), sharey=True, layout="constrained")
+figure.suptitle("Eight channels before and after batch norm: mean and spread", fontsize=11)
+for ax, values, words in zip(axes, (signal, after), ("before", "after"), strict=True):
+    mean, spread = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3), correction=0)
+    ax.errorbar(mean, range(8), xerr=spread, fmt="o", color="#5790fc", ecolor="#9c9ca1")
+    ax.set(xlabel=f"{words}: mean, and one spread each way", xlim=(-1.2, 1.2))
+    ax.spines[["right", "top"]].set_visible(False)
+axes[0].set(ylabel="channel", yticks=range(8))
+axes[0].invert_yaxis()
+
+# %% [markdown]
+# Does it take something away from the network? A mean other than 0 may be just what the next layer
+# needs. So the layer has two **parameters** for each channel, numbers that are learnt: a factor,
+# which torch calls `weight`, and a number to add, `bias`. They begin as 1 and 0, which changes
+# nothing.
+
+# %%
+for name, parameter in layer.named_parameters():
+    print(f"{name:<6} {parameter.tolist()}")
+
+# %% [markdown]
+# ## Two modes
+#
+# In training, mean and variance come from the batch. So what the network says of a picture depends
+# on *which other pictures are in the batch*. Let us see. The same picture, once among the first
+# sixteen of our batch and once among sixteen others:
+
+# %%
+one, others, more = images[:1], images[1:16], images[16:31]
+
+with ck.seeded("batch norm", 1):
+    network = nn.Sequential(convolution, nn.BatchNorm2d(8), nn.ReLU())
+
+network.train()  # training mode
+with torch.no_grad():
+    among_these = network(torch.cat([one, others]))[0]
+    among_those = network(torch.cat([one, more]))[0]
+print(f"training mode: they differ by up to {(among_these - among_those).abs().max():.3f}")
+
+# %% [markdown]
+# That cannot stay so when the network is used: the answer for your picture must not depend on
+# whose picture is asked about at the same time. So there is a second mode. `network.train()` puts
+# every layer into **training mode**, `network.eval()` into **evaluation mode**; for most layers
+# the two are the same, but not for batch norm, and not for dropout.
+
+# %%
+network.eval()  # evaluation mode
+with torch.no_grad():
+    among_these = network(torch.cat([one, others]))[0]
+    among_those = network(torch.cat([one, more]))[0]
+print(f"evaluation mode: they differ by up to {(among_these - among_those).abs().max():.6f}")
+
+# %% [markdown]
+# Forgetting `eval()` is one of the most common mistakes with batch norm, and a quiet one: the
+# network runs, its answers are merely worse, or change with the batch. In cifarkit,
+# [`train`][cifarkit.train] and [`evaluate`][cifarkit.evaluate] set the mode themselves. In a loop
+# of your own you have to.
+#
+# ## Running statistics
+#
+# Where does evaluation mode take mean and variance from? From memory. In training mode the layer
+# keeps a **running mean** and a **running variance** for each channel. They begin as 0 and 1, and
+# each batch pulls them a tenth of the way towards its own:
+#
+# *new running mean = 0.9 · old running mean + 0.1 · mean of the batch*
+
+# %%
+layer = nn.BatchNorm2d(8)
+layer.train()
+by_hand = torch.zeros(8)
+with torch.no_grad():
+    for batch in ck.training_batches(data.train, batch_size=32, seed=0, epoch=0):
+        signal_now = convolution(batch.images)
+        layer(signal_now)
+        by_hand = 0.9 * by_hand + 0.1 * signal_now.mean(dim=(0, 2, 3))
+    everything = convolution(ck.to_floats(data.train.images)).mean(dim=(0, 2, 3))
+
+print("channel  running mean  by hand  mean over all training pictures")
+for channel in range(8):
+    print(
+        f"{channel:>7}  {layer.running_mean[channel]:12.3f}  {by_hand[channel]:7.3f}"
+        f"  {everything[channel]:10.3f}"
+    )
+
+# %% [markdown]
+# The running mean is on its way from 0 to the mean over all training pictures. Each batch leaves
+# nine tenths of what is missing: after 10 batches a third is missing still, after 30 no more than
+# a twentieth. These numbers are not parameters: no gradient moves them, each batch that passes
+# does. But they belong to the network, and are saved with its weights. torch calls such numbers
+# **buffers**:
+
+# %%
+for name, buffer in layer.named_buffers():
+    print(f"{name:<20} {tuple(buffer.shape)}")
+
+# %% [markdown]
+# ## A batch of one
+#
+# What if the batch holds a single picture? After a convolution the channel still has many numbers,
+# one for each pixel, but they are all from that one picture, and mean and spread become its own
+# affair. And where there is only a single number for each channel, it stops altogether:
+
+# %%
+try:
+    nn.BatchNorm1d(8)(torch.zeros(1, 8))
+except ValueError as error:
+    print("ValueError:", error)
+
+# %% [markdown]
+# This bites at the end of an epoch: 33 pictures in batches of 32 leave a last batch of one. Most
+# loops drop the last batch, and with it some pictures of each epoch. cifarkit's
+# [`training_batches`][cifarkit.training_batches] lets a last batch of one join the batch before it:
+
+# %%
+for n in (31, 33, 34, 65):
+    few = data.train.subset(range(n))
+    batches = ck.training_batches(few, batch_size=32, seed=0, epoch=0)
+    print(f"{n} pictures:", [len(batch.images) for batch in batches])
+
+# %% [markdown]
+# ## A network with it and one without
+#
+# The variant `batchnorm` is the baseline with a batch norm after each convolution. To be sure that
+# nothing else is different, ask:
+
+# %%
+baseline, batchnorm = ck.get_variant("baseline"), ck.get_variant("batchnorm")
+for factor, (theirs, ours) in batchnorm.differs_from(baseline).items():
+    print(f"{factor}: {ours}, not {theirs}")
+
+# %% [markdown]
+# The factor costs two parameters a channel, and no multiply-adds that are worth counting:
+
+# %%
+for name in ("baseline", "batchnorm"):
+    table = ck.summary(name)
+    print(f"{name:<9} {table.parameters:>9,} parameters, {table.multiply_adds:,} multiply-adds")
+for layer in ck.summary("batchnorm").layers:
+    if layer.kind == "BatchNorm2d":
+        print(f"layer {layer.name}: {layer.output[0]} channels, {layer.parameters} parameters")
+
+# %% [markdown]
+# Now train both, from the same seed: same pictures, same order.
+
+# %%
+runs = {
+    name: ck.train(name, data, epochs=EPOCHS, batch_size=32) for name in ("baseline", "batchnorm")
+}
+for name, run in runs.items():
+    losses = ", ".join(f"{loss:.3f}" for loss in run.history.column("train_loss"))
+    print(f"{name:<9} train loss {losses}; val accuracy {run.history[-1]['val_accuracy']:.3f}")
+
+# %%
+loss_axes = ck.plots.curves(runs, "loss")
+
+# %%
+accuracy_axes = ck.plots.curves(runs, "accuracy")
+
+# %% [markdown]
+# What can be said? What you see: in *this* run, with this one seed, these were the two curves, and
+# you can read from them which fell faster, in which epoch, and which was ahead at the end. What
+# cannot be said is that one variant *is better*. Another seed gives both another curve, and with a
+# few epochs on few pictures the two may well change places. Remember also that the recipe was made
+# for the baseline: people often choose batch norm because it bears a larger learning rate, and here
+# both have the same. The tutorial on comparing honestly shows how many seeds it takes to say more.
+#
+# One more thing to know when you read such curves. Val is measured in evaluation mode, with the
+# running statistics, and these lag behind while the weights move fast. So in the first epochs of a
+# network with batch norm val can jump about, or look worse than what has been learnt.
+#
+# ## What has it learnt to remember?
+#
+# The trained network has running statistics of its own, no longer the 0 and 1 they began with.
+
+# %%
+trained = runs["batchnorm"].model
+first = next(module for module in trained.modules() if isinstance(module, nn.BatchNorm2d))
+print("running mean:    ", [round(number, 2) for number in first.running_mean[:6].tolist()], "…")
+print("running variance:", [round(number, 2) for number in first.running_var[:6].tolist()], "…")
+print("batches seen:    ", int(first.num_batches_tracked))
+
+# %% [markdown]
+# ## Where to go from here
+#
+# - Train `batchnorm` with another learning rate:
+#   `ck.train("batchnorm", data, optimizer=ck.Adam(lr=0.003))`. Then the baseline with the same.
+# - Set `batch_size=4`. Mean and variance of so few pictures are noisy; see what the curve does.
+# - [Every other variant](../reference/variants.md) that comes with cifarkit.

@@ -1,0 +1,345 @@
+# %% [markdown]
+# # Augmentation
+#
+# A ring that is mirrored is still a ring. **Augmentation** makes use of that: it changes the
+# training pictures a little, in another way each time they are shown, so that the network sees more
+# than there is. At the end of this page you can choose augmentations, tell when one would do harm,
+# and write your own.
+#
+# It takes a quarter of an hour to read; the code runs for less than a minute on two processor
+# cores. You should have gone through the first tutorial.
+
+# %%
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import torch
+
+import cifarkit as ck
+
+# %%
+N_TRAIN = 600  # pictures to learn from; few, so that overfitting comes soon
+N_VAL = 200  # of these, set aside to look at
+N_TEST = 200  # pictures for the end; this page leaves them alone
+EPOCHS = 10  # how often to go through the training pictures
+
+# %%
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+
+# %% [markdown]
+# ## Three of them, looked at
+#
+# An augmentation is a **value** that can be called like a function. It takes a batch of pictures,
+# and a **generator**, the source from which all its chance comes. These three are used most:
+#
+# - [`Flip`][cifarkit.Flip] mirrors left and right, here every second picture on average;
+# - [`Crop`][cifarkit.Crop] shifts: it widens the picture by a few pixels on each side, and cuts a
+#   window of the old size at a random place;
+# - [`Cutout`][cifarkit.Cutout] covers a square, so that no single part of the picture suffices.
+#
+# The same picture seven times over makes a batch in which only chance differs.
+
+# %%
+seven = data.train.images[5:6].expand(7, -1, -1, -1)  # 7 3 32 32, all the same
+chance = ck.generator_for("a look at augmentation", 0)
+looks = {
+    "as it is": seven,
+    "Flip()": ck.Flip()(seven, chance),
+    "Crop(padding=4)": ck.Crop(padding=4)(seven, chance),
+    "Cutout(size=12)": ck.Cutout(size=12)(seven, chance),
+}
+
+
+def show(rows: dict, title: str) -> None:
+    """Draw each batch as a row of pictures."""
+    across = max(len(batch) for batch in rows.values())
+    figure, axes = plt.subplots(
+        len(rows), across, figsize=(across, 1.3 * len(rows)), squeeze=False, layout="constrained"
+    )
+    figure.suptitle(title, fontsize=11)
+    for line, (name, batch) in zip(axes, rows.items(), strict=True):
+        line[0].set_title(name, loc="left", fontsize=9)
+        for ax, picture in zip(line, batch, strict=True):
+            pixels = picture.permute(1, 2, 0).numpy()  # rows columns channels
+            ax.imshow(pixels, interpolation="nearest")
+            ax.axis("off")
+
+
+show(looks, "One picture, changed at random")
+
+# %% [markdown]
+# Nothing changed in what the pictures are *of*. That is the whole condition, and it is one on the
+# **labels**: an augmentation is allowed when every picture keeps its true label under it.
+#
+# ## Part of the recipe
+#
+# How a network is trained is its **recipe**, and so augmentations stand there: a tuple, applied in
+# this order.
+
+# %%
+recipe = ck.Recipe(augment=(ck.Flip(), ck.Crop(padding=4), ck.Cutout(size=8)))
+for factor, (theirs, ours) in recipe.differs_from(ck.Recipe()).items():
+    print(f"{factor}: {ours}")
+    print(f"   where the assignment's recipe has {theirs}")
+
+# %% [markdown]
+# It is a value and not a setting somewhere, so a run can write down exactly what it was trained
+# with, and two recipes can be asked for their difference. What makes no sense is refused where it
+# is written:
+
+# %%
+try:
+    ck.Flip(probability=1.5)
+except ck.CifarkitError as error:
+    print(error)
+
+# %% [markdown]
+# The pictures are changed when a batch is made, not once at the beginning. So each epoch shows
+# another version. The chance comes from the seed of the run, the epoch and the step: the same three
+# give the same pictures again, and a run can be repeated bit by bit.
+
+
+# %%
+def first_batch(epoch: int) -> torch.Tensor:
+    batches = ck.training_batches(
+        data.train.subset(range(7)), batch_size=7, seed=0, epoch=epoch, augment=recipe.augment
+    )
+    return next(batches).images
+
+
+print("epoch 0 and epoch 0 again alike:", torch.equal(first_batch(0), first_batch(0)))
+print("epoch 0 and epoch 1 alike:      ", torch.equal(first_batch(0), first_batch(1)))
+
+# %%
+show(
+    {f"epoch {epoch}": ck.to_bytes(first_batch(epoch)) for epoch in range(3)},
+    "The same seven pictures in three epochs, each time in another order",
+)
+
+# %% [markdown]
+# ## Why val and test are never changed
+#
+# Augmentation is for learning. Val and test are for *measuring*, and a measure must not move: if
+# val were cropped at random, the same network would score otherwise each time, and you could not
+# say whether an epoch was better or its crops were luckier. Nor would it be the right question.
+# Nobody will ask your network about pictures with a grey square in them. So in cifarkit
+# augmentation reaches the training pictures alone, and there is no way to switch it on for the
+# other two.
+#
+# One thing follows for the curves: the **train** numbers of an augmented run are measured on
+# changed, mostly harder pictures. It is no surprise when they look worse than val.
+#
+# ## A network that learns by heart, with and without
+#
+# A few hundred pictures are little for two million parameters. Given enough epochs, a network
+# learns them **by heart**: it is right on the training pictures because it has seen them, and that
+# is of no use on others. This is **overfitting**. You see it in the curves: the train loss (dashed)
+# falls on, while the val loss (solid) stops falling or turns up.
+#
+# We train the baseline twice from the same seed, for many epochs on few pictures, once on the
+# pictures as they are and once on changed ones.
+
+# %%
+runs = {
+    "as they are": ck.train("baseline", data, epochs=EPOCHS, batch_size=32),
+    "augmented": ck.train(
+        "baseline", data, epochs=EPOCHS, batch_size=32, augment=(ck.Flip(), ck.Crop(padding=4))
+    ),
+}
+for name, run in runs.items():
+    last = run.history[-1]
+    gap = last["val_loss"] - last["train_loss"]
+    print(
+        f"{name:<11} train loss {last['train_loss']:.3f}, val loss {last['val_loss']:.3f}", end=""
+    )
+    print(f", gap {gap:+.3f}, val accuracy {100 * last['val_accuracy']:.1f} %")
+
+# %%
+loss_axes = ck.plots.curves(runs, "loss")
+
+# %%
+accuracy_axes = ck.plots.curves(runs, "val_accuracy")
+
+# %% [markdown]
+# Look at the **gap** between the dashed and the solid line of each run, at the end. It tells how
+# much of what was learnt holds only for the training pictures. That augmentation makes this gap
+# smaller is what it is for: a picture that never comes twice in the same way is hard to learn by
+# heart. The gap is measured on different pictures, though, changed ones and unchanged ones, so a
+# small gap alone is no success. What counts is val.
+#
+# And there be careful. This is one run each. That one of the two ended higher on val *here* is what
+# was seen, not what is so: with another seed both move. Augmentation also makes learning harder in
+# the beginning and pays late, so in a short training it is often behind. How to find out in earnest
+# is the matter of the tutorial on comparing honestly.
+#
+# ## When augmentation does harm
+#
+# It does when it changes the truth. Mirror a "b" and it is a "d"; turn a 6 upside down and it is a
+# 9; an arrow to the left becomes one to the right. The label that comes with the picture remains
+# the same, for nobody told it, and so the network is taught something false.
+#
+# In our set no class is harmed by a mirror. A crescent may open to either side, and is a crescent
+# both ways; no shape turns into another. So let us make a set in which left and right are all that
+# matters: noise, with a light patch on one side.
+
+
+# %%
+def draw_sides(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw noise that is lighter on the left (label 0) or on the right (label 1)."""
+    chance = ck.generator_for("sides", seed)
+    images = torch.randint(0, 150, (n, 3, 32, 32), generator=chance)
+    labels = torch.arange(n) % 2
+    for label, columns in enumerate((slice(2, 12), slice(20, 30))):
+        images[labels == label, :, 8:24, columns] += 60
+    return images.to(torch.uint8), labels
+
+
+sides = ck.load_arrays(
+    *draw_sides(300, seed=0), *draw_sides(100, seed=1), classes=["left", "right"], val_size=100
+)
+mirrored = ck.Flip(probability=1.0)(sides.train.images[:6], chance)
+rows = {"as they are": sides.train.images[:6], "mirrored": mirrored}
+show(rows, "Labels: " + ", ".join(sides.classes[label] for label in sides.train.labels[:6]))
+
+# %% [markdown]
+# Read the labels above the figure, from left to right. In the second row each of them is wrong.
+# Train on these, half of them mirrored: each picture is called "left" in one epoch and is shown
+# from the other side in the next. The best that a network can do then is to believe both to one
+# half, which costs ln 2 = 0.693.
+
+# %%
+for augment in ((), (ck.Flip(),)):
+    harmed = ck.train("baseline", sides, epochs=2, batch_size=20, augment=augment)
+    print(f"augment={augment}")
+    print(f"   train loss {harmed.history[-1]['train_loss']:.3f}", end="")
+    print(f", val loss {harmed.history[-1]['val_loss']:.3f}")
+
+# %% [markdown]
+# Without mirroring, the loss is near 0: an easy task. With it, the loss stays at what a coin costs.
+# Nothing failed, no message came; only the numbers tell. So before you switch on an augmentation,
+# ask of every class: *would I still give it the same name?* And look at the pictures, as we did.
+# Other traps: cropping where the thing to be found lies at the border, changing colours where
+# the colour is the answer (ripe or unripe), covering parts where a small detail decides.
+#
+# ## An augmentation of your own
+#
+# Write a frozen dataclass, that is, a class that holds nothing but values which do not change, and
+# give it a `__call__`. Here is one that takes the colour out of some pictures.
+
+
+# %%
+@dataclass(frozen=True)
+class Grey(ck.Augmentation):
+    """Take the colour out of some pictures."""
+
+    probability: float = 0.2
+
+    def __call__(self, images, generator):
+        grey = images.float().mean(dim=1, keepdim=True)  # batch 1 32 32: the mean of the channels
+        grey = grey.round().to(torch.uint8).expand_as(images)
+        chosen = torch.rand(len(images), generator=generator) < self.probability
+        return torch.where(chosen[:, None, None, None], grey, images)
+
+
+show(
+    {"Grey(probability=0.5)": Grey(probability=0.5)(data.train.images[:7], chance)},
+    "An augmentation of our own",
+)
+
+# %% [markdown]
+# Four rules, all visible above:
+#
+# 1. Bytes go in and bytes come out, `batch 3 32 32`, type `torch.uint8`.
+# 2. The whole batch is changed at once, but each picture draws its own chance.
+# 3. All chance comes from the generator. With `torch.rand` alone the run could not be repeated.
+# 4. What was given is left as it is; a changed copy is returned.
+#
+# ### Exercise 1: brightness
+#
+# Write `Brightness(by=40)`: each picture is made lighter or darker by a whole number, drawn for it
+# from -40 to 40, the same for all its pixels. Beware: bytes **wrap around**. 250 + 10 is 4 in
+# `uint8`, and white becomes black. So calculate with `images.int()`, bring the result between 0 and
+# 255 with `.clamp(0, 255)`, and turn it to bytes in the end. `torch.randint(low, high, shape,
+# generator=generator)` draws whole numbers from `low` to `high - 1`.
+
+
+# %%
+@dataclass(frozen=True)
+class Brightness(ck.Augmentation):
+    """Make each picture lighter or darker."""
+
+    by: int = 40
+
+    def __call__(self, images, generator):
+        return images + self.by  # not yet: always lighter, and it wraps around
+
+
+def check_brightness(augmentation) -> None:
+    grey = torch.full((200, 3, 32, 32), 128, dtype=torch.uint8)
+    found = augmentation(by=40)(grey, ck.generator_for("check", 0))
+    again = augmentation(by=40)(grey, ck.generator_for("check", 0))
+    if found.dtype != torch.uint8 or found.shape != grey.shape:
+        print(f"Not yet: bytes {tuple(grey.shape)} went in, {found.dtype} {tuple(found.shape)} out")
+        return
+    lowest, highest = found.amin(dim=(1, 2, 3)).int() - 128, found.amax(dim=(1, 2, 3)).int() - 128
+    white = torch.full((200, 3, 32, 32), 250, dtype=torch.uint8)
+    made_of_white = augmentation(by=40)(white, ck.generator_for("check", 0))
+    if not torch.equal(lowest, highest):
+        print("Not yet: within one picture all pixels must change by the same number")
+    elif len(lowest.unique()) < 30:
+        print(f"Not yet: 200 pictures, but only {len(lowest.unique())} different changes")
+    elif lowest.min() < -40 or lowest.max() > 40:
+        print(f"Not yet: pictures changed by {lowest.min()} to {lowest.max()}, not -40 to 40")
+    elif not torch.equal(found, again):
+        print("Not yet: the same generator must give the same pictures; take all chance from it")
+    elif made_of_white.min() < 250 - 40:
+        print(f"Not yet: a pixel of 250 became {made_of_white.min()}; bytes wrapped around")
+    elif grey.unique().tolist() != [128]:
+        print("Not yet: the batch that was given has been changed itself")
+    else:
+        print("Right: each picture by a number of its own, and no byte wrapped around")
+
+
+check_brightness(Brightness)
+
+
+# %% tags=["solution"]
+@dataclass(frozen=True)
+class Brightness(ck.Augmentation):
+    """Make each picture lighter or darker."""
+
+    by: int = 40
+
+    def __call__(self, images, generator):
+        shape = (len(images), 1, 1, 1)  # one number a picture, for all its channels and pixels
+        change = torch.randint(-self.by, self.by + 1, shape, generator=generator)
+        return (images.int() + change).clamp(0, 255).to(torch.uint8)
+
+
+check_brightness(Brightness)
+
+# %% [markdown]
+# Now it stands beside the others: it can be looked at, put into a recipe, and trained with.
+
+# %%
+show(
+    {"Brightness(by=80)": Brightness(by=80)(seven, chance)},
+    "One picture, in seven lights",
+)
+
+# %%
+yours = ck.Recipe(augment=(ck.Flip(), Brightness(by=40)))
+print(yours.augment)
+run = ck.train("baseline", data, epochs=1, batch_size=32, augment=yours.augment)
+print(run, run.recipe.augment)
+
+# %% [markdown]
+# ## Where to go from here
+#
+# - Raise `EPOCHS` and watch where the val loss of each run turns up.
+# - `ck.train("augmented", data)` is the baseline with flip and crop under a name of its own;
+#   [the table of variants](../reference/variants.md) has more.
+# - [`Mixup`][cifarkit.Mixup] mixes two pictures *and their labels*. It is a callback, because an
+#   augmentation changes pictures alone.
+# - [`AlternatingFlip`][cifarkit.AlternatingFlip] mirrors every picture in every second epoch, and
+#   leaves less to chance.
