@@ -4,8 +4,8 @@
 # While a network is trained, one would like to look inside, or to lend a hand: write down how
 # long the steps are, add noise, stop when the time is up. You need not write a training loop of
 # your own for that. The loop of cifarkit has seven places where it stops for a moment and asks
-# whether anybody wants something. Who listens there is a **callback**. On this page you write
-# six of them.
+# whether anybody wants something. Who listens there is a **callback**. On this page there are
+# several of them, and you write one yourself.
 #
 # On two processor cores everything below takes less than half a minute. You need no network
 # connection and no graphics card. You should have been through
@@ -78,7 +78,7 @@ run = ck.train("linear", data, epochs=2, batch_size=half, callbacks=[Tell()])
 #
 # ### The misspelt hook
 #
-# In most libraries you may write `on_epcoh_end`, and nothing happens: the method is never called,
+# In many libraries you may write `on_epcoh_end`, and nothing happens: the method is never called,
 # and you wonder why. Here it is an error, in the line where it is written:
 
 # %%
@@ -160,14 +160,9 @@ class GradientNoise(ck.Callback):
 listeners = [GradientNorm(), GradientNoise()]
 noisy = ck.train("mlp", data, epochs=EPOCHS, batch_size=50, callbacks=listeners)
 again = ck.train("mlp", data, epochs=EPOCHS, batch_size=50, callbacks=listeners)
-print(
-    "the same as without noise:",
-    noisy.history.column("val_loss") == quiet.history.column("val_loss"),
-)
-print(
-    "the same when repeated:   ",
-    noisy.history.column("val_loss") == again.history.column("val_loss"),
-)
+losses = noisy.history.column("val_loss")
+print("the same as without noise:", losses == quiet.history.column("val_loss"))
+print("the same when repeated:   ", losses == again.history.column("val_loss"))
 
 # %%
 axes = ck.plots.curves({"quiet": quiet, "noisy": noisy}, "val_loss")
