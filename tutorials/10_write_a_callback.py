@@ -281,7 +281,7 @@ print("the same, to the last bit:", resumed == whole)
 # have noticed. What may be in `state_dict` is what can be written down without code: numbers,
 # words, lists, dicts and tensors.
 #
-# ### Exercise: the largest norm of each epoch
+# ### Exercise 1: the largest norm of each epoch
 #
 # The mean hides single steps that are far too long. Write a callback that logs the **largest**
 # gradient norm of each epoch, as `largest_norm`. `norm_of_gradient` is there. Mind that `run.log`
