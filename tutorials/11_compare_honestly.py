@@ -1,0 +1,397 @@
+# %% [markdown]
+# # Compare honestly
+#
+# Two networks are trained, one is right on 21 % of the pictures and the other on 23 %. Is the
+# second one better? One number each cannot say. On this page you learn what can: the same
+# **seeds** for both, the differences pair by pair, and one simple test that you will program
+# yourself. At the end you have a page to hand in, and you know what may be written on it.
+#
+# On two processor cores everything below takes about half a minute. You need no network and no
+# graphics card. You should have been through [the whole assignment](01_the_whole_assignment.md).
+
+# %%
+import itertools
+import tempfile
+import textwrap
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import cifarkit as ck
+
+# %%
+N_TRAIN = 900  # pictures to learn from
+N_VAL = 200  # of these, set aside to choose by
+N_TEST = 500  # pictures to be judged on
+EPOCHS = 3  # how often to go through the training pictures
+
+data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
+print(data)
+
+# %% [markdown]
+# The networks must be small, because we shall train many. `tiny` has three convolutions with few
+# channels. We give it a name with [`register_model`][cifarkit.register_model];
+# [your own model](09_your_own_model.md) tells how that works.
+
+# %%
+recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=0.01))
+
+
+@ck.register_model("tiny", recipe=recipe, summary="three convolutions, few channels")
+def tiny(*, num_classes: int = 10) -> nn.Module:
+    layers = []
+    channels = 3
+    for width in (8, 16, 32):  # batch width 16 16, then 8 8, then 4 4
+        convolution = nn.Conv2d(channels, width, kernel_size=3, padding=1)
+        layers += [convolution, nn.BatchNorm2d(width), nn.MaxPool2d(2), nn.ReLU()]
+        channels = width
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(32, num_classes))
+
+
+# %% [markdown]
+# ## One run says little
+#
+# A training has chance in it: which weights the network begins with, in which order it sees the
+# pictures. All of it is drawn from one number, the seed. Here
+# is the same network, trained in the same way on the same pictures, from three seeds.
+
+# %%
+for seed in range(3):
+    last = ck.train("tiny", data, seed=seed).history[-1]
+    print(f"seed {seed}: val loss {last['val_loss']:.4f}, val accuracy {last['val_accuracy']:.1%}")
+
+# %% [markdown]
+# Nothing was changed but the seed, and the loss comes out different each time. Whoever trains
+# two *different* networks once each sees a difference too, and cannot know whether it is of this
+# kind. If you may choose your seeds, you can even make a network look better than itself.
+#
+# ## The same seeds for all: pairs
+#
+# So train each network from several seeds. And give all of them the *same* seeds, for part of
+# the chance is then the same on both sides. With the same seed, two networks see the same
+# pictures in the same order:
+
+# %%
+for name in ("for one network ", "for the other   "):
+    batch = next(ck.training_batches(data.train, batch_size=8, seed=3, epoch=0))
+    print(name, batch.targets.tolist())
+
+# %% [markdown]
+# Two runs with the same seed are a **pair**. What we look at is the difference *within* each
+# pair, as one would test two kinds of shoes by giving each runner one of each.
+#
+# ## Compare
+#
+# We take three variants. `linear` is the simplest network there is, one layer. `tiny` is
+# ours. And `twin` is `tiny` once more: it only throws one random number away before it is built, so
+# that it begins with other weights. **We know that `tiny` and `twin` are equally good**, because
+# they are the same thing. A comparison of something with itself is called an **A/A test**, and
+# it is the best way to find out whether a method of comparing invents differences.
+
+
+# %%
+@ck.register_model("twin", recipe=recipe, summary="tiny, from other first weights")
+def twin(*, num_classes: int = 10) -> nn.Module:
+    torch.rand(1)  # thrown away; whatever is drawn after it is different
+    return tiny(num_classes=num_classes)
+
+
+# %% [markdown]
+# [`compare`][cifarkit.compare] trains each variant from seeds 0 to 7, as many at a time as the
+# machine has cores. What else it is given changes the recipe of all of them, so that `linear` is
+# trained as ours are. Each run is kept in a folder below `runs`; call it again, and only what is
+# new is trained.
+
+# %%
+comparison = ck.compare(
+    ["linear", "tiny", "twin"],
+    data,
+    seeds=8,
+    epochs=EPOCHS,
+    batch_size=32,
+    optimizer=recipe.optimizer,
+    show_progress=False,
+)
+print(comparison)
+
+# %% [markdown]
+# ### How to read it
+#
+# The first table has a row for each variant:
+#
+# - **n** is the number of runs, one for each seed;
+# - **test accuracy** is their mean;
+# - **sd**, the standard deviation, says how far single runs scatter around the mean, in
+#   percentage points (from 21 % to 23 % is 2 points);
+# - **95 % interval** is where the mean of very many seeds may well lie. Of a hundred intervals
+#   made in this way, about 95 hold the true value.
+#
+# The second table has a row for each pair of variants:
+#
+# - **points** is the mean of the differences, seed by seed;
+# - its **95 % interval** is where the true difference may well lie, if other seeds are drawn;
+# - **and over images**: the same, if other test images are drawn as well;
+# - **p** says how often chance alone would give a mean difference so far from 0. The next section
+#   is about it. **p, Holm** is corrected for asking about several pairs.
+#
+# Below stands in words what may be said of each pair, and at the end what may not.
+#
+# ### As a figure
+#
+# Each dot is one run. Lines join the runs with the same seed.
+
+# %%
+axes = ck.plots.comparison(comparison)
+
+# %% [markdown]
+# Do not ask whether two intervals overlap: that forgets the pairs. Ask how the differences lie to
+# 0, which is the next figure, with a row for each pair of variants.
+
+# %%
+axes = ck.plots.differences(comparison)
+
+# %% [markdown]
+# ## The sign-flip test, by hand
+#
+# Here are the accuracies behind the row `tiny - linear`, seed by seed.
+# [`of`][cifarkit.Comparison.of] gives the runs of one variant, by seed.
+
+
+# %%
+def differences_of(a: str, b: str) -> list[float]:
+    pairs = zip(comparison.of(a), comparison.of(b), strict=True)
+    return [ours.accuracy - theirs.accuracy for ours, theirs in pairs]
+
+
+differences = differences_of("tiny", "linear")
+print("in points:", [f"{100 * difference:+.1f}" for difference in differences])
+print(f"mean: {100 * sum(differences) / len(differences):+.2f}")
+
+# %% [markdown]
+# Could that be chance? Suppose that the two networks were equally good. Then it would be chance
+# alone which of the two was ahead in a pair: a difference of +2 could as well have been -2. So
+# flip signs, in every possible way, and see how often the mean comes out as far from 0 as the one
+# we saw. That share is **p**. The idea is Fisher's, from 1935.
+#
+# With the first three seeds there are 2 · 2 · 2 = 8 ways:
+
+# %%
+three = differences[:3]
+seen = abs(sum(three) / 3)
+as_far = 0
+for signs in itertools.product([1, -1], repeat=3):
+    flipped = [sign * difference for sign, difference in zip(signs, three, strict=True)]
+    mean = sum(flipped) / 3
+    is_as_far = abs(mean) >= seen - 1e-9  # a hair less: sums of fractions are rounded
+    as_far += is_as_far
+    numbers = "  ".join(f"{100 * number:+5.1f}" for number in flipped)
+    print(f"{numbers}   mean {100 * mean:+6.2f}   {'as far' if is_as_far else ''}")
+print(f"p = {as_far} / 8 = {as_far / 8}")
+
+# %% [markdown]
+# Look at the first line and the last: nothing flipped, and everything flipped. Their means are
+# equally far from 0, whatever the differences are. So with three seeds p is never below 2 / 8.
+#
+# ### Exercise 1: p, from all flips
+#
+# Write the test for any number of differences. The check holds your p against that of cifarkit,
+# for every pair of the comparison.
+
+
+# %%
+def sign_flip_p(differences: list[float]) -> float:
+    return 1 / len(differences)  # not yet: flip the signs in all ways, and count
+
+
+def check_p(test) -> None:
+    for pair in comparison.pairs:
+        found = test(differences_of(pair.a, pair.b))
+        if abs(found - pair.p) > 1e-9:
+            print(f"Not yet: {pair.a} - {pair.b} has p = {pair.p:.4f}, yours says {found:.4f}")
+            return
+    print(f"Right: the same p as cifarkit's, for all {len(comparison.pairs)} pairs")
+
+
+check_p(sign_flip_p)
+
+
+# %% tags=["solution"]
+def sign_flip_p(differences: list[float]) -> float:
+    seen = abs(sum(differences))  # the sum does as well as the mean
+    as_far = 0
+    for signs in itertools.product([1, -1], repeat=len(differences)):
+        flipped = sum(sign * one for sign, one in zip(signs, differences, strict=True))
+        as_far += abs(flipped) >= seen - 1e-9
+    return as_far / 2 ** len(differences)
+
+
+check_p(sign_flip_p)
+
+# %% [markdown]
+# ## Why five seeds cannot tell
+#
+# By an old custom, a difference counts when p is below .05: chance alone would give one so
+# clear less than once in twenty times. But two of the 2ⁿ ways are always as far from 0 as the one
+# that was seen. So p is at least 2 / 2ⁿ, however clear the difference.
+
+# %%
+for n in range(2, 9):
+    print(f"{n} seeds: p is at least {2 / 2**n:.4f}")
+
+# %% [markdown]
+# Five seeds stop at .0625, above .05. They cannot show anything, even if one network is ahead
+# in all five. Six are the fewest. cifarkit then says *too few seeds*, which is not the same
+# as *no difference*:
+
+# %%
+five = ck.compare(
+    ["linear", "tiny"],
+    data,
+    seeds=5,
+    epochs=EPOCHS,
+    batch_size=32,
+    optimizer=recipe.optimizer,
+    show_progress=False,
+)
+print(five.verdicts[0].kind)
+print(textwrap.fill(five.verdicts[0].text, 80))
+
+# %% [markdown]
+# That took no time, because all ten runs were in the folder already.
+#
+# **But do not add seeds until p is small.** Who looks again and again, and stops when it pleases,
+# finds a "difference" sooner or later, also between twins. Fix the number of seeds before you
+# begin.
+#
+# ## Asking several times: Holm
+#
+# Three variants make three pairs, four make six. Each question about equal networks has a chance
+# of up to one in twenty to be answered wrongly by "better"; ask often enough, and one will be.
+# Holm's correction of 1979 makes up for it. Sort the p-values. Multiply the smallest by the number
+# of pairs, the next by one less, and so on; let none be smaller than the one before it, and none
+# larger than 1. What is then still below .05 may be called better: the chance of *any* wrong
+# "better" in the whole comparison stays at 5 %.
+
+# %%
+largest = 0.0
+for rank, pair in enumerate(sorted(comparison.pairs, key=lambda pair: pair.p)):
+    factor = len(comparison.pairs) - rank
+    largest = max(largest, min(1.0, factor * pair.p))
+    print(f"{pair.a:>4} - {pair.b:<6}  p {pair.p:.4f}  times {factor} gives {largest:.4f}", end="")
+    print(f"  cifarkit says {pair.p_holm:.4f}")
+
+# %% [markdown]
+# ### Exercise 2: how many seeds?
+#
+# You want to compare several variants. With Holm, the smallest p has to be multiplied by the
+# number of pairs, and must still be below .05. How many seeds are the fewest with which
+# *anything* can be found? Mend the function.
+
+
+# %%
+def seeds_for(variants: int) -> int:
+    return variants + 3  # not yet: what do so many variants need?
+
+
+def check_seeds(count) -> None:
+    for variants, wanted in {2: 6, 3: 7, 4: 8, 5: 9, 7: 10}.items():
+        if count(variants) != wanted:
+            print(f"Not yet: for {variants} variants, {count(variants)} seeds is not the answer")
+            return
+    print("Right, from 2 variants to 7")
+
+
+check_seeds(seeds_for)
+
+
+# %% tags=["solution"]
+def seeds_for(variants: int) -> int:
+    pairs = variants * (variants - 1) // 2
+    seeds = 1
+    while pairs * 2 / 2**seeds >= 0.05:
+        seeds += 1
+    return seeds
+
+
+check_seeds(seeds_for)
+
+# %% [markdown]
+# ## What is said of the twins
+#
+# Now the A/A test. Which of the three pairs is the one of the twins?
+
+# %%
+for pair, verdict in zip(comparison.pairs, comparison.verdicts, strict=True):
+    if {pair.a, pair.b} == {"tiny", "twin"}:
+        print(f"{pair.a} is ahead in {pair.wins} of {pair.n} pairs, {pair.b} in {pair.losses}")
+        print(f"verdict: {verdict.kind}")
+        print(textwrap.fill(verdict.text, 80))
+
+# %% [markdown]
+# There is a difference, as there always is. What counts is the verdict. *Not distinguishable* is
+# the right answer here, and the method gives it at least nineteen times in twenty; in the
+# twentieth, twins too are called different. Note how carefully it is put: it does not say that
+# the two are equal, though we happen to know it. It says that so many seeds cannot tell them
+# apart, and how large a difference would have been missed.
+#
+# Only three verdicts exist: *better*, *not distinguishable* and *too few seeds*.
+# [Significance on one page](../explanation/significance.md) has them side by side.
+#
+# ## Choose by val, report test
+#
+# A comparison ends with a choice. [`best`][cifarkit.Comparison.best] makes it on the validation
+# pictures, by the mean over the seeds:
+
+# %%
+print(comparison.best())
+for name in ("linear", "tiny", "twin"):
+    scores = [outcome.val_accuracy for outcome in comparison.of(name)]
+    print(f"{name:<6} {sum(scores) / len(scores):.1%} of {len(data.val)} val pictures")
+
+# %% [markdown]
+# It refuses to choose by test. Whichever variant comes first on the test pictures was also a
+# little lucky on them, and on new pictures it will not be. The test number is honest only as
+# long as nothing was chosen by it.
+
+# %%
+try:
+    comparison.best("test_accuracy")
+except ck.SelectionError as error:
+    print(error)
+
+# %% [markdown]
+# ## The page to hand in
+#
+# [`write_report`][cifarkit.write_report] writes everything into one page, which opens in any
+# browser and needs no other file. [`to_csv`][cifarkit.Comparison.to_csv] writes one row a run, for
+# your own arithmetic. Neither overwrites a file that is there: that is why the names are fresh.
+
+# %%
+folder = Path(tempfile.mkdtemp())
+page = ck.write_report(comparison, path=folder / "comparison.html")
+comparison.to_csv(folder / "runs.csv")
+print(f"{page.name}: {page.stat().st_size / 1000:.0f} kB")
+print((folder / "runs.csv").read_text(encoding="utf-8").splitlines()[0])
+
+# %% [markdown]
+# ## What it does not show
+#
+# You have read the last lines of the comparison: they belong into your text as well. The most
+# important ones in other words:
+#
+# - These are drawn pictures, few of them, and short trainings. With CIFAR-10 and longer training
+#   the order may be another one.
+# - All variants were trained by one recipe. A learning rate that suits one may not suit the other.
+# - `tiny` differs from `linear` in everything: the builder is another. Which part of it made the
+#   difference cannot be said. For that, change one thing at a time.
+# - *Not distinguishable* is not *equal*.
+#
+# ## Where to go from here
+#
+# - Compare `baseline`, `batchnorm`, `augmented` and `deeper` with `seeds=8` over night:
+#   [compare variants](../how-to/compare-variants.md), on the command line too.
+# - [Register a network of your own](09_your_own_model.md), one factor away from the baseline, and
+#   compare the two.
+# - [Significance on one page](../explanation/significance.md) has the sources, and how often the
+#   method errs, measured.
