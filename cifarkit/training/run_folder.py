@@ -27,6 +27,7 @@ from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
+from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -149,22 +150,19 @@ class RunFolder:
         """Return what `run.json` says.
 
         Raises:
-            RunFolderError: it cannot be read, or a newer version wrote it.
+            RunFolderError: it cannot be read, or is of another format.
         """
         try:
             about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
-            newest, _ = about["format"], about["facts"]["status"]
+            version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"there is no run in {str(self.path)!r}: it has no {ABOUT}"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._unreadable(error) from error
-        if newest != FORMAT:
-            raise RunFolderError(
-                f"the run in {str(self.path)!r} has format {newest}, this version reads "
-                f"{FORMAT}; install a newer cifarkit"
-            )
+        if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
+            raise RunFolderError(refused)
         return about
 
     def variant_and_seed(self) -> tuple[Variant, int]:
