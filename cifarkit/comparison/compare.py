@@ -24,8 +24,9 @@ from cifarkit.comparison.scheduling import train_cells
 from cifarkit.comparison.shipping import shipped_by_value
 from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
-from cifarkit.models.registry import get_variant
+from cifarkit.models.registry import check_name, get_variant
 from cifarkit.models.variant import Variant
+from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.device import choose_device
 
@@ -90,7 +91,7 @@ def compare(
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
-    where, place = choose_device(device), Path(run_dir).expanduser()
+    where, place = choose_device(device), expanded(run_dir)
     listeners = check_callbacks(callbacks)
     for variant in chosen:  # what cannot be built is known before anything is trained
         variant.build(num_classes=len(splits.classes))
@@ -114,6 +115,8 @@ def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> li
         raise ComparisonError(f"variants must be a list of names, found {variants!r}")
     chosen = [one if isinstance(one, Variant) else get_variant(one) for one in variants]
     names = [variant.name for variant in chosen]
+    for name in names:  # of a variant made by hand, too: it becomes a folder's
+        check_name(name)
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen or twice:
         found = f"{twice[0]!r} twice" if twice else "none"
@@ -151,7 +154,7 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
             f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
             "run_dir"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RunFolderError(
             f"the folder {str(run_dir)!r} cannot be used: {error}; choose another run_dir"
         ) from error

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # variants are listed without torch
 __all__ = [
     "Registry",
     "check_builder",
+    "check_name",
     "create_model",
     "get_variant",
     "list_models",
@@ -67,7 +68,7 @@ class Registry(Mapping[str, Variant]):
         replace: bool = False,
     ) -> Callable[[B], B]:
         """Return a decorator that registers a builder; see `register_model`."""
-        _check_name(name)
+        check_name(name)
         _check_arguments(name, recipe, summary, options)
 
         def decorate(builder: B) -> B:
@@ -235,7 +236,8 @@ def get_variant(name: str) -> Variant:
     return registry[name]
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
+    """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
     if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
         raise ModelNameError(

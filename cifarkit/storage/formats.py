@@ -17,10 +17,9 @@ def refusal(what: str, found: object, known: int) -> str | None:
     "the run in 'a' has format 2, this version reads 1; install a newer cifarkit"
     >>> refusal("the run in 'a'", 1, known=1)
     """
-    is_whole = type(found) is int
-    if is_whole and found == known:
+    if type(found) is int and found == known:  # True is an int to Python, and equal to 1
         return None
-    if is_whole and found > known:
+    if type(found) is int and found > known:
         cure = "install a newer cifarkit"
     else:
         cure = "no version wrote that, so it is damaged: put a copy back, or train anew"

@@ -65,7 +65,7 @@ class RunFolder:
             self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
 
     def check_free(self) -> None:
@@ -81,7 +81,7 @@ class RunFolder:
             holds = sorted({entry.name for entry in self.path.iterdir()} - litter)
         except FileNotFoundError:
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
         if holds:
             what = "a run" if ABOUT in holds else f"{holds[0]!r}"
@@ -223,10 +223,10 @@ class RunFolder:
             f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
         )
 
-    def _unmakeable(self, error: OSError) -> RunFolderError:
+    def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:
+        reason = getattr(error, "strerror", None) or error
         return RunFolderError(
-            f"the run folder {str(self.path)!r} cannot be made: {error.strerror or error}; "
-            "choose another run_dir"
+            f"the run folder {str(self.path)!r} cannot be made: {reason}; choose another run_dir"
         )
 
     def _refused(self, error: OSError) -> RunFolderError:
