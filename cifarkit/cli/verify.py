@@ -13,6 +13,7 @@ import typer
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, ImportFile, import_models
 from cifarkit.errors import CifarkitError
+from cifarkit.storage.folders import expanded
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
@@ -83,7 +84,7 @@ def verifications(
     loaded: dict[str, Splits | CifarkitError] = {}
     for folder in folders:
         try:
-            about = RunFolder(folder.expanduser()).about()
+            about = RunFolder(expanded(folder)).about()
             splits = _load_once(data or _source_of(about["facts"].get("data")), loaded)
         except CifarkitError as error:
             yield unreadable(folder, error)

@@ -26,6 +26,7 @@ from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
 from cifarkit.models.registry import check_name, get_variant
 from cifarkit.models.variant import Variant
+from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.device import choose_device
 
@@ -91,7 +92,7 @@ def compare(
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
-    where, place = choose_device(device), Path(run_dir).expanduser()
+    where, place = choose_device(device), expanded(run_dir)
     listeners = check_callbacks(callbacks)
     for variant in chosen:  # what cannot be built is known before anything is trained
         variant.build(num_classes=len(splits.classes))
@@ -154,7 +155,7 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
             f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
             "run_dir"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RunFolderError(
             f"the folder {str(run_dir)!r} cannot be used: {error}; choose another run_dir"
         ) from error

@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # variants are listed without torch
 
 __all__ = [
     "Registry",
-    "check_name",
     "check_builder",
+    "check_name",
     "create_model",
     "get_variant",
     "list_models",

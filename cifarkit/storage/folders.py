@@ -27,7 +27,7 @@ def expanded(path: str | Path) -> Path:
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # a name that no system takes is said where it is used
         return Path(path)
 
 

@@ -24,13 +24,19 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a nest, atomically.
 
     Raises:
-        CheckpointError: it holds something that is neither a tensor nor of a JSON type; the
-            message says where. Nothing is written.
+        CheckpointError: it holds something that is neither a tensor nor of a JSON type, or under
+            a name that no file can hold; the message says where. Nothing is written.
         OSError: the file cannot be written; what was there before still is.
     """
     tensors: dict[str, Tensor] = {}
     document = _packed(state, "", tensors)
-    save_tensors(path, tensors, document)
+    try:
+        save_tensors(path, tensors, document)
+    except UnicodeEncodeError as error:
+        raise CheckpointError(
+            f"a tensor at {error.object!r} cannot be saved; its name must be text that UTF-8 can "
+            "write, without half of a surrogate pair"
+        ) from error
 
 
 def load_state(path: Path) -> dict[str, Any]:

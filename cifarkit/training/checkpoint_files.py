@@ -9,6 +9,7 @@ from typing import Any
 
 from cifarkit.errors import CheckpointError, CifarkitWarning
 from cifarkit.storage.atomic import leftovers, settle
+from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
 
 __all__ = ["CheckpointFiles"]
@@ -52,7 +53,7 @@ class CheckpointFiles:
         Warns when the newest is damaged.
 
         Raises:
-            CheckpointError: all that are there are damaged, or of a newer version.
+            CheckpointError: all that are there are damaged, or of another format.
         """
         damaged = []
         for name in (NEWEST, PREVIOUS):
@@ -65,11 +66,8 @@ class CheckpointFiles:
             except (CheckpointError, KeyError, OSError) as error:
                 damaged.append(f"{path}: {error}")
                 continue
-            if version != FORMAT:
-                raise CheckpointError(
-                    f"the checkpoint {str(path)!r} has format {version!r}, this version reads "
-                    f"{FORMAT}; install a newer cifarkit"
-                )
+            if refused := refusal(f"the checkpoint {str(path)!r}", version, FORMAT):
+                raise CheckpointError(refused)
             for text in damaged:
                 warnings.warn(
                     f"the newest checkpoint is damaged, so the previous one is taken ({text})",

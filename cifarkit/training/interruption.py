@@ -25,6 +25,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
+        self.is_over = False
 
     def hear(self, signal_number: int, frame: FrameType | None) -> None:
         """Note the first signal.
@@ -32,7 +33,7 @@ class Interruption:
         Raises:
             KeyboardInterrupt: it is the second, from who does not want to wait for the step.
         """
-        if self.asked:
+        if self.asked and not self.is_over:
             raise KeyboardInterrupt
         self.asked = True
 
@@ -50,8 +51,10 @@ def noticed_interruptions() -> Iterator[Interruption]:
         if threading.current_thread() is threading.main_thread():
             for number, usual in SIGNALS.items():
                 if signal.getsignal(number) == usual:
-                    before[number] = signal.signal(number, interruption.hear)
+                    before[number] = usual  # first, for a signal may come as soon as it is heard
+                    signal.signal(number, interruption.hear)
         yield interruption
     finally:
-        for number, handler in before.items():
+        interruption.is_over = True  # or a second signal would throw it out of the next lines
+        for number, handler in reversed(before.items()):  # Ctrl-C last: it throws again from then
             signal.signal(number, handler)

@@ -27,6 +27,7 @@ from cifarkit.models.registry import registry
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
+from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -64,7 +65,7 @@ class RunFolder:
             self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
 
     def check_free(self) -> None:
@@ -80,7 +81,7 @@ class RunFolder:
             holds = sorted({entry.name for entry in self.path.iterdir()} - litter)
         except FileNotFoundError:
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
         if holds:
             what = "a run" if ABOUT in holds else f"{holds[0]!r}"
@@ -149,22 +150,19 @@ class RunFolder:
         """Return what `run.json` says.
 
         Raises:
-            RunFolderError: it cannot be read, or a newer version wrote it.
+            RunFolderError: it cannot be read, or is of another format.
         """
         try:
             about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
-            newest, _ = about["format"], about["facts"]["status"]
+            version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"there is no run in {str(self.path)!r}: it has no {ABOUT}"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._unreadable(error) from error
-        if newest != FORMAT:
-            raise RunFolderError(
-                f"the run in {str(self.path)!r} has format {newest}, this version reads "
-                f"{FORMAT}; install a newer cifarkit"
-            )
+        if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
+            raise RunFolderError(refused)
         return about
 
     def variant_and_seed(self) -> tuple[Variant, int]:
@@ -225,10 +223,10 @@ class RunFolder:
             f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
         )
 
-    def _unmakeable(self, error: OSError) -> RunFolderError:
+    def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:
+        reason = getattr(error, "strerror", None) or error
         return RunFolderError(
-            f"the run folder {str(self.path)!r} cannot be made: {error.strerror or error}; "
-            "choose another run_dir"
+            f"the run folder {str(self.path)!r} cannot be made: {reason}; choose another run_dir"
         )
 
     def _refused(self, error: OSError) -> RunFolderError:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -150,8 +151,17 @@ class Trainer:
             if resume and self.run_dir is not None:
                 past = read_past(self.run_dir, run, self.callbacks)
             if isinstance(past, Run):
-                return past
-            begin(self, run, splits, processes, interruption)
+                run = past
+            else:
+                begin(self, run, splits, processes, interruption)
+                self._train(run, past)
+        if interruption.asked and not in_notebook():
+            raise KeyboardInterrupt(self._how_to_go_on(run))
+        return run
+
+    def _train(self, run: Run, past: dict[str, Any] | None) -> None:
+        """Go through all epochs, or through those that the past has left."""
+        with ExitStack() as ends:
             if past is not None:
                 take_up(run, past)
             ends.enter_context(recorded(run))
@@ -171,9 +181,6 @@ class Trainer:
                 self._close_epoch(run, sums)
                 if self._is_over(run):
                     break
-        if interruption.asked and not in_notebook():
-            raise KeyboardInterrupt(self._how_to_go_on(run))
-        return run
 
     def _train_one_epoch(self, run: Run) -> RunningSums:
         """Go once through the training images, or through the rest of them; return the sums."""

@@ -49,13 +49,24 @@ nests = st.recursive(
 
 
 @settings(deadline=None, max_examples=150)
-@given(state=st.dictionaries(st.text(st.characters(exclude_characters="$")), nests, max_size=3))
+@given(
+    state=st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="$")), nests, max_size=3
+    )
+)
 def test_any_nest_comes_back_as_it_was(
     state: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("nest") / "file"
     save_state(path, state)
     assert same(load_state(path), state)
+
+
+def test_half_a_surrogate_pair_as_a_tensors_name_is_a_typed_error(tmp_path: Path) -> None:
+    """Found by chance, by the test above."""
+    with pytest.raises(ck.CheckpointError, match=r"a tensor at 'model/\\ud800' cannot be saved"):
+        save_state(tmp_path / "file", {"model": {"\ud800": torch.ones(1)}})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_optimisers_state_comes_back(tmp_path: Path) -> None:

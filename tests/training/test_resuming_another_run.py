@@ -1,0 +1,140 @@
+"""A run is never gone on with as another: any two that differ, in network, classes or recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import cifarkit as ck
+from cifarkit.training import resuming
+
+NETWORKS: list[tuple[str, dict[str, Any]]] = [
+    ("linear", {}),
+    ("mlp", {"width": 8}),
+    ("mlp", {"width": 9}),
+    ("baseline", {"widths": (4, 8)}),
+    ("baseline", {"widths": (8, 4)}),
+    ("baseline", {"widths": (4, 8), "dropout": 0.5}),
+    ("batchnorm", {"widths": (4, 8), "batch_norm": True}),
+    ("deeper", {"widths": (4, 8), "depth": 2}),
+    ("resnet20", {"blocks": 1}),
+]
+OPTIMIZERS = [ck.Adam(), ck.AdamW(), ck.SGD(), ck.SGD(lr=0.02)]
+WAYS = st.fixed_dictionaries(
+    {
+        "network": st.sampled_from(NETWORKS),
+        "classes": st.sampled_from([3, 10]),
+        "optimizer": st.sampled_from(OPTIMIZERS),
+    }
+)
+SAME = {"network": NETWORKS[3], "classes": 10, "optimizer": ck.Adam()}
+
+
+class Interrupt(ck.Callback):
+    """Asks for an end after the first step, as Ctrl-C does."""
+
+    def on_batch_end(self, run: ck.Run) -> None:
+        run.now.interruption.asked = True
+
+
+def data_of(classes: int) -> ck.Splits:
+    """Return the same pictures and labels, for whatever number of classes."""
+    images = np.random.default_rng(0).integers(256, size=(140, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(140) % 3
+    names = [f"class {number}" for number in range(classes)]
+    cut = 120
+    return ck.load_arrays(
+        *(images[:cut], labels[:cut], images[cut:], labels[cut:]), classes=names, val_size=40
+    )
+
+
+def model_of(way: dict[str, Any]) -> torch.nn.Module:
+    name, options = way["network"]
+    torch.manual_seed(0)
+    return ck.create_model(name, num_classes=way["classes"], **options)
+
+
+def fit(
+    way: dict[str, Any],
+    model: torch.nn.Module,
+    folder: Path | None,
+    *callbacks: ck.Callback,
+    named: bool = False,
+) -> ck.Run:
+    name, options = way["network"]
+    recipe = ck.Recipe(epochs=1, batch_size=40, optimizer=way["optimizer"], precision="float32")
+    variant = dataclasses.replace(ck.get_variant(name), options=options, recipe=recipe)
+    trainer = ck.Trainer(recipe, callbacks=callbacks, run_dir=folder, device="cpu")
+    return trainer.fit(
+        model,
+        data_of(way["classes"]),
+        resume=folder is not None,
+        variant=variant if named else None,
+    )
+
+
+def begin(way: dict[str, Any], folder: Path, *, named: bool = False) -> dict[str, bytes]:
+    """Cut a run off after its first step; return what is in its folder."""
+    with pytest.raises(KeyboardInterrupt, match="all is saved"):
+        fit(way, model_of(way), folder, Interrupt(), named=named)
+    return contents(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def copy_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+# Without a name, only layers, classes and recipe tell two networks apart.
+@example(there=SAME, here=SAME, named=True)
+@example(there=SAME, here=SAME | {"classes": 3}, named=False)
+@example(there=SAME, here=SAME | {"optimizer": ck.AdamW()}, named=False)
+@example(
+    there=SAME, here=SAME | {"network": NETWORKS[5]}, named=False
+)  # its weights have the same shapes
+@given(there=WAYS, here=WAYS, named=st.booleans())
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+def test_what_differs_is_refused_before_anything_changes_and_what_does_not_goes_on(
+    there: dict[str, Any], here: dict[str, Any], named: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "run"
+        before = begin(there, folder, named=named)
+        if there != here:
+            model = model_of(here)
+            weights = copy_of(model)
+            with pytest.raises(ck.CheckpointError, match="is another one, and cannot be gone on"):
+                fit(here, model, folder, named=named)
+            assert same(copy_of(model), weights)
+            assert contents(folder) == before
+        # A refusal is no obstacle: the run's own network goes on, which is the control.
+        again = fit(there, model_of(there), folder, named=named)
+        assert again.facts["resumed"] == ["epoch 1, step 2"]
+        assert same(copy_of(again.model), copy_of(fit(there, model_of(there), None).model))
+
+
+@pytest.mark.parametrize(
+    "change", [{"network": NETWORKS[5]}, {"optimizer": ck.AdamW()}], ids=["network", "optimizer"]
+)
+def test_unchecked_another_run_would_be_gone_on_with(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: torch itself takes another recipe's state, and says nothing."""
+    begin(SAME, tmp_path / "run")
+    monkeypatch.setattr(resuming, "_check_same_run", lambda *arguments: None)
+    fit(SAME | change, model_of(SAME | change), tmp_path / "run")
