@@ -33,7 +33,7 @@ WIDTH = 80
 def as_text(comparison: Comparison) -> str:
     """Return the whole comparison for a terminal of 80 columns."""
     parts = [
-        heading(comparison),
+        _filled(heading(comparison)),
         _aligned(VARIANT_COLUMNS, variant_rows(comparison)),
         "\n".join(_filled(note) for note in notes(comparison)),
     ]
