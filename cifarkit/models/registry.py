@@ -237,11 +237,7 @@ def get_variant(name: str) -> Variant:
 
 
 def check_name(name: object) -> None:
-    """Refuse what is not of the form of a model's name, which also names folders.
-
-    Raises:
-        ModelNameError: naming what was found.
-    """
+    """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
     if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
         raise ModelNameError(
