@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import hashlib
 import inspect
+import re
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 __all__ = ["code_digest", "is_own"]
 
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
-CONSTANTS = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+METHODS = (FunctionType, staticmethod, classmethod, property)
+Opened = tuple[str, list[Any]]
 
 
-def code_digest(builder: Callable[..., Any]) -> str:
-    """Return a digest of a builder's source and of all that it uses from the user's own files.
+def code_digest(*things: Any) -> str:
+    """Return a digest of functions, classes and values, and of all that they use.
 
-    Followed are the functions, classes and constants that are named in it, and those named in
-    these, as far as they are not from cifarkit or another installed package: those have versions.
-    Decorators are left out, because what they say (a name, a recipe) is no part of the network.
-    What a function imports only as it runs is not seen.
+    Followed are what a function names in the world around it, its defaults and what it closes
+    over, and the same of what is found there, down to numbers and texts. Code from cifarkit or
+    another installed package counts by its name alone: it has a version. Decorators of functions
+    and classes are left out where they give back what they were given, because what they say (a
+    name, a recipe) is no part of the network. Imports relative to a package, made inside a
+    function, are not seen.
 
     Args:
-        builder: a function, a class, or a `functools.partial` of one.
+        things: such as a builder, always read whole, and its options.
 
     Returns:
         16 hexadecimal digits.
@@ -40,80 +46,146 @@ def code_digest(builder: Callable[..., Any]) -> str:
     (True, False)
     """
     digest = hashlib.sha256()
-    if isinstance(builder, functools.partial):
-        digest.update(repr((builder.args, sorted(builder.keywords.items()))).encode())
-        builder = builder.func
-    for text in sorted(_texts(inspect.unwrap(builder))):
-        digest.update(text.encode() + b"\0")
+    for text in _texts(things):
+        digest.update(text.encode("utf-8", "backslashreplace") + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _texts(builder: Any) -> Iterator[str]:
-    """Yield the source of everything that is reached, each thing once."""
-    waiting, seen = [builder], {id(builder)}
+def is_own(thing: Any) -> bool:
+    """Tell whether a function, class or module is from the user's own files."""
+    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
+    if name == "__main__":  # a script or a notebook, whatever program runs it
+        return True
+    module = sys.modules.get(name or "")
+    file = getattr(module, "__file__", None) or ""
+    return module is not None and not (
+        module.__name__.partition(".")[0] in {"cifarkit", "builtins", *sys.stdlib_module_names}
+        or file.startswith(INSTALLED)
+    )
+
+
+def _texts(things: tuple[Any, ...]) -> Iterator[str]:
+    """Yield a text for everything that is reached, each thing once."""
+    waiting, reached = list(reversed(things)), dict.fromkeys(map(id, things), False)
+    kept = []  # so that no other thing can get the place in memory, and with it the number
     while waiting:
         thing = waiting.pop()
-        yield _source(thing)
-        for name, used in _used(thing):
-            if isinstance(used, CONSTANTS):
-                yield f"{name} = {used!r}"
-            elif id(used) not in seen and is_own(used):
-                seen.add(id(used))
-                waiting.append(used)
+        if isinstance(thing, PLAIN):
+            yield repr(thing)
+        elif reached.get(id(thing)):
+            yield "again"
+        else:
+            text, parts = _opened(thing, is_root=id(thing) in reached)
+            yield f"{text} {len(parts)}"
+            reached[id(thing)] = True
+            kept.append(thing)
+            waiting += reversed(parts)
+
+
+def _opened(thing: Any, *, is_root: bool) -> Opened:
+    """Return what can be said of a thing at once, and what it is made of."""
+    if isinstance(thing, functools.partial):
+        return "partial", [thing.func, thing.args, thing.keywords]
+    if isinstance(thing, MethodType):
+        return "method", [thing.__func__, thing.__self__]
+    if isinstance(thing, FunctionType | type):
+        if is_root or is_own(thing):
+            return _source(thing), list(_used(thing))
+        return f"{thing.__module__}.{thing.__qualname__}", []
+    if isinstance(thing, ModuleType):
+        return thing.__name__, []
+    if hasattr(thing, "__wrapped__"):  # such as what functools.lru_cache gives
+        return type(thing).__name__, [thing.__wrapped__]
+    return _value(thing)
+
+
+def _value(thing: Any) -> Opened:
+    """Open a container, an array, or an instance of a class."""
+    kind = type(thing).__name__
+    if isinstance(thing, Mapping):
+        return kind, [part for item in thing.items() for part in item]
+    if isinstance(thing, set | frozenset):
+        return kind, sorted(thing, key=repr)
+    if isinstance(thing, list | tuple):
+        return kind, list(thing)
+    if hasattr(thing, "dtype") and hasattr(thing, "shape"):
+        array = thing.detach().cpu().numpy() if hasattr(thing, "detach") else thing
+        return f"{kind} {thing.dtype} {tuple(thing.shape)}", [array.tobytes()]
+    if hasattr(thing, "__dict__"):
+        return kind, [type(thing), vars(thing)]
+    return re.sub(r"0x[0-9a-fA-F]+", "", repr(thing)), []
 
 
 def _source(thing: Any) -> str:
     """Return the lines of a function or class without its decorators."""
     try:
-        text = textwrap.dedent(inspect.getsource(thing))
+        # The code of a function is its own, where the function may stand for one that it wraps.
+        text = textwrap.dedent(inspect.getsource(getattr(thing, "__code__", thing)))
         node = ast.parse(text).body[0]
     except (OSError, TypeError, SyntaxError):  # typed into a prompt, or part of an expression
-        return "".join(f"{code.co_code!r}{_plain(code.co_consts)}" for code in _codes(thing))
-    first = getattr(node, "lineno", 1) - 1  # that of the def: the decorators stand before it
-    return "\n".join(line.rstrip() for line in text.splitlines()[first:])
+        node = None
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        # That of the def: the decorators stand before it.
+        return "\n".join(line.rstrip() for line in text.splitlines()[node.lineno - 1 :])
+    return "".join(
+        f"{code.co_code!r}{code.co_names}{code.co_varnames}{_without_code(code.co_consts)}"
+        for code in _codes(thing)
+    )
 
 
-def _plain(constants: tuple[Any, ...]) -> str:
+def _without_code(constants: tuple[Any, ...]) -> str:
     # The repr of a code object holds its address.
     return repr([one for one in constants if not isinstance(one, CodeType)])
 
 
+def _functions(thing: Any) -> list[FunctionType]:
+    """Return a function itself, or the methods of a class."""
+    if isinstance(thing, FunctionType):
+        return [thing]
+    members = [
+        function
+        for one in vars(thing).values()
+        for function in (one, getattr(one, "__func__", None), getattr(one, "fget", None))
+    ]
+    return [one for one in members if isinstance(one, FunctionType)]
+
+
 def _codes(thing: Any) -> Iterator[CodeType]:
     """Yield the compiled bodies of a function, or of a class's methods, nested ones too."""
-    bodies = [thing] if isinstance(thing, FunctionType) else list(vars(thing).values())
-    waiting = [body.__code__ for body in bodies if isinstance(body, FunctionType)]
+    waiting = [function.__code__ for function in _functions(thing)]
     while waiting:
         code = waiting.pop()
         yield code
         waiting += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
 
 
-def _used(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a function or class names of the world around it, with its value."""
-    if inspect.isclass(thing):
-        yield from ((base.__qualname__, base) for base in thing.__bases__)
-    world: Mapping[str, Any] = vars(sys.modules.get(thing.__module__, object))
-    if isinstance(thing, FunctionType):
-        world = thing.__globals__
-        for name, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
+def _used(thing: Any) -> Iterator[Any]:
+    """Yield all that a function or class is made with: names with their values."""
+    if isinstance(thing, type):
+        yield from thing.__bases__
+        for name, one in vars(thing).items():
+            if not name.startswith("__") and not isinstance(one, METHODS):
+                yield from (name, one)
+    for function in _functions(thing):
+        yield from (function.__defaults__, function.__kwdefaults__)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
             with suppress(ValueError):  # a name that has no value yet
-                yield name, cell.cell_contents
-    names = {name for code in _codes(thing) for name in code.co_names}
-    for name in sorted(names & world.keys()):
-        value = world[name]
-        yield name, value
-        if isinstance(value, ModuleType):
-            yield from ((inner, vars(value)[inner]) for inner in names & vars(value).keys())
+                yield from (name, cell.cell_contents)
+    worlds = [function.__globals__ for function in _functions(thing)]
+    for code in _codes(thing):
+        for step in dis.get_instructions(code):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval in worlds[0]:
+                yield from _named(step.argval, worlds[0][step.argval], set(code.co_names))
+            elif step.opname == "IMPORT_NAME" and step.argval in sys.modules:
+                yield from _named(step.argval, sys.modules[step.argval], set(code.co_names))
 
 
-def is_own(thing: Any) -> bool:
-    """Tell whether a function or class is from the user's own files."""
-    if not isinstance(thing, FunctionType | type):
-        return False
-    module = sys.modules.get(thing.__module__)
-    file = getattr(module, "__file__", None) or ""
-    return module is not None and not (
-        thing.__module__.partition(".")[0] in ("cifarkit", "builtins")
-        or thing.__module__ in sys.stdlib_module_names
-        or file.startswith(INSTALLED)
-    )
+def _named(name: str, value: Any, attributes: set[str]) -> Iterator[Any]:
+    """Yield a name and its value; of the user's own modules, what is asked of them."""
+    yield from (name, value)
+    if isinstance(value, ModuleType) and is_own(value):
+        for inner in sorted(attributes & vars(value).keys()):
+            if vars(value)[inner] is not value:
+                yield from _named(inner, vars(value)[inner], attributes - {inner})

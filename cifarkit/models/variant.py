@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.errors import ModelContractError
-from cifarkit.models.code import code_digest
+from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
 
 if TYPE_CHECKING:  # variants are listed without torch
@@ -54,9 +54,14 @@ class Variant:
 
     @property
     def code(self) -> str:
-        """A digest of the builder's code and of the user's own code that it uses."""
+        """A digest of the builder's code, of the user's own code that it uses, and of the options.
+
+        Augmentations, optimisers and schedules of the user's own count too.
+        """
         pinned: str | None = self.__dict__.get("pinned_code")
-        return pinned or code_digest(self.builder)
+        return pinned or code_digest(
+            self.builder, dict(self.options), *filter(is_own, _kinds(self.recipe))
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.
@@ -129,6 +134,14 @@ class Variant:
             if parameter.default is not parameter.empty
         }
         return {**defaults, **self.options}
+
+
+def _kinds(value: Any) -> list[type]:
+    """Return the classes of the values that a recipe is made of."""
+    parts = (
+        list(value) if isinstance(value, tuple) else list(getattr(value, "__dict__", {}).values())
+    )
+    return [type(value), *(kind for part in parts for kind in _kinds(part))]
 
 
 def _checked_count(name: str, num_classes: Any) -> int:

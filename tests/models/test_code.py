@@ -99,14 +99,120 @@ def test_the_same_code_has_the_same_digest_whatever_stands_beside_it(
     assert digest_of(SOURCE) == digest_of(SOURCE.replace(*NO_CHANGES[what]))
 
 
-def test_code_without_a_file_has_a_digest_too() -> None:
-    def digest(text: str) -> str:
-        world: dict[str, object] = {"__name__": "__main__"}
-        exec(text, world)
-        build = world["build"]
-        assert callable(build)
-        return code_digest(build)
+def digest(text: str) -> str:
+    """Run a text as at a prompt, where no file has its source."""
+    world: dict[str, object] = {"__name__": "__main__"}
+    exec(text, world)
+    return code_digest(world["build"])
 
+
+VALUES = """
+import functools, types
+
+class Kind: pass
+class Other: pass
+
+{world}
+
+def deep(*, num_classes=10):
+    return {uses}
+build = deep
+"""
+USES: dict[str, tuple[str, str, str]] = {
+    "a dict": ("A = {'h': 8}", "A = {'h': 9}", "A['h']"),
+    "an attribute of an object": (
+        "A = types.SimpleNamespace(h=8)",
+        "A = types.SimpleNamespace(h=9)",
+        "A.h",
+    ),
+    "a class of an installed package": ("A = dict", "A = list", "A()"),
+    "a class of one's own": ("A = [Kind]", "A = [Other]", "A[0]()"),
+    "a partial": ("A = functools.partial(int, 8)", "A = functools.partial(int, 9)", "A()"),
+    "what lru_cache wraps": (
+        "@functools.lru_cache\ndef A(): return 8",
+        "@functools.lru_cache\ndef A(): return 9",
+        "A()",
+    ),
+    "a set": ("A = {1, 2}", "A = {1, 3}", "A"),
+}
+
+
+@pytest.mark.parametrize("what", USES)
+def test_what_a_builder_uses_counts_down_to_the_last_number(what: str) -> None:
+    one, other, uses = USES[what]
+    first, again, changed = (
+        digest(VALUES.format(world=world, uses=uses)) for world in (one, one, other)
+    )
+    assert first == again != changed
+    unused = [digest(VALUES.format(world=world, uses="8")) for world in (one, other)]
+    assert unused[0] == unused[1]
+
+
+def test_defaults_closures_instances_and_methods_count() -> None:
+    class Builder:
+        def __init__(self, width: int) -> None:
+            self.width = width
+
+        def __call__(self, *, num_classes: int = 10) -> int:
+            return self.width
+
+        def build(self, *, num_classes: int = 10) -> int:
+            return self.width
+
+    def closed(over: object) -> Callable[..., object]:
+        def build(*, num_classes: int = 10) -> object:
+            return over
+
+        return build
+
+    def default(width: int) -> Callable[..., int]:
+        def build(*, num_classes: int = 10, width: int = width) -> int:
+            return width
+
+        return build
+
+    makers: list[Callable[[int], object]] = [
+        Builder,
+        lambda width: Builder(width).build,
+        lambda width: closed([width]),
+        lambda width: closed({"act": dict if width == 8 else list}),
+        default,
+    ]
+    for make in makers:
+        assert code_digest(make(8)) == code_digest(make(8)) != code_digest(make(9))
+
+
+def test_two_functions_on_one_line_are_two() -> None:
+    one, other = (lambda: 1), (lambda: 2)
+    assert code_digest(one) != code_digest(other)
+
+
+def test_what_goes_round_in_a_circle_comes_to_an_end() -> None:
+    circle: list[object] = []
+    circle.append(circle)
+    assert code_digest(circle) == code_digest(circle)
+
+
+def test_names_count_where_there_is_no_source() -> None:
+    text = "def build():\n    return str.{}('a')"
+    assert digest(text.format("upper")) == digest(text.format("upper"))
+    assert digest(text.format("upper")) != digest(text.format("lower"))
+
+
+def test_options_and_one_s_own_augmentations_count() -> None:
+    class Kept:
+        def __init__(self, width: int) -> None:
+            self.width = width
+
+        def __repr__(self) -> str:
+            return "Kept"
+
+    builder = ck.get_variant("linear").builder
+    codes = [ck.Variant("one", builder, {"kept": Kept(width)}).code for width in (8, 8, 9)]
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_code_without_a_file_has_a_digest_too() -> None:
     nested = "def build():\n    def inner():\n        return {}\n    return inner"
     assert digest(nested.format(1)) == digest(nested.format(1))
     assert digest(nested.format(1)) != digest(nested.format(2))
