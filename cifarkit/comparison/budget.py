@@ -79,7 +79,7 @@ def cells_within(
         workers = Workers(executor, count=getattr(executor, "_max_workers", 1))
         seconds, side_by_side = _time(trials, workplace, workers)
     else:
-        with own_workers(device, len(waiting), 0, workplace) as workers:
+        with own_workers(device, len(waiting), workplace) as workers:
             seconds, side_by_side = _time(trials, workplace, workers)
     chosen: list[Cell] = []
     spent = 0.0

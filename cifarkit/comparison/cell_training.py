@@ -104,11 +104,14 @@ def _read_data(path: Path, _written: int) -> Splits:
     )
 
 
-class _StopSign(Callback):
-    """Ends the run as Ctrl-C would when the sign is there."""
+class _Overseer(Callback):
+    """Notes which cell the run is of, and ends it as Ctrl-C would when the sign is there."""
 
-    def __init__(self, sign: Path) -> None:
-        self.sign = sign
+    def __init__(self, key: str, sign: Path) -> None:
+        self.key, self.sign = key, sign
+
+    def on_fit_start(self, run: Run) -> None:
+        run.facts["cell"] = self.key
 
     def on_batch_end(self, run: Run) -> None:
         if self.sign.exists():
@@ -156,6 +159,7 @@ def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
         return STOPPED
     if threads is not None:
         torch.set_num_threads(threads)
+    overseer = _Overseer(cell.key, workplace.stop_sign)
     listeners = copy.deepcopy(cell.callbacks)  # workers that are threads share the cell
     try:
         splits = workplace.take_data()
@@ -164,7 +168,7 @@ def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
             splits,
             seed=cell.seed,
             device=cell.device,
-            callbacks=[*listeners, Checkpoint(every_seconds=60), _StopSign(workplace.stop_sign)],
+            callbacks=[*listeners, Checkpoint(every_seconds=60), overseer],
             run_dir=cell.folder,
             resume=True,
         )

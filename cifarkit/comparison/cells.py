@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 import torch
 
+from cifarkit.comparison.identity import is_known, key_of
+from cifarkit.comparison.outcomes import Outcome
 from cifarkit.data.splits import Splits
-from cifarkit.errors import RunFolderError
+from cifarkit.errors import CifarkitWarning, RunFolderError
+from cifarkit.models.code import code_digest
 from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, settings_of
 from cifarkit.training.environment import describe_environment
@@ -20,12 +24,7 @@ from cifarkit.training.sealed_test import RECEIPT
 
 __all__ = ["Cell", "plan_cells"]
 
-WATCHERS = (  # of cifarkit's own, those that leave training as it is
-    "cifarkit.cli.",
-    "cifarkit.comparison.",
-    "cifarkit.training.callbacks.checkpoint.",
-    "cifarkit.training.progress.",
-)
+OVER = ("finished", "stopped")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Cell:
         device: a torch device.
         callbacks: who listens; each cell has its own copies.
         folder: of the run.
+        key: a digest of all that the run is.
         is_done: whether the run is there, over, and was scored on test.
     """
 
@@ -46,6 +46,7 @@ class Cell:
     device: str
     callbacks: tuple[Callback, ...]
     folder: Path
+    key: str
     is_done: bool
 
     @property
@@ -67,7 +68,7 @@ def plan_cells(
 
     A run is taken for a cell when all that makes it is the same: name, options and code of the
     variant, recipe, seed, data and split, callbacks, device, and the versions of cifarkit and
-    torch.
+    torch; and when its record, history and receipt fit each other and the test set.
 
     Args:
         variants: with the recipes they are trained by.
@@ -81,80 +82,78 @@ def plan_cells(
         One cell for each variant and seed: all variants of the first seed, then of the next, so
         that what is there at any time is as even as can be.
     """
-    there = {key: (folder, over) for key, folder, over in _runs_in(run_dir)}
-    taken = {folder for folder, _ in there.values()}
+    there = dict(_runs_in(run_dir))
+    taken = set(there.values())
+    settings = [_settings(one) for one in callbacks]
     cells = []
     for seed in seeds:
         for variant in variants:
-            key = _key(_wanted(variant, seed, splits, device, callbacks))
-            folder, over = there.get(key, (None, False))
-            if folder is None:
+            key = key_of(_wanted(variant, seed, splits, device, settings))
+            folder = there.get(key)
+            state = None if folder is None else _state(variant, seed, folder, splits)
+            if folder is None or state is None:
                 folder = _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
                 taken.add(folder)
-            cells.append(Cell(variant, seed, str(device), tuple(callbacks), folder, over))
+            is_done = state == "done"
+            listeners = tuple(callbacks)
+            cells.append(Cell(variant, seed, str(device), listeners, folder, key, is_done))
     return cells
 
 
-def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path, bool]]:
-    """Yield key, folder and whether it is over, of each run; those that are over come last."""
+def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield key and folder of each run; of two with one key, the one that counts comes last."""
     found = []
-    for about_file in run_dir.glob("*/run.json"):
+    for file in run_dir.glob("*/run.json"):
         try:
-            about = RunFolder(about_file.parent).about()
-            over = about["facts"]["status"] in ("finished", "stopped")
-            over = over and (about_file.parent / RECEIPT).is_file()
-            found.append((_key(_recorded(about)), about_file.parent, over))
-        except (RunFolderError, KeyError, TypeError, AttributeError):
+            about = RunFolder(file.parent).about()
+            facts = about["facts"]
+            key = facts["cell"] if "cell" in facts else is_known(about) and key_of(about)
+            rank = (facts["status"] in OVER, (file.parent / RECEIPT).is_file(), file.parent)
+        except (RunFolderError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # of no comparison's making, such as a network without a name
-    return iter(sorted(found, key=lambda run: (run[2], run[1])))
+        if key:
+            found.append((rank, key, file.parent))
+    return ((key, folder) for _, key, folder in sorted(found))
+
+
+def _state(variant: Variant, seed: int, folder: Path, splits: Splits) -> str | None:
+    """Tell whether a run is done, or can be gone on with; None when it cannot be believed."""
+    try:
+        if RunFolder(folder).about()["facts"]["status"] not in OVER:
+            return "begun"
+        if (folder / RECEIPT).is_file():
+            Outcome.of(variant, seed, folder, splits.test.labels)
+            return "done"
+        return "begun"  # the score is missing, and is made from the weights
+    except RunFolderError as error:
+        text = f"the run in {str(folder)!r} is not used, and trained again beside it: {error}"
+        warnings.warn(text, CifarkitWarning, stacklevel=4)
+        return None
 
 
 def _wanted(
-    variant: Variant,
-    seed: int,
-    splits: Splits,
-    device: torch.device,
-    callbacks: Sequence[Callback],
+    variant: Variant, seed: int, splits: Splits, device: torch.device, callbacks: list[str]
 ) -> dict[str, Any]:
-    environment = describe_environment(device)
+    """Return what `run.json` will say, as far as it decides which run it is."""
+    options = json.loads(json.dumps(dict(variant.options), default=repr))
     return {
-        "name": variant.name,
-        "options": dict(variant.options),
-        "code": variant.code,
+        "variant": {"name": variant.name, "code": variant.code, "options": options},
         "recipe": variant.recipe.to_json(),
         "seed": seed,
-        "data": splits.fingerprint,
-        "callbacks": _that_matter([settings_of(one) for one in callbacks]),
-        "device": environment["device"],
-        "cifarkit": environment["versions"]["cifarkit"],
-        "torch": environment["versions"]["torch"],
+        "facts": {
+            "data": {"fingerprint": splits.fingerprint},
+            "callbacks": callbacks,
+            "environment": describe_environment(device),
+        },
     }
 
 
-def _recorded(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the same of what `run.json` says."""
-    variant, facts = about["variant"], about["facts"]
-    environment = facts["environment"]
-    return {
-        "name": variant["name"],
-        "options": variant["options"],
-        "code": variant["code"],
-        "recipe": about["recipe"],
-        "seed": about["seed"],
-        "data": facts["data"]["fingerprint"],
-        "callbacks": _that_matter(facts["callbacks"]),
-        "device": environment["device"],
-        "cifarkit": environment["versions"]["cifarkit"],
-        "torch": environment["versions"]["torch"],
-    }
-
-
-def _key(parts: dict[str, Any]) -> str:
-    return json.dumps(parts, sort_keys=True, default=repr)
-
-
-def _that_matter(callbacks: Iterable[str]) -> list[str]:
-    return sorted(one for one in callbacks if not one.startswith(WATCHERS))
+def _settings(callback: Callback) -> str:
+    """Return what decides what a callback does: its settings, and of one's own the code too."""
+    settings = settings_of(callback)
+    if settings.startswith("cifarkit."):
+        return settings
+    return f"{settings} {code_digest(type(callback), vars(callback))}"
 
 
 def _free_folder(run_dir: Path, name: str, taken: set[Path]) -> Path:

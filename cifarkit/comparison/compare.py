@@ -92,7 +92,7 @@ def compare(
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
-    where, place = choose_device(device), expanded(run_dir)
+    where, place = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     for variant in chosen:  # what cannot be built is known before anything is trained
         variant.build(num_classes=len(splits.classes))
@@ -209,7 +209,9 @@ def _comparison(
     left_out = {cell.seed for cell in cells} - {cell.seed for cell in planned}
     return Comparison(
         variants=tuple(variants),
-        outcomes=tuple(Outcome.of(cell) for cell in over),
+        outcomes=tuple(
+            Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels) for cell in over
+        ),
         data={**splits.describe(), "classes": splits.classes},
         failures=tuple(failures),
         left_out=tuple(sorted(left_out)),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cifarkit.comparison.cells import Cell
+import numpy as np
+from torch import Tensor
+
 from cifarkit.errors import RunFolderError
 from cifarkit.models.variant import Variant
 from cifarkit.training.history import History
@@ -48,39 +50,43 @@ class Outcome:
     looks: Looks
 
     @classmethod
-    def of(cls, cell: Cell) -> Outcome:
-        """Read what is in the folder of a cell that is done.
+    def of(cls, variant: Variant, seed: int, folder: Path, labels: Tensor) -> Outcome:
+        """Read the folder of a run that is over, and look whether its files fit each other.
+
+        Args:
+            variant: with the recipe it was trained by.
+            seed: of the run.
+            folder: where the run is.
+            labels: of the test images, int64 `n`.
 
         Raises:
-            RunFolderError: it cannot be read.
+            RunFolderError: it cannot be read, or something in it was changed or damaged.
         """
         try:
-            history = History.from_csv(cell.folder / HISTORY)
-        except (OSError, ValueError) as error:
+            about = RunFolder(folder).about()
+            facts, history = about["facts"], History.from_csv(folder / HISTORY)
+            receipt = Receipt.load(folder)
+            wrong = _misfits(about, seed, history, receipt, labels)
+            run = Run(
+                None,
+                classes=tuple(about["classes"]),
+                recipe=variant.recipe,
+                seed=seed,
+                variant=variant,
+                history=history,
+                folder=folder,
+                facts=facts,
+            )
+            looks = looks_at_test(run)
+        except RunFolderError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise RunFolderError(
-                f"the history of the run in {str(cell.folder)!r} cannot be read: {error}; delete "
-                "the folder, and the run is trained again"
+                f"{str(folder)!r} cannot be read: {type(error).__name__}: {error}"
             ) from error
-        about = RunFolder(cell.folder).about()
-        seen = Run(
-            None,
-            classes=tuple(about["classes"]),
-            recipe=cell.variant.recipe,
-            seed=cell.seed,
-            variant=cell.variant,
-            history=history,
-            folder=cell.folder,
-            facts=about["facts"],
-        )
-        return cls(
-            cell.variant,
-            cell.seed,
-            cell.folder,
-            about["facts"],
-            history,
-            Receipt.load(cell.folder),
-            looks_at_test(seen),
-        )
+        if wrong:
+            raise RunFolderError(f"in {str(folder)!r} {wrong}")
+        return cls(variant, seed, folder, facts, history, receipt, looks)
 
     @property
     def accuracy(self) -> float:
@@ -108,3 +114,24 @@ class Outcome:
             variant=self.variant,
         )
         return RunFolder(self.folder).load(like=like)
+
+
+def _misfits(
+    about: dict[str, Any], seed: int, history: History, receipt: Receipt, labels: Tensor
+) -> str:
+    """Return what does not fit, in words; nothing when all does."""
+    facts = about["facts"]
+    float(facts["seconds"])
+    chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]
+    checks = {
+        f"run.json has seed {about['seed']}": about["seed"] == seed,
+        f"history.csv has {len(history)} epochs": facts["status"] == "stopped"
+        or len(history) == about["recipe"]["epochs"],
+        "the receipt is not of this test set": np.array_equal(receipt.labels, labels.cpu().numpy()),
+        "the receipt's answers are not those of its logits": bool(
+            (chosen == receipt.logits.max(axis=1)).all()
+        ),
+        "run.json has another score than the receipt": facts["test"]["accuracy"]
+        == receipt.accuracy,
+    }
+    return next((text for text, holds in checks.items() if not holds), "")

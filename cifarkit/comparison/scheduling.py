@@ -17,7 +17,7 @@ __all__ = ["Workers", "own_workers", "train_cells"]
 
 GLANCE = 0.5  # seconds between two looks at how far the runs are
 PATIENCE = 20.0  # seconds for workers to finish their step and save
-TRIES = 3  # how often workers may die before a comparison gives up
+DIED = "its worker died, also when it had the machine to itself: killed, or out of memory"
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,24 @@ class Workers:
 
 
 @contextmanager
-def own_workers(
-    device: torch.device, cells: int, tries: int, workplace: Workplace
-) -> Iterator[Workers]:
+def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Iterator[Workers]:
     """Start as many processes as pay on this machine.
 
     On a CPU one for each core, with one thread each: the networks are small, and two runs of one
     thread get more done than one run of two. It stays one thread where there are more cores than
     runs, because the bits of a run depend on it, and must not on how many others there are. A GPU
-    is kept busy by one run. Each time workers have died, which is mostly for want of memory, there
-    are half as many.
+    is kept busy by one run.
 
     Args:
         device: to train on.
         cells: more processes than cells are of no use.
-        tries: how often they have died.
         workplace: of the comparison.
     """
     from loky import ProcessPoolExecutor, cpu_count
 
     on_cpu = device.type == "cpu"
     cores = cpu_count(only_physical_cores=True) if on_cpu else 1
-    count = max(1, min(cores, cells) // 2**tries)
+    count = max(1, min(cores, cells))
     environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if on_cpu else {}
     executor = ProcessPoolExecutor(
         max_workers=count,
@@ -99,14 +95,24 @@ def train_cells(
         KeyboardInterrupt: all runs have been saved, and the same comparison goes on with them.
     """
     ends: dict[Cell, CellEnd] = {}
+
+    def look() -> None:
+        if watch is not None:
+            watch({cell: ends.get(cell) for cell in cells})
+
     if executor is not None:
-        return _train(cells, workplace, Workers(executor), watch, ends)
-    for tries in range(TRIES):
-        left = [cell for cell in cells if cell not in ends]
-        if not left:
-            break
-        with own_workers(device, len(left), tries, workplace) as workers:
-            _train(left, workplace, workers, watch, ends, give_up=tries == TRIES - 1)
+        _train(cells, workplace, Workers(executor), ends, look)
+        return {cell: ends.get(cell, CellEnd(DIED)) for cell in cells}
+    while left := [cell for cell in cells if cell not in ends]:
+        with own_workers(device, len(left), workplace) as workers:
+            _train(left, workplace, workers, ends, look)
+        # When one worker dies, the others' runs are cut off too: those that had begun go on one by
+        # one, and so the one that kills is found.
+        left = [cell for cell in left if cell not in ends]
+        for cell in [one for one in left if one.folder.exists()] or left[:1]:
+            with own_workers(device, 1, workplace) as workers:
+                _train([cell], workplace, workers, ends, look)
+            ends.setdefault(cell, CellEnd(DIED))
     return ends
 
 
@@ -114,11 +120,9 @@ def _train(
     cells: Sequence[Cell],
     workplace: Workplace,
     workers: Workers,
-    watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None,
     ends: dict[Cell, CellEnd],
-    *,
-    give_up: bool = True,
-) -> dict[Cell, CellEnd]:
+    look: Callable[[], None],
+) -> None:
     """Train cells until each has ended, or the workers have died; note how in `ends`."""
     futures = {
         workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
@@ -129,24 +133,20 @@ def _train(
     try:
         while waiting:
             over, waiting = wait(waiting, GLANCE, FIRST_COMPLETED)
-            for future in over:
-                end = _end_of(future, give_up)
-                if end is not None:
-                    ends[futures[future]] = end
-            if watch is not None:
-                watch({cell: ends.get(cell) for cell in cells})
+            ended = {futures[future]: _end_of(future) for future in over}
+            ends.update({cell: end for cell, end in ended.items() if end is not None})
+            look()
     except KeyboardInterrupt:
         _stop(set(futures), workplace)
         raise KeyboardInterrupt("all runs are saved; the same call goes on with them") from None
-    return ends
 
 
-def _end_of(future: Future[CellEnd], give_up: bool) -> CellEnd | None:
-    """Return how a cell ended; None when its worker died and it is to be tried again."""
+def _end_of(future: Future[CellEnd]) -> CellEnd | None:
+    """Return how a cell ended; None when its worker died."""
     try:
         return future.result()
-    except BrokenExecutor as error:
-        return CellEnd(f"its worker died: {error}") if give_up else None
+    except BrokenExecutor:
+        return None
     except Exception as error:  # noqa: BLE001 - whatever a builder or a callback raises
         return CellEnd(f"{type(error).__name__}: {error}")
 

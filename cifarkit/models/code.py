@@ -90,7 +90,8 @@ def _opened(thing: Any, *, is_root: bool) -> Opened:
         return "method", [thing.__func__, thing.__self__]
     if isinstance(thing, FunctionType | type):
         if is_root or is_own(thing):
-            return _source(thing), list(_used(thing))
+            name = thing.__qualname__ if isinstance(thing, type) else ""  # what it is built as
+            return name + _source(thing), list(_used(thing))
         return f"{thing.__module__}.{thing.__qualname__}", []
     if isinstance(thing, ModuleType):
         return thing.__name__, []

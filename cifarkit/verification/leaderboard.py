@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.evaluation.intervals import Interval, wilson_interval
-from cifarkit.verification.same_training import training_of
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]

@@ -25,7 +25,7 @@ from cifarkit.training.device import choose_precision
 from cifarkit.training.run import Run
 from cifarkit.training.train import train
 from cifarkit.verification.evidence import Evidence, judged, percent
-from cifarkit.verification.same_training import sibling_accuracies
+from cifarkit.verification.siblings import sibling_accuracies
 
 __all__ = ["Likeness", "repeat"]
 

@@ -72,6 +72,7 @@ def test_a_trial_reckons_with_all_images_and_epochs(tiny: ck.Splits, workplace: 
             "cpu",
             (),
             workplace.path / "run",
+            "key",
             is_done=False,
         )
         for epochs in (1, 1_000)

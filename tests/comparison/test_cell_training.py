@@ -23,7 +23,7 @@ def cell(workplace: Workplace, *callbacks: ck.Callback, epochs: int = 1) -> Cell
     variant = ck.Variant(
         "linear", ck.get_variant("linear").builder, recipe=ck.Recipe(epochs=epochs)
     )
-    return Cell(variant, 0, "cpu", callbacks, workplace.path / "run", is_done=False)
+    return Cell(variant, 0, "cpu", callbacks, workplace.path / "run", "key", is_done=False)
 
 
 @pytest.mark.parametrize("val_size", [0, 40])

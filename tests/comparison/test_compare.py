@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +27,6 @@ from filelock import FileLock
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.comparison.cell_training import Workplace
-from cifarkit.comparison.scheduling import Workers
 
 
 @pytest.fixture
@@ -406,8 +411,6 @@ def test_a_worker_that_is_killed_costs_no_run(tiny: ck.Splits, tmp_path: Path) -
 
 
 def test_the_standard_library_s_processes_do_as_well(tiny: ck.Splits, tmp_path: Path) -> None:
-    import multiprocessing
-
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         comparison = ck.compare(
             ["linear"],
@@ -469,28 +472,139 @@ def test_dask_goes_on_when_one_of_its_workers_is_killed(tmp_path: Path) -> None:
     assert done.stdout == "4 ()\n1\n", done.stderr
 
 
-def test_a_worker_that_always_dies_is_given_up(
-    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_variant_that_kills_its_worker_takes_no_other_along(
+    tiny: ck.Splits, tmp_path: Path
 ) -> None:
-    from concurrent.futures import BrokenExecutor, Executor, Future
-    from contextlib import contextmanager
+    def deadly(*, num_classes: int = 10) -> nn.Module:
+        if multiprocessing.parent_process() or "loky" in " ".join(sys.argv):
+            os._exit(9)
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))
 
-    from cifarkit.comparison import scheduling
+    comparison = ck.compare(
+        [ck.Variant("deadly", deadly), "linear", "mlp"],
+        tiny,
+        seeds=1,
+        epochs=1,
+        run_dir=tmp_path / "runs",
+        show_progress=False,
+    )
+    assert [one.variant.name for one in comparison.outcomes] == ["linear", "mlp"]
+    (failure,) = comparison.failures
+    assert failure.startswith("deadly seed 0: its worker died")
 
-    counts: list[int] = []
 
+def test_an_executor_whose_workers_die_is_said_to_have_died(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
     class Dead(Executor):
         def submit(self, *_: Any, **__: Any) -> Future[Any]:
             future: Future[Any] = Future()
             future.set_exception(BrokenExecutor("killed"))
             return future
 
-    @contextmanager
-    def own_workers(device: torch.device, cells: int, tries: int, workplace: Workplace) -> Any:
-        counts.append(tries)
-        yield Workers(Dead())
+    with pytest.raises(ck.ComparisonError, match="linear seed 0: its worker died"):
+        ck.compare(
+            ["linear"],
+            tiny,
+            seeds=1,
+            run_dir=tmp_path / "runs",
+            executor=Dead(),
+            show_progress=False,
+        )
 
-    monkeypatch.setattr(scheduling, "own_workers", own_workers)
-    with pytest.raises(ck.ComparisonError, match="its worker died: killed"):
-        ck.compare(["linear"], tiny, seeds=1, run_dir=tmp_path / "runs", show_progress=False)
-    assert counts == [0, 1, 2]
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a score that was edited": (
+        "another score",
+        lambda folder: edit(folder, lambda about: about["facts"]["test"].update(accuracy=1.0)),
+    ),
+    "another seed": ("seed 7", lambda folder: edit(folder, lambda about: about.update(seed=7))),
+    "no seconds": (
+        "seconds",
+        lambda folder: edit(folder, lambda about: about["facts"].pop("seconds")),
+    ),
+    "a history cut short": (
+        "epochs",
+        lambda folder: (folder / "history.csv").write_text("epoch,seconds\n"),
+    ),
+    "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
+    "a forged receipt": ("not those of its logits", lambda folder: forge(folder)),
+    "a receipt of other images": ("not of this test set", lambda folder: relabel(folder)),
+    "a receipt cut short": (
+        "cannot be read",
+        lambda folder: (folder / "test_logits.safetensors").write_bytes(b"half"),
+    ),
+}
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    about = json.loads((folder / "run.json").read_text())
+    change(about)
+    (folder / "run.json").write_text(json.dumps(about))
+
+
+def forge(folder: Path) -> None:
+    receipt = ck.Receipt.load(folder)
+    ck.Receipt(receipt.logits, receipt.labels, receipt.labels).save(folder)
+    edit(folder, lambda about: about["facts"]["test"].update(accuracy=1.0))
+
+
+def relabel(folder: Path) -> None:
+    receipt = ck.Receipt.load(folder)
+    ck.Receipt(receipt.logits, receipt.predicted, receipt.labels[::-1].copy()).save(folder)
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_run_that_cannot_be_believed_is_trained_again_beside_it(
+    what: str, compare: Any, tmp_path: Path
+) -> None:
+    before = compare(["linear"], seeds=1)
+    text, damage = DAMAGE[what]
+    damage(tmp_path / "runs" / "linear-seed0")
+    with pytest.warns(ck.CifarkitWarning, match=text):
+        again = compare(["linear"], seeds=1)
+    assert again.outcomes[0].folder.name == "linear-seed0-2"
+    assert again.outcomes[0].accuracy == before.outcomes[0].accuracy
+
+
+def test_changed_code_of_a_callback_is_another_run(compare: Any, tmp_path: Path) -> None:
+    class Noise(ck.Callback):
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+    class Other(ck.Callback):
+        def on_backward_end(self, run: ck.Run) -> None:
+            return None
+
+    Other.__qualname__ = Noise.__qualname__
+    for callback in (Noise(1.0), Noise(2.0), Other(), Noise(1.0)):
+        compare(["linear"], seeds=1, callbacks=[callback])
+    assert len(folders(tmp_path)) == 3
+
+
+def test_a_run_with_callbacks_of_unknown_code_is_not_taken(
+    compare: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    class Mine(ck.Callback):
+        pass
+
+    run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "runs" / "mine", callbacks=[Mine()])
+    ck.score_on_test(run, tiny)
+    compare(["linear"], seeds=1)
+    compare(["linear"], seeds=1, callbacks=[Mine()])
+    assert folders(tmp_path) == ["linear-seed0", "linear-seed0-2", "mine"]
+
+
+def test_runs_are_found_wherever_the_program_stands_later(
+    tiny: ck.Splits, tmp_path: Path, here: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wander(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            os.chdir(tmp_path)
+
+    (tmp_path / "begin").mkdir()
+    monkeypatch.chdir(tmp_path / "begin")
+    settings: dict[str, Any] = {"seeds": 1, "epochs": 1, "executor": here, "show_progress": False}
+    comparison = ck.compare(["linear"], tiny, callbacks=[Wander()], **settings)
+    assert (tmp_path / "begin" / "runs" / "linear-seed0").is_dir()
+    assert comparison.runs["linear"][0].status == "finished"

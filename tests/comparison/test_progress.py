@@ -15,7 +15,7 @@ from cifarkit.comparison.progress import ComparisonProgress, in_words
 
 
 def cell(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Cell:
-    return Cell(ck.get_variant(name), seed, "cpu", (), folder / f"{name}-{seed}", is_done)
+    return Cell(ck.get_variant(name), seed, "cpu", (), folder / f"{name}-{seed}", "key", is_done)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 
 import cifarkit as ck
 from cifarkit.training.run_folder import RunFolder
-from cifarkit.verification.same_training import sibling_accuracies
+from cifarkit.verification.siblings import sibling_accuracies
 
 
 def scored(folder: Path, splits: ck.Splits, **options: Any) -> Path:

@@ -1,33 +1,15 @@
-"""Which runs are of the same training, but for the seed: read from their records alone."""
+"""The runs beside a run, of the same training but for the seed: read from their records alone."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from cifarkit.comparison.identity import training_of
 from cifarkit.errors import RunFolderError
 from cifarkit.training.run_folder import RunFolder
 
-__all__ = ["sibling_accuracies", "training_of"]
-
-
-def training_of(about: dict[str, Any]) -> str:
-    """Name all that decides a run's numbers, apart from its seed and the machine.
-
-    Args:
-        about: what its `run.json` says.
-
-    Returns:
-        Variant, code, options, recipe and data as one text; equal texts are the same training.
-    """
-    variant = about["variant"] or {}
-    parts = {
-        "variant": [variant.get(name) for name in ("name", "code", "options")],
-        "recipe": about["recipe"],
-        "data": about["facts"]["data"]["fingerprint"],
-    }
-    return json.dumps(parts, sort_keys=True)
+__all__ = ["sibling_accuracies"]
 
 
 def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
