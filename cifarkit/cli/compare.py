@@ -10,6 +10,7 @@ import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, DataSource, ImportFile, import_models
+from cifarkit.cli.saying import say
 
 __all__ = ["compare"]
 
@@ -36,7 +37,7 @@ def compare(
         Path | None,
         typer.Option(
             help="A new folder for the tables, the figure and the page.",
-            show_default="RUN_DIR/comparison-TIME",
+            show_default="comparison-TIME",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -49,17 +50,24 @@ def compare(
     """
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
+    from cifarkit.comparison.limits import seeds_needed
     from cifarkit.errors import RunFolderError
     from cifarkit.models.registry import get_variant
     from cifarkit.report.comparison_folder import save_comparison
 
-    folder = output or run_dir / f"comparison-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = output or Path(f"comparison-{time.strftime('%Y%m%d-%H%M%S')}")
     if folder.exists():
         raise RunFolderError(
             f"there is a {str(folder)!r} already, and nothing is overwritten; choose another "
             "--output"
         )
     variants = [get_variant(name) for name in models]  # before any data is fetched
+    pairs = len(variants) * (len(variants) - 1) // 2
+    if pairs and 1 <= seeds < seeds_needed(pairs):
+        say(
+            f"With --seeds {seeds} no test can tell {len(variants)} models apart, whatever comes "
+            f"out; it takes --seeds {seeds_needed(pairs)}."
+        )
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     try:
@@ -73,7 +81,7 @@ def compare(
             **changes,
         )
     except KeyboardInterrupt:
-        typer.echo("interrupted; all runs are saved, and the same line goes on with them", err=True)
+        say("interrupted; all runs are saved, and the same line goes on with them")
         raise
     save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe
     typer.echo(comparison.to_json() if as_json else str(comparison))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +69,8 @@ def main() -> None:
 
     Exit status 2 is for a line that cannot be understood, 130 for Ctrl-C.
     """
+    if sys.stderr is None:  # closed, and the next file to be opened would get its place
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)

@@ -206,13 +206,27 @@ def _comparison(
     over = [cell for cell in planned if cell.is_done or not ends[cell].error]
     if not over:
         raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))
+    outcomes = tuple(
+        Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels) for cell in over
+    )
+    _refuse_copies(outcomes)
     left_out = {cell.seed for cell in cells} - {cell.seed for cell in planned}
     return Comparison(
         variants=tuple(variants),
-        outcomes=tuple(
-            Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels) for cell in over
-        ),
+        outcomes=outcomes,
         data={**splits.describe(), "classes": splits.classes},
         failures=tuple(failures),
         left_out=tuple(sorted(left_out)),
     )
+
+
+def _refuse_copies(outcomes: Sequence[Outcome]) -> None:
+    """Refuse runs of one variant that say the same to the last bit, whatever their seeds are."""
+    seen: dict[tuple[str, bytes], Outcome] = {}
+    for one in outcomes:
+        first = seen.setdefault((one.variant.name, one.receipt.logits.tobytes()), one)
+        if first is not one:
+            raise ComparisonError(
+                f"the runs in {str(first.folder)!r} and {str(one.folder)!r} gave the same logits "
+                "to the last bit, so one is a copy under another seed; delete it"
+            )

@@ -121,22 +121,32 @@ class Comparison:
     def best(self, column: str = "val_accuracy") -> str:
         """Return the name of the variant whose runs end with the best mean of a column.
 
+        Only seeds that all variants have count, so that a variant which fails with most seeds does
+        not win by the one that went well.
+
         Args:
             column: of the history; lower is better for a name that ends in `loss`.
 
         Raises:
             SelectionError: it is of test, which only reports, or not every run has it.
+            ComparisonError: the variants have no seed in common.
         """
         if column.startswith("test"):
             raise SelectionError(
                 f"nothing may choose by {column!r}: what is chosen on test no longer tells how it "
                 f"does on new images. Use best({'val' + column[4:]!r})"
             )
-        means = {
-            variant.name: np.mean([one.history.column(column)[-1] for one in self.of(variant.name)])
-            for variant in self.variants
-            if self.of(variant.name)
-        }
+        seeds = [{one.seed for one in self.of(variant.name)} for variant in self.variants]
+        common = set.intersection(*seeds)
+        if not common:
+            raise ComparisonError(
+                "the variants have no seed in common, so none can be chosen; train them with the "
+                "same seeds, or compare those whose runs came to their end"
+            )
+        means = {}
+        for variant in self.variants:
+            own = [one for one in self.of(variant.name) if one.seed in common]
+            means[variant.name] = np.mean([one.history.column(column)[-1] for one in own])
         pick = min if column.endswith("loss") else max
         return pick(means, key=lambda name: float(means[name]))
 

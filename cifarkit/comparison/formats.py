@@ -100,7 +100,7 @@ def as_csv(comparison: Comparison) -> str:
     for one in comparison.outcomes:
         val = "" if one.val_accuracy is None else one.val_accuracy
         table.writerow(
-            [one.variant.name, one.seed, one.accuracy, val, one.seconds, one.folder.as_posix()]
+            [one.variant.name, one.seed, one.accuracy, val, one.seconds, one.folder.name]
         )
     return text.getvalue()
 
@@ -121,7 +121,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "test_accuracy": one.accuracy,
                 "val_accuracy": one.val_accuracy,
                 "seconds": one.seconds,
-                "folder": one.folder.as_posix(),
+                "folder": one.folder.name,
                 "environment": one.facts["environment"],
             }
             for one in comparison.outcomes

@@ -65,7 +65,7 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
         kind, text = "too few seeds", _too_few(ahead, pairs, needed)
     else:
         kind, text = "too few seeds", _one_or_none(ahead, needed)
-    return Verdict(kind, " ".join([text, *_cautions(pair)]))
+    return Verdict(kind, " ".join([text, *_cautions(ahead)]))
 
 
 def _better(ahead: Pair, pairs: int) -> str:
@@ -122,6 +122,11 @@ def _one_or_none(ahead: Pair, needed: int) -> str:
 def _cautions(pair: Pair) -> list[str]:
     """Return the sentences on what the numbers could be mistaken for."""
     cautions = []
+    if pair.p_holm < 0.05 and pair.two_level and pair.two_level.low <= 0 <= pair.two_level.high:
+        cautions.append(
+            "With other test images it could turn round: over seeds and images together the "
+            f"interval is {pair.two_level}."
+        )
     if pair.same_answers:
         cautions.append(
             "Both were right and wrong on the same images in every run, as one variant under two "

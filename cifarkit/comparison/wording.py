@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.progress import in_words
+from cifarkit.evaluation.intervals import Interval
+from cifarkit.values import Value
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
@@ -68,7 +70,7 @@ def variant_rows(comparison: Comparison) -> Rows:
                 str(name),
                 str(row["n"]),
                 f"{100 * row['mean']:.2f} %" if row["n"] else "-",
-                f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %" if spread else "-",
+                str(Interval(max(0.0, row["low"]), min(1.0, row["high"]))) if spread else "-",
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
                 _in_millions(row["multiply_adds"]),
@@ -87,8 +89,8 @@ def pair_rows(comparison: Comparison) -> Rows:
             f"{100 * pair.difference:+z.2f}" if pair.n else "-",
             str(pair.interval) if pair.interval else "-",
             str(pair.two_level) if pair.two_level else "-",
-            f"{pair.p:.3f}" if pair.n > 1 else "-",
-            f"{pair.p_holm:.3f}" if pair.n > 1 else "-",
+            f"{pair.p:.3g}" if pair.n > 1 else "-",
+            f"{pair.p_holm:.3g}" if pair.n > 1 else "-",
         ]
         for pair in comparison.pairs
     ]
@@ -102,6 +104,15 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield f"Test: {next(iter(ways.values()))}."
     else:
         yield f"Test: {'; '.join(f'{name} {way}' for name, way in ways.items())}."
+    trained = sorted({one.seed for one in comparison.outcomes})
+    if trained != list(range(len(trained))):
+        yield f"Seeds: {', '.join(map(str, trained))}."
+    error = max((pair.p_error for pair in comparison.pairs), default=0.0)
+    if error:
+        yield (
+            f"p is drawn, not counted out: with more than 16 seeds there are too many sign flips "
+            f"(standard error at most {error:.1g})."
+        )
     yield from (f"Not in the table: {failure}" for failure in comparison.failures)
     if comparison.left_out:
         seeds = ", ".join(map(str, comparison.left_out))
@@ -116,8 +127,9 @@ def changes(pair: Pair) -> str:
     if not pair.changed:
         return "nothing"
     return ", ".join(
-        f"{factor} {_short(theirs)} -> {_short(ours)}"
+        f"{name} {_short(theirs)} -> {_short(ours)}"
         for factor, (theirs, ours) in pair.changed.items()
+        for name, (theirs, ours) in _opened(factor, theirs, ours).items()
     )
 
 
@@ -164,6 +176,13 @@ def _in_millions(count: int) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the fields in which two values of one kind differ, each under its path."""
+    if not isinstance(theirs, Value) or type(theirs) is not type(ours):
+        return {factor: (theirs, ours)}
+    return {f"{factor}.{name}": both for name, both in ours.differs_from(theirs).items()}
 
 
 def _short(value: Any) -> str:

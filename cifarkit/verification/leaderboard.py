@@ -33,7 +33,7 @@ class Standing:
         interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
             chance in its test images.
         runs: the folders that count.
-        doubles: folders that do not, since another with the same seed does.
+        doubles: folders that do not, since another with the same seed, or the same answers, does.
 
     >>> interval = wilson_interval(732, 1000)
     >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
@@ -101,10 +101,11 @@ class Leaderboard:
 def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
     """Rank verified runs.
 
-    Runs of the same variant, code, options, recipe and data are one standing, whatever their
-    folders are called. With two seeds or more it is ranked by the lower end of the t-interval of
-    their mean, with one by that of the run's Wilson interval. Several runs of one seed count once,
-    by the lowest of them, so that trying again does not pay.
+    Runs of the same variant, code, options, recipe, callbacks and data are one standing, whatever
+    their folders are called. With two seeds or more it is ranked by the lower end of the t-interval
+    of their mean, with one by that of the run's Wilson interval. Several runs of one seed count
+    once, by the lowest of them, so that trying again does not pay; and so do runs with the same
+    answers to the last bit, which are copies under other seeds.
 
     Args:
         verifications: of as many runs as there are, in any order.
@@ -130,10 +131,12 @@ def _order(standing: Standing) -> tuple[str, str, float, float, str]:
 
 
 def _standing(group: Sequence[Verification]) -> Standing:
-    by_seed: dict[int, Verification] = {}
+    counted: list[Verification] = []
     for one in sorted(group, key=lambda one: (one.accuracy, str(one.folder))):
-        by_seed.setdefault(one.about["seed"], one)
-    counted = sorted(by_seed.values(), key=lambda one: str(one.folder))
+        there = [(other.about["seed"], other.answers) for other in counted]
+        if all(one.about["seed"] != seed and one.answers != answers for seed, answers in there):
+            counted.append(one)
+    counted.sort(key=lambda one: str(one.folder))
     doubles = sorted(str(one.folder) for one in group if one not in counted)
     about, first = counted[0].about, counted[0]
     n, correct = first.n or 0, first.correct or 0
@@ -171,7 +174,7 @@ def _table(group: Sequence[Standing]) -> str:
         lines.append(f"{row}  {one.seeds:>5}  {one.variant}")
         lines += _indented(", ".join(one.runs))
         if one.doubles:
-            lines += _indented(f"not counted, a seed that is there: {', '.join(one.doubles)}")
+            lines += _indented(f"not counted, seed or answers are there: {', '.join(one.doubles)}")
     return "\n".join(lines)
 
 

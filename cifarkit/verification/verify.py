@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class Verification:
         correct: how many test images got their own label, by the receipt; None without one.
         n: how many test images the receipt is of.
         repeated: how alike the run is to one that was trained again; None where none was.
+        answers: a digest of the receipt's logits: runs that have the same are copies.
 
     >>> found = Finding("run", "failed", "there is no run in 'runs/x'")
     >>> print(Verification(Path("runs/x"), (found,)))
@@ -71,6 +73,7 @@ class Verification:
     correct: int | None = None
     n: int | None = None
     repeated: Likeness | None = None
+    answers: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -208,11 +211,12 @@ def _with_repetition(
 def _verification(
     evidence: Evidence, findings: list[Finding], repeated: Likeness | None = None
 ) -> Verification:
-    correct = n = None
+    correct = n = answers = None
     if any(one.check == "receipt" and one.outcome == "passed" for one in findings):
         correct, n = int(evidence.receipt.correct.sum()), len(evidence.receipt.labels)
+        answers = hashlib.sha256(evidence.receipt.logits.tobytes()).hexdigest()[:16]
     return Verification(
-        evidence.folder, tuple(findings), evidence.about, correct, n, repeated=repeated
+        evidence.folder, tuple(findings), evidence.about, correct, n, repeated, answers
     )
 
 

@@ -53,15 +53,16 @@ def test_it_trains_prints_and_leaves_a_folder(call: Any, tmp_path: Path) -> None
     assert "Too few seeds" in ended.out
     assert ended.out.rstrip().endswith(f"are in {tmp_path / 'out'}")
     assert "4 of 4 runs done" in ended.err
+    assert "it takes --seeds 6" in ended.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     text = (tmp_path / "out" / "comparison.txt").read_text()
     assert text in ended.out
     # The same line again trains nothing, and leaves its own folder beside the runs.
     again = call(*line(tmp_path, "linear", "own"), "--import", own, "--json")
-    assert (again.status, again.err.count("done")) == (0, 0)
+    assert (again.status, again.err.count("runs done")) == (0, 0)
     document = json.loads(again.out)
     assert document == json.loads((tmp_path / "out" / "comparison.json").read_text())
-    (folder,) = (tmp_path / "runs").glob("comparison-*")
+    (folder,) = Path().glob("comparison-*")
     assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
@@ -105,4 +106,4 @@ def test_ctrl_c_says_how_to_go_on(
     ended = call(*line(tmp_path, "linear"))
     assert ended.status == 130
     assert "the same line goes on with them" in ended.err
-    assert not list((tmp_path / "runs").glob("comparison-*"))
+    assert not list(Path().glob("comparison-*"))

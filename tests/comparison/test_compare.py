@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -608,3 +609,14 @@ def test_runs_are_found_wherever_the_program_stands_later(
     comparison = ck.compare(["linear"], tiny, callbacks=[Wander()], **settings)
     assert (tmp_path / "begin" / "runs" / "linear-seed0").is_dir()
     assert comparison.runs["linear"][0].status == "finished"
+
+
+def test_a_copy_under_another_seed_is_refused(
+    compare: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "runs" / "honest")
+    ck.score_on_test(run, tiny)
+    shutil.copytree(tmp_path / "runs" / "honest", tmp_path / "runs" / "copy")
+    edit(tmp_path / "runs" / "copy", lambda about: about.update(seed=1))
+    with pytest.raises(ck.ComparisonError, match="one is a copy under another seed"):
+        compare(["linear"], seeds=2)

@@ -118,3 +118,11 @@ def test_csv_has_a_row_for_each_run_and_overwrites_nothing(
     with pytest.raises(ck.ComparisonError, match="nothing is overwritten"):
         comparison.to_csv(path)
     assert path.read_text().splitlines() == lines
+
+
+def test_a_variant_that_mostly_failed_does_not_win_by_one_good_run(make_comparison: Any) -> None:
+    comparison = make_comparison({"linear": {0: 0.3, 1: 0.6, 2: 0.6}, "mlp": {0: 0.2}})
+    assert comparison.best() == "linear"
+    assert make_comparison({"linear": {0: 0.3, 1: 0.9}, "mlp": {0: 0.4}}).best() == "mlp"
+    with pytest.raises(ck.ComparisonError, match="no seed in common"):
+        make_comparison({"linear": {0: 0.3}, "mlp": {1: 0.4}}).best()

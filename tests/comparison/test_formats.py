@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 import cifarkit as ck
-from cifarkit.comparison.wording import limits
+from cifarkit.comparison.wording import changes, limits
 
 NAMES = ("linear", "mlp", "baseline", "batchnorm", "augmented", "deeper", "resnet20", "speedrun")
 
@@ -52,8 +53,6 @@ def test_the_text_says_all_there_is_to_say(four: ck.Comparison) -> None:
 
 
 def test_looks_at_test_that_differ_are_told_apart(make_comparison: Any) -> None:
-    import dataclasses
-
     comparison = make_comparison({"linear": [0.4], "mlp": [0.5]})
     first, second = comparison.outcomes
     watched = dataclasses.replace(second, looks=ck.Looks(3, True, True))
@@ -97,3 +96,26 @@ def test_json_has_everything_and_no_nan(four: ck.Comparison, make_comparison: An
     alone = json.loads(single.to_json(), parse_constant=refuse)
     assert alone["variants"][0]["sd"] is None
     assert alone["failures"] == ["mlp seed 0: failed"]
+
+
+def test_the_field_that_changed_is_named_and_not_the_whole_value(make_comparison: Any) -> None:
+    comparison = make_comparison({"linear": [0.4], "twin": [0.5]})
+    plain, twin = comparison.variants
+    recipe = plain.recipe.replace(optimizer=ck.Adam(weight_decay=0.1))
+    twin = dataclasses.replace(twin, builder=plain.builder, options=plain.options, recipe=recipe)
+    plain = dataclasses.replace(plain, recipe=recipe.replace(optimizer=ck.Adam()))
+    (pair,) = dataclasses.replace(comparison, variants=(plain, twin)).pairs
+    assert changes(pair) == "optimizer.weight_decay 0.0 -> 0.1"
+
+
+def test_seeds_and_drawn_p_are_told(make_comparison: Any) -> None:
+    few = " ".join(str(make_comparison({"linear": {7: 0.4, 3: 0.5}})).split())
+    assert "Seeds: 3, 7." in few
+    many = [0.4 + 0.001 * seed for seed in range(17)]
+    text = " ".join(str(make_comparison({"linear": many, "mlp": [0.5] * 17})).split())
+    assert "p is drawn" in text
+    assert "Seeds:" not in text
+
+
+def test_an_interval_of_accuracies_stays_within_0_and_100(make_comparison: Any) -> None:
+    assert "0.0 to 100.0 %" in str(make_comparison({"linear": [0.1, 0.9]}))

@@ -183,3 +183,15 @@ def test_a_true_difference_is_called_better() -> None:
         right[0] |= rng.random(right[0].shape) < 0.5  # half the mistakes of the first are mended
         found += kinds(right)
     assert found.count("better") >= 48
+
+
+def test_better_says_when_other_images_could_turn_it_round() -> None:
+    doubtful = replace(SEEN, two_level=Span(-0.001, 0.043))
+    found = verdict(doubtful, pairs=3)
+    assert found.kind == "better"
+    assert found.text.endswith(
+        "With other test images it could turn round: over seeds and images together the interval "
+        "is -0.1 to +4.3."
+    )
+    assert verdict(doubtful.mirrored(), pairs=3) == found
+    assert "turn round" not in verdict(SEEN, pairs=3).text

@@ -30,10 +30,13 @@ def verified(
         "variant": {"name": variant, "code": variant, "options": {}} | described,
         "recipe": {"epochs": epochs},
         "seed": seed,
-        "facts": {"data": {"name": data, "fingerprint": f"fingerprint of {data}"}},
+        "facts": {
+            "data": {"name": data, "fingerprint": f"fingerprint of {data}"},
+            "callbacks": [],
+        },
     }
     found = ck.Finding("weights", "passed", "they give the receipt's logits")
-    return ck.Verification(Path(folder), (found,), about, correct, N)
+    return ck.Verification(Path(folder), (found,), about, correct, N, answers=folder)
 
 
 def refused(folder: str, reason: str = "the labels are others") -> ck.Verification:
@@ -58,6 +61,21 @@ def test_a_single_run_has_the_interval_of_its_images() -> None:
     assert (standing.seeds, standing.interval_of) == (1, "Wilson")
 
 
+def test_copies_under_other_seeds_count_once() -> None:
+    honest = [verified(f"honest-{seed}", 700 + seed, seed=seed, variant="mlp") for seed in (0, 1)]
+    copies = [replace(verified(f"{seed}", 690, seed=seed), answers="same") for seed in range(4)]
+    board = ck.leaderboard([*copies, *honest])
+    (one,) = (standing for standing in board.standings if standing.variant == "linear")
+    assert (one.seeds, one.interval_of, one.doubles) == (1, "Wilson", ("1", "2", "3"))
+    assert one.interval == ck.wilson_interval(690, N)
+
+
+def test_runs_with_other_callbacks_stand_apart() -> None:
+    plain, mixed = verified("a", 700), verified("b", 720, seed=1)
+    mixed.about["facts"]["callbacks"] = ["cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"]
+    assert len(ck.leaderboard([plain, mixed]).standings) == 2
+
+
 def test_the_lower_end_ranks_and_not_the_mean() -> None:
     sure = [verified(f"sure-{seed}", 740 + seed, seed=seed, variant="mlp") for seed in range(5)]
     lucky = verified("lucky", 750)
@@ -78,7 +96,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, a seed that is there: a, c" in str(board)
+    assert "not counted, seed or answers are there: a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
