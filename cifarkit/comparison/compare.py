@@ -62,7 +62,7 @@ def compare(
         seeds: how many, counted from 0, or which.
         run_dir: the parent of all run folders.
         executor: where to train: anything with the interface of `concurrent.futures.Executor`
-            whose workers see the same disk; as many processes as pay on this machine when None.
+            whose workers see the same disk; one process for each core when None.
         callbacks: who listens; each run has its own copies.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
         budget: seconds, or a time such as `"30m"`; only as many seeds are trained as fit, and

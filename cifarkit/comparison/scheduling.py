@@ -39,10 +39,11 @@ class Workers:
 
 @contextmanager
 def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Iterator[Workers]:
-    """Start as many processes as pay on this machine.
+    """Start processes that train side by side.
 
-    On a CPU one for each core, with one thread each: the networks are small, and two runs of one
-    thread get more done than one run of two. It stays one thread where there are more cores than
+    On a CPU one for each core, with one thread each: a small network cannot keep many cores busy.
+    (On two it can: there side by side was measured to be as quick as one after another, see
+    `docs/explanation/what-makes-it-fast.md`.) It stays one thread where there are more cores than
     runs, because the bits of a run depend on it, and must not on how many others there are. A GPU
     is kept busy by one run.
 
