@@ -80,8 +80,9 @@ def compare(
             budget=budget,
             **changes,
         )
-    except KeyboardInterrupt:
-        say("interrupted; all runs are saved, and the same line goes on with them")
+    except KeyboardInterrupt as error:
+        kept = "all runs are saved, and the same line goes on with them"
+        say(f"interrupted; {kept if error.args else 'no run was going on'}")
         raise
     save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe
     typer.echo(comparison.to_json() if as_json else str(comparison))

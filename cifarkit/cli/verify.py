@@ -122,16 +122,20 @@ def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits
 
 def _describe(one: Verification, width: int) -> str:
     """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
-    lines = [f"{one.folder!s:<{width}}  {one.verdict}"]
+    lines = _wrapped(f"{one.folder!s:<{width}}  {one.verdict}", "", "    ")
     for finding in one.findings:
         if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
             cure = f" -> {finding.cure}" if finding.cure else ""
-            text = f"{finding.check}: {finding.found}{cure}"
-            lines += textwrap.wrap(
-                text,
-                80,
-                initial_indent=" " * 4,
-                subsequent_indent=" " * 6,
-                break_on_hyphens=False,
-            )
+            lines += _wrapped(f"{finding.check}: {finding.found}{cure}", "    ", "      ")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        80,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

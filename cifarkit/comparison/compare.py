@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_cells
-from cifarkit.comparison.shipping import shipped_by_value
+from cifarkit.comparison.shipping import check_sendable, shipped_by_value
 from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
 from cifarkit.models.registry import check_name, get_variant
@@ -76,7 +77,8 @@ def compare(
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
-            another comparison is at work in `run_dir`, or no run came to its end.
+            `executor` is none, what is to be trained cannot be sent to another process, another
+            comparison is at work in `run_dir`, or no run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
 
     And as `ck.train` raises, before anything is trained.
@@ -94,17 +96,20 @@ def compare(
     seconds = None if budget is None else seconds_of(budget)
     where, place = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
+    _check_executor(executor)
     for variant in chosen:  # what cannot be built is known before anything is trained
-        variant.build(num_classes=len(splits.classes))
-    with _workplace(place) as workplace:
-        cells = plan_cells(
-            chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners
-        )
-        waiting = [cell for cell in cells if not cell.is_done]
-        if waiting:
+        _build(variant, len(splits.classes))
+    cells = plan_cells(
+        chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners
+    )
+    planned: Sequence[Cell] = cells
+    ends: dict[Cell, CellEnd] = {}
+    if not all(cell.is_done for cell in cells):  # else nothing is written: a disk may be read-only
+        sent = [*(one.builder for one in chosen), *listeners]
+        with _workplace(place) as workplace, shipped_by_value(sent):
+            if executor is None:
+                check_sendable([*chosen, *listeners])
             workplace.put_data(splits)
-        with shipped_by_value([*(one.builder for one in chosen), *listeners]):
-            planned: Sequence[Cell] = cells
             if seconds is not None:
                 planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
             ends = _trained(planned, workplace, where, executor, show_progress)
@@ -130,8 +135,8 @@ def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> li
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return list(range(seeds))
+    if isinstance(seeds, Integral) and not isinstance(seeds, bool) and int(seeds) >= 1:
+        return list(range(int(seeds)))
     if isinstance(seeds, str) or not isinstance(seeds, Iterable):
         raise ComparisonError(f"seeds must be a count, 1 or more, or a list, found {seeds!r}")
     chosen = list(seeds)
@@ -140,6 +145,21 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if not chosen or len(set(chosen)) < len(chosen):
         raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
     return [int(seed) for seed in chosen]
+
+
+def _check_executor(executor: Executor | None) -> None:
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ComparisonError(
+            f"executor must be a concurrent.futures.Executor or None, found {executor!r}"
+        )
+
+
+def _build(variant: Variant, num_classes: int) -> None:
+    try:
+        variant.build(num_classes=num_classes)
+    except Exception as error:
+        error.add_note(f"This came while the variant {variant.name!r} was built.")
+        raise
 
 
 @contextmanager
@@ -176,8 +196,6 @@ def _trained(
     show_progress: bool,
 ) -> dict[Cell, CellEnd]:
     waiting = [cell for cell in cells if not cell.is_done]
-    if not waiting:
-        return {}
     with ExitStack() as ends:
         watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None
         if show_progress:

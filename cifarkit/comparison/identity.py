@@ -28,7 +28,7 @@ def training_of(about: dict[str, Any]) -> str:
     """
     variant = about["variant"] or {}
     parts = {
-        "variant": [variant.get(name) for name in ("name", "code", "options")],
+        **{name: variant.get(name) for name in ("name", "code", "options")},
         "recipe": about["recipe"],
         "data": about["facts"]["data"]["fingerprint"],
         "callbacks": sorted(_that_matter(about)),

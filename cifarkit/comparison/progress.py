@@ -15,6 +15,8 @@ from cifarkit.training.run_folder import HISTORY
 
 __all__ = ["ComparisonProgress", "in_words"]
 
+WIDTH = 80
+
 
 def in_words(seconds: float) -> str:
     """Return a duration as one says it.
@@ -66,14 +68,21 @@ class ComparisonProgress:
             self._live.stop()
 
     def table(self) -> str:
-        """Return one row a variant, one column a seed, and how long it will take."""
-        seeds = list(dict.fromkeys(cell.seed for cell in self._cells))
+        """Return one row a variant, one column a seed, and how long it will take.
+
+        What is wider than a terminal goes on below.
+        """
         names = list(dict.fromkeys(cell.variant.name for cell in self._cells))
+        seeds = list(dict.fromkeys(cell.seed for cell in self._cells))
         width = max(map(len, names))
-        rows = [" " * width + "".join(f"{f'seed {seed}':>8}" for seed in seeds)]
-        for name in names:
-            own = {cell.seed: cell for cell in self._cells if cell.variant.name == name}
-            rows.append(f"{name:<{width}}" + "".join(f"{self._mark(own[s]):>8}" for s in seeds))
+        column = 2 + max(len(f"seed {seed}") for seed in seeds)
+        marks = {(cell.variant.name, cell.seed): self._mark(cell) for cell in self._cells}
+        rows = []
+        for some in _batches(seeds, max(1, (WIDTH - width) // column)):
+            rows.append(" " * width + "".join(f"{f'seed {seed}':>{column}}" for seed in some))
+            for name in names:
+                own = "".join(f"{marks[name, seed]:>{column}}" for seed in some)
+                rows.append(f"{name:<{width}}{own}")
         return "\n".join([*rows, self.summary()])
 
     def summary(self) -> str:
@@ -144,6 +153,10 @@ class ComparisonProgress:
             print(line, file=self._stream, flush=True)
         except (OSError, ValueError):  # nobody reads any more: train on
             self._stream = None
+
+
+def _batches(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
+    return [seeds[at : at + count] for at in range(0, len(seeds), count)]
 
 
 def _seconds_of_epochs(cell: Cell) -> list[float]:

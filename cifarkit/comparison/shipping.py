@@ -11,9 +11,10 @@ from typing import Any
 
 import cloudpickle
 
+from cifarkit.errors import ComparisonError
 from cifarkit.models.code import is_own
 
-__all__ = ["shipped_by_value"]
+__all__ = ["check_sendable", "shipped_by_value"]
 
 
 @contextmanager
@@ -38,6 +39,26 @@ def shipped_by_value(things: Iterable[Any]) -> Iterator[None]:
     finally:
         for module in added:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def check_sendable(things: Iterable[Any]) -> None:
+    """Refuse what cannot be taken to another process.
+
+    Args:
+        things: variants and callbacks.
+
+    Raises:
+        ComparisonError: one holds an open file, a lock, a connection or the like.
+    """
+    for thing in things:
+        try:
+            cloudpickle.dumps(thing)
+        except Exception as error:  # what pickling raises is up to what is pickled
+            raise ComparisonError(
+                f"{thing!r} cannot be sent to another process ({error}); let it open files and "
+                "the like when training begins, in on_fit_start, or train in this process: "
+                "executor=ThreadPoolExecutor(1)"
+            ) from error
 
 
 def _definition(thing: Any) -> Callable[..., Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from cifarkit.comparison.identity import training_of
@@ -24,6 +25,8 @@ class Standing:
 
     Args:
         variant: its name.
+        settings: in which it differs from other standings of that name on these data, such as
+            `"recipe.epochs 3"`; empty when it is the only one.
         data: the name of the data source.
         fingerprint: of the data; standings with different ones are not compared.
         n: test images.
@@ -51,6 +54,7 @@ class Standing:
     interval_of: Literal["t", "Wilson"]
     runs: tuple[str, ...]
     doubles: tuple[str, ...] = ()
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,14 @@ def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
             groups.setdefault(training_of(one.about), []).append(one)
         else:
             unverified.append(one)
-    standings = sorted((_standing(group) for group in groups.values()), key=_order)
+    records = [group[0].about for group in groups.values()]
+    standings = sorted(
+        (
+            replace(_standing(group), settings=_settings(group[0].about, records))
+            for group in groups.values()
+        ),
+        key=_order,
+    )
     unverified.sort(key=lambda one: str(one.folder))
     return Leaderboard(tuple(standings), tuple(unverified))
 
@@ -156,6 +167,41 @@ def _standing(group: Sequence[Verification]) -> Standing:
     )
 
 
+def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
+    """Write what tells a training from the others of its variant and data."""
+
+    def is_akin(other: dict[str, Any]) -> bool:
+        return bool(
+            other["variant"]["name"] == about["variant"]["name"]
+            and other["facts"]["data"]["fingerprint"] == about["facts"]["data"]["fingerprint"]
+        )
+
+    others = [_flat(other) for other in records if other is not about and is_akin(other)]
+    own = _flat(about)
+    telling = [
+        key
+        for key in sorted({key for flat in (own, *others) for key in flat})
+        if any(other.get(key) != own.get(key) for other in others)
+    ]
+    return ", ".join(f"{key} {own.get(key, 'none')}" for key in telling)
+
+
+def _flat(about: dict[str, Any]) -> dict[str, str]:
+    """Return what decides a run's numbers, each setting under its path."""
+    flat: dict[str, str] = {}
+
+    def put(path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for name, below in value.items():
+                put(f"{path}.{name}", below)
+        else:
+            flat[path] = value if isinstance(value, str) else json.dumps(value)
+
+    for name, value in json.loads(training_of(about)).items():
+        put(name, value)
+    return flat
+
+
 def _of_shares(span: Span) -> Interval:
     return Interval(max(0.0, span.low), min(1.0, span.high))
 
@@ -172,6 +218,8 @@ def _table(group: Sequence[Standing]) -> str:
         ends = f"{100 * one.interval.low:.2f} to {100 * one.interval.high:.2f} %"
         row = f"{rank:>3}  {100 * one.accuracy:>7.2f} %  {ends:<16}  {one.interval_of:<6}"
         lines.append(f"{row}  {one.seeds:>5}  {one.variant}")
+        if one.settings:
+            lines += _indented(f"with {one.settings}")
         lines += _indented(", ".join(one.runs))
         if one.doubles:
             lines += _indented(f"not counted, seed or answers are there: {', '.join(one.doubles)}")

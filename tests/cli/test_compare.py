@@ -100,7 +100,7 @@ def test_ctrl_c_says_how_to_go_on(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("all runs are saved")
 
     monkeypatch.setattr(module, "train_cells", interrupted)
     ended = call(*line(tmp_path, "linear"))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -22,6 +23,7 @@ from concurrent.futures import (
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -263,6 +265,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "an unknown field": ({"epoch": 1}, ck.RecipeError, "epochs"),
     "a wrong budget": ({"budget": "soon"}, ck.ComparisonError, "30m"),
     "a wrong device": ({"device": "abacus"}, ck.TrainingError, "abacus"),
+    "a wrong executor": ({"executor": 2}, ck.ComparisonError, "Executor or None, found 2"),
     "no splits": ({"splits": 3}, ck.DataError, "Splits"),
 }
 
@@ -273,6 +276,39 @@ def test_nonsense_is_refused_before_a_file_is_made(what: str, compare: Any, tmp_
     with pytest.raises(error, match=text):
         compare(**{"variants": ["linear"], **changes})
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_finished_comparison_writes_nothing(compare: Any, tmp_path: Path) -> None:
+    first = compare(["linear"])
+    (tmp_path / "runs" / ".comparison").write_text("as on a disk that can only be read")
+    assert str(compare(["linear"])) == str(first)
+    with pytest.raises(ck.RunFolderError, match="choose another run_dir"):  # one more is a run
+        compare(["linear"], seeds=3)
+
+
+def test_a_count_from_numpy_is_a_count(compare: Any) -> None:
+    assert len(compare(["linear"], seeds=np.int64(1)).outcomes) == 1
+
+
+def test_what_a_builder_raises_names_the_variant(compare: Any, tmp_path: Path) -> None:
+    def broken(*, num_classes: int = 10) -> nn.Module:
+        raise ZeroDivisionError("one layer too few")
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        compare(["linear", ck.Variant("mine", broken)])
+    assert raised.value.__notes__ == ["This came while the variant 'mine' was built."]
+    assert not (tmp_path / "runs").exists()
+
+
+class HoldsALock(ck.Callback):
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+def test_what_cannot_be_sent_to_a_process_is_named(compare: Any, tmp_path: Path) -> None:
+    with pytest.raises(ck.ComparisonError, match=r"HoldsALock.*cannot be sent.*on_fit_start"):
+        compare(["linear"], callbacks=[HoldsALock()], executor=None)
+    assert folders(tmp_path) == []
 
 
 def test_two_comparisons_in_one_folder_are_one_too_many(compare: Any, tmp_path: Path) -> None:
@@ -379,6 +415,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
 def test_ctrl_c_saves_all_runs_and_the_same_line_goes_on(tmp_path: Path) -> None:
     process = started(tmp_path, epochs=2_000)
+    wait_for(tmp_path / "runs" / "linear-seed0" / "history.csv", process)
     wait_for(tmp_path / "runs" / "own-seed0" / "history.csv", process)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate()
@@ -434,6 +471,7 @@ def test_the_standard_library_s_processes_do_as_well(tiny: ck.Splits, tmp_path: 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with a Unix signal")
 def test_when_who_compares_is_killed_the_runs_end_and_can_be_gone_on_with(tmp_path: Path) -> None:
     process = started(tmp_path, epochs=2_000)
+    wait_for(tmp_path / "runs" / "linear-seed0" / "history.csv", process)
     wait_for(tmp_path / "runs" / "own-seed0" / "history.csv", process)
     process.kill()
     process.communicate()  # ends when the workers, who share its output, have ended

@@ -44,6 +44,17 @@ def test_the_table_shows_every_cell_and_the_time_left(cells: list[Cell]) -> None
     ]
 
 
+def test_many_seeds_go_on_below_and_fit_a_terminal(tmp_path: Path) -> None:
+    cells = [
+        cell(tmp_path, name, seed, is_done=True) for seed in range(12) for name in ("linear", "mlp")
+    ]
+    lines = ComparisonProgress(cells, io.StringIO()).table().splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["", "linear", "mlp"] * 2 + ["24"]
+    assert "".join(lines).count("there") == 24
+    assert "seed 11" in lines[3]
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_without_a_terminal_there_is_a_line_for_each_end(cells: list[Cell]) -> None:
     stream = io.StringIO()
     progress = ComparisonProgress(cells, stream)

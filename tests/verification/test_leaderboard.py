@@ -90,6 +90,13 @@ def test_what_differs_in_more_than_the_seed_stands_apart(change: dict[str, Any])
     assert len(ck.leaderboard(runs).standings) == 2
 
 
+def test_standings_of_one_name_say_in_what_they_differ() -> None:
+    runs = [verified("a", 700), verified("b", 720, epochs=3), verified("c", 730, variant="mlp")]
+    by_run = {one.runs[0]: one.settings for one in ck.leaderboard(runs).standings}
+    assert by_run == {"a": "recipe.epochs 1", "b": "recipe.epochs 3", "c": ""}
+    assert "with recipe.epochs 3" in str(ck.leaderboard(runs))
+
+
 def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     runs = [verified("a", 720), verified("b", 700), verified("c", 710)]
     board = ck.leaderboard(runs)
