@@ -50,6 +50,8 @@ def _copied(
     tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Archive, folder: Path
 ) -> str | None:
     """Copy one file if it is a known one, and return its name."""
+    if member.size < 0:  # tarfile would go back by so much, and on for ever
+        raise DataError(f"{member.name!r} in {archive.file!r} has a negative size: refused")
     if member.offset_data + member.size > ROOM:
         raise DataError(f"{member.name!r} in {archive.file!r} is too large: refused")
     place, _, name = member.name.rpartition("/")

@@ -138,6 +138,19 @@ def test_a_huge_member_is_refused_from_its_head(name: str, archive: Archive, pla
     assert tree(place.parents[1]) == before
 
 
+@pytest.mark.parametrize("size", [-1, -1024, -(2**70)])
+def test_a_member_of_negative_size_is_refused(size: int, archive: Archive, place: Path) -> None:
+    head = regular("pictures/train", 0).tobuf(tarfile.GNU_FORMAT)
+    field = size.to_bytes(12, "big", signed=True)  # as GNU tar writes what octal digits cannot
+    assert field[0] == 0xFF
+    head = head[:124] + field + head[136:]
+    checksum = 8 * ord(" ") + sum(head[:148]) + sum(head[156:])
+    head = head[:148] + b"%06o\0 " % checksum + head[156:]
+    place.write_bytes(gzip.compress(head + bytes(1024)))
+    with pytest.raises(ck.DataError, match=r"'pictures/train' in 'cifar-0.tar.gz' has a negative"):
+        unpack(archive, place)
+
+
 def test_many_members_that_are_huge_together_are_refused(
     archive: Archive, whole: bytes, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
