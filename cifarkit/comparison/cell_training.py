@@ -99,9 +99,7 @@ def _read_data(path: Path, _written: int) -> Splits:
     train_set, test_set = part("train"), part("test")
     assert train_set is not None  # `put_data` writes both
     assert test_set is not None
-    return Splits(
-        train_set, part("val"), test_set, about["name"], about["fingerprint"], about["source"]
-    )
+    return Splits(train_set, part("val"), test_set, about["name"], about["source"])
 
 
 class _Overseer(Callback):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import numbers
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -26,13 +26,15 @@ __all__ = ["Splits", "split_off_val"]
 class Splits:
     """The three image sets of one data source.
 
+    To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(places))`,
+    which has a fingerprint of its own.
+
     Args:
         train: what the weights learn from.
         val: what early stopping, sweeps and you may choose by; None when `val_size=0`, and then
             nothing can select.
         test: what is reported once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
-        fingerprint: SHA-256 over the contents of all three sets and the class names.
         source: what `load_data` takes to find it again; empty for arrays.
     """
 
@@ -40,8 +42,18 @@ class Splits:
     val: ImageSet | None
     test: ImageSet
     name: str
-    fingerprint: str
     source: str = ""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the contents of all three sets and the class names, in hexadecimal."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.val, self.test):
+            if part is not None:
+                digest.update(repr((part.classes, len(part))).encode())
+                digest.update(part.images.cpu().contiguous().numpy().data)
+                digest.update(part.labels.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -76,7 +88,7 @@ def split_off_val(
     name: str,
     source: str = "",
 ) -> Splits:
-    """Take val out of the training pictures and seal all three under a fingerprint.
+    """Take val out of the training pictures.
 
     Args:
         train: the pictures that train and val share.
@@ -99,8 +111,7 @@ def split_off_val(
     chosen = _stratified(train.labels, count, split_seed)
     kept = train.subset(torch.nonzero(~chosen).flatten())
     val = train.subset(torch.nonzero(chosen).flatten()) if count else None
-    parts = [kept, test] if val is None else [kept, val, test]
-    return Splits(kept, val, test, name, _fingerprint(parts), source)
+    return Splits(kept, val, test, name, source)
 
 
 def check_splits(splits: Any) -> None:
@@ -157,12 +168,3 @@ def _stratified(labels: Tensor, count: int, seed: int) -> Tensor:
         order = torch.randperm(len(places), generator=generator_for("split", seed, label))
         chosen[places[order[:take]]] = True
     return chosen
-
-
-def _fingerprint(parts: Iterable[ImageSet]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(repr((part.classes, len(part))).encode())
-        digest.update(part.images.contiguous().numpy().data)
-        digest.update(part.labels.contiguous().numpy().data)
-    return digest.hexdigest()

@@ -201,12 +201,8 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # the peers' own
     data = ck.load_data(given.data)
-    data = ck.Splits(
-        data.train.subset(range(given.images)), None, data.test, data.name, data.fingerprint
-    )
-    few = ck.Splits(
-        data.train.subset(range(10 * BATCH)), None, data.test, data.name, data.fingerprint
-    )
+    data = ck.Splits(data.train.subset(range(given.images)), None, data.test, data.name)
+    few = ck.Splits(data.train.subset(range(10 * BATCH)), None, data.test, data.name)
     torch.manual_seed(0)
     contenders[given.contender](few, 1)  # warms the caches up, of memory and of code
     seconds, model = contenders[given.contender](data, given.epochs)

@@ -232,6 +232,13 @@ def test_what_is_neither_contents_nor_split_leaves_the_fingerprint(what: str) ->
     assert SAME[what]() == sealed(TRAIN, TEST)
 
 
+def test_fewer_pictures_have_a_fingerprint_of_their_own(tiny: ck.Splits) -> None:
+    fewer = dataclasses.replace(tiny, train=tiny.train.subset(range(100)))
+    without_val = dataclasses.replace(tiny, val=None)
+    assert len({tiny.fingerprint, fewer.fingerprint, without_val.fingerprint}) == 3
+    assert dataclasses.replace(tiny, name="other").fingerprint == tiny.fingerprint
+
+
 def test_splits_say_what_they_are(tiny: ck.Splits) -> None:
     assert repr(tiny) == (
         "Splits('synthetic': train 200, val 40, test 60, 10 classes, " + tiny.fingerprint[:12] + ")"

@@ -64,7 +64,7 @@ def test_weights_that_saw_the_test_set_are_different(tmp_path: Path) -> None:
     data = ck.load_synthetic(n_train=240, n_test=300, val_size=40)
     folder = scored(tmp_path / "run", data, epochs=1)
     run = ck.load_run(folder)
-    cheat = ck.Splits(data.test, data.val, data.test, data.name, data.fingerprint)
+    cheat = ck.Splits(data.test, data.val, data.test, data.name)
     ck.Trainer(ck.Recipe(epochs=40)).fit(run.model, cheat)
     val = ck.evaluate(run.model, data.val)
     run.history[-1].update(val_accuracy=val.accuracy, val_loss=val.loss)
