@@ -85,6 +85,11 @@ def test_rooms_are_small(path: Path) -> None:
             assert (node.end_lineno or 0) - (first or 0) <= 45, node.name
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("test_*.py")), ids=str)
+def test_a_file_of_tests_has_tests(path: Path) -> None:
+    assert "\ndef test_" in path.read_text(encoding="utf-8")
+
+
 def test_only_plots_and_report_know_matplotlib() -> None:
     for path in FILES:
         room = path.relative_to(PACKAGE).parts[0]

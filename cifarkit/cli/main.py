@@ -15,6 +15,7 @@ from cifarkit import __version__
 from cifarkit.cli.check import check
 from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
+from cifarkit.cli.doctor import doctor
 from cifarkit.cli.evaluate import evaluate
 from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(train, resume, compare, evaluate, predict, report),
-    *(verify, leaderboard, models, check),
+    *(verify, leaderboard, models, check, doctor),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -16,7 +16,7 @@ from cifarkit.data.torchvision_datasets import import_datasets
 from cifarkit.errors import DataError
 from cifarkit.storage.folders import data_folder, expanded
 
-__all__ = ["find", "load_cifar10", "load_cifar100"]
+__all__ = ["find", "load_cifar10", "load_cifar100", "locate"]
 
 
 def load_cifar10(
@@ -117,28 +117,51 @@ def find(
         DataError: it is nowhere, or damaged, and `download` is False.
         DownloadError: it could not be fetched.
     """
-    home = _home(root)
-    places = [home] if root is not None else [home, Path("data")]
-    try:
-        unpacked = [place for place in places if (place / archive.folder).is_dir()]
-        packed = [place for place in places if (place / archive.file).is_file()]
-    except OSError as error:  # such as a name too long for any disk
-        raise DataError(f"{archive.title} cannot be looked for: {error}") from error
-    if unpacked:
-        return unpacked[0]
-    if not packed and not download:
+    found = locate(archive, root)
+    if found is not None and found.name == archive.folder:
+        return found.parent
+    if found is None and not download:
+        places = " nor ".join(repr(str(place)) for place in _places(root))
         raise DataError(
-            f"{archive.title} is not in {' nor '.join(repr(str(place)) for place in places)}; "
-            "pass root=, set $CIFARKIT_DATA, or allow download=True"
+            f"{archive.title} is not in {places}; pass root=, set $CIFARKIT_DATA, or allow "
+            "download=True"
         )
-    place = (packed or places)[0]
-    if not download and not archive.is_whole(place / archive.file):
+    if found is not None and not download and not archive.is_whole(found):
         raise DataError(
-            f"{str(place / archive.file)!r} is damaged or cut short; put a whole one there, or "
-            "allow download=True"
+            f"{str(found)!r} is damaged or cut short; put a whole one there, or allow download=True"
         )
+    place = _home(root) if found is None else found.parent
     fetch(archive, place, listener)  # only unpacks a whole one
     return place
+
+
+def locate(archive: Archive, root: str | Path | None = None) -> Path | None:
+    """Look where an archive lies: its folder when unpacked, else its file, else None.
+
+    Nothing is fetched or unpacked.
+
+    Args:
+        archive: which one.
+        root: the folder that may hold it; by default, as `load_cifar10` looks.
+
+    Raises:
+        DataError: the disk cannot be asked.
+
+    >>> locate(CIFAR10, "an-empty-folder")
+    """
+    places = _places(root)
+    unpacked = [place / archive.folder for place in places]
+    packed = [place / archive.file for place in places]
+    try:
+        found = [path for path in unpacked if path.is_dir()]
+        found += [path for path in packed if path.is_file()]
+    except OSError as error:  # such as a name too long for any disk
+        raise DataError(f"{archive.title} cannot be looked for: {error}") from error
+    return found[0] if found else None
+
+
+def _places(root: str | Path | None) -> list[Path]:
+    return [_home(root)] if root is not None else [_home(root), Path("data")]
 
 
 def _home(root: str | Path | None) -> Path:

@@ -1,0 +1,241 @@
+"""Each forgery is found, and by the check that is named for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import cifarkit as ck
+from cifarkit.report.artefacts import evaluation_to_json
+from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.training.sealed_test import RECEIPT, Receipt
+from cifarkit.training.weights import WEIGHTS
+
+CHECKS = ["run", "data", "receipt", "score", "evaluation", "history", "code", "looks"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of two epochs, scored, on the data of `tiny`."""
+    data = ck.load_synthetic(n_train=240, n_test=60, val_size=40)
+    folder = tmp_path_factory.mktemp("verify") / "run"
+    evaluation = ck.score_on_test(ck.train("linear", data, epochs=2, run_dir=folder), data)
+    told = evaluation_to_json(evaluation, "test", data.name)  # as `cifarkit train` leaves it
+    (folder / "evaluation.json").write_text(json.dumps(told), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of that run, to be tampered with."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def edit_facts(**changes: Any) -> Callable[[Path], None]:
+    return lambda run: edit(run / "run.json", lambda about: about["facts"].update(changes))
+
+
+def edit_score(**changes: Any) -> Callable[[Path], None]:
+    return lambda run: edit(run / "run.json", lambda about: about["facts"]["test"].update(changes))
+
+
+def edit_evaluation(**changes: Any) -> Callable[[Path], None]:
+    return lambda run: edit(run / "evaluation.json", lambda said: said.update(changes))
+
+
+def edit_receipt(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Write the receipt anew, with a checksum that fits."""
+
+    def tamper(run: Path) -> None:
+        receipt = Receipt.load(run)
+        changed = {name: change(getattr(receipt, name)) for name, change in changes.items()}
+        dataclasses.replace(receipt, **changed).save(run)
+
+    return tamper
+
+
+def edit_history(change: Callable[[list[Any]], list[Any]]) -> Callable[[Path], None]:
+    def tamper(run: Path) -> None:
+        records = change(list(ck.History.from_csv(run / "history.csv")))
+        ck.History(records).to_csv(run / "history.csv")
+
+    return tamper
+
+
+def edit_weights(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
+    def tamper(run: Path) -> None:
+        tensors, document = load_tensors(run / WEIGHTS)
+        save_tensors(run / WEIGHTS, {name: change(one) for name, one in tensors.items()}, document)
+
+    return tamper
+
+
+def other_code(about: dict[str, Any]) -> None:
+    about["variant"]["code"] = "0" * 16
+
+
+def flip_a_byte(run: Path) -> None:
+    content = bytearray((run / RECEIPT).read_bytes())
+    content[-1] ^= 1
+    (run / RECEIPT).write_bytes(content)
+
+
+def better(records: list[Any]) -> list[Any]:
+    return [*records[:-1], {**records[-1], "val_accuracy": 1.0}]
+
+
+def lower_loss(records: list[Any]) -> list[Any]:
+    return [*records[:-1], {**records[-1], "val_loss": 0.5 * records[-1]["val_loss"]}]
+
+
+def all_right(run: Path) -> None:
+    """Forge a receipt that scores 100 %, and a record that agrees with it."""
+    receipt = Receipt.load(run)
+    logits = np.full_like(receipt.logits, -9)
+    np.put_along_axis(logits, receipt.labels[:, None], 9, axis=1)
+    Receipt(logits, receipt.labels, receipt.labels).save(run)
+    loss = float(np.log(np.exp(-18.0) * (logits.shape[1] - 1) + 1))
+    edit_score(accuracy=1.0, loss=loss)(run)
+    (run / "evaluation.json").unlink()
+
+
+FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "not over": (edit_facts(status="running"), "run", "the run is not over"),
+    "no run.json": (lambda run: (run / "run.json").unlink(), "run", "there is no run"),
+    "no weights": (lambda run: (run / WEIGHTS).unlink(), "run", WEIGHTS),
+    "a record of another shape": (edit_facts(data=3), "data", "cannot be read or used"),
+    "other data": (
+        lambda run: edit(
+            run / "run.json", lambda about: about["facts"]["data"].update(fingerprint="0" * 64)
+        ),
+        "data",
+        "contents, classes or split differ",
+    ),
+    "no receipt": (lambda run: (run / RECEIPT).unlink(), "receipt", "has no receipt"),
+    "a flipped bit": (flip_a_byte, "receipt", "cannot be read"),
+    "a shorter receipt": (
+        edit_receipt(
+            logits=lambda it: it[:9], predicted=lambda it: it[:9], labels=lambda it: it[:9]
+        ),
+        "receipt",
+        "9 10, 9, 9",
+    ),
+    "other labels": (
+        edit_receipt(labels=lambda it: (it + 1) % 10),
+        "receipt",
+        "60 of its 60 labels are not those of the test set",
+    ),
+    "answers that its logits do not give": (
+        edit_receipt(predicted=lambda it: (it + 1) % 10),
+        "receipt",
+        "predicted classes are not those of its logits",
+    ),
+    "an answer that is no class": (
+        edit_receipt(predicted=lambda it: it + 10),
+        "receipt",
+        "none of the 10 classes",
+    ),
+    "a better accuracy": (edit_score(accuracy=0.99), "score", "run.json says accuracy 99 %"),
+    "more images": (edit_score(n=6_000), "score", "of 6,000"),
+    "a lower loss": (edit_score(loss=0.01), "score", "run.json says loss 0.01000"),
+    "a loss that is no number": (edit_score(loss=float("nan")), "score", "loss nan"),
+    "another evaluation": (edit_evaluation(accuracy=1.0), "evaluation", "says accuracy 1.0"),
+    "another confusion": (edit_evaluation(confusion=[]), "evaluation", "confusion is another"),
+    "an epoch less": (edit_history(lambda it: it[:1]), "history", "has 1 of 2 epochs"),
+    "an epoch twice": (edit_history(lambda it: it[:1] * 2), "history", "not numbered"),
+    "other code": (lambda run: edit(run / "run.json", other_code), "code", "on other code"),
+    "other weights": (
+        edit_weights(lambda it: it + 0.05 * torch.randn_like(it)),
+        "weights",
+        "they give other logits than the receipt's",
+    ),
+    "a forged receipt with a record to fit": (all_right, "weights", "the receipt 100 %"),
+    "a better val accuracy": (edit_history(better), "epoch", "val accuracy 100 %"),
+    "a lower val loss": (edit_history(lower_loss), "epoch", "val loss"),
+    "weights of an epoch that was not": (edit_facts(weights_of_epoch=7), "epoch", "epoch 7 of 2"),
+}
+
+
+def test_an_honest_run_passes_every_check(run: Path, tiny: ck.Splits) -> None:
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    verification = ck.verify(run, tiny)
+    assert verification.passed
+    assert [one.check for one in verification.findings] == [*CHECKS, "weights", "epoch"]
+    assert {one.outcome for one in verification.findings} == {"passed"}
+    assert verification.n == 60
+    assert verification.accuracy == Receipt.load(run).accuracy
+    assert verification.verdict.startswith("verified, test accuracy")
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+def test_a_forgery_is_found_by_the_check_named_for_it(
+    what: str, run: Path, tiny: ck.Splits
+) -> None:
+    forge, check, text = FORGERIES[what]
+    forge(run)
+    verification = ck.verify(run, tiny)
+    assert not verification.passed
+    assert verification.verdict == "NOT VERIFIED"
+    by_check = {one.check: one for one in verification.failed}
+    assert check in by_check, verification
+    assert text in by_check[check].found
+    assert all(len(line) <= 80 or "/" in line for line in str(verification).splitlines())
+
+
+def test_what_another_device_would_round_otherwise_is_no_forgery(
+    run: Path, tiny: ck.Splits
+) -> None:
+    edit_weights(lambda it: it * (1 + 1e-4 * torch.randn_like(it)))(run)
+    assert ck.verify(run, tiny).passed
+
+
+def test_the_test_set_of_other_data_is_told_apart(run: Path, tiny: ck.Splits) -> None:
+    easier = dataclasses.replace(tiny, test=tiny.test.subset(range(30)))
+    (finding,) = ck.verify(run, easier).failed
+    assert finding.check == "data"
+
+
+def test_an_own_network_without_a_name_cannot_be_built_and_says_so(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+    trained = ck.Trainer(ck.Recipe(epochs=1), run_dir=tmp_path / "own").fit(model, tiny)
+    ck.score_on_test(trained, tiny)
+    (finding,) = ck.verify(tmp_path / "own", tiny).failed
+    assert "register its builder" in finding.found
+
+
+def test_training_that_a_foreign_callback_ended_while_it_saw_test_is_flagged(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    class StopOnTest(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            if run.history[-1]["test_accuracy"] > 0:
+                run.stop("good enough on test")
+
+    folder = tmp_path / "steered"
+    steered = ck.train(
+        "linear", tiny, epochs=3, track_test=True, callbacks=[StopOnTest()], run_dir=folder
+    )
+    ck.score_on_test(steered, tiny)
+    assert [one.check for one in ck.verify(folder, tiny).failed] == ["looks"]
+
+
+def test_what_is_no_splits_is_refused(run: Path) -> None:
+    with pytest.raises(ck.DataError, match="Splits"):
+        ck.verify(run, [])  # type: ignore[arg-type]

@@ -84,10 +84,18 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
     for one in findings:
         head = f"{one.check:<{widest}}  {one.outcome:<7}  "
         indent = " " * len(head)
-        lines += textwrap.wrap(one.found, width, initial_indent=head, subsequent_indent=indent)
+        lines += _wrapped(one.found, width, head, indent)
         if one.cure:
-            arrow = f"{indent}   "
-            lines += textwrap.wrap(
-                f"-> {one.cure}", width, initial_indent=indent, subsequent_indent=arrow
-            )
+            lines += _wrapped(f"-> {one.cure}", width, indent, f"{indent}   ")
     return lines
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,  # paths and commands are to be copied
+        break_long_words=False,
+    )

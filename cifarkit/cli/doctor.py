@@ -1,0 +1,156 @@
+"""`cifarkit doctor`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from cifarkit import __version__
+from cifarkit.cli.options import AsJson
+from cifarkit.errors import CifarkitError
+from cifarkit.models.conformance.report import Finding, tabulated
+from cifarkit.storage.folders import data_folder
+
+__all__ = ["doctor"]
+
+WIDTH = 80
+CIFAR_NEEDS = 600_000_000  # bytes: the archive, what it unpacks to, and the tensors made of that
+RUN_NEEDS = 100_000_000  # bytes: the weights, and two checkpoints with the optimiser's state
+PAIR = "python -m pip install --upgrade --force-reinstall torch torchvision"
+
+
+class _TroubleError(Exception):
+    """What is wrong, and what mends it."""
+
+    def __init__(self, found: str, cure: str) -> None:
+        super().__init__(found)
+        self.cure = cure
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Look whether all is there that training needs; exit status 1 when something is not.
+
+    Nothing is fetched or written. Below what is wrong stands the command that mends it.
+    """
+    findings = []
+    for name, check in CHECKS.items():
+        findings.append(_made(name, check))
+        if name == "torch" and findings[-1].outcome == "failed":
+            break  # the rest would only say so again
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in findings]))
+    else:
+        typer.echo("\n".join(tabulated(findings, WIDTH)))
+    if any(one.outcome == "failed" for one in findings):
+        raise typer.Exit(1)
+
+
+def _made(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "passed", check())
+    except _TroubleError as trouble:
+        return Finding(name, "failed", str(trouble), trouble.cure)
+    except (CifarkitError, OSError) as error:
+        return Finding(name, "failed", str(error))
+
+
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.platform(terse=True)}, in {sys.prefix}"
+
+
+def _cifarkit() -> str:
+    return f"{__version__}, in {Path(__file__).parents[1]}"
+
+
+def _runs() -> str:
+    here = Path.cwd()
+    return f"go to {here / 'runs'}, {_room(here, RUN_NEEDS, 'another folder with --run-dir')}"
+
+
+def _torch() -> str:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        raise _TroubleError(f"cannot be imported: {error}", PAIR) from error
+    return str(torch.__version__)
+
+
+def _torchvision() -> str:
+    import torch
+
+    from cifarkit.data.torchvision_datasets import import_datasets
+    from cifarkit.errors import InstallError
+
+    try:
+        import_datasets()
+    except InstallError as error:
+        raise _TroubleError(
+            f"does not fit torch {torch.__version__}: {error.__cause__}", PAIR
+        ) from error
+    import torchvision
+
+    return f"{torchvision.__version__}, which works with torch {torch.__version__}"
+
+
+def _device() -> str:
+    import torch
+
+    from cifarkit.recipes.recipe import Recipe
+    from cifarkit.training.device import choose_device, choose_precision
+
+    device = choose_device("auto")
+    precision = str(choose_precision(Recipe(), device)).removeprefix("torch.")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"the {device.type}"
+    return f"{name}, in {precision}; {torch.get_num_threads()} threads of {os.cpu_count()}"
+
+
+def _cifar10() -> str:
+    from cifarkit.data.archives import CIFAR10
+    from cifarkit.data.cifar import locate
+
+    home = data_folder()
+    ready = home / f"{CIFAR10.name}.safetensors"
+    if found := ready if ready.is_file() else locate(CIFAR10):
+        return f"in {found}"
+    room = _room(home, CIFAR_NEEDS, "set CIFARKIT_DATA to a folder on another disk")
+    raise _TroubleError(
+        f"neither in {home}, {room}, nor in {Path('data').absolute()}; without it, `--data "
+        "synthetic` practises on pictures that are drawn",
+        "cifarkit data fetch",
+    )
+
+
+def _room(folder: Path, needed: int, cure: str) -> str:
+    """Say how much room there is; refuse a folder that cannot be written, or is too small.
+
+    Raises:
+        _TroubleError: naming what is missing.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if not os.access(there, os.W_OK):
+        raise _TroubleError(f"{there} cannot be written", cure)
+    if free < needed:
+        raise _TroubleError(
+            f"{there} has {free / 1e9:.2f} GB free and {needed / 1e9:.1f} are needed", cure
+        )
+    return f"where {free / 1e9:,.0f} GB are free"
+
+
+CHECKS = {
+    "Python": _python,
+    "cifarkit": _cifarkit,
+    "runs": _runs,
+    "torch": _torch,
+    "torchvision": _torchvision,
+    "device": _device,
+    "CIFAR-10": _cifar10,
+}
