@@ -72,6 +72,9 @@ def main() -> None:
     """
     if sys.stderr is None:  # closed, and the next file to be opened would get its place
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+    for stream in (sys.stdout, sys.stderr):  # not every name that a disk has can be printed
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)

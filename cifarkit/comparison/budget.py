@@ -59,7 +59,9 @@ def cells_within(
     """Return the cells that fit: whole seeds, so that pairs stay pairs.
 
     A few steps of each variant are timed, as many side by side as will be. The choice is made
-    once: to go on for as long as the results please would be choosing by test.
+    once: to go on for as long as the results please would be choosing by test. Runs that are
+    there already count as if they were to be trained, so that the same line again does not add to
+    them.
 
     Args:
         budget: seconds.
@@ -71,21 +73,18 @@ def cells_within(
     Raises:
         ComparisonError: not even one seed fits.
     """
-    waiting = [cell for cell in cells if not cell.is_done]
-    trials = list({cell.variant.name: cell for cell in waiting}.values())
-    if not trials:
-        return list(cells)
+    trials = list({cell.variant.name: cell for cell in cells}.values())
     if executor is not None:
         workers = Workers(executor, count=getattr(executor, "_max_workers", 1))
         seconds, side_by_side = _time(trials, workplace, workers)
     else:
-        with own_workers(device, len(waiting), workplace) as workers:
+        with own_workers(device, len(cells), workplace) as workers:
             seconds, side_by_side = _time(trials, workplace, workers)
     chosen: list[Cell] = []
     spent = 0.0
     for seed in dict.fromkeys(cell.seed for cell in cells):
         own = [cell for cell in cells if cell.seed == seed]
-        cost = sum(seconds[one.variant.name] for one in own if not one.is_done) / side_by_side
+        cost = sum(seconds[one.variant.name] for one in own) / side_by_side
         if spent + cost > budget:
             break
         spent += cost

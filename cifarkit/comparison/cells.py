@@ -15,9 +15,10 @@ from cifarkit.comparison.identity import is_known, key_of
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitWarning, RunFolderError
-from cifarkit.models.code import code_digest
+from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, settings_of
+from cifarkit.training.device import choose_precision
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.sealed_test import RECEIPT
@@ -82,26 +83,25 @@ def plan_cells(
         One cell for each variant and seed: all variants of the first seed, then of the next, so
         that what is there at any time is as even as can be.
     """
-    there = dict(_runs_in(run_dir))
-    taken = set(there.values())
+    there: dict[str, list[Path]] = {}
+    for key, folder in _runs_in(run_dir):
+        there.setdefault(key, []).append(folder)
+    taken = {folder for folders in there.values() for folder in folders}
     settings = [_settings(one) for one in callbacks]
     cells = []
     for seed in seeds:
         for variant in variants:
             key = key_of(_wanted(variant, seed, splits, device, settings))
-            folder = there.get(key)
-            state = None if folder is None else _state(variant, seed, folder, splits)
-            if folder is None or state is None:
-                folder = _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
-                taken.add(folder)
-            is_done = state == "done"
+            found, is_done = _believed(there.get(key, []), variant, seed, splits)
+            place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
+            taken.add(place)
             listeners = tuple(callbacks)
-            cells.append(Cell(variant, seed, str(device), listeners, folder, key, is_done))
+            cells.append(Cell(variant, seed, str(device), listeners, place, key, is_done))
     return cells
 
 
 def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield key and folder of each run; of two with one key, the one that counts comes last."""
+    """Yield key and folder of each run; of several with one key, what counts first comes last."""
     found = []
     for file in run_dir.glob("*/run.json"):
         try:
@@ -116,26 +116,40 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
     return ((key, folder) for _, key, folder in sorted(found))
 
 
-def _state(variant: Variant, seed: int, folder: Path, splits: Splits) -> str | None:
-    """Tell whether a run is done, or can be gone on with; None when it cannot be believed."""
-    try:
-        if RunFolder(folder).about()["facts"]["status"] not in OVER:
-            return "begun"
-        if (folder / RECEIPT).is_file():
-            Outcome.of(variant, seed, folder, splits.test.labels)
-            return "done"
-        return "begun"  # the score is missing, and is made from the weights
-    except RunFolderError as error:
-        text = f"the run in {str(folder)!r} is not used, and trained again beside it: {error}"
+def _believed(
+    folders: Sequence[Path], variant: Variant, seed: int, splits: Splits
+) -> tuple[Path | None, bool]:
+    """Return the run that can be believed, and whether it is done; warn when none of them can."""
+    refused = []
+    for folder in reversed(folders):
+        try:
+            return folder, _is_done(folder, variant, seed, splits)
+        except RunFolderError as error:
+            refused.append(f"the run in {str(folder)!r} is not used, and trained again: {error}")
+    for text in refused:
         warnings.warn(text, CifarkitWarning, stacklevel=4)
-        return None
+    return None, False
+
+
+def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
+    """Tell whether a run is over and scored; what is missing is made by going on with it.
+
+    Raises:
+        RunFolderError: it cannot be believed.
+    """
+    if RunFolder(folder).about()["facts"]["status"] not in OVER:
+        return False
+    if not (folder / RECEIPT).is_file():
+        return False
+    Outcome.of(variant, seed, folder, splits.test.labels)
+    return True
 
 
 def _wanted(
     variant: Variant, seed: int, splits: Splits, device: torch.device, callbacks: list[str]
 ) -> dict[str, Any]:
     """Return what `run.json` will say, as far as it decides which run it is."""
-    options = json.loads(json.dumps(dict(variant.options), default=repr))
+    options = json.loads(json.dumps(dict(variant.options), default=printed))
     return {
         "variant": {"name": variant.name, "code": variant.code, "options": options},
         "recipe": variant.recipe.to_json(),
@@ -144,6 +158,7 @@ def _wanted(
             "data": {"fingerprint": splits.fingerprint},
             "callbacks": callbacks,
             "environment": describe_environment(device),
+            "precision": str(choose_precision(variant.recipe, device)).removeprefix("torch."),
         },
     }
 

@@ -148,7 +148,8 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
 
 
 def _check_executor(executor: Executor | None) -> None:
-    if executor is not None and not callable(getattr(executor, "submit", None)):
+    is_class = isinstance(executor, type)
+    if is_class or (executor is not None and not callable(getattr(executor, "submit", None))):
         raise ComparisonError(
             f"executor must be a concurrent.futures.Executor or None, found {executor!r}"
         )
@@ -167,9 +168,10 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
     """Keep the folder through which workers are spoken to, for this comparison alone."""
     folder = run_dir / ".comparison"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
+        run_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(run_dir / ".comparison.lock")
         lock.acquire(timeout=0)
+        folder.mkdir(exist_ok=True)
     except Timeout:
         raise ComparisonError(
             f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
@@ -184,8 +186,8 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
         workplace.stop_sign.unlink(missing_ok=True)  # of a comparison that was killed
         yield workplace
     finally:
-        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
+        lock.release()  # last: the next comparison makes the folder anew
 
 
 def _trained(
@@ -224,27 +226,33 @@ def _comparison(
     over = [cell for cell in planned if cell.is_done or not ends[cell].error]
     if not over:
         raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))
-    outcomes = tuple(
-        Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels) for cell in over
-    )
-    _refuse_copies(outcomes)
+    outcomes: list[Outcome] = []
+    for cell in over:
+        try:
+            outcome = Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels)
+        except RunFolderError as error:
+            failures.append(f"{cell.name}: {error}")
+            continue
+        if first := _original(outcome, outcomes):
+            failures.append(
+                f"{cell.name}: its logits in {str(cell.folder)!r} are those in "
+                f"{str(first.folder)!r}, which makes it a copy under another seed; delete it"
+            )
+            continue
+        outcomes.append(outcome)
+    if not outcomes:
+        raise ComparisonError("no run can be used:\n  " + "\n  ".join(failures))
     left_out = {cell.seed for cell in cells} - {cell.seed for cell in planned}
     return Comparison(
         variants=tuple(variants),
-        outcomes=outcomes,
+        outcomes=tuple(outcomes),
         data={**splits.describe(), "classes": splits.classes},
         failures=tuple(failures),
         left_out=tuple(sorted(left_out)),
     )
 
 
-def _refuse_copies(outcomes: Sequence[Outcome]) -> None:
-    """Refuse runs of one variant that say the same to the last bit, whatever their seeds are."""
-    seen: dict[tuple[str, bytes], Outcome] = {}
-    for one in outcomes:
-        first = seen.setdefault((one.variant.name, one.receipt.logits.tobytes()), one)
-        if first is not one:
-            raise ComparisonError(
-                f"the runs in {str(first.folder)!r} and {str(one.folder)!r} gave the same logits "
-                "to the last bit, so one is a copy under another seed; delete it"
-            )
+def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
+    """Return the run of the same variant that this one is a copy of, whatever its seed says."""
+    own = (other for other in others if other.variant.name == outcome.variant.name)
+    return next((other for other in own if outcome.receipt.is_copy_of(other.receipt)), None)

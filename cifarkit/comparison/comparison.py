@@ -129,9 +129,9 @@ class Comparison:
 
         Raises:
             SelectionError: it is of test, which only reports, or not every run has it.
-            ComparisonError: the variants have no seed in common.
+            ComparisonError: the variants have no seed in common, or a run ends with NaN there.
         """
-        if column.startswith("test"):
+        if str(column).startswith("test"):
             raise SelectionError(
                 f"nothing may choose by {column!r}: what is chosen on test no longer tells how it "
                 f"does on new images. Use best({'val' + column[4:]!r})"
@@ -147,6 +147,11 @@ class Comparison:
         for variant in self.variants:
             own = [one for one in self.of(variant.name) if one.seed in common]
             means[variant.name] = np.mean([one.history.column(column)[-1] for one in own])
+        if not np.isfinite(list(means.values())).all():
+            raise ComparisonError(
+                f"{column!r} is not a number in every run, so nothing can be chosen by it; look "
+                "into the histories"
+            )
         pick = min if column.endswith("loss") else max
         return pick(means, key=lambda name: float(means[name]))
 

@@ -37,14 +37,15 @@ def training_of(about: dict[str, Any]) -> str:
 
 
 def key_of(about: dict[str, Any]) -> str:
-    """Return a digest of all that a run is: training, seed, device, versions.
+    """Return a digest of all that a run is: training, seed, device, precision, versions.
 
     Args:
         about: what its `run.json` says.
     """
     environment = about["facts"]["environment"]
     versions = [environment["versions"][name] for name in ("cifarkit", "torch")]
-    parts = [training_of(about), about["seed"], environment["device"], *versions]
+    machine = [environment["device"], about["facts"].get("precision")]
+    parts = [training_of(about), about["seed"], *machine, *versions]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

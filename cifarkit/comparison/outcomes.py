@@ -122,6 +122,9 @@ def _misfits(
     """Return what does not fit, in words; nothing when all does."""
     facts = about["facts"]
     float(facts["seconds"])
+    environment = facts["environment"]
+    _ = [environment[name] for name in ("device", "cpu", "threads")]
+    _ = [environment["versions"][name] for name in ("torch", "cifarkit")]
     chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]
     checks = {
         f"run.json has seed {about['seed']}": about["seed"] == seed,

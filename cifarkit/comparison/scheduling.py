@@ -12,6 +12,7 @@ import torch
 
 from cifarkit.comparison.cell_training import CellEnd, Workplace, end_with_parent, train_cell
 from cifarkit.comparison.cells import Cell
+from cifarkit.errors import ComparisonError
 
 __all__ = ["Workers", "own_workers", "train_cells"]
 
@@ -125,10 +126,15 @@ def _train(
     look: Callable[[], None],
 ) -> None:
     """Train cells until each has ended, or the workers have died; note how in `ends`."""
-    futures = {
-        workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
-        for cell in cells
-    }
+    try:
+        futures = {
+            workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
+            for cell in cells
+        }
+    except BrokenExecutor:
+        raise
+    except RuntimeError as error:  # such as one that was shut down
+        raise ComparisonError(f"the executor takes no work: {error}") from error
     workers.futures.extend(futures)
     waiting = set(futures)
     try:
@@ -148,7 +154,7 @@ def _end_of(future: Future[CellEnd]) -> CellEnd | None:
         return future.result()
     except BrokenExecutor:
         return None
-    except Exception as error:  # noqa: BLE001 - whatever a builder or a callback raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a builder raises
         return CellEnd(f"{type(error).__name__}: {error}")
 
 

@@ -113,7 +113,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
             f"p is drawn, not counted out: with more than 16 seeds there are too many sign flips "
             f"(standard error at most {error:.1g})."
         )
-    yield from (f"Not in the table: {failure}" for failure in comparison.failures)
+    yield from (f"Not in the table: {' '.join(one.split())}" for one in comparison.failures)
     if comparison.left_out:
         seeds = ", ".join(map(str, comparison.left_out))
         noun = "seed" if len(comparison.left_out) == 1 else "seeds"

@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-__all__ = ["code_digest", "is_own"]
+__all__ = ["code_digest", "is_own", "printed"]
 
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -62,6 +62,17 @@ def is_own(thing: Any) -> bool:
         module.__name__.partition(".")[0] in {"cifarkit", "builtins", *sys.stdlib_module_names}
         or file.startswith(INSTALLED)
     )
+
+
+def printed(thing: Any) -> str:
+    """Return how a thing prints, without its place in memory, which is another each time.
+
+    >>> printed(printed)
+    'cifarkit.models.code.printed'
+    """
+    if isinstance(thing, FunctionType | type):
+        return f"{thing.__module__}.{thing.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
 
 
 def _texts(things: tuple[Any, ...]) -> Iterator[str]:

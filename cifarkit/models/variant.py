@@ -50,7 +50,8 @@ class Variant:
     @property
     def source(self) -> str:
         """File and line of the builder."""
-        return source_of(self.builder)
+        pinned: str | None = self.__dict__.get("pinned_source")
+        return pinned or source_of(self.builder)
 
     @property
     def code(self) -> str:
@@ -65,7 +66,7 @@ class Variant:
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.
-        return {**self.__dict__, "pinned_code": self.code}
+        return {**self.__dict__, "pinned_code": self.code, "pinned_source": self.source}
 
     def build(self, **options: Any) -> nn.Module:
         """Build a fresh network.
@@ -115,7 +116,7 @@ class Variant:
             differences["builder"] = (other.source, self.source)
             theirs, ours = dict(other.options), dict(self.options)
         for option in theirs | ours:
-            if theirs.get(option) != ours.get(option):
+            if _differ(theirs.get(option), ours.get(option)):
                 differences[option] = (theirs.get(option), ours.get(option))
         return differences
 
@@ -134,6 +135,13 @@ class Variant:
             if parameter.default is not parameter.empty
         }
         return {**defaults, **self.options}
+
+
+def _differ(theirs: Any, ours: Any) -> bool:
+    try:
+        return bool(theirs != ours)
+    except (RuntimeError, ValueError):  # tensors and arrays compare number by number
+        return code_digest(theirs) != code_digest(ours)
 
 
 def _kinds(value: Any) -> list[type]:

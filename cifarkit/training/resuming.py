@@ -199,6 +199,8 @@ def _check_same_run(theirs: dict[str, Any], ours: dict[str, Any], where: str) ->
         CheckpointError: recipe, seed, classes, data or what is recorded differ.
     """
     there, here = _factors(theirs), _factors(ours)
+    if there["code"] is None:  # of a version that did not record it
+        here["code"] = None
     lines = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in there | here
@@ -250,6 +252,7 @@ def _factors(about: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": variant and variant["name"],
         "options": variant and variant["options"],
+        "code": variant and variant.get("code"),
         "layers": facts["network"],
         "seed": about["seed"],
         "classes": about["classes"],

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
+from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.history import History, Record
@@ -181,7 +182,7 @@ class Run:
             "seed": self.seed,
             "facts": self.facts,
         }
-        described: dict[str, Any] = json.loads(json.dumps(about, default=repr))
+        described: dict[str, Any] = json.loads(json.dumps(about, default=printed))
         return described
 
     @cached_property  # finding a source line reads the whole file

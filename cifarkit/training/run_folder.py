@@ -152,14 +152,17 @@ class RunFolder:
         Raises:
             RunFolderError: it cannot be read, or is of another format.
         """
+        path = self.path / ABOUT
         try:
-            about: dict[str, Any] = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
+            if path.exists() and not path.is_file():  # to read a pipe would never end
+                raise OSError(f"{ABOUT} is no file")
+            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"there is no run in {str(self.path)!r}: it has no {ABOUT}"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
         if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
             raise RunFolderError(refused)

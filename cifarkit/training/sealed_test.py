@@ -10,7 +10,13 @@ import numpy as np
 import torch
 
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CheckpointError, DataError, RunFolderError, TrainingError
+from cifarkit.errors import (
+    CheckpointError,
+    DataError,
+    NonFiniteLossError,
+    RunFolderError,
+    TrainingError,
+)
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, evaluate
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.run import Run
@@ -21,6 +27,7 @@ __all__ = ["RECEIPT", "Looks", "Receipt", "looks_at_test", "score_on_test"]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 RECEIPT = "test_logits.safetensors"
+ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,18 @@ class Receipt:
     def accuracy(self) -> float:
         """The share of images that got their own label, in [0, 1]."""
         return float(self.correct.mean())
+
+    def is_copy_of(self, other: Receipt) -> bool:
+        """Tell whether two trainings cannot have given both: the logits are all but the same.
+
+        Where a network says the same of every image, nothing can be told, and it is no copy.
+        """
+        if self.logits.shape != other.logits.shape:
+            return False
+        ours, theirs = self.logits.astype(np.float64), other.logits.astype(np.float64)
+        spread = float(ours.std(axis=0).mean())  # over images
+        gaps = np.abs(ours - theirs).max(axis=1)  # n
+        return spread > 0 and float(np.median(gaps)) <= ALIKE * spread
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Receipt:
@@ -112,6 +131,8 @@ class Looks(NamedTuple):
         at_end: whether it was looked at when training was over.
         flagged: whether training may have been steered by test: it was observed, and a callback
             that is not cifarkit's own ended the training.
+        foreign: whether callbacks that are not cifarkit's own were there, which may have looked
+            without leaving a trace.
 
     >>> str(Looks(epochs=10, at_end=True, flagged=False))
     'observed each epoch (10)'
@@ -120,13 +141,16 @@ class Looks(NamedTuple):
     epochs: int
     at_end: bool
     flagged: bool
+    foreign: bool = False
 
     def __str__(self) -> str:
         if self.flagged:
             return "may be selected on: flagged"
         if self.epochs:
             return f"observed each epoch ({self.epochs})"
-        return "once at the end" if self.at_end else "not looked at"
+        if not self.at_end:
+            return "not looked at"
+        return f"once at the end{', unless own callbacks looked too' if self.foreign else ''}"
 
 
 def looks_at_test(run: Run) -> Looks:
@@ -147,7 +171,7 @@ def looks_at_test(run: Run) -> Looks:
     observed = sum("test_accuracy" in record for record in run.history)
     foreign = [kind for kind in run.facts.get("callbacks", []) if not kind.startswith("cifarkit.")]
     flagged = bool(observed and foreign and run.stopped is not None)
-    return Looks(observed, "test" in run.facts, flagged)
+    return Looks(observed, "test" in run.facts, flagged, bool(foreign))
 
 
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
@@ -165,6 +189,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
 
     Raises:
         TrainingError: it is still training, and test is only for the end.
+        NonFiniteLossError: the network gives NaN or infinity for a test image.
         DataError: these are no splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
 
@@ -189,6 +214,13 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             "run's own data, with the same val_size and split_seed"
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    lost = int((~np.isfinite(evaluation.logits)).any(axis=1).sum())
+    if lost:
+        raise NonFiniteLossError(
+            f"the network gives NaN or infinity for {lost:,} of {len(evaluation):,} test images, "
+            "so it has no score; train with a smaller learning rate, or look at what its layers do "
+            "in eval mode"
+        )
     run.facts["test"] = {
         "n": len(evaluation),
         "accuracy": evaluation.accuracy,

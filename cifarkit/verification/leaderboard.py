@@ -36,7 +36,7 @@ class Standing:
         interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
             chance in its test images.
         runs: the folders that count.
-        doubles: folders that do not, since another with the same seed, or the same answers, does.
+        doubles: folders that do not, since another with the same seed, or the same logits, does.
 
     >>> interval = wilson_interval(732, 1000)
     >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
@@ -68,7 +68,7 @@ class Leaderboard:
     >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, Interval(0.65, 0.75), "t", ("a", "b"))
     >>> print(Leaderboard((one,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
-    interval: t, of the mean over seeds; Wilson, of a single run
+    interval: t, of the mean over seeds; below these Wilson, of single runs
       #   accuracy  95 % interval     of      seeds  variant
       1    70.00 %  65.00 to 75.00 %  t           2  mlp
          a, b
@@ -107,9 +107,10 @@ def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
 
     Runs of the same variant, code, options, recipe, callbacks and data are one standing, whatever
     their folders are called. With two seeds or more it is ranked by the lower end of the t-interval
-    of their mean, with one by that of the run's Wilson interval. Several runs of one seed count
-    once, by the lowest of them, so that trying again does not pay; and so do runs with the same
-    answers to the last bit, which are copies under other seeds.
+    of their mean. Single runs come below all of these, by the lower end of their Wilson interval,
+    which knows nothing of seeds: who has several cannot gain by handing in the best. Several runs
+    of one seed count once, by the lowest of them, so that trying again does not pay; and so do
+    runs with all but the same logits, which are copies under other seeds.
 
     Args:
         verifications: of as many runs as there are, in any order.
@@ -136,16 +137,15 @@ def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
     return Leaderboard(tuple(standings), tuple(unverified))
 
 
-def _order(standing: Standing) -> tuple[str, str, float, float, str]:
-    data = (standing.data, standing.fingerprint)
-    return (*data, -standing.interval.low, -standing.accuracy, standing.runs[0])
+def _order(standing: Standing) -> tuple[str, bool, float, float, str]:
+    place = (standing.fingerprint, standing.interval_of == "Wilson")
+    return (*place, -standing.interval.low, -standing.accuracy, standing.runs[0])
 
 
 def _standing(group: Sequence[Verification]) -> Standing:
     counted: list[Verification] = []
     for one in sorted(group, key=lambda one: (one.accuracy, str(one.folder))):
-        there = [(other.about["seed"], other.answers) for other in counted]
-        if all(one.about["seed"] != seed and one.answers != answers for seed, answers in there):
+        if not any(_is_double(one, other) for other in counted):
             counted.append(one)
     counted.sort(key=lambda one: str(one.folder))
     doubles = sorted(str(one.folder) for one in group if one not in counted)
@@ -155,7 +155,7 @@ def _standing(group: Sequence[Verification]) -> Standing:
     over_seeds = t_interval(shares)
     return Standing(
         variant=about["variant"]["name"],
-        data=about["facts"]["data"]["name"],
+        data=first.data,
         fingerprint=about["facts"]["data"]["fingerprint"],
         n=n,
         seeds=len(shares),
@@ -165,6 +165,11 @@ def _standing(group: Sequence[Verification]) -> Standing:
         runs=tuple(str(one.folder) for one in counted),
         doubles=tuple(doubles),
     )
+
+
+def _is_double(one: Verification, other: Verification) -> bool:
+    is_copy = one.receipt and other.receipt and one.receipt.is_copy_of(other.receipt)
+    return one.about["seed"] == other.about["seed"] or bool(is_copy)
 
 
 def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
@@ -210,7 +215,8 @@ def _table(group: Sequence[Standing]) -> str:
     first = group[0]
     head = (
         f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
-        "lower end of the 95 % interval: t, of the mean over seeds; Wilson, of a single run"
+        "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
+        "runs"
     )
     lines = textwrap.wrap(head, WIDTH)
     lines.append(f"{'#':>3}  {'accuracy':>9}  {'95 % interval':<16}  {'of':<6}  seeds  variant")
@@ -222,7 +228,7 @@ def _table(group: Sequence[Standing]) -> str:
             lines += _indented(f"with {one.settings}")
         lines += _indented(", ".join(one.runs))
         if one.doubles:
-            lines += _indented(f"not counted, seed or answers are there: {', '.join(one.doubles)}")
+            lines += _indented(f"not counted, seed or logits are there: {', '.join(one.doubles)}")
     return "\n".join(lines)
 
 

@@ -147,8 +147,8 @@ def check_code(evidence: Evidence) -> Finding:
     return judged(
         "code",
         False,
-        f"it was trained on other code under the name {described['name']!r} ({recorded}, from "
-        f"{described.get('source')}); here it is {here}",
+        f"it was trained on other code under the name {described['name']!r} ({recorded!r}, from "
+        f"{described.get('source')!r}); here it is {here!r}",
         "import the file it was trained with (--import FILE), or install that version of cifarkit "
         f"({evidence.facts['environment']['versions']['cifarkit']})",
     )

@@ -28,7 +28,9 @@ def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
             other = RunFolder(path).about()
             is_over = other["facts"]["status"] in ("finished", "stopped")
             if is_over and training_of(other) == training_of(about):
-                by_seed.setdefault(int(other["seed"]), float(other["facts"]["test"]["accuracy"]))
+                accuracy = float(other["facts"]["test"]["accuracy"])
+                if 0 <= accuracy <= 1:  # what the record says may be nonsense
+                    by_seed.setdefault(int(other["seed"]), accuracy)
         except (RunFolderError, KeyError, TypeError, ValueError, AttributeError):
             continue  # something else, or one that was never scored
     by_seed.pop(about["seed"], None)

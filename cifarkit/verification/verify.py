@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 import torch
 
-from cifarkit.data.splits import Splits, check_splits
+from cifarkit.data.splits import Splits, check_seed, check_splits
 from cifarkit.errors import CifarkitError, RunFolderError
 from cifarkit.models.conformance.report import Finding, tabulated
 from cifarkit.storage.folders import expanded
 from cifarkit.training.device import choose_device
 from cifarkit.training.run_folder import RunFolder, load_run
+from cifarkit.training.sealed_test import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.record_checks import (
     check_code,
@@ -59,7 +59,8 @@ class Verification:
         correct: how many test images got their own label, by the receipt; None without one.
         n: how many test images the receipt is of.
         repeated: how alike the run is to one that was trained again; None where none was.
-        answers: a digest of the receipt's logits: runs that have the same are copies.
+        receipt: with what the network said of each test image; None without one.
+        data: the name of the data that it was verified on.
 
     >>> found = Finding("run", "failed", "there is no run in 'runs/x'")
     >>> print(Verification(Path("runs/x"), (found,)))
@@ -73,7 +74,8 @@ class Verification:
     correct: int | None = None
     n: int | None = None
     repeated: Likeness | None = None
-    answers: str | None = None
+    receipt: Receipt | None = field(default=None, repr=False, compare=False)
+    data: str = ""
 
     @property
     def passed(self) -> bool:
@@ -109,8 +111,7 @@ class Verification:
         """Whether it is verified, with its score, in words."""
         if not self.passed or self.accuracy is None:
             return "NOT VERIFIED"
-        name = self.about["facts"]["data"]["name"]
-        score = f"verified, test accuracy {percent(self.accuracy)} on {name} (n = {self.n:,})"
+        score = f"verified, test accuracy {percent(self.accuracy)} on {self.data} (n = {self.n:,})"
         return f"{score}, {self.repeated}" if self.repeated else score
 
 
@@ -176,6 +177,7 @@ def unreadable(folder: Path, error: Exception) -> Verification:
 
 def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
     about = RunFolder(folder).about()
+    _check_record(about)
     status = about["facts"]["status"]
     if status not in ("finished", "stopped"):
         raise RunFolderError(f"the run is not over: it is {status!r}; cifarkit resume goes on")
@@ -187,6 +189,23 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
     run = load_run(folder)
     run.model.to(device)
     return Evidence(folder, about, run, splits)
+
+
+def _check_record(about: dict[str, Any]) -> None:
+    """Refuse a record that could not be printed, sorted or compared with others.
+
+    Raises:
+        DataError: the seed is no seed.
+        RunFolderError: a text is none.
+    """
+    check_seed("the seed in run.json", about["seed"])
+    facts = about["facts"]
+    data, versions = facts["data"], facts["environment"]["versions"]
+    texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
+    texts += [one for one in versions.values() if one is not None]
+    for text in texts:
+        if not isinstance(text, str) or not text.isprintable():
+            raise RunFolderError(f"run.json has {text!r} where a text should be")
 
 
 def _made(name: str, check: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:
@@ -211,12 +230,18 @@ def _with_repetition(
 def _verification(
     evidence: Evidence, findings: list[Finding], repeated: Likeness | None = None
 ) -> Verification:
-    correct = n = answers = None
+    receipt = None
     if any(one.check == "receipt" and one.outcome == "passed" for one in findings):
-        correct, n = int(evidence.receipt.correct.sum()), len(evidence.receipt.labels)
-        answers = hashlib.sha256(evidence.receipt.logits.tobytes()).hexdigest()[:16]
+        receipt = evidence.receipt
     return Verification(
-        evidence.folder, tuple(findings), evidence.about, correct, n, repeated, answers
+        evidence.folder,
+        tuple(findings),
+        evidence.about,
+        correct=None if receipt is None else int(receipt.correct.sum()),
+        n=None if receipt is None else len(receipt.labels),
+        repeated=repeated,
+        receipt=receipt,
+        data=evidence.splits.name,
     )
 
 

@@ -173,6 +173,8 @@ def test_a_logged_column_can_select_when_it_is_declared(tiny: ck.Splits) -> None
     stopper = ck.EarlyStopping("score")
     ck.train("linear", tiny, epochs=3, callbacks=[Score(), stopper])
     assert (stopper.best, stopper.best_epoch) == (3.0, 2)
+    with pytest.raises(ck.TrainingError, match="put the callback that logs it before"):
+        ck.train("linear", tiny, epochs=3, callbacks=[ck.EarlyStopping("score"), Score()])
 
 
 def test_gradients_are_clipped_to_the_norm_and_logged(tiny: ck.Splits) -> None:
@@ -273,10 +275,16 @@ def test_a_checkpoint_holds_the_weights_of_its_step(tiny: ck.Splits, tmp_path: P
 
 
 def test_the_weights_of_the_best_epoch_are_kept(tiny: ck.Splits, tmp_path: Path) -> None:
+    class Spoil(ck.Callback):
+        """Make the last epoch the worst."""
+
+        def on_batch_end(self, run: ck.Run) -> None:
+            if run.now.epoch == run.recipe.epochs - 1:
+                for weight in run.model.parameters():
+                    weight.data.zero_()
+
     folder = tmp_path / "run"
-    run = ck.train(
-        "mlp", tiny, epochs=6, callbacks=[ck.Checkpoint()], run_dir=folder, optimizer=ck.SGD(lr=0.5)
-    )
+    run = ck.train("mlp", tiny, epochs=6, callbacks=[ck.Checkpoint(), Spoil()], run_dir=folder)
     accuracies = run.history.column("val_accuracy")
     assert accuracies[-1] < max(accuracies)  # or best and last would be the same
     best = ck.create_model("mlp")

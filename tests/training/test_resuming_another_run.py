@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 import cifarkit as ck
 from cifarkit.training import resuming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("linear", {}),
@@ -126,6 +129,32 @@ def test_what_differs_is_refused_before_anything_changes_and_what_does_not_goes_
         again = fit(there, model_of(there), folder, named=named)
         assert again.facts["resumed"] == ["epoch 1, step 2"]
         assert same(copy_of(again.model), copy_of(fit(there, model_of(there), None).model))
+
+
+def test_changed_code_under_the_same_name_is_another_run(tiny: ck.Splits, tmp_path: Path) -> None:
+    def bent(*, num_classes: int = 10) -> torch.nn.Module:
+        return Bent(num_classes, torch.relu)
+
+    def curved(*, num_classes: int = 10) -> torch.nn.Module:
+        return Bent(num_classes, torch.tanh)  # no layer tells it from the other
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        ck.train(ck.Variant("mine", bent), tiny, epochs=3, run_dir=folder, callbacks=[Interrupt()])
+    with pytest.raises(ck.CheckpointError, match=r"code: '[0-9a-f]+' there"):
+        ck.train(ck.Variant("mine", curved), tiny, epochs=3, run_dir=folder, resume=True)
+    again = ck.train(ck.Variant("mine", bent), tiny, epochs=3, run_dir=folder, resume=True)
+    assert again.status == "finished"
+
+
+class Bent(torch.nn.Module):
+    def __init__(self, classes: int, bend: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.layer, self.bend = torch.nn.Linear(3072, classes), bend
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(self.bend(images.flatten(1)))
+        return logits
 
 
 @pytest.mark.parametrize(

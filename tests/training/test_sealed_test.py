@@ -47,7 +47,7 @@ def test_looks_are_counted_by_the_weights_looked_at(run: ck.Run, tiny: ck.Splits
     assert str(ck.looks_at_test(run)) == "not looked at"
     ck.score_on_test(run, tiny)
     ck.score_on_test(run, tiny)
-    assert ck.looks_at_test(run) == (0, True, False)
+    assert ck.looks_at_test(run) == (0, True, False, False)
 
 
 def test_a_run_that_could_see_test_and_was_stopped_by_own_code_is_flagged(tiny: ck.Splits) -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
 import cifarkit as ck
+from cifarkit.training.sealed_test import Receipt
 
 N = 1_000
 
@@ -36,7 +38,9 @@ def verified(
         },
     }
     found = ck.Finding("weights", "passed", "they give the receipt's logits")
-    return ck.Verification(Path(folder), (found,), about, correct, N, answers=folder)
+    logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)
+    receipt = Receipt(logits, logits.argmax(1), logits.argmax(1))
+    return ck.Verification(Path(folder), (found,), about, correct, N, receipt=receipt, data=data)
 
 
 def refused(folder: str, reason: str = "the labels are others") -> ck.Verification:
@@ -63,7 +67,14 @@ def test_a_single_run_has_the_interval_of_its_images() -> None:
 
 def test_copies_under_other_seeds_count_once() -> None:
     honest = [verified(f"honest-{seed}", 700 + seed, seed=seed, variant="mlp") for seed in (0, 1)]
-    copies = [replace(verified(f"{seed}", 690, seed=seed), answers="same") for seed in range(4)]
+    receipt = verified("first", 690).receipt
+    assert receipt is not None
+    logits = receipt.logits + np.eye(9, 10, dtype=np.float16)[:1] * np.float16(0.004)
+    moved = replace(receipt, logits=logits)  # by a little, in one image
+    receipts = [receipt, moved, receipt, moved]
+    copies = [
+        replace(verified(f"{seed}", 690, seed=seed), receipt=receipts[seed]) for seed in range(4)
+    ]
     board = ck.leaderboard([*copies, *honest])
     (one,) = (standing for standing in board.standings if standing.variant == "linear")
     assert (one.seeds, one.interval_of, one.doubles) == (1, "Wilson", ("1", "2", "3"))
@@ -74,6 +85,14 @@ def test_runs_with_other_callbacks_stand_apart() -> None:
     plain, mixed = verified("a", 700), verified("b", 720, seed=1)
     mixed.about["facts"]["callbacks"] = ["cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"]
     assert len(ck.leaderboard([plain, mixed]).standings) == 2
+
+
+def test_the_best_of_several_handed_in_alone_gains_nothing() -> None:
+    several = [verified(f"s{seed}", 700 + 20 * seed, seed=seed) for seed in range(5)]
+    alone = verified("best", 790, variant="mlp")
+    (first, second) = ck.leaderboard([alone, *several]).standings
+    assert (first.seeds, second.runs) == (5, ("best",))
+    assert second.interval.low > first.interval.low
 
 
 def test_the_lower_end_ranks_and_not_the_mean() -> None:
@@ -103,7 +122,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, seed or answers are there: a, c" in str(board)
+    assert "not counted, seed or logits are there: a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:

@@ -45,6 +45,23 @@ def test_a_run_is_repeated_bit_for_bit(tiny: ck.Splits, tmp_path: Path) -> None:
     assert "bitwise equal" in verification.verdict
 
 
+def test_what_a_fellow_s_record_says_cannot_spoil_a_repetition(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = scored(tmp_path / "mine", tiny)
+    for seed in (1, 2, 3):
+        shutil.copytree(folder, tmp_path / f"fellow-{seed}")
+        rewrite(
+            tmp_path / f"fellow-{seed}" / "run.json",
+            lambda about, seed=seed: (
+                about.update(seed=seed)  # type: ignore[misc]
+                or about["facts"]["test"].update(accuracy=float("nan"))
+            ),
+        )
+    about = json.loads((folder / "run.json").read_text())
+    assert sibling_accuracies(folder, about) == []
+
+
 def test_an_epoch_that_was_edited_is_found_by_training_again(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
@@ -148,7 +165,7 @@ def test_what_the_record_cannot_repeat_is_said_and_does_not_pass(
 
 def test_a_training_that_fails_is_a_finding(tiny: ck.Splits, tmp_path: Path) -> None:
     folder = scored(tmp_path / "run", tiny)
-    rewrite(folder / "run.json", lambda about: about["facts"].pop("environment"))
+    rewrite(folder / "run.json", lambda about: about["facts"].pop("processes"))
     verification = ck.verify(folder, tiny, retrain=True)
     assert not verification.passed
     assert "training it again failed" in the_finding(verification).found

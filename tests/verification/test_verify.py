@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,15 @@ def edit_history(change: Callable[[list[Any]], list[Any]]) -> Callable[[Path], N
     return tamper
 
 
+def edit_record(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    return lambda run: edit(run / "run.json", change)
+
+
+def put_a_pipe(run: Path) -> None:
+    (run / "run.json").unlink()
+    os.mkfifo(run / "run.json")
+
+
 def edit_weights(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
     def tamper(run: Path) -> None:
         tensors, document = load_tensors(run / WEIGHTS)
@@ -117,7 +128,29 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "not over": (edit_facts(status="running"), "run", "the run is not over"),
     "no run.json": (lambda run: (run / "run.json").unlink(), "run", "there is no run"),
     "no weights": (lambda run: (run / WEIGHTS).unlink(), "run", WEIGHTS),
-    "a record of another shape": (edit_facts(data=3), "data", "cannot be read or used"),
+    "a record of another shape": (edit_facts(data=3), "run", "cannot be read or used"),
+    "a seed that is text": (edit_record(lambda it: it.update(seed="7")), "run", "found '7'"),
+    "a name that no terminal can show": (
+        edit_record(lambda it: it["facts"]["data"].update(name="\ud800")),
+        "run",
+        "where a text should be",
+    ),
+    "a name that paints the terminal": (
+        edit_record(lambda it: it["facts"]["data"].update(name="\x1b[32mverified")),
+        "run",
+        "where a text should be",
+    ),
+    "a name that is a number": (
+        edit_record(lambda it: it["facts"]["data"].update(name=5)),
+        "run",
+        "has 5 where a text should be",
+    ),
+    "no callbacks": (edit_record(lambda it: it["facts"].pop("callbacks")), "run", "callbacks"),
+    "a record too deep": (
+        lambda run: (run / "run.json").write_text("[" * 100_000, encoding="utf-8"),
+        "run",
+        "RecursionError",
+    ),
     "other data": (
         lambda run: edit(
             run / "run.json", lambda about: about["facts"]["data"].update(fingerprint="0" * 64)
@@ -195,6 +228,21 @@ def test_a_forgery_is_found_by_the_check_named_for_it(
     assert check in by_check, verification
     assert text in by_check[check].found
     assert all(len(line) <= 80 or "/" in line for line in str(verification).splitlines())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_for_a_record_does_not_keep_the_others_waiting(run: Path, tiny: ck.Splits) -> None:
+    put_a_pipe(run)
+    (finding,) = ck.verify(run, tiny).failed
+    assert "is no file" in finding.found
+
+
+def test_the_name_of_the_data_is_the_teacher_s(run: Path, tiny: ck.Splits) -> None:
+    edit_record(lambda it: it["facts"]["data"].update(name="AAA"))(run)
+    verification = ck.verify(run, tiny)
+    assert verification.passed
+    assert "on synthetic (n = 60)" in verification.verdict
+    assert ck.leaderboard([verification]).standings[0].data == "synthetic"
 
 
 def test_what_another_device_would_round_otherwise_is_no_forgery(

@@ -75,8 +75,17 @@ class EarlyStopping(Callback):
         self._begin_anew()
 
     def on_epoch_end(self, run: Run) -> None:
-        """Keep the weights when they are the best so far; count the wait when they are not."""
-        number = run.history[-1].get(self.column, float("nan"))
+        """Keep the weights when they are the best so far; count the wait when they are not.
+
+        Raises:
+            TrainingError: nobody has logged the column in this epoch.
+        """
+        if self.column not in run.history[-1]:
+            raise TrainingError(
+                f"{self.column!r} was not logged when this epoch ended; put the callback that logs "
+                "it before EarlyStopping"
+            )
+        number = run.history[-1][self.column]
         if self._is_better(number):
             self.best, self.best_epoch, self.waited = number, run.now.epoch + 1, 0
             if self.restore:

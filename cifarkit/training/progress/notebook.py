@@ -15,14 +15,15 @@ EVERYTHING = 1_000  # a page has room for every column
 
 
 def in_notebook() -> bool:
-    """Tell whether this is a Jupyter kernel.
+    """Tell whether this is a Jupyter kernel, Colab's included.
 
     >>> in_notebook()
     False
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    # By all its kinds: Colab's own is made from Jupyter's.
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
 class Notebook:
