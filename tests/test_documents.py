@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import pytest
 import torch
+import yaml
 
 import cifarkit as ck
 
@@ -190,6 +191,46 @@ def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
     assert baseline.endswith("| 2,122,186 | 7,705,600 |")
     (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
     assert "| `depth=2`, not `1` |" in deeper
+
+
+def test_the_house_on_the_site_is_the_one_that_is_tested(hooks: Any) -> None:
+    house = hooks("house")
+    rows = [row.strip("| ").split(" | ") for row in house.table().splitlines()[2:]]
+    assert [room.strip("`") for _, room, _ in rows] == [
+        room for floor in house.floors() for room in floor
+    ]
+    assert all(told.endswith(".") for _, _, told in rows), "a room says what is in it"
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    assert [marker in page for marker in hooks("pages").WRITTEN] == [False, False, True, True]
+    assert house.contributing().startswith("## Set up and test")
+
+
+@pytest.mark.parametrize(
+    ("page", "numbers"), [("README.md", True), ("docs/reference/index.md", False)]
+)
+def test_the_houses_that_are_drawn_by_hand_stand_as_the_tested_one(
+    page: str, numbers: bool, hooks: Any
+) -> None:
+    rows = re.findall(r"^\| (\d+|ground) \| ([^|]+) \|", (ROOT / page).read_text("utf-8"), re.M)
+    drawn = [(floor, room) for floor, rooms in rows for room in re.findall(r"(\w+)`", rooms)]
+    built = [
+        (str(max(number - 1, 0)) if number or numbers else "ground", room)
+        for number, rooms in enumerate(hooks("house").floors())
+        for room in rooms
+    ]
+    assert sorted(drawn) == sorted(built)
+
+
+def test_the_site_is_published_with_no_more_rights_than_it_needs() -> None:
+    path = ROOT / ".github" / "workflows" / "site.yml"
+    flow = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # or `on` would be True
+    assert flow["on"] == {"push": {"branches": ["main"]}}
+    assert flow["permissions"] == {}
+    build, publish = flow["jobs"]["build"], flow["jobs"]["publish"]
+    assert build["permissions"] == {"contents": "read"}
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    runs = [step["run"] for step in build["steps"] if "run" in step]
+    assert runs == ['pip install -e ".[dev]"', "mkdocs build --strict"]
 
 
 def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(

@@ -1,8 +1,9 @@
 """What the build of the site adds to the pages as they are written.
 
 Tutorials become pages and notebooks; pages with `execute: true` get the recorded output of their
-code; two pages of the reference are written by the program, and tables of measured numbers from
-their records; and no page may load anything from another host.
+code; two pages of the reference are written by the program, tables of measured numbers from
+their records, and the contributors' page from CONTRIBUTING.md and the test of the house; and no
+page may load anything from another host.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import house
 import percent
 import recording
 import records
@@ -25,7 +27,12 @@ from mkdocs.structure.pages import Page
 FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-WRITTEN = {"<!-- command line -->": tables.command_line, "<!-- variants -->": tables.variants}
+WRITTEN = {
+    "<!-- command line -->": tables.command_line,
+    "<!-- variants -->": tables.variants,
+    "<!-- the house -->": house.table,
+    "<!-- CONTRIBUTING.md -->": house.contributing,
+}
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
