@@ -133,6 +133,12 @@ def test_a_fence_is_excused_by_a_reason_alone() -> None:
     assert not unreasoned.excused
 
 
+def test_the_build_of_the_site_runs_what_is_not_excused(hooks: Any) -> None:
+    page = "<!-- not run: no -->\n\n```python\n1 / 0\n```\n\nThen:\n\n```python\nx = 1\n```\n"
+    assert hooks("pages").python_fences(page) == ["x = 1\n"]
+    assert len(hooks("pages").python_fences(page.replace(": no", ":"))) == 2
+
+
 def test_there_is_python_in_readme_and_on_the_site() -> None:
     pages = {page.relative_to(ROOT).parts[0] for page, _ in fences_in("python")}
     assert pages >= {"README.md", "docs"}

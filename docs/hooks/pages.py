@@ -27,6 +27,7 @@ from mkdocs.structure.pages import Page
 FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
+EXCUSED = re.compile(r"^<!-- not run: \S.* -->\s*\Z", re.MULTILINE)  # what stands before a fence
 WRITTEN = {
     "<!-- command line -->": tables.command_line,
     "<!-- variants -->": tables.variants,
@@ -70,8 +71,12 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def python_fences(markdown: str) -> list[str]:
-    """Return the code of the Python fences of a page, in order."""
-    return [textwrap.dedent(found["code"]) for found in FENCE.finditer(markdown)]
+    """Return the code of the Python fences of a page that are to be run, in order."""
+    return [textwrap.dedent(found["code"]) for found in FENCE.finditer(markdown) if _runs(found)]
+
+
+def _runs(fence: re.Match[str]) -> bool:
+    return EXCUSED.search(fence.string[: fence.start()]) is None
 
 
 def _tutorial(script: Path) -> dict[str, str]:
@@ -98,6 +103,8 @@ def _with_outputs(markdown: str, file: File, config: MkDocsConfig, files: Files)
     numbers = iter(range(1, 1_000))
 
     def add(fence: re.Match[str]) -> str:
+        if not _runs(fence):
+            return fence[0]
         blocks = _blocks(next(outputs), numbers, file, config, files)
         added = textwrap.indent("\n\n".join(blocks), fence["indent"])
         return f"{fence[0]}\n\n{added}".rstrip()
