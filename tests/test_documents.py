@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import pytest
 import torch
+import yaml
 
 import cifarkit as ck
 
@@ -132,6 +133,12 @@ def test_a_fence_is_excused_by_a_reason_alone() -> None:
     assert not unreasoned.excused
 
 
+def test_the_build_of_the_site_runs_what_is_not_excused(hooks: Any) -> None:
+    page = "<!-- not run: no -->\n\n```python\n1 / 0\n```\n\nThen:\n\n```python\nx = 1\n```\n"
+    assert hooks("pages").python_fences(page) == ["x = 1\n"]
+    assert len(hooks("pages").python_fences(page.replace(": no", ":"))) == 2
+
+
 def test_there_is_python_in_readme_and_on_the_site() -> None:
     pages = {page.relative_to(ROOT).parts[0] for page, _ in fences_in("python")}
     assert pages >= {"README.md", "docs"}
@@ -190,6 +197,46 @@ def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
     assert baseline.endswith("| 2,122,186 | 7,705,600 |")
     (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
     assert "| `depth=2`, not `1` |" in deeper
+
+
+def test_the_house_on_the_site_is_the_one_that_is_tested(hooks: Any) -> None:
+    house = hooks("house")
+    rows = [row.strip("| ").split(" | ") for row in house.table().splitlines()[2:]]
+    assert [room.strip("`") for _, room, _ in rows] == [
+        room for floor in house.floors() for room in floor
+    ]
+    assert all(told.endswith(".") for _, _, told in rows), "a room says what is in it"
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    assert [marker in page for marker in hooks("pages").WRITTEN] == [False, False, True, True]
+    assert house.contributing().startswith("## Set up and test")
+
+
+@pytest.mark.parametrize(
+    ("page", "numbers"), [("README.md", True), ("docs/reference/index.md", False)]
+)
+def test_the_houses_that_are_drawn_by_hand_stand_as_the_tested_one(
+    page: str, numbers: bool, hooks: Any
+) -> None:
+    rows = re.findall(r"^\| (\d+|ground) \| ([^|]+) \|", (ROOT / page).read_text("utf-8"), re.M)
+    drawn = [(floor, room) for floor, rooms in rows for room in re.findall(r"(\w+)`", rooms)]
+    built = [
+        (str(max(number - 1, 0)) if number or numbers else "ground", room)
+        for number, rooms in enumerate(hooks("house").floors())
+        for room in rooms
+    ]
+    assert sorted(drawn) == sorted(built)
+
+
+def test_the_site_is_published_with_no_more_rights_than_it_needs() -> None:
+    path = ROOT / ".github" / "workflows" / "site.yml"
+    flow = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # or `on` would be True
+    assert flow["on"] == {"push": {"branches": ["main"]}}
+    assert flow["permissions"] == {}
+    build, publish = flow["jobs"]["build"], flow["jobs"]["publish"]
+    assert build["permissions"] == {"contents": "read"}
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    runs = [step["run"] for step in build["steps"] if "run" in step]
+    assert runs == ['pip install -e ".[dev]"', "mkdocs build --strict"]
 
 
 def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(

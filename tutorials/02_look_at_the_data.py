@@ -136,7 +136,8 @@ for part, image_set in (("train", data.train), ("val", data.val), ("test", data.
 #
 # Networks learn best from small numbers around zero. So on its way in, each byte is divided by
 # 127.5, and 1 is taken off: 0 becomes -1, and 255 becomes 1. [`to_floats`][cifarkit.to_floats]
-# does this, and so does every picture you take out of an image set by its place:
+# does this, and so does every picture you take out of an image set by its place. Other scalings,
+# and why this one, are on the page on [normalisation](../explanation/normalisation.md).
 
 # %%
 seen, label = data.train[0]

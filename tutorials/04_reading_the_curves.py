@@ -257,7 +257,8 @@ print(f"at its end, dropout off:        {loss_on(few.train, model, dropout=False
 # %% [markdown]
 # Each is lower than the one above it, and only the last is measured as val is. So before you say
 # "val is better than train", ask how each was measured. To know the real gap, measure both the
-# same way, with [`evaluate`][cifarkit.evaluate].
+# same way, with [`evaluate`][cifarkit.evaluate]. A page of its own takes
+# [all the causes apart](../explanation/train-loss-above-val-loss.md).
 #
 # ## Exercise
 #

@@ -1,8 +1,9 @@
 """What the build of the site adds to the pages as they are written.
 
 Tutorials become pages and notebooks; pages with `execute: true` get the recorded output of their
-code; two pages of the reference are written by the program, and tables of measured numbers from
-their records; and no page may load anything from another host.
+code; two pages of the reference are written by the program, tables of measured numbers from
+their records, and the contributors' page from CONTRIBUTING.md and the test of the house; and no
+page may load anything from another host.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import house
 import percent
 import recording
 import records
@@ -25,7 +27,13 @@ from mkdocs.structure.pages import Page
 FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-WRITTEN = {"<!-- command line -->": tables.command_line, "<!-- variants -->": tables.variants}
+EXCUSED = re.compile(r"^<!-- not run: \S.* -->\s*\Z", re.MULTILINE)  # what stands before a fence
+WRITTEN = {
+    "<!-- command line -->": tables.command_line,
+    "<!-- variants -->": tables.variants,
+    "<!-- the house -->": house.table,
+    "<!-- CONTRIBUTING.md -->": house.contributing,
+}
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
@@ -63,8 +71,12 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def python_fences(markdown: str) -> list[str]:
-    """Return the code of the Python fences of a page, in order."""
-    return [textwrap.dedent(found["code"]) for found in FENCE.finditer(markdown)]
+    """Return the code of the Python fences of a page that are to be run, in order."""
+    return [textwrap.dedent(found["code"]) for found in FENCE.finditer(markdown) if _runs(found)]
+
+
+def _runs(fence: re.Match[str]) -> bool:
+    return EXCUSED.search(fence.string[: fence.start()]) is None
 
 
 def _tutorial(script: Path) -> dict[str, str]:
@@ -91,6 +103,8 @@ def _with_outputs(markdown: str, file: File, config: MkDocsConfig, files: Files)
     numbers = iter(range(1, 1_000))
 
     def add(fence: re.Match[str]) -> str:
+        if not _runs(fence):
+            return fence[0]
         blocks = _blocks(next(outputs), numbers, file, config, files)
         added = textwrap.indent("\n\n".join(blocks), fence["indent"])
         return f"{fence[0]}\n\n{added}".rstrip()
