@@ -259,7 +259,7 @@ print(f"at its end, dropout off:        {loss_on(few.train, model, dropout=False
 # "val is better than train", ask how each was measured. To know the real gap, measure both the
 # same way, with [`evaluate`][cifarkit.evaluate].
 #
-# ## Exercise
+# ## Your turn
 #
 # ### Exercise 2: three patients
 #

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+import struct
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,7 +134,10 @@ def _blocks(
         stem = Path(file.src_uri).stem
         name = f"{stem}/figure-{next(numbers)}.png"
         place = (Path(file.src_uri).parent / name).as_posix()
-        files.append(File.generated(config, place, content=base64.b64decode(figure.png)))
+        png = base64.b64decode(figure.png)
+        files.append(File.generated(config, place, content=png))
         shows = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.shows)
-        look = f'{{ .figure style="width: {figure.inches:g}in" loading=lazy }}'
+        width, height = struct.unpack(">II", png[16:24])  # so that pages do not jump as they load
+        style = f"width: {figure.inches:g}in; aspect-ratio: {width} / {height}"
+        look = f'{{ .figure style="{style}" loading=lazy }}'
         yield f"[![{shows}]({name}){look}]({name})"  # small screens open it in full
