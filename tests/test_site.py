@@ -27,12 +27,15 @@ pytestmark = pytest.mark.browser
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
 PHONE = {"width": 360, "height": 740}
-# What is folded is opened and what is lazy is fetched, then the page is asked for what it holds.
-LOOK = """async () => {
+# What is folded is opened, and what is lazy is fetched.
+OPEN = """async () => {
   document.querySelectorAll("details").forEach(one => { one.open = true })
   const images = [...document.images]
   images.forEach(one => { one.loading = "eager" })
   await Promise.allSettled(images.map(one => one.decode()))
+}"""
+LOOK = """async () => {
+  const images = [...document.images]
   const wanted = [...document.querySelectorAll("pre > code")].filter(
     one => !one.closest(".no-copy"))
   for (const one of wanted) {  // a button comes with the block into view
@@ -153,6 +156,7 @@ def faults_of(browser: Any, site: Site, name: str) -> list[str]:
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(site.address + name, wait_until="networkidle")
+        page.evaluate(OPEN)
         seen = page.evaluate(LOOK)
     faults = [f"a request leaves this machine: {url}" for url in urls if elsewhere.match(url)]
     faults += [f"an error on the console: {error}" for error in errors]
@@ -180,7 +184,8 @@ def dead(link: str, site: Site) -> bool:
 
 
 def grey(shot: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float)
+    """Return the pixels of a figure, without the rim, where the ground shows through."""
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float)[4:-4, 4:-4]
 
 
 def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
@@ -190,6 +195,7 @@ def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
         with browser.new_context(color_scheme=scheme) as context:
             page = context.new_page()
             page.goto(site.address + name, wait_until="networkidle")
+            page.evaluate(OPEN)
             ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
             shots = [figure.screenshot() for figure in page.locator("img.figure").all()]
         looks[scheme] = [grey(shot) for shot in shots]
@@ -197,8 +203,7 @@ def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
         assert bright == (scheme == "light"), f"the {scheme} page has the ground {ground}"
     faults = []
     for number, (light, dark) in enumerate(zip(*looks.values(), strict=True), start=1):
-        # Beside the rounded corners, where the ground shows through.
-        edge = np.concatenate([dark[3], dark[-4], dark[:, 3], dark[:, -4]])
+        edge = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
         if np.median(edge) < 250:
             faults.append(f"figure {number} has no white sheet under it")
         elif dark.shape != light.shape or np.mean(np.abs(dark - light)) > 2:
