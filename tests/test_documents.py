@@ -248,7 +248,7 @@ def test_pages_are_recorded_side_by_side_into_whole_files(
     hooks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     recording, record_pages = hooks("recording"), hooks("pages")._record_side_by_side
-    files = site_of(a=EXECUTED, b=EXECUTED, c="")
+    files = site_of(a=EXECUTED, b=EXECUTED, c="", perf_counter=EXECUTED)
     monkeypatch.setattr(recording, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(recording, "_run_elsewhere", lambda cells: json.dumps(RECORDED))
     record_pages(files)
