@@ -91,6 +91,7 @@ def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Any]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="repeat chance and kills far oftener")
+    parser.addoption("--site", metavar="DIR", help="look at this built site in a Chromium")
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ import shlex
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
 import yaml
+from mkdocs.exceptions import PluginError
 
 import cifarkit as ck
 
@@ -28,6 +30,8 @@ REFERENCE = "\n".join(
 )
 # Anything that a reader would take for Python: the guard against fences that nothing runs.
 LOOKS_LIKE_PYTHON = re.compile(r"^\s*(```|~~~)+\s*\{?\s*\.?py", re.MULTILINE | re.IGNORECASE)
+EXECUTED = "---\nexecute: true\n---\n"
+RECORDED = {"outputs": [], "origin": "nowhere"}
 EXCUSE = re.compile(r"^<!-- not run: \S.* -->$")
 
 
@@ -232,11 +236,10 @@ def test_the_site_is_published_with_no_more_rights_than_it_needs() -> None:
     flow = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # or `on` would be True
     assert flow["on"] == {"push": {"branches": ["main"]}}
     assert flow["permissions"] == {}
-    build, publish = flow["jobs"]["build"], flow["jobs"]["publish"]
-    assert build["permissions"] == {"contents": "read"}
-    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
-    runs = [step["run"] for step in build["steps"] if "run" in step]
-    assert runs == ['pip install -e ".[dev]"', "mkdocs build --strict"]
+    (job,) = flow["jobs"].values()
+    assert job["permissions"] == {"contents": "write"}
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs == ['pip install -e ".[dev]"', "mkdocs gh-deploy --strict --force"]
 
 
 def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(
@@ -275,15 +278,58 @@ def test_pages_that_would_fetch_from_another_host_are_found(hooks: Any) -> None:
 
 def test_a_page_that_fails_says_where(hooks: Any) -> None:
     with pytest.raises(RuntimeError, match=r"cell_2\.py(.|\n)*ZeroDivisionError"):
-        hooks("recording")._run_elsewhere(["x = 0", "print(1 / x)"])
+        hooks("recording").record(["x = 0", "print(1 / x)"])
+
+
+def site_of(**heads: str) -> Any:
+    """Stand in for the files of a site: pages with this at the top, and one fence each."""
+    pages = [
+        SimpleNamespace(src_uri=f"{name}.md", content_string=f"{head}\n```python\n{name}\n```\n")
+        for name, head in heads.items()
+    ]
+    return SimpleNamespace(documentation_pages=lambda: pages)
+
+
+def test_pages_are_recorded_side_by_side_into_whole_files(
+    hooks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recording, record_pages = hooks("recording"), hooks("pages")._record_side_by_side
+    files = site_of(a=EXECUTED, b=EXECUTED, c="", perf_counter=EXECUTED)
+    monkeypatch.setattr(recording, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(recording, "_run_elsewhere", lambda cells: json.dumps(RECORDED))
+    record_pages(files)
+    kept = list((tmp_path / "kept").iterdir())
+    assert [path.suffix for path in kept] == [".json", ".json"]
+    assert [json.loads(path.read_text(encoding="utf-8")) for path in kept] == [RECORDED, RECORDED]
+    monkeypatch.setattr(recording, "_run_elsewhere", lambda cells: 1 / 0)
+    record_pages(files)  # nothing is run again
+
+
+def test_of_pages_recorded_side_by_side_the_one_that_fails_is_named(
+    hooks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(cells: list[str]) -> str:
+        if cells == ["b\n"]:
+            raise RuntimeError("the code of a page failed")
+        return json.dumps(RECORDED)
+
+    monkeypatch.setattr(hooks("recording"), "KEPT", tmp_path)
+    monkeypatch.setattr(hooks("recording"), "_run_elsewhere", run)
+    with pytest.raises(PluginError, match=r"b\.md: the code of a page failed"):
+        hooks("pages")._record_side_by_side(site_of(a=EXECUTED, b=EXECUTED))
 
 
 def test_a_recording_keeps_text_and_figures(hooks: Any) -> None:
     recording = hooks("recording")
-    draw = "import matplotlib.pyplot as plt\nplt.figure(figsize=(2, 1)).suptitle('a line')"
+    draw = (
+        "import matplotlib.pyplot as plt\nfigure, ax = plt.subplots(figsize=(2, 1))\n"
+        "figure.suptitle('a line'); ax.set(xlabel='epoch\\nsolid: val')"
+    )
     output = recording._run_cell("cell_1.py", f"print('hello')\n{draw}", {})
     assert output.text == "hello\n"
-    assert [(figure.title, figure.inches) for figure in output.figures] == [("a line", 2.0)]
+    assert [(figure.shows, figure.inches) for figure in output.figures] == [
+        ("a line; x: epoch solid: val", 2.0)
+    ]
     assert recording._run_cell("cell_2.py", "", {}).figures == ()
 
 

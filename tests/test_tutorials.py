@@ -31,9 +31,15 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 
 @pytest.fixture
-def percent(monkeypatch: pytest.MonkeyPatch) -> Any:
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a way to import what the build of the site uses."""
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
-    return importlib.import_module("percent")
+    return importlib.import_module
+
+
+@pytest.fixture
+def percent(hooks: Any) -> Any:
+    return hooks("percent")
 
 
 def made_small(source: str) -> str:
@@ -91,3 +97,15 @@ def test_solutions_are_folded_on_the_page_and_hidden_in_the_notebook(percent: An
     assert page == '# T\n\n??? note "Solution"\n\n    ```python\n    x = 1\n\n    y = 2\n    ```\n'
     notebook = json.loads(percent.to_notebook(cells))
     assert notebook["cells"][1]["metadata"]["jupyter"] == {"source_hidden": True}
+
+
+def test_links_to_colab_come_with_the_address_of_the_repository(hooks: Any) -> None:
+    (script, *_), address = TUTORIALS, "https://github.com/owner/name"
+    offline = hooks("pages")._tutorial(script, "")
+    assert "colab" not in offline[".md"].lower()
+    online = hooks("pages")._tutorial(script, address)
+    link = "/github/owner/name/blob/gh-pages/tutorials/01_the_whole_assignment.ipynb)."
+    assert f"(https://colab.research.google.com{link}" in online[".md"]
+    first, *rest = json.loads(online[".ipynb"])["cells"]
+    assert first["source"][-1] == f"%pip install --quiet git+{address}"
+    assert len(rest) == len(json.loads(offline[".ipynb"])["cells"])

@@ -260,7 +260,7 @@ print(f"at its end, dropout off:        {loss_on(few.train, model, dropout=False
 # same way, with [`evaluate`][cifarkit.evaluate]. A page of its own takes
 # [all the causes apart](../explanation/train-loss-above-val-loss.md).
 #
-# ## Exercise
+# ## Your turn
 #
 # ### Exercise 2: three patients
 #

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 import re
+import struct
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import house
@@ -23,6 +25,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import meta
 
 FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
@@ -34,6 +37,8 @@ WRITTEN = {
     "<!-- the house -->": house.table,
     "<!-- CONTRIBUTING.md -->": house.contributing,
 }
+COLAB = "https://colab.research.google.com/github"
+SIDE_BY_SIDE = 2  # pages that are run at the same time, on one core each
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
@@ -44,11 +49,12 @@ FETCHED = re.compile(
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page, a notebook and the script itself for each tutorial."""
+    """Add a page, a notebook and the script for each tutorial; run what pages are to be run."""
     for script in sorted((recording.ROOT / "tutorials").glob("*.py")):
-        for ending, content in _tutorial(script).items():
+        for ending, content in _tutorial(script, config.extra.get("repository") or "").items():
             name = f"tutorials/{script.stem}{ending}"
             files.append(File.generated(config, name, content=content))
+    _record_side_by_side(files)
     return files
 
 
@@ -79,26 +85,49 @@ def _runs(fence: re.Match[str]) -> bool:
     return EXCUSED.search(fence.string[: fence.start()]) is None
 
 
-def _tutorial(script: Path) -> dict[str, str]:
+def _record_side_by_side(files: Files) -> None:
+    """Run the pages that have no recording yet; what renders them then finds the recordings.
+
+    A page that looks at a clock is left for later: it has the machine to itself.
+    """
+
+    def record(file: File) -> None:
+        markdown, about = meta.get_data(file.content_string)
+        if about.get("execute") and "perf_counter" not in markdown:
+            _recorded(markdown, file)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(record, files.documentation_pages()))  # raises what a page raised
+
+
+def _recorded(markdown: str, file: File) -> recording.Recording:
+    try:
+        return recording.record(python_fences(markdown))
+    except RuntimeError as error:
+        raise PluginError(f"{file.src_uri}: {error}") from error
+
+
+def _tutorial(script: Path, repository: str) -> dict[str, str]:
     source = script.read_text(encoding="utf-8")
     cells = percent.parse(source)
+    notebook = f"{script.stem}.ipynb"
     downloads = (
-        f"This page is a program: take it along as a [notebook]({script.stem}.ipynb) or as a "
-        f"[script]({script.stem}.py)."
+        f"This page is a program: take it along as a [notebook]({notebook}) or as a "
+        f"[script]({script.stem}.py)"
     )
+    if repository:
+        place = f"{repository.removeprefix('https://github.com/')}/blob/gh-pages/tutorials"
+        downloads += f", or [open it in Colab]({COLAB}/{place}/{notebook})"
     title, _, rest = percent.to_markdown(cells).partition("\n")
     return {
-        ".md": f"---\nexecute: true\n---\n\n{title}\n\n{downloads}\n{rest}",
-        ".ipynb": percent.to_notebook(cells),
+        ".md": f"---\nexecute: true\n---\n\n{title}\n\n{downloads}.\n{rest}",
+        ".ipynb": percent.to_notebook(cells, repository),
         ".py": source,
     }
 
 
 def _with_outputs(markdown: str, file: File, config: MkDocsConfig, files: Files) -> str:
-    try:
-        recorded = recording.record(python_fences(markdown))
-    except RuntimeError as error:
-        raise PluginError(f"{file.src_uri}: {error}") from error
+    recorded = _recorded(markdown, file)
     outputs = iter(recorded.outputs)
     numbers = iter(range(1, 1_000))
 
@@ -122,7 +151,10 @@ def _blocks(
         stem = Path(file.src_uri).stem
         name = f"{stem}/figure-{next(numbers)}.png"
         place = (Path(file.src_uri).parent / name).as_posix()
-        files.append(File.generated(config, place, content=base64.b64decode(figure.png)))
-        title = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.title)
-        look = f'{{ .figure style="width: {figure.inches:g}in" loading=lazy }}'
-        yield f"[![{title}]({name}){look}]({name})"  # small screens open it in full
+        png = base64.b64decode(figure.png)
+        files.append(File.generated(config, place, content=png))
+        shows = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.shows)
+        width, height = struct.unpack(">II", png[16:24])  # so that pages do not jump as they load
+        style = f"width: {figure.inches:g}in; aspect-ratio: {width} / {height}"
+        look = f'{{ .figure style="{style}" loading=lazy }}'
+        yield f"[![{shows}]({name}){look}]({name})"  # small screens open it in full

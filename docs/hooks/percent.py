@@ -14,6 +14,7 @@ from dataclasses import dataclass
 __all__ = ["Cell", "parse", "to_markdown", "to_notebook"]
 
 MARKER = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+INSTALL = "# Once, where cifarkit is not installed yet, as on Colab:"
 SOLUTION = 'tags=["solution"]'
 REFERENCE = re.compile(r"\[(`[^`]+`)\]\[[^\]]*\]|\[([^\]]+)\]\([^)]*\.md[^)]*\)")
 
@@ -47,8 +48,13 @@ def to_markdown(cells: list[Cell]) -> str:
     return "\n\n".join(_PAGE[cell.kind](cell.text) for cell in cells) + "\n"
 
 
-def to_notebook(cells: list[Cell]) -> str:
-    """Return a notebook, format 4.5, without outputs; links into the site become plain text."""
+def to_notebook(cells: list[Cell], repository: str = "") -> str:
+    """Return a notebook, format 4.5, without outputs; links into the site become plain text.
+
+    With the address of a repository, its first cell installs cifarkit from there.
+    """
+    if repository:
+        cells = [Cell("code", f"{INSTALL}\n%pip install --quiet git+{repository}"), *cells]
     document = {
         "cells": [_notebook_cell(number, cell) for number, cell in enumerate(cells)],
         "metadata": {

@@ -33,9 +33,9 @@ PIXELS_PER_INCH = 150
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that a cell drew: its own title, the picture in base64, its width in inches."""
+    """A figure that a cell drew: what it shows, the picture in base64, its width in inches."""
 
-    title: str
+    shows: str
     png: str
     inches: float
 
@@ -64,8 +64,7 @@ def record(cells: Sequence[str]) -> Recording:
     """
     kept = KEPT / f"{_key(cells)}.json"
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(_run_elsewhere(cells), encoding="utf-8")
+        _write(kept, _run_elsewhere(cells))
     document = json.loads(kept.read_text(encoding="utf-8"))
     outputs = [
         Output(output["text"], tuple(Figure(**figure) for figure in output["figures"]))
@@ -81,6 +80,16 @@ def _key(cells: Sequence[str]) -> str:
     return digest.hexdigest()[:32]
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, whoever else writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
+    ) as part:
+        part.write(text)
+    Path(part.name).replace(path)
+
+
 def _run_elsewhere(cells: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -89,7 +98,8 @@ def _run_elsewhere(cells: Sequence[str]) -> str:
             capture_output=True,
             encoding="utf-8",
             cwd=folder,
-            env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg"},
+            # Pages run side by side, and the networks on them are too small to share out.
+            env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
         )
     if done.returncode:
         raise RuntimeError(f"the code of a page failed:\n{done.stderr}")
@@ -124,12 +134,20 @@ def _take_figures() -> list[Figure]:
     for number in plt.get_fignums():
         figure, picture = plt.figure(number), io.BytesIO()
         figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
-        titles = [figure.get_suptitle(), *(ax.get_title(loc="left") for ax in figure.axes)]
-        title = " ".join(next(filter(None, titles), "Figure").split())
         png = base64.b64encode(picture.getvalue()).decode()
-        figures.append(Figure(title, png, float(figure.get_figwidth())))
+        figures.append(Figure(_describe(figure), png, float(figure.get_figwidth())))
     plt.close("all")
     return figures
+
+
+def _describe(figure: Any) -> str:
+    """Say in words what a figure shows: its title, and what its first axes are of."""
+    titles = [figure.get_suptitle(), *(ax.get_title(loc="left") for ax in figure.axes)]
+    words = [next(filter(None, titles), "Figure")]
+    for which in ("x", "y"):
+        labels = [getattr(ax, f"get_{which}label")() for ax in figure.axes]
+        words += [f"{which}: {label}" for label in labels if label][:1]
+    return "; ".join(" ".join(text.split()) for text in words)
 
 
 def _origin(seconds: float) -> str:

@@ -60,8 +60,8 @@ def _command(name: str, command: Any) -> str:
 
 
 def _placeholder(argument: Any) -> str:
-    dots = "..." if argument.nargs == -1 else ""
-    return f"{_metavar(argument)}{dots}" if argument.required else f"[{_metavar(argument)}]"
+    name = _metavar(argument).removesuffix("...") + ("..." if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
 
 
 def _metavar(entry: Any) -> str:

@@ -1,0 +1,281 @@
+"""The built site in a browser: `mkdocs build --strict && pytest tests/test_site.py --site site`.
+
+Without `--site` nothing of this runs. With it the extra `browser` is needed, and a Chromium.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.browser
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
+PHONE = {"width": 360, "height": 740}
+# What is folded is opened, and what is lazy is fetched.
+OPEN = """async () => {
+  document.querySelectorAll("details").forEach(one => { one.open = true })
+  const images = [...document.images]
+  images.forEach(one => { one.loading = "eager" })
+  await Promise.allSettled(images.map(one => one.decode()))
+}"""
+LOOK = """async () => {
+  const images = [...document.images]
+  const wanted = [...document.querySelectorAll("pre > code")].filter(
+    one => !one.closest(".no-copy"))
+  for (const one of wanted) {  // a button comes with the block into view
+    one.scrollIntoView()
+    await new Promise(requestAnimationFrame)
+  }
+  await new Promise(done => setTimeout(done, 100))
+  const root = document.documentElement
+  return {
+    too_wide: root.scrollWidth - root.clientWidth,
+    images: images.map(one => ({ name: one.src, alt: one.alt, width: one.naturalWidth })),
+    links: [...document.links].map(one => one.href),
+    no_button: wanted.filter(one => !one.parentElement.querySelector("button"))
+      .map(one => one.innerText.slice(0, 40)),
+  }
+}"""
+
+
+class Site(NamedTuple):
+    """A folder, and the address under which it is served."""
+
+    folder: Path
+    address: str
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Ids(HTMLParser):
+    """Collect what a link may point at inside a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str | None] = {""}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found |= {value for key, value in attrs if key == "id" or (tag, key) == ("a", "name")}
+
+
+@functools.cache
+def ids_of(page: Path) -> set[str | None]:
+    parser = Ids()
+    parser.feed(page.read_text(encoding="utf-8"))
+    return parser.found
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[Path], Site]]:
+    """Return what serves a folder on this machine."""
+    servers = []
+
+    def start(folder: Path) -> Site:
+        handler = functools.partial(Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return Site(folder, f"http://127.0.0.1:{server.server_port}/")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest, serve: Callable[[Path], Site]) -> Site:
+    folder = site_folder(request.config)
+    if folder is None:
+        pytest.skip("needs --site DIR, the built site")
+    return serve(folder)
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Site) -> Iterator[Any]:
+    """Start an installed Chromium, or Playwright's own; whoever asks with --site has one."""
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        pytest.fail('--site needs Playwright: pip install -e ".[browser]"', pytrace=False)
+    installed = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=installed, args=QUIET)
+        except Error as error:
+            message = "--site needs a Chromium: install one, or say `playwright install chromium`"
+            pytest.fail(f"{message}\n{error}", pytrace=False)
+        yield browser
+        browser.close()
+
+
+def site_folder(config: pytest.Config) -> Path | None:
+    given = config.getoption("--site")
+    folder = config.invocation_params.dir / given if given else None
+    if folder is not None and not (folder / "index.html").is_file():
+        raise pytest.UsageError(f"--site: there is no index.html in {folder}; build the site first")
+    return folder
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "page" in metafunc.fixturenames:
+        folder = site_folder(metafunc.config)
+        pages = sorted(folder.rglob("*.html")) if folder else []
+        names = [str(page.relative_to(folder)) for page in pages if folder]
+        metafunc.parametrize("page", names or ["any page"])
+
+
+def faults_of(browser: Any, site: Site, name: str) -> list[str]:
+    """Open a page as a phone would, and return what is wrong with it."""
+    urls: list[str] = []
+    errors: list[str] = []
+    elsewhere = re.compile(f"^(?!{re.escape(site.address)}|data:|blob:)")
+    with browser.new_context(viewport=PHONE) as context:
+        context.on("request", lambda request: urls.append(request.url))
+        context.route(elsewhere, lambda route: route.abort())  # told of, not let out
+        page = context.new_page()
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(site.address + name, wait_until="networkidle")
+        page.evaluate(OPEN)
+        seen = page.evaluate(LOOK)
+    faults = [f"a request leaves this machine: {url}" for url in urls if elsewhere.match(url)]
+    faults += [f"an error on the console: {error}" for error in errors]
+    if seen["too_wide"] > 0:
+        faults.append(f"the page scrolls sideways by {seen['too_wide']} pixels")
+    for image in seen["images"]:
+        if not image["width"]:
+            faults.append(f"an image does not load: {image['name']}")
+        if len(image["alt"].split()) < 2:  # a word such as "Figure", or none
+            faults.append(f"the alt text {image['alt']!r} does not say what {image['name']} shows")
+    faults += [f"no copy button: {code}" for code in seen["no_button"]]
+    return faults + [f"a link leads nowhere: {link}" for link in seen["links"] if dead(link, site)]
+
+
+def dead(link: str, site: Site) -> bool:
+    """Say whether a link into the site finds no file, or no place in it."""
+    if not link.startswith(site.address):
+        return False
+    parts = urlsplit(link)
+    target = site.folder / unquote(parts.path).lstrip("/")
+    target = target / "index.html" if target.is_dir() else target
+    if not target.is_file():
+        return True
+    return target.suffix == ".html" and unquote(parts.fragment) not in ids_of(target)
+
+
+def grey(shot: bytes) -> np.ndarray:
+    """Return the pixels of a figure, without the rim, where the ground shows through."""
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float)[4:-4, 4:-4]
+
+
+def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
+    """Return the figures that do not look in the dark as they do in the light."""
+    looks = {}
+    for scheme in ("light", "dark"):
+        with browser.new_context(color_scheme=scheme) as context:
+            page = context.new_page()
+            page.goto(site.address + name, wait_until="networkidle")
+            page.evaluate(OPEN)
+            ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            shots = [figure.screenshot() for figure in page.locator("img.figure").all()]
+        looks[scheme] = [grey(shot) for shot in shots]
+        bright = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3 > 128
+        assert bright == (scheme == "light"), f"the {scheme} page has the ground {ground}"
+    faults = []
+    for number, (light, dark) in enumerate(zip(*looks.values(), strict=True), start=1):
+        edge = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+        if np.median(edge) < 250:
+            faults.append(f"figure {number} has no white sheet under it")
+        elif dark.shape != light.shape or np.mean(np.abs(dark - light)) > 2:
+            faults.append(f"figure {number} looks otherwise in the dark")
+    return faults
+
+
+def test_a_page_is_sound(chromium: Any, site: Site, page: str) -> None:
+    assert faults_of(chromium, site, page) == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "tutorials/02_look_at_the_data.html"])
+def test_figures_stay_readable_in_the_dark(chromium: Any, site: Site, name: str) -> None:
+    assert dark_faults(chromium, site, name) == []
+
+
+def test_search_finds_how_to_register_a_model(chromium: Any, site: Site) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(site.address, wait_until="networkidle")
+        page.locator(".md-search__input").click()
+        page.keyboard.type("register")  # the search listens to keys
+        results = page.locator(".md-search-result__link")
+        results.first.wait_for()
+        results.first.click()
+        page.wait_for_url(re.compile(r"your-own-model|reference/models"))
+        assert "register_model" in page.locator("article").inner_text()
+
+
+SOUND = "<title>Sound</title><link rel=icon href='data:,'>"
+DARK = "body { background: #222 }"
+
+
+@pytest.mark.parametrize(
+    ("html", "fault"),
+    [
+        ("<p>nothing is wrong", None),
+        ("<img src=//example.org/a.png alt='a dot on white'>", "a request leaves this machine"),
+        ("<script>fetch('https://example.org')</script>", "a request leaves this machine"),
+        ("<script>null.x</script>", "an error on the console"),
+        ("<p style='width: 400px'>wide", "scrolls sideways"),
+        ("<details><p style='width: 400px'>wide</details>", "scrolls sideways"),
+        ("<img src=none.png alt='a dot on white'>", "an image does not load"),
+        ("<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' alt=Figure>", "the alt text"),
+        ("<pre><code>x = 1</code></pre>", "no copy button"),
+        ("<a href=none.html>", "a link leads nowhere"),
+        ("<a href=#none>", "a link leads nowhere"),
+    ],
+)
+def test_a_fault_is_found(
+    html: str, fault: str | None, chromium: Any, serve: Callable[[Path], Site], tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(SOUND + html, encoding="utf-8")
+    found = faults_of(chromium, serve(tmp_path), "index.html")
+    assert any(fault in one for one in found) if fault else found == []
+
+
+@pytest.mark.parametrize(
+    ("dark", "fault"),
+    [
+        ("img { opacity: 1 }", None),
+        ("img { opacity: 0.5 }", "figure 1 has no white sheet under it"),
+        ("img { filter: brightness(2) }", "figure 1 looks otherwise in the dark"),
+    ],
+)
+def test_a_figure_that_is_lost_in_the_dark_is_found(
+    dark: str, fault: str | None, chromium: Any, serve: Callable[[Path], Site], tmp_path: Path
+) -> None:
+    figure = Image.new("L", (80, 40), "white")
+    figure.paste(100, (20, 10, 60, 30))
+    figure.save(tmp_path / "figure.png")
+    style = f"body {{ background: #fff }} @media (prefers-color-scheme: dark) {{ {DARK} {dark} }}"
+    html = f"{SOUND}<style>{style}</style><img class=figure src=figure.png alt=''>"
+    (tmp_path / "index.html").write_text(html, encoding="utf-8")
+    assert dark_faults(chromium, serve(tmp_path), "index.html") == ([fault] if fault else [])
