@@ -150,7 +150,12 @@ def make_comparison() -> Callable[..., ck.Comparison]:
         environment: dict[str, Any] | None = None,
         **more: Any,
     ) -> ck.Comparison:
-        facts = {"seconds": 9.0, "started": "2026-01-01", "environment": environment or MADE_ON}
+        facts = {
+            "seconds": 9.0,
+            "started": "2026-01-01",
+            "precision": "float32",
+            "environment": environment or MADE_ON,
+        }
         labels = np.arange(images) % classes
         variants, outcomes = [], []
         for name, given in accuracies.items():

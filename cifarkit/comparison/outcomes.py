@@ -122,7 +122,7 @@ def _misfits(
     """Return what does not fit, in words; nothing when all does."""
     facts = about["facts"]
     float(facts["seconds"])
-    environment = facts["environment"]
+    environment, _ = facts["environment"], facts["precision"]
     _ = [environment[name] for name in ("device", "cpu", "threads")]
     _ = [environment["versions"][name] for name in ("torch", "cifarkit")]
     chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]

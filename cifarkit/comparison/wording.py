@@ -166,7 +166,8 @@ def _environment(facts: dict[str, Any]) -> str:
     versions = environment["versions"]
     return (
         f"{environment['device']} ({environment['cpu']}, {_count(environment['threads'], 'thread')}"
-        f" a run), torch {versions['torch']}, cifarkit {versions['cifarkit']}"
+        f" a run) in {facts['precision']}, torch {versions['torch']}, cifarkit "
+        f"{versions['cifarkit']}"
     )
 
 

@@ -64,6 +64,12 @@ class Variant:
             self.builder, dict(self.options), *filter(is_own, _kinds(self.recipe))
         )
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the builder is from the user's own files, not from an installed package."""
+        plain = inspect.unwrap(self.builder)
+        return is_own(getattr(plain, "func", plain))  # the function inside a functools.partial
+
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.
         return {**self.__dict__, "pinned_code": self.code, "pinned_source": self.source}

@@ -43,9 +43,10 @@ def samples(
         Tile(picture, image_set.classes[label])
         for picture, label in zip(pictures_at(image_set, places), labels, strict=True)
     ]
+    classes = len(image_set.labels.unique())
     title = (
-        f"{len(tiles)} of {len(image_set):,} images of {len(image_set.classes)} classes, "
-        "drawn at random"
+        f"{len(tiles)} of {len(image_set):,} images of {classes} "
+        f"class{'' if classes == 1 else 'es'}, drawn at random"
     )
     return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 

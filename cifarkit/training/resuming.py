@@ -89,12 +89,12 @@ def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict
     if not folder.holds_run():
         return None
     about = folder.about()
-    _check_same_run(about, run.describe(), str(path))
+    _check_same_run(about, run, str(path))
     if folder.is_over():
         return folder.load(like=run)
     state = CheckpointFiles(path).load()
     if state is not None:
-        _check_same_run(state["about"], run.describe(), str(path))  # it may be a stray copy
+        _check_same_run(state["about"], run, str(path))  # it may be a stray copy
         _check_same_network(run.model, state["model"], str(path))
         _partners(callbacks, state)
         _warn_of_differences(state["about"], run.describe())
@@ -187,20 +187,21 @@ def _partners(
     return pairs
 
 
-def _check_same_run(theirs: dict[str, Any], ours: dict[str, Any], where: str) -> None:
+def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
     """Refuse to go on with another run than the one that was begun.
 
     Args:
         theirs: `Run.describe` of the run that was begun.
-        ours: that of the one that wants to go on with it.
+        run: the one that wants to go on with it.
         where: its folder, for the message.
 
     Raises:
         CheckpointError: recipe, seed, classes, data or what is recorded differ.
     """
+    ours = run.describe()
     there, here = _factors(theirs), _factors(ours)
-    if there["code"] is None:  # of a version that did not record it
-        here["code"] = None
+    if not (run.variant and run.variant.is_own and _read_code_alike(theirs, ours)):
+        here["code"] = there["code"]  # an installed package has a version, which is warned of
     lines = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in there | here
@@ -229,6 +230,12 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
         raise CheckpointError(
             "\n  ".join([f"the run in {where!r} is that of another network:", *found])
         )
+
+
+def _read_code_alike(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
+    """Tell whether the digests of code were made in the same way, and can be compared."""
+    then, now = (about["facts"]["environment"]["versions"] for about in (theirs, ours))
+    return all(then[name] == now[name] for name in ("python", "cifarkit"))
 
 
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:

@@ -31,11 +31,11 @@ def test_a_named_precision_is_taken_at_its_word(precision: str, dtype: torch.dty
     ("found", "dtype"),
     [
         ({"avx2": True}, torch.float32),
-        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True}, torch.float32),
         ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
     ],
 )
-def test_auto_takes_bfloat16_where_the_processor_multiplies_it(
+def test_auto_takes_bfloat16_where_the_processor_multiplies_tiles_of_it(
     found: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
