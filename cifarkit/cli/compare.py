@@ -20,7 +20,12 @@ def compare(
         list[str], typer.Argument(metavar="MODEL...", help="Names that `cifarkit models` lists.")
     ],
     data: DataSource = "auto",
-    seeds: Annotated[int, typer.Option(help="How many runs of each, from seed 0 on.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="How many runs of each, from seed 0 on.", show_default="as many as a verdict takes"
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="How many, in place of the recipes'.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Images a step, in place of the recipes'.")
@@ -63,10 +68,11 @@ def compare(
         )
     variants = [get_variant(name) for name in models]  # before any data is fetched
     pairs = len(variants) * (len(variants) - 1) // 2
-    if pairs and 1 <= seeds < seeds_needed(pairs):
+    enough = seeds_needed(pairs) if pairs else 5
+    if seeds is not None and 1 <= seeds < enough:
         say(
-            f"With --seeds {seeds} no test can tell {len(variants)} models apart, whatever comes "
-            f"out; it takes --seeds {seeds_needed(pairs)}."
+            f"With --seeds {seeds} no test can tell {len(variants)} models apart, whatever\ncomes "
+            f"out; it takes --seeds {enough}."
         )
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
@@ -74,7 +80,7 @@ def compare(
         comparison = compare_models(
             variants,
             load_source(data),
-            seeds=seeds,
+            seeds=enough if seeds is None else seeds,
             run_dir=run_dir,
             device=device,
             budget=budget,

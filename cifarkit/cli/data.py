@@ -31,7 +31,10 @@ data = typer.Typer(cls=_ShowUnlessNamed)
 
 @data.callback()
 def _about() -> None:
-    """Show what is in a data source (`cifarkit data SOURCE` is enough), or fetch one."""
+    """Show what is in a data source, or fetch one.
+
+    `cifarkit data SOURCE` is enough to show it.
+    """
 
 
 @data.command()

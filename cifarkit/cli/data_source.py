@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cifarkit.cli.download_bar import shown
 from cifarkit.cli.saying import say
@@ -50,10 +50,11 @@ def load_source(source: str) -> Splits:
 def load_for_run(run: Run, source: str | None) -> Splits:
     """Load the data a run was trained on, or what `--data` names in its place.
 
-    Warns when the contents or the split are not the run's.
+    Warns when what `--data` names has not the run's contents or split.
 
     Raises:
-        DataError: the run was trained on arrays, which no name stands for.
+        DataError: the run was trained on arrays, which no name stands for; or its source is not
+            what it was, or was split otherwise.
     """
     recorded = run.facts["data"]
     wanted = source if source is not None else recorded["source"]
@@ -68,10 +69,23 @@ def load_for_run(run: Run, source: str | None) -> Splits:
             f"{', '.join(run.classes)}. Say with --data where that data is"
         )
     if splits.fingerprint != recorded["fingerprint"]:
-        warnings.warn(
-            f"the data {splits.name!r} is not what the run was trained on ({recorded['name']!r}), "
-            "or it is split otherwise: its test set may hold images the run has learnt from",
-            CifarkitWarning,
-            stacklevel=2,
-        )
+        _tell_of_other_data(splits, recorded, is_named=source is not None)
     return splits
+
+
+def _tell_of_other_data(splits: Splits, recorded: dict[str, Any], *, is_named: bool) -> None:
+    sizes = "{train:,} train, {val:,} val, {test:,} test images".format
+    found = (
+        f"the data {splits.name!r} ({sizes(**splits.describe())}) is not what the run was trained "
+        f"on ({recorded['name']!r}: {sizes(**recorded)}), or it is split otherwise"
+    )
+    if not is_named:
+        raise DataError(
+            f"{found}; it was loaded with other settings, so load it in Python in the same way, "
+            "or say with --data what to use in its place"
+        )
+    warnings.warn(
+        f"{found}: its test set may hold images the run has learnt from",
+        CifarkitWarning,
+        stacklevel=3,
+    )

@@ -109,7 +109,7 @@ def _device() -> str:
     device = choose_device("auto")
     precision = str(choose_precision(Recipe(), device)).removeprefix("torch.")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"the {device.type}"
-    return f"{name}, in {precision}; {torch.get_num_threads()} threads of {os.cpu_count()}"
+    return f"{name}, in {precision}; threads: {torch.get_num_threads()} of {os.cpu_count()}"
 
 
 def _cifar10() -> str:
@@ -124,7 +124,7 @@ def _cifar10() -> str:
     raise _TroubleError(
         f"neither in {home}, {room}, nor in {Path('data').absolute()}; without it, `--data "
         "synthetic` practises on pictures that are drawn",
-        "cifarkit data fetch",
+        "cifarkit data fetch (without a network: --from FILE)",
     )
 
 

@@ -119,7 +119,8 @@ def train_and_report(
 
     patience = command.patience
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
-    _say(f"{variant.name}: {variant.summary}\n{splits}\n{variant.recipe}")
+    about = f"{variant.name}: {variant.summary}" if variant.summary else variant.name
+    _say(f"{about}\n{splits}\n{variant.recipe}")
     try:
         run = train_variant(
             variant,

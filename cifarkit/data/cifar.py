@@ -29,9 +29,9 @@ def load_cifar10(
 ) -> Splits:
     """Load CIFAR-10: 50,000 training and 10,000 test images of 10 classes.
 
-    Looked for in `root`, else in `$CIFARKIT_DATA`, else in `./data` if torchvision has put the
-    data set there, else in the user's cache folder. torchvision reads and verifies the files
-    once; a tensor file beside them serves later loads in tenths of a second.
+    Looked for in `root`; else in `$CIFARKIT_DATA`, or in the user's cache folder where that is not
+    set, and then in `./data`, where torchvision may have put it. torchvision reads and verifies
+    the files once; a tensor file beside them serves later loads in tenths of a second.
 
     Args:
         root: the folder that holds `cifar-10-batches-py` or its archive, or shall.

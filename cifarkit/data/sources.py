@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from cifarkit.data.cifar import load_cifar10, load_cifar100
 from cifarkit.data.image_folder import load_image_folder
 from cifarkit.data.splits import Splits
-from cifarkit.data.synthetic import load_synthetic
+from cifarkit.data.synthetic import DEFAULTS, load_synthetic
 from cifarkit.errors import DataError
 from cifarkit.storage.folders import expanded
 
@@ -18,7 +20,8 @@ def load_data(spec: str | Path) -> Splits:
     """Load a data source by name, with its default sizes.
 
     Args:
-        spec: `"cifar10"`, `"cifar100"`, `"synthetic"`, or the path of an image folder.
+        spec: `"cifar10"`, `"cifar100"`, `"synthetic"`, or the path of an image folder. The drawn
+            set also in other sizes: `"synthetic:n_train=600,n_test=200"`.
 
     Returns:
         The three image sets.
@@ -26,21 +29,40 @@ def load_data(spec: str | Path) -> Splits:
     Raises:
         DataError: it is none of these; or as the loader itself raises.
 
-    >>> load_data("synthetic").name
-    'synthetic'
+    >>> load_data("synthetic:n_train=200,n_test=50,val_size=20").train
+    ImageSet(180 images of 10 classes)
     """
     if spec == "cifar10":
         return load_cifar10()
     if spec == "cifar100":
         return load_cifar100()
-    if spec == "synthetic":
-        return load_synthetic()
+    name, _, settings = str(spec).partition(":")
+    if name == "synthetic":
+        return load_synthetic(**_settings(settings))
     if _is_folder(spec):
         return load_image_folder(spec)
     raise DataError(
         f"there is no data source {str(spec)!r}; allowed are 'cifar10', 'cifar100', 'synthetic' "
         "or the path of a folder with train/<class>/ and test/<class>/ in it"
     )
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """Read the sizes of the drawn set.
+
+    Raises:
+        DataError: one is unknown, or no number.
+    """
+    settings: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        if name not in DEFAULTS or not re.fullmatch(r"\d+|0?\.\d+", value):
+            raise DataError(
+                f"{part!r} is no setting of the synthetic set; allowed are numbers for "
+                f"{', '.join(DEFAULTS)}, such as 'synthetic:n_train=600,n_test=200'"
+            )
+        settings[name] = float(value) if "." in value else int(value)
+    return settings
 
 
 def _is_folder(spec: str | Path) -> bool:

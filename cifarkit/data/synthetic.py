@@ -12,9 +12,10 @@ from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
 
-__all__ = ["load_synthetic"]
+__all__ = ["DEFAULTS", "load_synthetic"]
 
 MOST_PICTURES = 1_000_000
+DEFAULTS = {"n_train": 10_000, "n_test": 2_000, "val_size": 1_000, "seed": 0}
 
 
 def load_synthetic(
@@ -33,7 +34,8 @@ def load_synthetic(
         seed: the seed of the pictures and of the split.
 
     Returns:
-        The three image sets, under the name `"synthetic"`.
+        The three image sets, under the name `"synthetic"`; their `source` has the sizes that are
+        not the default ones, so that `load_data` finds the same again.
 
     Raises:
         DataError: a count or the seed is out of range.
@@ -44,8 +46,11 @@ def load_synthetic(
     check_seed("seed", seed)
     train = _draw("n_train", n_train, seed, "train")
     test = _draw("n_test", n_test, seed, "test")
+    settings = {"n_train": n_train, "n_test": n_test, "val_size": val_size, "seed": seed}
+    others = [f"{name}={value}" for name, value in settings.items() if value != DEFAULTS[name]]
+    source = f"synthetic:{','.join(others)}" if others else "synthetic"
     return split_off_val(
-        train, test, val_size=val_size, split_seed=seed, name="synthetic", source="synthetic"
+        train, test, val_size=val_size, split_seed=seed, name="synthetic", source=source
     )
 
 

@@ -133,7 +133,8 @@ class Registry(Mapping[str, Variant]):
         near = difflib.get_close_matches(str(name).lower(), self._variants, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(self._variants) or "none yet"
-        return f"no model is called {name!r}.{guess} Known are {known}"
+        own = "A model of your own is known once its file is imported (--import FILE)"
+        return f"no model is called {name!r}.{guess} Known are {known}. {own}"
 
 
 def _discover() -> None:

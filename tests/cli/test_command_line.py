@@ -54,7 +54,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def _small_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the synthetic set small: what it holds is tested elsewhere."""
 
-    def small() -> ck.Splits:
+    def small(**_sizes: Any) -> ck.Splits:
         return load_synthetic(n_train=120, n_test=40, val_size=20)
 
     for module in ("cifarkit.data.synthetic", "cifarkit.data.sources"):
@@ -252,13 +252,19 @@ def test_evaluate_takes_val_and_warns_of_other_data(
     call: Any, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert json.loads(call("evaluate", run_folder, "--on", "val", "--json").out)["n"] == 20
-    other = load_synthetic(n_train=120, n_test=40, val_size=20, seed=1)
-    monkeypatch.setattr("cifarkit.data.sources.load_synthetic", lambda: other)
+    other = load_synthetic(n_train=130, n_test=50, val_size=20)
+    monkeypatch.setattr("cifarkit.data.sources.load_synthetic", lambda **sizes: other)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        done = call("evaluate", run_folder)
+        done = call("evaluate", run_folder, "--data", "synthetic")
     assert done.status == 0
-    assert "warning: the data 'synthetic' is not what the run was trained on" in done.err
+    sizes = (
+        "(110 train, 20 val, 50 test images) is not what the run was trained on ('synthetic': 100"
+    )
+    assert f"warning: the data 'synthetic' {sizes}" in done.err
+    unnamed = call("evaluate", run_folder)  # is not reported on as if it were the run's own
+    assert (unnamed.status, unnamed.out) == (1, "")
+    assert "say with --data what to use in its place" in unnamed.err
 
 
 def test_data_fetch_takes_an_archive_from_elsewhere(

@@ -36,7 +36,7 @@ FILES = [
 
 @pytest.fixture(autouse=True)
 def _small_synthetic(monkeypatch: pytest.MonkeyPatch, tiny: ck.Splits) -> None:
-    monkeypatch.setattr(sources, "load_synthetic", lambda: tiny)
+    monkeypatch.setattr(sources, "load_synthetic", lambda **_sizes: tiny)
 
 
 def line(tmp_path: Path, *models: str) -> list[str | Path]:

@@ -64,7 +64,7 @@ def test_where_cifar_is_nowhere_the_command_that_fetches_it_is_named(call: Any) 
     status, out, _ = call("doctor")
     assert status == 1
     assert "CIFAR-10 failed neither in" in words(out)
-    assert words(out).endswith("-> cifarkit data fetch")
+    assert "-> cifarkit data fetch (without a network: --from FILE)" in words(out)
     assert list(Path().rglob("*")) == before
     assert not Path(os.environ["CIFARKIT_DATA"]).exists()
 

@@ -27,7 +27,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, tiny: ck.Splits) -> list[str]:
     """Make the synthetic set small, and count how often it is loaded."""
     loaded = []
 
-    def small() -> ck.Splits:
+    def small(**_sizes: Any) -> ck.Splits:
         loaded.append("synthetic")
         return tiny
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -71,3 +72,17 @@ def test_a_file_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ck.DataError, match="there is no data source"):
         ck.load_data(tmp_path / "file")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"n_train": 300, "val_size": 0.1}, {"seed": 3}])
+def test_the_drawn_set_is_found_again_in_its_size_by_its_source(sizes: dict[str, Any]) -> None:
+    small = {"n_train": 120, "n_test": 40, "val_size": 20} | sizes
+    drawn = ck.load_synthetic(**small)
+    assert ck.load_data(drawn.source).fingerprint == drawn.fingerprint
+    assert drawn.source != "synthetic"
+
+
+@pytest.mark.parametrize("settings", ["n_trian=3", "n_train", "n_train=many", "seed=-1"])
+def test_a_setting_that_is_none_is_refused(settings: str) -> None:
+    with pytest.raises(ck.DataError, match="no setting of the synthetic set; allowed are numbers"):
+        ck.load_data(f"synthetic:{settings}")

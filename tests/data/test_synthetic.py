@@ -73,7 +73,8 @@ def test_train_and_test_share_no_picture() -> None:
 
 def test_it_names_itself_and_how_to_find_it_again() -> None:
     splits = small()
-    assert (splits.name, splits.source) == ("synthetic", "synthetic")
+    source = "synthetic:n_train=60,n_test=30,val_size=10"
+    assert (splits.name, splits.source) == ("synthetic", source)
     assert len(splits.classes) == len(set(splits.classes)) == 10
 
 
