@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import shlex
+import statistics
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -19,6 +20,8 @@ import yaml
 from mkdocs.exceptions import PluginError
 
 import cifarkit as ck
+from cifarkit.comparison.statistics import sign_flip_test, t_interval
+from cifarkit.evaluation.intervals import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,10 +198,13 @@ def test_the_command_line_page_has_every_command_and_option(hooks: Any) -> None:
 
 
 def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
-    rows = hooks("tables").variants().splitlines()[2:]
+    *table, _, origin = hooks("tables").variants().splitlines()
+    rows = table[2:]
     assert [row.split("`")[1] for row in rows] == ck.list_models()
     (baseline,) = (row for row in rows if row.startswith("| `baseline` |"))
-    assert baseline.endswith("| 2,122,186 | 7,705,600 |")
+    recorded = hooks("records").accuracies("assignment")["baseline"]
+    assert baseline.endswith(f"| 2,122,186 | 7,705,600 | {recorded} |")
+    assert "JPEG-75 copy" in origin
     (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
     assert "| `depth=2`, not `1` |" in deeper
 
@@ -257,6 +263,36 @@ def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from
                 assert spread["min"] <= spread["median"] <= spread["max"]
         for fact in (record["date"], f"torch {record['machine']['versions']['torch']}"):
             assert fact in table
+
+
+def test_a_recorded_comparison_says_what_its_runs_say(hooks: Any) -> None:
+    records = hooks("records")
+    page = (ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
+    names = hooks("pages").COMPARISON.findall(page)
+    assert sorted(names) == sorted(path.parent.name for path in records.FOLDER.glob("*/*.json"))
+    for name in names:
+        document = json.loads((records.FOLDER / name / "comparison.json").read_text("utf-8"))
+        shown = records.comparison(name)
+        scores: dict[str, dict[int, float]] = {row["name"]: {} for row in document["variants"]}
+        for run in document["runs"]:
+            scores[run["variant"]][run["seed"]] = run["test_accuracy"]
+        for row in document["variants"]:
+            own = list(scores[row["name"]].values())
+            span = t_interval(own)
+            assert (row["n"], row["mean"]) == (len(own), pytest.approx(statistics.fmean(own)))
+            assert (row["low"], row["high"]) == pytest.approx(span)
+            assert (
+                f"| {row['name']} | {len(own)} | {100 * row['mean']:.2f} % | {Interval(*span)} |"
+                in shown
+            )
+        for pair in document["pairs"]:
+            a, b = scores[pair["a"]], scores[pair["b"]]
+            differences = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+            assert pair["difference"] == pytest.approx(statistics.fmean(differences))
+            assert pair["p"] == pytest.approx(sign_flip_test(differences).p)
+            assert f"- {pair['text']} " in shown
+        assert document["data"]["name"] in shown
+        assert document["runs"][0]["started"][:10] in shown
 
 
 def test_pages_that_would_fetch_from_another_host_are_found(hooks: Any) -> None:

@@ -40,6 +40,7 @@ WRITTEN = {
 COLAB = "https://colab.research.google.com/github"
 SIDE_BY_SIDE = 2  # pages that are run at the same time, on one core each
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
+COMPARISON = re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>"
@@ -64,6 +65,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if marker in markdown:
             markdown = markdown.replace(marker, write())
     markdown = RECORD.sub(lambda found: records.table(found[1]), markdown)
+    markdown = COMPARISON.sub(lambda found: records.comparison(found[1]), markdown)
     if not page.meta.get("execute"):
         return markdown
     return _with_outputs(markdown, page.file, config, files)

@@ -1,4 +1,4 @@
-"""Tables of measured numbers, written from the records that the benchmarks leave."""
+"""Tables of measured numbers, written from the records that benchmarks and comparisons leave."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["table"]
+__all__ = ["accuracies", "comparison", "conditions", "table"]
 
 FOLDER = Path(__file__).parents[1] / "records"
+ALT = {
+    "comparison": "Test accuracy of each variant: a dot a seed, the mean and its 95 % interval",
+    "differences": "Differences of each pair: a dot a seed, the mean and its 95 % interval",
+}
 
 
 def table(name: str) -> str:
@@ -21,6 +25,48 @@ def table(name: str) -> str:
         cells = [_cell(row[column]) for column in columns]
         lines.append(f"| {contender} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"*{_origin(name, record)}*"])
+
+
+def comparison(name: str) -> str:
+    """Return a recorded comparison as cifarkit itself writes it, with its figures and its date."""
+    folder, runs = FOLDER / name, _comparison(name)["runs"]
+    days = sorted({run["started"][:10] for run in runs})
+    figures = [
+        f"![{ALT[path.stem]}](../records/{name}/figures/{path.name}){{ .figure loading=lazy }}"
+        for path in sorted((folder / "figures").glob("*.png"))
+    ]
+    origin = (
+        f"*{len(runs)} runs on {conditions(name)}, trained "
+        f"{' to '.join(dict.fromkeys((days[0], days[-1])))}. "
+        f"[The record](../records/{name}/comparison.json), made by "
+        "`python tests/benchmarks/assignment.py`.*"
+    )
+    written = (folder / "comparison.md").read_text(encoding="utf-8")
+    return "\n\n".join([written, *figures, origin])
+
+
+def accuracies(name: str) -> dict[str, str]:
+    """Return what each variant scored in a recorded comparison: mean and interval, in per cent."""
+    return {
+        row["name"]: f"{100 * row['mean']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+        for row in _comparison(name)["variants"]
+    }
+
+
+def conditions(name: str) -> str:
+    """Return under which conditions a comparison was recorded, in a phrase."""
+    document = _comparison(name)
+    data, seeds = document["data"], {run["seed"] for run in document["runs"]}
+    epochs = sorted({recipe["epochs"] for recipe in document["recipes"].values()})
+    return (
+        f"{data['name']}, {data['test']:,} test images, {' or '.join(map(str, epochs))} epochs, "
+        f"{len(seeds)} seeds"
+    )
+
+
+def _comparison(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / name / "comparison.json").read_text("utf-8"))
+    return found
 
 
 def _cell(spread: dict[str, float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import records
 from typer.main import get_command
 
 import cifarkit as ck
@@ -30,13 +31,21 @@ def commands() -> dict[str, Any]:
 def variants() -> str:
     """Tabulate every registered variant: what it is, how it differs, what it costs."""
     baseline = ck.get_variant("baseline")
-    rows = ["| name | what it is | differs from `baseline` in | parameters | multiply-adds |"]
-    rows += ["|---|---|---|--:|--:|"]
+    recorded = records.accuracies("assignment")
+    rows = [
+        "| name | what it is | differs from `baseline` in | parameters | multiply-adds "
+        "| test accuracy, % |",
+        "|---|---|---|--:|--:|--:|",
+    ]
     for name in ck.list_models():
         variant, cost = ck.get_variant(name), ck.summary(name)
-        numbers = f"{cost.parameters:,} | {cost.multiply_adds:,}"
+        accuracy = recorded.get(name, "not recorded")
+        numbers = f"{cost.parameters:,} | {cost.multiply_adds:,} | {accuracy}"
         rows.append(f"| `{name}` | {variant.summary} | {_factors(variant, baseline)} | {numbers} |")
-    return "\n".join(rows)
+    conditions = records.conditions("assignment")
+    return "\n".join(
+        [*rows, "", f"*Test accuracy, mean and 95 % interval over seeds: {conditions}.*"]
+    )
 
 
 def _factors(variant: ck.Variant, baseline: ck.Variant) -> str:

@@ -1,0 +1,64 @@
+"""Compare the assignment's variants, and a network with itself; leave the records of the site.
+
+`python tests/benchmarks/assignment.py --data FOLDER --data-name "CIFAR-10 (…)" --epochs 3` takes
+hours. The same line goes on where it was cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import cifarkit as ck
+from cifarkit.report.comparison_folder import save_comparison
+
+RECORDS = Path(__file__).parents[2] / "docs" / "records"
+KEPT = {"comparison.json", "comparison.md", "comparison.png", "differences.png"}  # is shown there
+
+
+def baseline_again(*, num_classes: int = 10) -> nn.Module:
+    """Build the baseline with other first weights.
+
+    Under another name alone the same seed would give the same bits, and the study say nothing.
+    """
+    torch.rand(1)  # moves the generator that the weights are drawn from
+    return ck.get_variant("baseline").build(num_classes=num_classes)
+
+
+def leave(comparison: ck.Comparison, name: str) -> None:
+    """Write a comparison as `cifarkit compare` does, and keep what the site shows of it."""
+    print(comparison)
+    folder = RECORDS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    save_comparison(comparison, folder)
+    for path in folder.rglob("*.*"):
+        if path.name not in KEPT:
+            path.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, help="as cifarkit's own --data")
+    parser.add_argument("--data-name", required=True, help="what the pictures are")
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--run-dir", type=Path, default=Path("runs"))
+    given = parser.parse_args()
+    data = dataclasses.replace(ck.load_data(given.data), name=given.data_name)
+    again = ck.Variant("baseline-again", baseline_again)
+    studies: dict[str, list[str | ck.Variant]] = {
+        "assignment": ["baseline", "batchnorm", "augmented", "deeper"],
+        "a-a": ["baseline", again],
+    }
+    for name, variants in studies.items():
+        settings = {"seeds": given.seeds, "epochs": given.epochs, "run_dir": given.run_dir}
+        leave(ck.compare(variants, data, **settings), name)
+
+
+if __name__ == "__main__":
+    main()
