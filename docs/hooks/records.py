@@ -48,7 +48,7 @@ def comparison(name: str) -> str:
 def accuracies(name: str) -> dict[str, str]:
     """Return what each variant scored in a recorded comparison: mean and interval, in per cent."""
     return {
-        row["name"]: f"{100 * row['mean']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+        row["name"]: f"{100 * row['mean']:.1f}<br>{100 * row['low']:.1f} to {100 * row['high']:.1f}"
         for row in _comparison(name)["variants"]
     }
 

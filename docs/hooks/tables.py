@@ -34,17 +34,17 @@ def variants() -> str:
     recorded = records.accuracies("assignment")
     rows = [
         "| name | what it is | differs from `baseline` in | parameters | multiply-adds "
-        "| test accuracy, % |",
+        "| accuracy, % |",
         "|---|---|---|--:|--:|--:|",
     ]
     for name in ck.list_models():
         variant, cost = ck.get_variant(name), ck.summary(name)
-        accuracy = recorded.get(name, "not recorded")
+        accuracy = recorded.get(name, "-")
         numbers = f"{cost.parameters:,} | {cost.multiply_adds:,} | {accuracy}"
         rows.append(f"| `{name}` | {variant.summary} | {_factors(variant, baseline)} | {numbers} |")
     conditions = records.conditions("assignment")
     return "\n".join(
-        [*rows, "", f"*Test accuracy, mean and 95 % interval over seeds: {conditions}.*"]
+        [*rows, "", f"*Accuracy on test, mean and 95 % interval over seeds: {conditions}.*"]
     )
 
 
