@@ -60,8 +60,8 @@ def cells_within(
 
     A few steps of each variant are timed, as many side by side as will be. The choice is made
     once: to go on for as long as the results please would be choosing by test. Runs that are
-    there already count as if they were to be trained, so that the same line again does not add to
-    them.
+    there already are taken, but cost as much as if they were to be trained, so that the same line
+    again does not add to them.
 
     Args:
         budget: seconds.
@@ -85,10 +85,9 @@ def cells_within(
     for seed in dict.fromkeys(cell.seed for cell in cells):
         own = [cell for cell in cells if cell.seed == seed]
         cost = sum(seconds[one.variant.name] for one in own) / side_by_side
-        if spent + cost > budget:
-            break
         spent += cost
-        chosen += own
+        if spent <= budget or all(one.is_done for one in own):
+            chosen += own
     if not chosen:
         raise ComparisonError(
             f"one seed of {len(trials)} variants takes about {in_words(cost)}, and the budget is "

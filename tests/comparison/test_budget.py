@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,24 @@ def test_as_many_whole_seeds_as_fit(
     costs = {"linear": 10.0, "mlp": 20.0}
     monkeypatch.setattr(budget, "time_cell", lambda cell, *_: costs[cell.variant.name])
     cells = cells_of(tiny, workplace.path, 4, "linear", "mlp")
+    chosen = cells_within(seconds, cells, workplace, device=torch.device("cpu"), executor=here)
+    assert chosen == cells[: 2 * seeds]
+
+
+@pytest.mark.parametrize(("seconds", "seeds"), [(30, 3), (90, 3), (120, 4)])
+def test_what_is_there_is_taken_and_the_same_line_again_adds_nothing(
+    seconds: float,
+    seeds: int,
+    tiny: ck.Splits,
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    here: ThreadPoolExecutor,
+) -> None:
+    monkeypatch.setattr(budget, "time_cell", lambda *_: 15.0)
+    cells = [
+        dataclasses.replace(cell, is_done=cell.seed < 3)
+        for cell in cells_of(tiny, workplace.path, 4, "linear", "mlp")
+    ]
     chosen = cells_within(seconds, cells, workplace, device=torch.device("cpu"), executor=here)
     assert chosen == cells[: 2 * seeds]
 
