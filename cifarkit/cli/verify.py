@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, ImportFile, import_models
 from cifarkit.errors import CifarkitError
+from cifarkit.models.conformance.report import wrapped
 from cifarkit.storage.folders import expanded
 
 if TYPE_CHECKING:
@@ -122,20 +122,9 @@ def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits
 
 def _describe(one: Verification, width: int) -> str:
     """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
-    lines = _wrapped(f"{one.folder!s:<{width}}  {one.verdict}", "", "    ")
+    lines = wrapped(f"{one.folder!s:<{width}}  {one.verdict}", 80, "", "    ")
     for finding in one.findings:
         if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
             cure = f" -> {finding.cure}" if finding.cure else ""
-            lines += _wrapped(f"{finding.check}: {finding.found}{cure}", "    ", "      ")
+            lines += wrapped(f"{finding.check}: {finding.found}{cure}", 80, "    ", "      ")
     return "\n".join(lines)
-
-
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        80,
-        initial_indent=first,
-        subsequent_indent=others,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

@@ -122,12 +122,15 @@ def _misfits(
     """Return what does not fit, in words; nothing when all does."""
     facts = about["facts"]
     float(facts["seconds"])
-    environment, _ = facts["environment"], facts["precision"]
-    _ = [environment[name] for name in ("device", "cpu", "threads")]
-    _ = [environment["versions"][name] for name in ("torch", "cifarkit")]
+    environment = facts["environment"]
     chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]
     checks = {
         f"run.json has seed {about['seed']}": about["seed"] == seed,
+        "run.json does not say device, cpu, threads, precision and versions": (
+            {"device", "cpu", "threads", "versions"} <= environment.keys()
+            and {"torch", "cifarkit"} <= environment["versions"].keys()
+            and "precision" in facts
+        ),
         f"history.csv has {len(history)} epochs": facts["status"] == "stopped"
         or len(history) == about["recipe"]["epochs"],
         "the receipt is not of this test set": np.array_equal(receipt.labels, labels.cpu().numpy()),

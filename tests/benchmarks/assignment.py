@@ -49,7 +49,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--run-dir", type=Path, default=Path("runs"))
     given = parser.parse_args()
-    data = dataclasses.replace(ck.load_data(given.data), name=given.data_name)
+    loaded = ck.load_data(given.data)
+    data = dataclasses.replace(loaded, name=given.data_name, source="")  # where it lay is no record
     again = ck.Variant("baseline-again", baseline_again)
     studies: dict[str, list[str | ck.Variant]] = {
         "assignment": ["baseline", "batchnorm", "augmented", "deeper"],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["ConformanceReport", "Finding", "Outcome", "tabulated"]
+__all__ = ["ConformanceReport", "Finding", "Outcome", "tabulated", "wrapped"]
 
 Outcome = Literal["passed", "failed", "not run"]
 WIDTH = 100
@@ -84,18 +84,29 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
     for one in findings:
         head = f"{one.check:<{widest}}  {one.outcome:<7}  "
         indent = " " * len(head)
-        lines += _wrapped(one.found, width, head, indent)
+        lines += wrapped(one.found, width, head, indent)
         if one.cure:
-            lines += _wrapped(f"-> {one.cure}", width, indent, f"{indent}   ")
+            lines += wrapped(f"-> {one.cure}", width, indent, f"{indent}   ")
     return lines
 
 
-def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    """Return a text as lines, in which paths and commands stay whole.
+
+    Args:
+        text: of any length.
+        width: of the lines, in characters.
+        first: what the first line begins with.
+        others: what the others begin with.
+
+    >>> wrapped("run this-command", 8, "", "  ")
+    ['run', '  this-command']
+    """
     return textwrap.wrap(
         text,
         width,
         initial_indent=first,
         subsequent_indent=others,
-        break_on_hyphens=False,  # paths and commands are to be copied
+        break_on_hyphens=False,
         break_long_words=False,
     )
