@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.data.augmentations import Crop as Crop
     from cifarkit.data.augmentations import Cutout as Cutout
     from cifarkit.data.augmentations import Flip as Flip
+    from cifarkit.data.augmentations import GrowingCrop as GrowingCrop
     from cifarkit.data.batches import Batch as Batch
     from cifarkit.data.batches import training_batches as training_batches
     from cifarkit.data.cifar import load_cifar10 as load_cifar10
@@ -140,6 +141,7 @@ _HOME = {
     "Crop": "cifarkit.data.augmentations",
     "Cutout": "cifarkit.data.augmentations",
     "Flip": "cifarkit.data.augmentations",
+    "GrowingCrop": "cifarkit.data.augmentations",
     "Batch": "cifarkit.data.batches",
     "training_batches": "cifarkit.data.batches",
     "load_cifar10": "cifarkit.data.cifar",

@@ -17,13 +17,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from cifarkit.errors import DataError
+from cifarkit.errors import DataError, RecipeError
 from cifarkit.values import Range, Value
 
 if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
     from torch import Generator, Tensor
 
-__all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip"]
+    from cifarkit.data.draw import Draw
+
+__all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip", "GrowingCrop"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Augmentation(Value, ABC):
         Args:
             images: uint8 `batch 3 32 32`, left as it is.
             generator: a CPU generator; all chance comes from it. In training it is a `Draw`,
-                which also knows the epoch and which pictures these are.
+                which also knows the epoch, and which pictures these are.
 
         Returns:
             uint8 `batch 3 side side`, with a side of at most 32.
@@ -81,7 +83,7 @@ class AlternatingFlip(Augmentation):
     >>> from cifarkit.data.draw import Draw
     >>> row = torch.arange(32, dtype=torch.uint8).expand(4, 3, 32, 32)
     >>> for epoch in range(3):
-    ...     draw = Draw(3, epoch=epoch, step=0, places=torch.arange(4), total=4)
+    ...     draw = Draw(3, epoch=epoch, epochs=3, step=0, places=torch.arange(4), total=4)
     ...     print(AlternatingFlip()(row, draw)[:, 0, 0, 0].tolist())
     [0, 31, 31, 0]
     [31, 0, 0, 31]
@@ -92,17 +94,12 @@ class AlternatingFlip(Augmentation):
         """Return the batch with the pictures mirrored whose turn it is."""
         import torch
 
-        from cifarkit.data.draw import Draw
         from cifarkit.randomness import generator_for
 
-        if not isinstance(generator, Draw):
-            raise DataError(
-                "AlternatingFlip must know which pictures these are: give it a ck.Draw in place "
-                "of a plain generator, as training does"
-            )
+        draw = _draw(self, generator)
         # The same coins in every epoch: that is what alternates.
-        coins = torch.rand(generator.total, generator=generator_for("flip", generator.run_seed))
-        chosen = (coins[generator.places] < 0.5) ^ bool(generator.epoch % 2)
+        coins = torch.rand(draw.total, generator=generator_for("flip", draw.run_seed))
+        chosen = (coins[draw.places] < 0.5) ^ bool(draw.epoch % 2)
         return _mirrored(images, chosen)
 
 
@@ -153,6 +150,49 @@ class Crop(Augmentation):
 
 
 @dataclass(frozen=True)
+class GrowingCrop(Augmentation):
+    """Cut a window at a random place, small in the first epoch and larger in each that follows.
+
+    A small window is enough to learn the first things from, and costs less; the last windows are
+    nearly what the network is then evaluated on, the whole picture (Tan and Le 2021,
+    "EfficientNetV2", section 4, who make the pictures themselves smaller). For networks that take
+    pictures of any size.
+
+    Args:
+        first: the side of the window in the first epoch, in pixels.
+        last: the side in the last epoch; those between lie on a line, rounded.
+
+    Raises:
+        RecipeError: `first` is larger than `last`.
+        DataError: it is called without a `Draw`, which says how far training is; or the pictures,
+            made smaller before, are too small for it.
+
+    >>> import torch
+    >>> from cifarkit.data.draw import Draw
+    >>> images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    >>> for epoch in range(5):
+    ...     draw = Draw(3, epoch=epoch, epochs=5, step=0, places=torch.arange(4), total=4)
+    ...     print(GrowingCrop(first=20, last=28)(images, draw).shape[-1], end=" ")
+    20 22 24 26 28
+    """
+
+    first: Annotated[int, Range(8, 32)] = 20
+    last: Annotated[int, Range(8, 32)] = 28
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first > self.last:
+            raise RecipeError(f"{self} would shrink; allowed is a first side up to the last one")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Return the window of every picture."""
+        draw = _draw(self, generator)
+        share = draw.epoch / (draw.epochs - 1) if draw.epochs > 1 else 1.0
+        side = self.first + round((self.last - self.first) * share)
+        return Crop(padding=0, size=side)(images, draw)
+
+
+@dataclass(frozen=True)
 class Cutout(Augmentation):
     """Grey out one square of each picture, at a random place, clipped at the border.
 
@@ -181,6 +221,17 @@ class Cutout(Augmentation):
         rows, columns = inside.to(images.device)
         hole = rows[:, None, :, None] & columns[:, None, None, :]  # batch 1 32 32
         return images.masked_fill(hole, 128)
+
+
+def _draw(augmentation: Augmentation, generator: Generator) -> Draw:
+    from cifarkit.data.draw import Draw
+
+    if not isinstance(generator, Draw):
+        raise DataError(
+            f"{type(augmentation).__name__} must know the epoch, and which pictures these are: "
+            "give it a ck.Draw in place of a plain generator, as training does"
+        )
+    return generator
 
 
 def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ def training_batches(
     *,
     seed: int,
     epoch: int,
+    epochs: int | None = None,
     augment: Sequence[Augmentation] = (),
     first_step: int = 0,
 ) -> Iterator[Batch]:
@@ -50,6 +51,8 @@ def training_batches(
         batch_size: images a batch.
         seed: the seed of the run.
         epoch: counted from 0.
+        epochs: how many training has in all, for augmentations that change along the way; None
+            takes this one for the last.
         augment: what changes the images, in this order.
         first_step: the batch to begin with, counted from 0, where an epoch is taken up again.
 
@@ -63,8 +66,9 @@ def training_batches(
     """
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
     batches = _cut(order, batch_size)
+    epochs = epoch + 1 if epochs is None else epochs
     for step, places in enumerate(batches[first_step:], start=first_step):
-        draw = Draw(seed, epoch=epoch, step=step, places=places, total=len(train))
+        draw = Draw(seed, epoch=epoch, epochs=epochs, step=step, places=places, total=len(train))
         places = places.to(train.images.device)
         images = train.images[places]
         for augmentation in augment:

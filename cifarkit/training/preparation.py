@@ -102,7 +102,9 @@ def begin(
     splits = _on_device(splits, trainer.device)
     batch = _first_batch(trainer, splits)
     processes.check_sizes(splits, recipe.batch_size)
-    check_logits(model, len(splits.classes), who, side=batch.images.shape[-1])
+    shown = {batch.images.shape[-1], recipe.test_time.size if recipe.test_time else 32}
+    for side in shown - {32}:  # at 32 it was looked at before
+        check_logits(model, len(splits.classes), who, side=side)
     if recipe.initialization is not None:
         with seeded("initialization", run.seed):
             recipe.initialization(model, splits.train.images)
@@ -134,7 +136,12 @@ def begin(
 def _first_batch(trainer: Trainer, splits: Splits) -> Batch:
     recipe = trainer.recipe
     batches = training_batches(
-        splits.train, recipe.batch_size, seed=trainer.seed, epoch=0, augment=recipe.augment
+        splits.train,
+        recipe.batch_size,
+        seed=trainer.seed,
+        epoch=0,
+        epochs=recipe.epochs,
+        augment=recipe.augment,
     )
     return next(batches)
 

@@ -196,6 +196,7 @@ class Trainer:
             recipe.batch_size,
             seed=self.seed,
             epoch=now.epoch,
+            epochs=recipe.epochs,
             augment=recipe.augment,
             first_step=first_step,
         )

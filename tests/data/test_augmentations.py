@@ -23,7 +23,8 @@ def pictures(count: int, seed: int = 0) -> Tensor:
 
 
 def seeded(seed: int, count: int = 8) -> ck.Draw:
-    return ck.Draw(seed, epoch=seed % 3, step=0, places=torch.arange(count), total=count)
+    places = torch.arange(count)
+    return ck.Draw(seed, epoch=seed % 3, epochs=3, step=0, places=places, total=count)
 
 
 def slow_flip(augmentation: ck.Flip, images: Tensor, generator: Generator) -> Tensor:
@@ -71,6 +72,11 @@ def slow_crop(augmentation: ck.Crop, images: Tensor, generator: Generator) -> Te
     return changed
 
 
+def slow_growing_crop(augmentation: ck.GrowingCrop, images: Tensor, draw: ck.Draw) -> Tensor:
+    grown = (augmentation.last - augmentation.first) * draw.epoch / (draw.epochs - 1)
+    return slow_crop(ck.Crop(padding=0, size=augmentation.first + round(grown)), images, draw)
+
+
 def slow_cutout(augmentation: ck.Cutout, images: Tensor, generator: Generator) -> Tensor:
     draws = torch.randint(SIDE, (2, len(images), 1), generator=generator)
     changed = images.clone()
@@ -86,12 +92,19 @@ SLOW = {
     ck.AlternatingFlip: slow_alternating_flip,
     ck.Crop: slow_crop,
     ck.Cutout: slow_cutout,
+    ck.GrowingCrop: slow_growing_crop,
 }
+
+
+growing = st.tuples(st.integers(8, 32), st.integers(8, 32)).map(
+    lambda ends: ck.GrowingCrop(first=min(ends), last=max(ends))
+)
 chosen = st.one_of(
     st.builds(ck.Flip, probability=st.floats(0, 1)),
     st.builds(ck.AlternatingFlip),
     st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
     st.builds(ck.Cutout, size=st.integers(1, 32)),
+    growing,
 )
 
 
@@ -104,8 +117,7 @@ def test_the_whole_batch_is_changed_as_one_picture_after_the_other(
     before = images.clone()
     quick = augmentation(images, seeded(seed, count))
     slow = SLOW[type(augmentation)](augmentation, images, seeded(seed, count))  # type: ignore[operator]
-    side = getattr(augmentation, "size", SIDE) if isinstance(augmentation, ck.Crop) else SIDE
-    assert (quick.dtype, quick.shape) == (torch.uint8, (count, 3, side, side))
+    assert (quick.dtype, quick.shape) == (torch.uint8, slow.shape)
     assert torch.equal(quick, slow)
     assert torch.equal(images, before)  # it is left as it was
 
@@ -117,7 +129,11 @@ def test_every_built_in_augmentation_has_a_slow_twin() -> None:
     assert built_in == set(SLOW)
 
 
-EACH = [ck.Flip(), ck.AlternatingFlip(), ck.Crop(padding=4), ck.Crop(0, 24), ck.Cutout(size=8)]
+EACH = [
+    *(ck.Flip(), ck.AlternatingFlip()),
+    *(ck.Crop(padding=4), ck.Crop(padding=0, size=24), ck.GrowingCrop()),
+    ck.Cutout(size=8),
+]
 
 
 @pytest.mark.parametrize("augmentation", EACH, ids=repr)
@@ -150,8 +166,9 @@ def test_flipping_twice_is_nothing(seed: int, probability: float) -> None:
 def seen_both_ways(flip: Augmentation, seed: int, count: int = 200) -> float:
     """Return the share of pictures that two following epochs show in both directions."""
     row = torch.arange(SIDE, dtype=torch.uint8).expand(count, 3, SIDE, SIDE)
+    places = torch.arange(count)
     first, second = (
-        flip(row, ck.Draw(seed, epoch=epoch, step=0, places=torch.arange(count), total=count))
+        flip(row, ck.Draw(seed, epoch=epoch, epochs=9, step=0, places=places, total=count))
         for epoch in (seed % 5, seed % 5 + 1)
     )
     return float((first[:, 0, 0, 0] != second[:, 0, 0, 0]).double().mean())
@@ -166,15 +183,16 @@ def test_an_alternating_flip_shows_every_picture_both_ways_and_a_coin_does_not(s
 
 def test_an_alternating_flip_knows_a_picture_wherever_it_stands_in_a_batch() -> None:
     images, places = pictures(8), torch.tensor([3, 1, 7, 0, 2, 6, 5, 4])
-    inner = ck.Draw(0, epoch=1, step=0, places=torch.arange(8), total=8)
-    mixed = ck.Draw(0, epoch=1, step=5, places=places, total=8)
+    inner = ck.Draw(0, epoch=1, epochs=2, step=0, places=torch.arange(8), total=8)
+    mixed = ck.Draw(0, epoch=1, epochs=2, step=5, places=places, total=8)
     flip = ck.AlternatingFlip()
     assert torch.equal(flip(images, inner)[places], flip(images[places], mixed))
 
 
-def test_an_alternating_flip_without_a_draw_says_what_it_needs() -> None:
-    with pytest.raises(ck.DataError, match=r"ck\.Draw"):
-        ck.AlternatingFlip()(pictures(2), torch.Generator())
+@pytest.mark.parametrize("augmentation", [ck.AlternatingFlip(), ck.GrowingCrop()], ids=repr)
+def test_what_needs_a_draw_says_so_without_one(augmentation: Augmentation) -> None:
+    with pytest.raises(ck.DataError, match=rf"{type(augmentation).__name__} .* ck\.Draw"):
+        augmentation(pictures(2), torch.Generator())
 
 
 def test_a_flip_of_probability_none_or_one_is_certain() -> None:
@@ -208,6 +226,26 @@ def test_a_window_without_padding_stays_inside_and_reaches_every_corner() -> Non
     windows = ck.Crop(padding=0, size=28)(column, seeded(0))
     assert set(windows[:, 0, 0, 0].tolist()) == {0, 1, 2, 3, 4}
     assert set(windows[:, 0, 0, -1].tolist()) == {27, 28, 29, 30, 31}
+
+
+@settings(deadline=None, max_examples=40)
+@given(epochs=st.integers(1, 12), crop=growing)
+def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
+    epochs: int, crop: ck.GrowingCrop
+) -> None:
+    draws = [
+        ck.Draw(0, epoch=epoch, epochs=epochs, step=0, places=torch.arange(1), total=1)
+        for epoch in range(epochs)
+    ]
+    sides = [crop(pictures(1), draw).shape[-1] for draw in draws]
+    assert sides[-1] == crop.last
+    assert sides == sorted(sides)
+    assert epochs == 1 or sides[0] == crop.first
+
+
+def test_a_growing_window_that_shrinks_is_refused() -> None:
+    with pytest.raises(ck.RecipeError, match=r"first=28, last=20\) would shrink"):
+        ck.GrowingCrop(first=28, last=20)
 
 
 def test_a_crop_keeps_the_channels_of_a_pixel_together() -> None:

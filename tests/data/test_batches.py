@@ -260,6 +260,21 @@ def test_pictures_may_become_smaller_and_are_laid_out_channels_last() -> None:
             assert batch.images.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_windows_grow_along_training_and_alone_an_epoch_is_the_last() -> None:
+    def sides(epochs: int | None) -> list[int]:
+        return [
+            next(
+                training_batches(
+                    numbered(9), B, seed=0, epoch=epoch, epochs=epochs, augment=(ck.GrowingCrop(),)
+                )
+            ).images.shape[-1]
+            for epoch in range(3)
+        ]
+
+    assert sides(3) == [20, 24, 28]
+    assert sides(None) == [28, 28, 28]
+
+
 def test_a_network_that_cannot_take_smaller_pictures_is_refused_before_training(
     tiny: ck.Splits,
 ) -> None:

@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 import cifarkit as ck
 
-VIEWS = st.builds(ck.TestTimeAugmentation, flip=st.booleans(), shift=st.integers(0, 16))
+VIEWS = st.builds(
+    ck.TestTimeAugmentation,
+    flip=st.booleans(),
+    shift=st.integers(0, 16),
+    size=st.integers(8, 32),
+)
 
 
 def pictures(count: int, seed: int = 0) -> Tensor:
@@ -34,15 +39,16 @@ def slowly_shifted(image: Tensor, pixels: int) -> Tensor:
 
 @settings(deadline=None, max_examples=30)
 @given(test_time=VIEWS, seed=st.integers(0, 1000))
-def test_the_shares_sum_to_one_and_every_view_is_a_batch_like_the_images(
+def test_the_shares_sum_to_one_and_every_view_is_a_batch_of_windows(
     test_time: ck.TestTimeAugmentation, seed: int
 ) -> None:
     images = pictures(2, seed)
     before = images.clone()
     views = list(test_time.views(images))
     assert sum(share for share, _ in views) == pytest.approx(1)
-    assert all(view.shape == images.shape for _, view in views)
-    assert torch.equal(views[0][1], images)
+    size, begin = test_time.size, (32 - test_time.size) // 2
+    assert all(view.shape == (2, 3, size, size) for _, view in views)
+    assert torch.equal(views[0][1], images[:, :, begin : begin + size, begin : begin + size])
     assert torch.equal(images, before)
     assert len(views) == (2 if test_time.flip else 1) * (3 if test_time.shift else 1)
 
@@ -54,6 +60,20 @@ def test_the_views_are_the_picture_mirrored_and_moved(shift: int) -> None:
     moved = [images[0], slowly_shifted(images[0], -shift), slowly_shifted(images[0], shift)]
     wanted = [way for one in moved for way in (one, one.flip(2))]
     assert all(torch.equal(view[0], way) for view, way in zip(views, wanted, strict=True))
+
+
+def test_windows_moved_by_half_of_what_they_leave_out_are_the_middle_and_two_corners() -> None:
+    images = pictures(2)
+    moved = ck.TestTimeAugmentation(flip=False, shift=2, size=28)
+    found = [view for _, view in moved.views(images)]
+    wanted = [images[:, :, begin : begin + 28, begin : begin + 28] for begin in (2, 0, 4)]
+    assert all(torch.equal(view, window) for view, window in zip(found, wanted, strict=True))
+
+
+def test_windows_that_a_network_cannot_take_are_refused_before_training(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
+        ck.train("linear", tiny, epochs=1, test_time=ck.TestTimeAugmentation(size=28))
+    ck.train("linear", tiny, epochs=1, test_time=ck.TestTimeAugmentation(size=32))
 
 
 def test_a_mirrored_picture_gets_the_same_answer_only_with_both_views(tiny: ck.Splits) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import cifarkit as ck
 from cifarkit.models.residual_block import ResidualBlock
+from cifarkit.models.residual_layers import ResidualLayers
 from cifarkit.randomness import generator_for
 
 VARIANTS = ck.list_models()
@@ -285,3 +286,25 @@ def test_a_block_whose_way_around_is_cut_would_be_found() -> None:
         block, signal = ResidualBlock(2, 4).eval(), torch.randn(1, 2, 4, 4)
         cut = F.relu(block.body(signal))
         assert not torch.allclose(cut, slow_residual(block, signal), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_that_give_nothing_leave_the_signal_and_others_are_added() -> None:
+    layer, signal = nn.Conv2d(3, 3, 3, padding=1), some_images(2)
+    assert torch.equal(ResidualLayers(layer)(signal), signal + layer(signal))
+    nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    assert torch.equal(ResidualLayers(layer)(signal), signal)
+    assert not torch.equal(nn.Sequential(layer)(signal), signal)
+
+
+@pytest.mark.parametrize("identity", [True, False])
+def test_the_speedruns_convolutions_begin_by_passing_on_what_they_get_unless_left_out(
+    identity: bool,
+) -> None:
+    model = ck.create_model("speedrun", identity=identity)
+    found = [
+        bool(layer(signal)[:, : layer.in_channels].allclose(signal, atol=1e-6))
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
+        for signal in [torch.randn(2, layer.in_channels, 5, 5)]
+    ]
+    assert found == [identity] * 7

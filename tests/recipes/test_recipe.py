@@ -48,6 +48,7 @@ augmentations = st.one_of(
     st.builds(ck.AlternatingFlip),
     st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
     st.builds(ck.Cutout, size=st.integers(1, 32)),
+    st.builds(ck.GrowingCrop, first=st.integers(8, 20), last=st.integers(20, 32)),
 )
 recipes = st.builds(
     ck.Recipe,
@@ -60,7 +61,12 @@ recipes = st.builds(
     initialization=st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
     ema_decay=shares,
     test_time=st.none()
-    | st.builds(ck.TestTimeAugmentation, flip=st.booleans(), shift=st.integers(0, 16)),
+    | st.builds(
+        ck.TestTimeAugmentation,
+        flip=st.booleans(),
+        shift=st.integers(0, 16),
+        size=st.integers(8, 32),
+    ),
     precision=st.sampled_from(["auto", "float32", "bfloat16"]),
 )
 

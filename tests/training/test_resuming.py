@@ -54,7 +54,10 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
         lambda: [ck.EarlyStopping("val_accuracy", patience=1), ck.Mixup(), ck.GradientClip(0.5)],
     ),
     "a callback that draws": (PLAIN, lambda: [Drawing()]),
-    "whitened, frozen": (PLAIN.replace(initialization=ck.Whitening()), list),
+    "whitened, frozen, in windows that grow": (
+        PLAIN.replace(initialization=ck.Whitening(), augment=(ck.GrowingCrop(),)),
+        list,
+    ),
     "searching the rate": (PLAIN, lambda: [ck.LRFinder(steps=10, end=10.0)]),
 }
 STEPS = 4  # 240 - 40 images in batches of 64
