@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from cifarkit.errors import DataError, RecipeError
+from cifarkit.errors import DataError
 from cifarkit.values import Range, Value
 
 if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
@@ -159,11 +159,10 @@ class GrowingCrop(Augmentation):
     pictures of any size.
 
     Args:
-        first: the side of the window in the first epoch, in pixels.
-        last: the side in the last epoch; those between lie on a line, rounded.
+        first: the side of the window in the first epoch, in pixels; up to 24, so that it grows.
+        last: the side in the last epoch, from 24 on; those between lie on a line, rounded.
 
     Raises:
-        RecipeError: `first` is larger than `last`.
         DataError: it is called without a `Draw`, which says how far training is; or the pictures,
             made smaller before, are too small for it.
 
@@ -176,13 +175,8 @@ class GrowingCrop(Augmentation):
     20 22 24 26 28
     """
 
-    first: Annotated[int, Range(8, 32)] = 20
-    last: Annotated[int, Range(8, 32)] = 28
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.first > self.last:
-            raise RecipeError(f"{self} would shrink; allowed is a first side up to the last one")
+    first: Annotated[int, Range(8, 24)] = 20
+    last: Annotated[int, Range(24, 32)] = 28
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Return the window of every picture."""

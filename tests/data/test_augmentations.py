@@ -96,9 +96,7 @@ SLOW = {
 }
 
 
-growing = st.tuples(st.integers(8, 32), st.integers(8, 32)).map(
-    lambda ends: ck.GrowingCrop(first=min(ends), last=max(ends))
-)
+growing = st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32))
 chosen = st.one_of(
     st.builds(ck.Flip, probability=st.floats(0, 1)),
     st.builds(ck.AlternatingFlip),
@@ -243,8 +241,8 @@ def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
     assert epochs == 1 or sides[0] == crop.first
 
 
-def test_a_growing_window_that_shrinks_is_refused() -> None:
-    with pytest.raises(ck.RecipeError, match=r"first=28, last=20\) would shrink"):
+def test_a_window_that_would_shrink_is_refused() -> None:
+    with pytest.raises(ck.RecipeError, match=r"first=28: .* <= 24\n  last=20: .* 24 <="):
         ck.GrowingCrop(first=28, last=20)
 
 

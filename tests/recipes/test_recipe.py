@@ -48,7 +48,7 @@ augmentations = st.one_of(
     st.builds(ck.AlternatingFlip),
     st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
     st.builds(ck.Cutout, size=st.integers(1, 32)),
-    st.builds(ck.GrowingCrop, first=st.integers(8, 20), last=st.integers(20, 32)),
+    st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32)),
 )
 recipes = st.builds(
     ck.Recipe,
