@@ -114,7 +114,10 @@ def _time(
 
 
 def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
-    """Reckon the seconds that the run of a cell will take, from a few steps of it."""
+    """Reckon the seconds that the run of a cell will take, from a few steps of its last epoch.
+
+    Windows that grow are largest there, so such a run is reckoned too long rather than too short.
+    """
     with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they come again when it is trained
         if threads is not None:

@@ -151,7 +151,7 @@ class Crop(Augmentation):
 
 @dataclass(frozen=True)
 class GrowingCrop(Augmentation):
-    """Cut a window at a random place, small in the first epoch and larger in each that follows.
+    """Cut a window at a random place, small in the first epochs and larger towards the last.
 
     A small window is enough to learn the first things from, and costs less; the last windows are
     nearly what the network is then evaluated on, the whole picture (Tan and Le 2021,
@@ -159,8 +159,9 @@ class GrowingCrop(Augmentation):
     pictures of any size.
 
     Args:
-        first: the side of the window in the first epoch, in pixels; up to 24, so that it grows.
-        last: the side in the last epoch, from 24 on; those between lie on a line, rounded.
+        first: the side of the window in the first epoch, in pixels, at most 24.
+        last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
+            single epoch is the last.
 
     Raises:
         DataError: it is called without a `Draw`, which says how far training is; or the pictures,
@@ -183,6 +184,8 @@ class GrowingCrop(Augmentation):
         draw = _draw(self, generator)
         share = draw.epoch / (draw.epochs - 1) if draw.epochs > 1 else 1.0
         side = self.first + round((self.last - self.first) * share)
+        if side > images.shape[-1]:
+            raise DataError(f"{self} cannot be cut out of pictures of {images.shape[-1]} pixels")
         return Crop(padding=0, size=side)(images, draw)
 
 

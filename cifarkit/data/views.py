@@ -20,15 +20,16 @@ class TestTimeAugmentation(Value):
 
     The mirrored view of Krizhevsky et al. 2012, section 4.1, and the two shifted ones of Jordan
     2024, arXiv 2404.00498, section 3.5, which there count as much as the unshifted. Every view
-    costs as much as the picture itself.
+    costs as much as a picture of its size.
 
     Args:
         flip: also mirrored left and right.
         shift: also moved by so many pixels up and left, and down and right, the border mirrored;
             0 for not at all.
         size: the side of the window that is shown, in pixels, cut out of the middle. It costs less
-            than the whole picture, and a network that was trained on windows may know it better;
-            with a shift it is the middle and two corners of the ten windows of Krizhevsky et al.
+            than the whole picture, and a network that was trained on windows may know it better.
+            With `shift=2, size=28` the three are the middle and two corners, where Krizhevsky et
+            al. take all four.
 
     >>> import torch
     >>> images = torch.zeros(2, 3, 32, 32)

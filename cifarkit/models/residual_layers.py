@@ -8,7 +8,7 @@ __all__ = ["ResidualLayers"]
 
 
 class ResidualLayers(nn.Sequential):
-    """Add what the layers make of the signal to the signal: He et al. 2016, section 3.1.
+    """Add what the layers make of the signal to the signal: He et al. 2016, section 3.2.
 
     >>> import torch
     >>> ResidualLayers(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())(torch.zeros(1, 8, 4, 4)).shape

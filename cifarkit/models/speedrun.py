@@ -33,7 +33,7 @@ RECIPE = Recipe(
     "speedrun-wide",
     recipe=RECIPE.replace(epochs=10, optimizer=Muon(lr=0.08, matrix_lr=0.005, bias_lr=26.5)),
     options={"widths": (64, 256, 256)},
-    summary="speedrun with twice the channels, for more minutes or a GPU",
+    summary="speedrun with twice the channels, for some minutes more",
 )
 @register_model("speedrun", recipe=RECIPE, summary="after airbench94, for a few minutes on a CPU")
 def speedrun(
@@ -43,14 +43,14 @@ def speedrun(
     whitened: int = 20,
     identity: bool = True,
 ) -> nn.Module:
-    """Build a 2 by 2 convolution, to be whitened, three blocks of two 3 by 3 ones, and one more.
+    """Build a 2 by 2 convolution, to be whitened, three blocks of two 3 by 3 ones, and a last one.
 
     After airbench94 (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
     arXiv 2404.00498), whose ideas are here one by one as values of the recipe and options of the
     network, each of which can be left out to see what it gives: `Whitening`, `Muon`,
     `AlternatingFlip`, `TestTimeAugmentation`, `identity`. Its larger sister airbench96 has a third
-    convolution in every block, around which the signal also passes; here the last block alone has
-    it, where pictures are smallest and it costs least.
+    convolution in every block, and the signal also passes around the last two; here one convolution
+    with a way around it follows the last block, where pictures are smallest and it costs least.
 
     Args:
         num_classes: logits for each image.

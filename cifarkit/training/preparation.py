@@ -100,10 +100,13 @@ def begin(
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
     splits = _on_device(splits, trainer.device)
-    batch = _first_batch(trainer, splits)
+    batch = _first_batch(trainer, splits, epoch=0)
+    last = _first_batch(trainer, splits, epoch=recipe.epochs - 1)  # where windows have grown
     processes.check_sizes(splits, recipe.batch_size)
-    shown = {batch.images.shape[-1], recipe.test_time.size if recipe.test_time else 32}
-    for side in shown - {32}:  # at 32 it was looked at before
+    shown = {batch.images.shape[-1], last.images.shape[-1]}
+    if recipe.test_time is not None:
+        shown.add(recipe.test_time.size)
+    for side in sorted(shown - {32}):  # at 32 it was looked at before
         check_logits(model, len(splits.classes), who, side=side)
     if recipe.initialization is not None:
         with seeded("initialization", run.seed):
@@ -133,13 +136,13 @@ def begin(
     )
 
 
-def _first_batch(trainer: Trainer, splits: Splits) -> Batch:
+def _first_batch(trainer: Trainer, splits: Splits, epoch: int) -> Batch:
     recipe = trainer.recipe
     batches = training_batches(
         splits.train,
         recipe.batch_size,
         seed=trainer.seed,
-        epoch=0,
+        epoch=epoch,
         epochs=recipe.epochs,
         augment=recipe.augment,
     )

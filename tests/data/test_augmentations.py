@@ -241,6 +241,11 @@ def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
     assert epochs == 1 or sides[0] == crop.first
 
 
+def test_a_window_larger_than_the_picture_is_named_as_it_was_written() -> None:
+    with pytest.raises(ck.DataError, match=r"GrowingCrop\(first=20, last=28\) cannot be cut out"):
+        ck.GrowingCrop()(pictures(8)[:, :, :16, :16], seeded(0))
+
+
 def test_a_window_that_would_shrink_is_refused() -> None:
     with pytest.raises(ck.RecipeError, match=r"first=28: .* <= 24\n  last=20: .* 24 <="):
         ck.GrowingCrop(first=28, last=20)

@@ -280,3 +280,18 @@ def test_a_network_that_cannot_take_smaller_pictures_is_refused_before_training(
 ) -> None:
     with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
         ck.train("linear", tiny, augment=(ck.Crop(padding=0, size=28),))
+
+
+def test_windows_that_will_have_grown_too_large_are_refused_before_training(
+    tiny: ck.Splits,
+) -> None:
+    augment = (ck.Crop(padding=0, size=24), ck.GrowingCrop(first=20, last=28))
+    hooks: list[str] = []
+
+    class Listen(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None:
+            hooks.append("a step was made")
+
+    with pytest.raises(ck.DataError, match=r"GrowingCrop\(first=20, last=28\) cannot be cut out"):
+        ck.train("speedrun", tiny, augment=augment, epochs=3, callbacks=[Listen()])
+    assert hooks == []
