@@ -39,7 +39,7 @@ class Augmentation(Value, ABC):
         Args:
             images: uint8 `batch 3 32 32`, left as it is.
             generator: a CPU generator; all chance comes from it. In training it is a `Draw`,
-                which also knows the epoch, and which pictures these are.
+                which also knows the epoch and which pictures these are.
 
         Returns:
             uint8 `batch 3 side side`, with a side of at most 32.
@@ -185,7 +185,10 @@ class GrowingCrop(Augmentation):
         share = draw.epoch / (draw.epochs - 1) if draw.epochs > 1 else 1.0
         side = self.first + round((self.last - self.first) * share)
         if side > images.shape[-1]:
-            raise DataError(f"{self} cannot be cut out of pictures of {images.shape[-1]} pixels")
+            raise DataError(
+                f"{self} cannot be cut out of pictures of {images.shape[-1]} by "
+                f"{images.shape[-1]} pixels; put it before what makes them smaller"
+            )
         return Crop(padding=0, size=side)(images, draw)
 
 
