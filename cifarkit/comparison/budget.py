@@ -22,7 +22,7 @@ from cifarkit.training.train import train
 
 __all__ = ["cells_within", "seconds_of"]
 
-TRIAL_STEPS = 20
+TRIAL_EPOCHS, TRIAL_STEPS = 4, 5  # several epochs, because windows may grow along training
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -114,10 +114,7 @@ def _time(
 
 
 def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
-    """Reckon the seconds that the run of a cell will take, from a few steps of its last epoch.
-
-    Windows that grow are largest there, so such a run is reckoned too long rather than too short.
-    """
+    """Reckon the seconds that the run of a cell will take, from a small run of it."""
     with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they come again when it is trained
         if threads is not None:
@@ -125,12 +122,13 @@ def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
         splits = workplace.take_data()
         recipe = cell.variant.recipe
         few = _first(splits, TRIAL_STEPS * recipe.batch_size)
-        variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=1))
+        epochs = min(TRIAL_EPOCHS, recipe.epochs)
+        variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=epochs))
         for _ in range(2):  # the first time things are slow that are not slow again
             began = time.perf_counter()
             train(variant, few, device=cell.device)
             seconds = time.perf_counter() - began
-    return seconds * len(splits.train) / len(few.train) * recipe.epochs
+    return seconds * len(splits.train) / len(few.train) * recipe.epochs / epochs
 
 
 def _first(splits: Splits, count: int) -> Splits:

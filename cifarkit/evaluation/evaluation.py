@@ -172,7 +172,8 @@ def evaluate(
 
     Raises:
         DataError: it is no image set, or an empty one.
-        ModelContractError: it is no network, or has another number of classes.
+        ModelContractError: it is no network, has another number of classes, or does not take views
+            of the size of `test_time`.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.models.registry import create_model

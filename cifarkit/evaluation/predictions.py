@@ -95,7 +95,8 @@ def predict(
     Raises:
         DataError: a picture cannot be read, an array has another shape, type or range, or there
             are more or fewer names than classes.
-        ModelContractError: it is no network, or does not give `batch classes`.
+        ModelContractError: it is no network, does not give `batch classes`, or does not take views
+            of the size of `test_time`.
 
     >>> from cifarkit.models.registry import create_model
     >>> predict(create_model("linear"), np.zeros((4, 32, 32, 3), np.uint8))

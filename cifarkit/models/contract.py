@@ -18,6 +18,7 @@ __all__ = [
     "check_logits",
     "check_module",
     "grey_images",
+    "show_grey",
     "in_evaluation",
     "input_like",
 ]
@@ -61,14 +62,27 @@ def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -
         ModelContractError: the images do not pass, or what comes out is not float
             `2 num_classes`.
     """
+    check_answer(show_grey(model, who, side), 2, num_classes, who)
+
+
+def show_grey(model: nn.Module, who: str, side: int = 32) -> Any:
+    """Return what the network makes of two grey images; it is left as it was.
+
+    Args:
+        model: the network.
+        who: whose it is, for the message.
+        side: of the images, in pixels.
+
+    Raises:
+        ModelContractError: the images do not pass.
+    """
     try:
         with in_evaluation(model), torch.no_grad():
-            logits = model(grey_images(model, 2, side))
+            return model(grey_images(model, 2, side))
     except Exception as error:
         raise ModelContractError(
             f"{who} does not take images batch 3 {side} {side}: {type(error).__name__}: {error}"
         ) from error
-    check_answer(logits, 2, num_classes, who)
 
 
 def check_answer(logits: Any, n: int, num_classes: int, who: str) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cifarkit.errors import RunFolderError
 from cifarkit.training.run_folder import LOCK, RunFolder
 
@@ -32,6 +30,8 @@ def kept(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
     if folder is None or (go_on and folder.is_over()):
         yield
         return
+    from filelock import FileLock, Timeout  # a fifth of what the trainer adds to importing torch
+
     folder.create(go_on=go_on)
     path = folder.path / LOCK
     lock = FileLock(path)

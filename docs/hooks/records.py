@@ -82,10 +82,12 @@ def _origin(name: str, record: dict[str, Any]) -> str:
     machine, rounds = record["machine"], record["rounds"]
     versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
     data = record["data"]
+    turns = "each in a process of its own"
+    if len(record["rows"]) > 1:
+        turns = f"in turns, {turns}; ratios within each round, to the first row"
     return (
         f"Median (least to most) of {rounds} {'round' if rounds == 1 else 'rounds'}"
-        f"{f' on {data}' if data else ''}, in turns, each in a process of its own; "
-        f"ratios within each round, to the first row. {record['date']}, {machine['platform']}, "
+        f"{f' on {data}' if data else ''}, {turns}. {record['date']}, {machine['platform']}, "
         f"{machine['cpu']}, Python {machine['python']}, {versions}. "
         f"[The record](../records/{name}.json), made by `{record['command']}`."
     )

@@ -12,6 +12,7 @@ import argparse
 import datetime
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -53,14 +54,14 @@ def spread(numbers: list[float]) -> dict[str, float]:
 
 
 def summarise(rounds: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, object]]:
-    """Return median and spread of every number, and of the first one's ratio to the reference."""
+    """Return median and spread of each number, and of the first one's ratio to the reference."""
     reference, rows = next(iter(rounds[0])), {}
     for name, first in rounds[0].items():
         row: dict[str, object] = {
             unit: spread([one[name][unit] for one in rounds]) for unit in first
         }
         unit = next(iter(first))
-        if unit in rounds[0][reference]:
+        if len(rounds[0]) > 1 and unit in rounds[0][reference]:
             row["ratio"] = spread([one[name][unit] / one[reference][unit] for one in rounds])
         rows[name] = row
     return rows
@@ -103,6 +104,7 @@ def main() -> None:
     cut = words.index("--") if "--" in words else len(words)
     given = parser.parse_args(words[:cut])
     contenders = given.only or SUITES[given.suite]
+    only = f" --only {shlex.join(given.only)}" if given.only else ""
     arguments = words[cut + 1 :]  # for the contenders
     rounds = []
     for number in range(given.rounds):
@@ -113,7 +115,7 @@ def main() -> None:
     if given.json:
         record = {
             "suite": given.suite,
-            "command": f"python tests/benchmarks {given.suite} --rounds {given.rounds}",
+            "command": f"python tests/benchmarks {given.suite}{only} --rounds {given.rounds}",
             "data": given.data_name,
             "date": datetime.date.today().isoformat(),
             "rounds": given.rounds,

@@ -99,3 +99,33 @@ def test_a_trial_reckons_with_all_images_and_epochs(tiny: ck.Splits, workplace: 
     # A thousand times the epochs: no load of a machine makes up for that.
     assert 0 < time_cell(few, workplace, None) < time_cell(many, workplace, None)
     assert not (workplace.path / "run").exists()
+
+
+@pytest.mark.parametrize(("trial_epochs", "is_right"), [(budget.TRIAL_EPOCHS, True), (1, False)])
+def test_a_trial_of_windows_that_grow_is_right_on_the_mean(
+    trial_epochs: int,
+    is_right: bool,
+    tiny: ck.Splits,
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A clock that counts the pixels of a training; the control looks at the last epoch alone."""
+    clock = [0]
+
+    def count_pixels(variant: ck.Variant, splits: ck.Splits, **_: Any) -> None:
+        epochs = variant.recipe.epochs
+        for epoch in range(epochs):
+            asked = {"seed": 0, "epoch": epoch, "epochs": epochs, "augment": variant.recipe.augment}
+            for batch in ck.training_batches(splits.train, variant.recipe.batch_size, **asked):
+                clock[0] += batch.images.numel()
+
+    monkeypatch.setattr(budget, "train", count_pixels)
+    monkeypatch.setattr(budget.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(budget, "TRIAL_EPOCHS", trial_epochs)
+    recipe = ck.Recipe(epochs=12, batch_size=10, augment=(ck.GrowingCrop(first=20, last=28),))
+    growing = ck.Variant("growing", ck.get_variant("linear").builder, recipe=recipe)
+    cell = Cell(growing, 0, "cpu", (), workplace.path / "run", "key", is_done=False)
+    reckoned = time_cell(cell, workplace, None)
+    clock[0] = 0
+    count_pixels(growing, tiny)
+    assert (abs(reckoned / clock[0] - 1) < 0.05) == is_right

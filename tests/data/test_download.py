@@ -68,7 +68,7 @@ def failed(archive: Archive, root: Path) -> str:
         fetch(archive, root, Heard())
     text = str(caught.value)
     for way in (
-        "Three ways on: put cifar-0.tar.gz",
+        "\nThree ways on:\n  put cifar-0.tar.gz",
         f"into {str(root)!r} and try again",
         "point root= or $CIFARKIT_DATA to a folder that has pictures in it",
         "ck.load_synthetic() (--data synthetic)",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +77,14 @@ def test_windows_that_a_network_cannot_take_are_refused_before_training(tiny: ck
     with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
         ck.train("linear", tiny, epochs=1, test_time=ck.TestTimeAugmentation(size=28))
     ck.train("linear", tiny, epochs=1, test_time=ck.TestTimeAugmentation(size=32))
+
+
+@pytest.mark.parametrize("ask", [ck.evaluate, ck.predict])
+def test_windows_that_a_network_cannot_take_are_told_when_it_is_asked(
+    ask: Callable[..., Any], tiny: ck.Splits
+) -> None:
+    with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
+        ask(ck.create_model("linear"), tiny.test, test_time=ck.TestTimeAugmentation(size=28))
 
 
 def test_a_mirrored_picture_gets_the_same_answer_only_with_both_views(tiny: ck.Splits) -> None:

@@ -303,7 +303,8 @@ def leaves_orphans(pid):
 
 def is_as_promised(run_dir, sent, end, killed_by):
     # One signal: the step is finished, all is saved. Two: at once, and nothing is lost.
-    status = json.loads((run_dir / "run.json").read_text())["facts"]["status"]
+    about = run_dir / "run.json"  # none: it came before the first step, and nothing was begun
+    status = json.loads(about.read_text())["facts"]["status"] if about.exists() else "none"
     if end in ("finished", "interrupted"):
         return status in (end, "finished")  # it may come in the last step
     if sent == 2 and end == "at-once":
