@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
-from cifarkit.training.progress.notebook import in_notebook
+from cifarkit.training.notebook import in_notebook
 from cifarkit.training.run_folder import HISTORY
 
 __all__ = ["ComparisonProgress", "in_words"]

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
@@ -34,6 +32,9 @@ def save_tensors(
     Raises:
         OSError: the file cannot be written; what was there before still is.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     # A clone unties tensors that share memory, which safetensors refuses.
     contents = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()
@@ -54,6 +55,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: the file is not a whole tensor file.
         FileNotFoundError: there is no such file.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

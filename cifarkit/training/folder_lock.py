@@ -30,7 +30,7 @@ def kept(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
     if folder is None or (go_on and folder.is_over()):
         yield
         return
-    from filelock import FileLock, Timeout  # a fifth of what the trainer adds to importing torch
+    from filelock import FileLock, Timeout
 
     folder.create(go_on=go_on)
     path = folder.path / LOCK

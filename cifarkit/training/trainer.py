@@ -30,10 +30,10 @@ from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
+from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.preparation import begin, prepare
 from cifarkit.training.processes import join_processes
-from cifarkit.training.progress.notebook import in_notebook
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.run_folder import RunFolder

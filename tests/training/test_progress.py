@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import cifarkit as ck
-from cifarkit.training.progress.notebook import in_notebook
 from cifarkit.training.progress.table import choose_columns, format_row, headings, is_best
 
 RECORD = {
@@ -30,23 +29,6 @@ class Screen(io.StringIO):
 def shown(stream: io.StringIO, data: ck.Splits, **options: Any) -> str:
     ck.train("linear", data, epochs=2, callbacks=[ck.Progress(stream)], **options)
     return stream.getvalue()
-
-
-class ZMQInteractiveShell:
-    """What IPython calls the shell of a Jupyter kernel."""
-
-
-class Shell(ZMQInteractiveShell):
-    """What Colab makes of it."""
-
-
-@pytest.mark.parametrize(("shell", "expected"), [(Shell, True), (SimpleNamespace, False)])
-def test_colab_is_a_notebook_too(
-    shell: type, expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ipython = SimpleNamespace(get_ipython=lambda: shell())
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    assert in_notebook() is expected
 
 
 def test_a_log_gets_one_plain_line_an_epoch(tiny: ck.Splits) -> None:

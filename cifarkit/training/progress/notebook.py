@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from html import escape
 from typing import Any
 
 from cifarkit.training.progress.table import BEST_NOTE, choose_columns, is_best
 from cifarkit.training.run import Run
 
-__all__ = ["Notebook", "in_notebook"]
+__all__ = ["Notebook"]
 
 EVERYTHING = 1_000  # a page has room for every column
-
-
-def in_notebook() -> bool:
-    """Tell whether this is a Jupyter kernel, Colab's included.
-
-    >>> in_notebook()
-    False
-    """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    # By all its kinds: Colab's own is made from Jupyter's.
-    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
 class Notebook:

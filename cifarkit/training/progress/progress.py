@@ -8,7 +8,8 @@ import sys
 from typing import Protocol, TextIO
 
 from cifarkit.training.callback import Callback
-from cifarkit.training.progress.notebook import Notebook, in_notebook
+from cifarkit.training.notebook import in_notebook
+from cifarkit.training.progress.notebook import Notebook
 from cifarkit.training.progress.plain import Plain
 from cifarkit.training.progress.terminal import Terminal
 from cifarkit.training.run import Run
