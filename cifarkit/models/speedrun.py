@@ -31,7 +31,7 @@ RECIPE = Recipe(
 
 @register_model(
     "speedrun-wide",
-    recipe=RECIPE.replace(epochs=10, optimizer=Muon(lr=0.08, matrix_lr=0.005, bias_lr=26.5)),
+    recipe=RECIPE.replace(epochs=10, optimizer=Muon(lr=0.08, matrix_lr=0.01, bias_lr=26.5)),
     options={"widths": (64, 256, 256)},
     summary="speedrun with twice the channels, for some minutes more",
 )

@@ -93,6 +93,17 @@ def show(rows: dict[str, dict[str, dict[str, float]]]) -> None:
         print(f"{name:26} {'   '.join(cells)}")
 
 
+def without_places(words: list[str]) -> list[str]:
+    """Return the command for the record; which file or folder it was is this machine's affair."""
+    shown = list(words)
+    for at in reversed(range(1, len(words))):
+        if words[at - 1] in ("--json", "--data-name"):
+            del shown[at - 1 : at + 1]
+        elif words[at - 1] == "--data" and Path(words[at]).expanduser().is_dir():
+            shown[at] = "FOLDER"
+    return shown
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("tests/benchmarks", description=__doc__)
     parser.add_argument("suite", choices=SUITES)
@@ -104,7 +115,6 @@ def main() -> None:
     cut = words.index("--") if "--" in words else len(words)
     given = parser.parse_args(words[:cut])
     contenders = given.only or SUITES[given.suite]
-    only = f" --only {shlex.join(given.only)}" if given.only else ""
     arguments = words[cut + 1 :]  # for the contenders
     rounds = []
     for number in range(given.rounds):
@@ -115,7 +125,7 @@ def main() -> None:
     if given.json:
         record = {
             "suite": given.suite,
-            "command": f"python tests/benchmarks {given.suite}{only} --rounds {given.rounds}",
+            "command": shlex.join(["python", "tests/benchmarks", *without_places(words)]),
             "data": given.data_name,
             "date": datetime.date.today().isoformat(),
             "rounds": given.rounds,
