@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -239,7 +240,7 @@ def test_what_the_library_says_of_a_full_disk_becomes_an_os_error(
         raise SafetensorError(f"Error while serializing: I/O error: {errno.ENOSPC}")
 
     save_tensors(tmp_path / "file", SMALL)
-    monkeypatch.setattr(tensor_file, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(OSError, match=r"cannot write .*file: Error while serializing"):
         save_tensors(tmp_path / "file", {"weight": torch.zeros(9)})
     assert same(load_tensors(tmp_path / "file")[0], SMALL)
