@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 
 from filelock import FileLock, Timeout
 
@@ -91,7 +92,7 @@ def _explained(archive: Archive, root: Path) -> Iterator[None]:
         there = _size(_part(root / archive.file))
         raise DownloadError(
             f"{archive.title} could not be fetched, {there:,} of {archive.bytes:,} bytes are there "
-            f"to be gone on from:\n  {error}\nThree ways on:\n"
+            f"to be gone on from:\n{indent(str(error), '  ')}\nThree ways on:\n"
             f"  put {archive.file}, fetched elsewhere, into {str(root)!r} and try again;\n"
             f"  point root= or $CIFARKIT_DATA to a folder that has {archive.folder} in it;\n"
             "  or practise without it on ck.load_synthetic() (--data synthetic)"
@@ -132,7 +133,7 @@ def _download(archive: Archive, path: Path, listener: DownloadListener) -> None:
         said.append(f"what {finisher} completed has the MD5 sum {found}, not {archive.md5}")
         listener.note(f"{said[-1]}; thrown away")
         sources = tuple(sorted(sources, key=lambda url: url == finisher))  # another comes first
-    raise SourceError("\n  ".join(said))
+    raise SourceError("\n".join(said))
 
 
 def _fill(
@@ -159,7 +160,7 @@ def _fill(
             if _size(part) >= archive.bytes:
                 return url
         if _size(part) - begin < archive.bytes / 100:
-            raise SourceError("\n  ".join(said))
+            raise SourceError("\n".join(said))
         slow = CREEPING
 
 

@@ -80,8 +80,10 @@ def show_grey(model: nn.Module, who: str, side: int = 32) -> Any:
         with in_evaluation(model), torch.no_grad():
             return model(grey_images(model, 2, side))
     except Exception as error:
+        cure = "" if side == 32 else ", as the windows are; leave them out, or pool before the end"
+        found = f"{type(error).__name__}: {error}"
         raise ModelContractError(
-            f"{who} does not take images batch 3 {side} {side}: {type(error).__name__}: {error}"
+            f"{who} does not take images batch 3 {side} {side}{cure}: {found}"
         ) from error
 
 

@@ -30,7 +30,7 @@ def kept(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
     if folder is None or (go_on and folder.is_over()):
         yield
         return
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, Timeout  # here, as most trainings have no folder to lock
 
     folder.create(go_on=go_on)
     path = folder.path / LOCK

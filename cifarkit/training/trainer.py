@@ -59,8 +59,8 @@ class Trainer:
             nothing can select by them.
         compile: compile the way from batch to loss: `"on"`, `"off"`, or `"auto"`, which does it
             on CUDA unless the recipe's precision is `"float32"`. What it took is the run's fact
-            `warm_up_seconds`, apart from the epochs, but for batches of another
-            shape: a smaller last one, or windows that grow.
+            `warm_up_seconds`, apart from the epochs, but for batches of another shape: a smaller
+            last one, or windows that grow.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.

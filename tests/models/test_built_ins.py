@@ -291,7 +291,8 @@ def test_a_block_whose_way_around_is_cut_would_be_found() -> None:
 def test_layers_that_give_nothing_leave_the_signal_and_others_are_added() -> None:
     layer, signal = nn.Conv2d(3, 3, 3, padding=1), some_images(2)
     assert torch.equal(ResidualLayers(layer)(signal), signal + layer(signal))
-    nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
     assert torch.equal(ResidualLayers(layer)(signal), signal)
     assert not torch.equal(nn.Sequential(layer)(signal), signal)
 
