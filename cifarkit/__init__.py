@@ -81,6 +81,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.models.summary import ModelSummary as ModelSummary
     from cifarkit.models.summary import summary as summary
     from cifarkit.models.variant import Variant as Variant
+    from cifarkit.models.winograd import WinogradConv2d as WinogradConv2d
     from cifarkit.randomness import generator_for as generator_for
     from cifarkit.randomness import seed_for as seed_for
     from cifarkit.randomness import seeded as seeded
@@ -199,6 +200,7 @@ _HOME = {
     "ModelSummary": "cifarkit.models.summary",
     "summary": "cifarkit.models.summary",
     "Variant": "cifarkit.models.variant",
+    "WinogradConv2d": "cifarkit.models.winograd",
     "generator_for": "cifarkit.randomness",
     "seed_for": "cifarkit.randomness",
     "seeded": "cifarkit.randomness",

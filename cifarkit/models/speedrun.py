@@ -31,9 +31,9 @@ RECIPE = Recipe(
 
 @register_model(
     "speedrun-wide",
-    recipe=RECIPE.replace(epochs=10, optimizer=Muon(lr=0.08, matrix_lr=0.01, bias_lr=26.5)),
+    recipe=RECIPE.replace(epochs=13, optimizer=Muon(lr=0.08, matrix_lr=0.01, bias_lr=26.5)),
     options={"widths": (64, 256, 256)},
-    summary="speedrun with twice the channels, for some minutes more",
+    summary="speedrun with twice the channels, for a quarter of an hour",
 )
 @register_model("speedrun", recipe=RECIPE, summary="after airbench94, for a few minutes on a CPU")
 def speedrun(
@@ -84,12 +84,11 @@ def speedrun(
     channels = whitened
     for width in widths:  # batch width 15 15, batch width 7 7, batch width 3 3
         layers += [
-            *(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.MaxPool2d(2)),
-            *(_norm(width), nn.GELU()),
-            *(nn.Conv2d(width, width, 3, padding=1, bias=False), _norm(width), nn.GELU()),
+            *(_convolution(channels, width, even=True), nn.MaxPool2d(2), _norm(width), nn.GELU()),
+            *(_convolution(width, width), _norm(width), nn.GELU()),
         ]
         channels = width
-    last = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+    last = _convolution(channels, channels)
     layers.append(ResidualLayers(last, _norm(channels), nn.GELU()))
     head = nn.Linear(channels, num_classes, bias=False)
     nn.init.normal_(head.weight, std=1 / channels)  # small, so that the first steps are not large
@@ -98,6 +97,17 @@ def speedrun(
         if identity and isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
             nn.init.dirac_(layer.weight[: layer.in_channels])
     return network
+
+
+def _convolution(channels: int, width: int, *, even: bool = False) -> nn.Module:
+    """Return a 3 by 3 convolution, by the quicker way for so many channels (measured on a CPU)."""
+    from torch import nn
+
+    from cifarkit.models.winograd import WinogradConv2d
+
+    if width >= 256:
+        return WinogradConv2d(channels, width, even=even)
+    return nn.Conv2d(channels, width, 3, padding=1, bias=False)
 
 
 def _norm(width: int) -> nn.Module:

@@ -32,6 +32,7 @@ SUITES = {
         "+ torch.compile",
     ],
     "starting": ["import torch", "import cifarkit", "import cifarkit and torch", "cached load"],
+    "convolution": ["torch.nn.Conv2d", "WinogradConv2d"],
     "speedrun": ["speedrun"],
     "side_by_side": ["one run after another, all threads", "side by side, one thread each"],
 }

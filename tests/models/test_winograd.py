@@ -1,0 +1,97 @@
+"""Convolution by Winograd's way, against torch's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import cifarkit as ck
+from cifarkit.randomness import generator_for
+
+channels, sides = st.integers(1, 5), st.integers(2, 19)
+
+
+def some(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=generator_for("winograd", seed), dtype=dtype)
+
+
+def torchs(layer: ck.WinogradConv2d, signal: Tensor) -> Tensor:
+    rows, columns = signal.shape[2:]
+    if layer.even:
+        rows, columns = rows // 2 * 2, columns // 2 * 2
+    return F.conv2d(signal, layer.weight, padding=1)[:, :, :rows, :columns]
+
+
+def with_gradients(answer: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+    return (answer, *torch.autograd.grad(answer, inputs, some(*answer.shape, seed=2)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    batch=st.integers(0, 3),
+    widths=st.tuples(channels, channels),
+    size=st.tuples(sides, sides),
+    even=st.booleans(),
+    channels_last=st.booleans(),
+)
+def test_it_is_torchs_convolution_and_so_are_its_gradients(
+    batch: int, widths: tuple[int, int], size: tuple[int, int], even: bool, channels_last: bool
+) -> None:
+    layer = ck.WinogradConv2d(*widths, even=even).double()
+    signal = some(batch, widths[0], *size)
+    if channels_last:
+        signal = signal.contiguous(memory_format=torch.channels_last)
+    signal.requires_grad_()
+    ours = with_gradients(layer(signal), signal, layer.weight)
+    theirs = with_gradients(torchs(layer, signal), signal, layer.weight)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_filters_turned_around_would_be_told_apart() -> None:
+    layer, signal = ck.WinogradConv2d(2, 3).double(), some(1, 2, 6, 6)
+    turned = F.conv2d(signal, layer.weight.flip(2, 3), padding=1)
+    assert not torch.allclose(layer(signal), turned, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("side", [2, 3, 4, 5, 6, 12, 13])
+def test_in_float32_it_is_off_by_a_hundred_thousandth(side: int) -> None:
+    layer, signal = ck.WinogradConv2d(64, 64), some(4, 64, side, side)
+    exact = F.conv2d(signal, layer.weight.double(), padding=1)
+    off = (layer(signal.float()).double() - exact).norm() / exact.norm()
+    assert off < 2e-5
+    assert off > 1e-8  # float32 it is
+
+
+def test_gradients_can_be_differentiated_again() -> None:
+    layer = ck.WinogradConv2d(1, 2).double()
+    assert torch.autograd.gradgradcheck(layer, some(1, 1, 8, 3).requires_grad_())
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_lower_precision_and_autocast_are_left_to_torch(even: bool) -> None:
+    layer = ck.WinogradConv2d(8, 8, even=even)
+    signal = some(2, 8, 5, 5, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(signal), torchs(layer, signal))
+    assert not torch.equal(layer(signal), torchs(layer, signal))
+    layer, signal = layer.bfloat16(), signal.bfloat16()
+    assert torch.equal(layer(signal), torchs(layer, signal))
+
+
+def test_pooling_finds_the_same_after_an_even_one() -> None:
+    whole, even = ck.WinogradConv2d(3, 4).double(), ck.WinogradConv2d(3, 4, even=True).double()
+    even.load_state_dict(whole.state_dict())
+    signal = some(2, 3, 13, 12)
+    torch.testing.assert_close(F.max_pool2d(even(signal), 2), F.max_pool2d(whole(signal), 2))
+
+
+def test_its_weights_are_those_of_any_convolution() -> None:
+    theirs = torch.nn.Conv2d(3, 4, 3, padding=1, bias=False)
+    ours = ck.WinogradConv2d(3, 4)
+    ours.load_state_dict(theirs.state_dict())
+    signal = some(2, 3, 8, 8, dtype=torch.float32)
+    torch.testing.assert_close(ours(signal), theirs(signal), rtol=1e-4, atol=1e-5)
