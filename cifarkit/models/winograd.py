@@ -21,16 +21,17 @@ __all__ = ["WinogradConv2d"]
 # Small numbers, for rounding errors grow with their powers; the last point is infinity.
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
+LARGEST = 3 * SIDES[-1]  # of a signal; with more tiles the additions take over
 
 
 class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
-    It multiplies less, and moves more numbers to do so. It pays from some 64 channels in and 256
-    out, or 128 and 128, and most where tiles of up to 6 by 6 outputs cover the picture well. In
-    float32 the answer is off by about a hundred thousandth, ten times as much as torch's own.
-    Elsewhere than on a CPU, and below 32 bits or in autocast, it *is* torch's own: a GPU's library
-    chooses such ways itself. The weights are named and shaped alike.
+    It multiplies less, and moves more numbers to do so: it pays with some 64 channels in and 256
+    out, or 128 and 128, and more with more. In float32 the answer is off by less than a hundred
+    thousandth, ten times as much as torch's own. It *is* torch's own elsewhere than on a CPU (a
+    GPU's library chooses such ways itself), below 32 bits or in autocast, and for signals of more
+    than 18 by 18. The weights are named and shaped alike.
 
     Args:
         in_channels: of what comes in.
@@ -51,10 +52,14 @@ class WinogradConv2d(nn.Conv2d):
         rows, columns = signal.shape[2:]
         if self.even:
             rows, columns = rows - rows % 2, columns - columns % 2
-        kind = signal.device.type
-        if kind == "cpu" and signal.dtype.itemsize >= 4 and not torch.is_autocast_enabled(kind):
+        if self._pays(signal):
             return _convolved(signal, self.weight, rows, columns)
         return super().forward(signal)[:, :, :rows, :columns]
+
+    def _pays(self, signal: Tensor) -> bool:
+        is_small = max(signal.shape[2:]) <= LARGEST
+        is_precise = signal.dtype.itemsize >= 4 and not torch.is_autocast_enabled("cpu")
+        return signal.device.type == "cpu" and is_small and is_precise
 
 
 def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tensor:
@@ -67,7 +72,7 @@ def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tens
 
     places = signal.permute(0, 2, 3, 1).flatten(1, 2)
     values = into.flatten(0, 1).expand(batch, -1, -1) @ places
-    values = values.view(batch * down * across, -1, channels).transpose(0, 1)
+    values = values.view(batch * down * across, len(weigh), channels).transpose(0, 1)
     weights = weigh @ filters.permute(2, 3, 1, 0).flatten(2).flatten(0, 1)
     products = values @ weights.view(-1, channels, width)  # at each point, all channels at once
     sums = out.expand(batch * down * across, -1, -1) @ products.transpose(0, 1)

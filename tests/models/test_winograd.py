@@ -12,7 +12,7 @@ from torch import Tensor
 import cifarkit as ck
 from cifarkit.randomness import generator_for
 
-channels, sides = st.integers(1, 5), st.integers(2, 19)
+channels, sides = st.integers(1, 5), st.integers(2, 18)
 
 
 def some(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -80,6 +80,13 @@ def test_lower_precision_and_autocast_are_left_to_torch(even: bool) -> None:
     assert not torch.equal(layer(signal), torchs(layer, signal))
     layer, signal = layer.bfloat16(), signal.bfloat16()
     assert torch.equal(layer(signal), torchs(layer, signal))
+
+
+def test_large_signals_are_left_to_torch() -> None:
+    layer = ck.WinogradConv2d(8, 8)
+    small, large = (some(1, 8, 3, side, dtype=torch.float32) for side in (18, 19))
+    assert torch.equal(layer(large), torchs(layer, large))
+    assert not torch.equal(layer(small), torchs(layer, small))
 
 
 def test_pooling_finds_the_same_after_an_even_one() -> None:
