@@ -67,17 +67,18 @@ def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tens
     (batch, channels, *size), width = signal.shape, len(filters)
     high, wide = _best_side(rows), _best_side(columns)
     down, across = -(-rows // high), -(-columns // wide)
+    tiles = batch * down * across
     along = _transforms(size[0], down, high), _transforms(size[1], across, wide)
     into, weigh, out = (torch.kron(*both).to(signal.dtype) for both in zip(*along, strict=True))
 
-    places = signal.permute(0, 2, 3, 1).flatten(1, 2)
+    places = signal.permute(0, 2, 3, 1).flatten(1, 2)  # batch places channels
     values = into.flatten(0, 1).expand(batch, -1, -1) @ places
-    values = values.view(batch * down * across, len(weigh), channels).transpose(0, 1)
+    values = values.view(tiles, len(weigh), channels).transpose(0, 1)  # points tiles channels
     weights = weigh @ filters.permute(2, 3, 1, 0).flatten(2).flatten(0, 1)
-    products = values @ weights.view(-1, channels, width)  # at each point, all channels at once
-    sums = out.expand(batch * down * across, -1, -1) @ products.transpose(0, 1)
-    tiles = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
-    whole = tiles.flatten(3, 4).flatten(1, 2)
+    products = values @ weights.view(-1, channels, width)  # points tiles width
+    sums = out.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles places width
+    whole = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
+    whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, and what is too much
     return whole[:, :rows, :columns].permute(0, 3, 1, 2)
 
 
@@ -89,7 +90,8 @@ def _best_side(length: int) -> int:
 def _transforms(length: int, tiles: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the paper's matrices for one dimension: the transposed B, G and the transposed A.
 
-    The first is for all tiles, from what comes in to `tiles points`; zeros around it are left out.
+    The first is `tiles points length`, for all tiles; they overlap, and the zeros around the signal
+    are left out.
     """
 
     def values(coefficients: int) -> Tensor:
@@ -98,8 +100,8 @@ def _transforms(length: int, tiles: int, side: int) -> tuple[Tensor, Tensor, Ten
         at_infinity = torch.eye(coefficients, dtype=torch.float64)[-1:]
         return torch.cat([torch.vander(points, coefficients, increasing=True), at_infinity])
 
-    beyond = tiles * side + 1 - length
-    unit_signals = F.pad(torch.eye(length, dtype=torch.float64), (0, 0, 1, beyond))
-    met = unit_signals.unfold(0, side + 2, side)  # tiles length side+2
-    into = met @ torch.linalg.inv(values(side + 2))  # tiles length points
+    padding = (0, 0, 1, tiles * side + 1 - length)
+    unit_signals = F.pad(torch.eye(length, dtype=torch.float64), padding)
+    cut = unit_signals.unfold(0, side + 2, side)  # tiles length side+2
+    into = cut @ torch.linalg.inv(values(side + 2))
     return into.transpose(1, 2), values(3), values(side).T
