@@ -24,8 +24,8 @@ class LayerSummary:
         output: the shape that comes out for one image, without the batch; of several outputs,
             that of the first.
         parameters: trainable numbers, of this layer alone.
-        multiply_adds: multiplications paired with additions for one image; convolutions and
-            linear layers only.
+        multiply_adds: multiplications paired with additions for one image, as the layer is
+            defined (`WinogradConv2d` makes do with fewer); convolutions and linear layers only.
     """
 
     name: str
