@@ -1,10 +1,11 @@
 """The 3 by 3 convolution by fewer multiplications, for processors.
 
-To multiply two polynomials, multiply their values: a product of degree 7 is known from its values
-at seven points and its leading coefficient, so eight multiplications do for a filter of 3 numbers
-and 6 others, in place of 18. A convolution is the transpose of that, and needs as many. Along both
-dimensions at once, 6 by 6 outputs take 64 multiplications in place of 324; what is paid for it are
-additions, before and after, which are shared by all channels that meet.
+To multiply two polynomials, multiply their values at some points: a product of degree 7 is known
+from seven of its values and its leading coefficient, so eight multiplications do for one of 3
+coefficients and one of 6, in place of 18. The transpose of that algorithm gives 6 outputs of a
+filter of 3 numbers, by as many. Along both dimensions 64 multiplications give 6 by 6 outputs, in
+place of 324. What is paid are additions before and after: once for each channel that comes in or
+goes out, not for each pair of them.
 
 Winograd 1980, "Arithmetic Complexity of Computations"; Lavin & Gray 2015, "Fast Algorithms for
 Convolutional Neural Networks", arXiv 1509.09308.
@@ -21,17 +22,21 @@ __all__ = ["WinogradConv2d"]
 # Small numbers, for rounding errors grow with their powers; the last point is infinity.
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
-LARGEST = 3 * SIDES[-1]  # of a signal; with more tiles the additions take over
+LARGEST = (
+    3 * SIDES[-1]
+)  # of a signal; the matrix that cuts it into tiles grows with its fourth power
 
 
 class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
-    It multiplies less, and moves more numbers to do so: it pays with some 64 channels in and 256
-    out, or 128 and 128, and more with more. In float32 the answer is off by less than a hundred
-    thousandth, ten times as much as torch's own. It *is* torch's own elsewhere than on a CPU (a
-    GPU's library chooses such ways itself), below 32 bits or in autocast, and for signals of more
-    than 18 by 18. The weights are named and shaped alike.
+    It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
+    channels in and 256 out, or 128 and 128, and more with more. It keeps three to five times the
+    memory for the way back. In float32 all of an answer together is off by less than a hundred
+    thousandth, ten times as much as torch's own and more; infinities and NaN reach all of their
+    picture. It *is* torch's own elsewhere than on a CPU (a GPU's library chooses such ways itself),
+    below 32 bits or in autocast, and for signals of more than 18 by 18. The weights are named and
+    shaped alike.
 
     Args:
         in_channels: of what comes in.
@@ -49,17 +54,25 @@ class WinogradConv2d(nn.Conv2d):
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return `batch out_channels rows columns` for `batch in_channels rows columns`."""
-        rows, columns = signal.shape[2:]
+        rows, columns = signal.shape[-2:]
         if self.even:
             rows, columns = rows - rows % 2, columns - columns % 2
-        if self._pays(signal):
+        if self._can_save(signal) and min(rows, columns) > 0:
             return _convolved(signal, self.weight, rows, columns)
-        return super().forward(signal)[:, :, :rows, :columns]
+        return super().forward(signal)[..., :rows, :columns]
 
-    def _pays(self, signal: Tensor) -> bool:
-        is_small = max(signal.shape[2:]) <= LARGEST
+    def _can_save(self, signal: Tensor) -> bool:
+        """Tell whether there is a way with fewer multiplications; torch refuses what is wrong."""
+        is_usual = signal.ndim == 4 and signal.shape[1] == self.in_channels
+        is_small = max(signal.shape[-2:]) <= LARGEST
         is_precise = signal.dtype.itemsize >= 4 and not torch.is_autocast_enabled("cpu")
-        return signal.device.type == "cpu" and is_small and is_precise
+        without_bias = self.bias is None  # it has one when batch norm was fused into it
+        return signal.device.type == "cpu" and is_usual and is_small and is_precise and without_bias
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows in the brackets."""
+        usual: str = super().extra_repr()  # type: ignore[no-untyped-call]
+        return usual + (", even=True" if self.even else "")
 
 
 def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tensor:
@@ -96,12 +109,13 @@ def _transforms(length: int, tiles: int, side: int) -> tuple[Tensor, Tensor, Ten
 
     def values(coefficients: int) -> Tensor:
         """Return the matrix from a polynomial's coefficients to its values at the points."""
-        points = torch.tensor(POINTS[: side + 1], dtype=torch.float64)
-        at_infinity = torch.eye(coefficients, dtype=torch.float64)[-1:]
+        points = torch.tensor(POINTS[: side + 1], dtype=torch.float64, device="cpu")
+        at_infinity = torch.eye(coefficients, dtype=torch.float64, device="cpu")[-1:]
         return torch.cat([torch.vander(points, coefficients, increasing=True), at_infinity])
 
     padding = (0, 0, 1, tiles * side + 1 - length)
-    unit_signals = F.pad(torch.eye(length, dtype=torch.float64), padding)
+    unit_signals = F.pad(torch.eye(length, dtype=torch.float64, device="cpu"), padding)
     cut = unit_signals.unfold(0, side + 2, side)  # tiles length side+2
     into = cut @ torch.linalg.inv(values(side + 2))
-    return into.transpose(1, 2), values(3), values(side).T
+    into = into.transpose(1, 2).clone(memory_format=torch.contiguous_format)  # kron needs it
+    return into, values(3), values(side).T

@@ -36,7 +36,7 @@ def convolutions() -> nn.Module:
 def test_multiply_adds_are_half_of_torchs_operations(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ck.WinogradConv2d, "_pays", lambda layer, signal: False)
+    monkeypatch.setattr(ck.WinogradConv2d, "_can_save", lambda layer, signal: False)
     model = ck.create_model(name)
     for layer in model.modules():
         if isinstance(layer, ck.WinogradConv2d):
