@@ -22,9 +22,8 @@ __all__ = ["WinogradConv2d"]
 # Small numbers, for rounding errors grow with their powers; the last point is infinity.
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
-LARGEST = (
-    3 * SIDES[-1]
-)  # of a signal; the matrix that cuts it into tiles grows with its fourth power
+# Of a signal: the matrix that cuts it into tiles grows with the fourth power of its side.
+LARGEST = 3 * SIDES[-1]
 
 
 class WinogradConv2d(nn.Conv2d):

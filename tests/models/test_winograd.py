@@ -111,6 +111,15 @@ def test_it_says_what_it_leaves_out() -> None:
     assert "even" not in repr(ck.WinogradConv2d(3, 4))
 
 
+def test_what_is_not_finite_stays_in_its_own_picture() -> None:
+    layer, signal = ck.WinogradConv2d(3, 4), some(2, 3, 12, 12, dtype=torch.float32)
+    clean = layer(signal)
+    signal[0, 0, 5, 5] = float("nan")
+    spoilt = layer(signal)
+    assert spoilt[0].isnan().any()
+    torch.testing.assert_close(spoilt[1], clean[1])
+
+
 def test_large_signals_are_left_to_torch() -> None:
     layer = ck.WinogradConv2d(8, 8)
     small, large = (some(1, 8, 3, side, dtype=torch.float32) for side in (18, 19))
