@@ -135,15 +135,18 @@ class Crop(Augmentation):
         """Return the window of every picture."""
         import torch
 
+        from cifarkit.data.transfer import sent
+
         batch, side = len(images), images.shape[-1]
         if self.padding >= side or self.size > side + 2 * self.padding:
             raise DataError(f"{self} cannot be cut out of pictures of {side} by {side} pixels")
         last = side + self.padding - self.size  # the last place where a window can begin
         begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
-        places = begin + torch.arange(self.size)  # 2 batch size, from -padding to 31 + padding
+        begin = sent(begin, images.device)
+        window = torch.arange(self.size, device=images.device)
+        places = begin + window  # 2 batch size, from -padding to 31 + padding
         places = places.abs()  # mirrored at 0 …
-        places = (side - 1) - ((side - 1) - places).abs()  # … and at 31
-        rows, columns = places.to(images.device)
+        rows, columns = (side - 1) - ((side - 1) - places).abs()  # … and at 31
         picture = torch.arange(batch, device=images.device)[:, None, None]
         pixels = images.permute(0, 2, 3, 1)  # the three channels of a pixel move as one
         return pixels[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -162,6 +165,8 @@ class GrowingCrop(Augmentation):
         first: the side of the window in the first epoch, in pixels, at most 24.
         last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
             single epoch is the last.
+        step: by how many pixels it grows at a time; what compiles a step for each side has fewer
+            of them to compile for.
 
     Raises:
         DataError: it is called without a `Draw`, which says how far training is; or the pictures,
@@ -178,12 +183,14 @@ class GrowingCrop(Augmentation):
 
     first: Annotated[int, Range(8, 24)] = 20
     last: Annotated[int, Range(24, 32)] = 28
+    step: Annotated[int, Range(1, 24)] = 1
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Return the window of every picture."""
         draw = _draw(self, generator)
         share = draw.epoch / (draw.epochs - 1) if draw.epochs > 1 else 1.0
-        side = self.first + round((self.last - self.first) * share)
+        growth = round((self.last - self.first) * share / self.step) * self.step
+        side = self.last if share == 1 else min(self.first + growth, self.last)
         if side > images.shape[-1]:
             raise DataError(
                 f"{self} cannot be cut out of pictures of {images.shape[-1]} by "
@@ -213,12 +220,13 @@ class Cutout(Augmentation):
         """Return the batch with one square of every picture grey."""
         import torch
 
+        from cifarkit.data.transfer import sent
+
         batch, side = len(images), images.shape[-1]
         centre = torch.randint(side, (2, batch, 1), generator=generator)
-        start = centre - self.size // 2
-        places = torch.arange(side)
-        inside = (places >= start) & (places < start + self.size)  # 2 batch 32
-        rows, columns = inside.to(images.device)
+        start = sent(centre, images.device) - self.size // 2
+        places = torch.arange(side, device=images.device)
+        rows, columns = (places >= start) & (places < start + self.size)  # each batch 32
         hole = rows[:, None, :, None] & columns[:, None, None, :]  # batch 1 32 32
         return images.masked_fill(hole, 128)
 
@@ -237,5 +245,7 @@ def _draw(augmentation: Augmentation, generator: Generator) -> Draw:
 def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:
     import torch
 
-    chosen = chosen.to(images.device)[:, None, None, None]  # batch 1 1 1
+    from cifarkit.data.transfer import sent
+
+    chosen = sent(chosen, images.device)[:, None, None, None]  # batch 1 1 1
     return torch.where(chosen, images.flip(3), images)

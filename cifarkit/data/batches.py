@@ -66,15 +66,17 @@ def training_batches(
     """
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
     batches = _cut(order, batch_size)
+    there = _cut(order.to(train.images.device), batch_size)  # all at once: each way there costs
     epochs = epoch + 1 if epochs is None else epochs
-    for step, places in enumerate(batches[first_step:], start=first_step):
-        draw = Draw(seed, epoch=epoch, epochs=epochs, step=step, places=places, total=len(train))
-        places = places.to(train.images.device)
-        images = train.images[places]
+    for step in range(first_step, len(batches)):
+        draw = Draw(
+            seed, epoch=epoch, epochs=epochs, step=step, places=batches[step], total=len(train)
+        )
+        images = train.images[there[step]]
         for augmentation in augment:
             images = _checked(augmentation, augmentation(images, draw), images)
         images = images.contiguous(memory_format=torch.channels_last)  # while it is still small
-        yield Batch(to_floats(images), train.labels[places])
+        yield Batch(to_floats(images), train.labels[there[step]])
 
 
 def count_batches(images: int, batch_size: int) -> int:

@@ -65,15 +65,15 @@ class Whitening(Initialization):
     def __call__(self, model: nn.Module, images: Tensor) -> None:
         """Set and freeze the first convolution."""
         import torch
-        import torch.nn.functional as F
 
         from cifarkit.data.image_set import to_floats
 
         layer = _first_convolution(model)
         half = len(layer.weight) // 2
         floats = to_floats(images[: self.pictures])
-        patches = F.unfold(floats, layer.kernel_size)
-        patches = patches.transpose(1, 2).flatten(0, 1)  # patches numbers
+        height, width = layer.kernel_size
+        patches = floats.unfold(2, height, 1).unfold(3, width, 1)  # n 3 rows columns height width
+        patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # patches numbers
         moments = patches.T @ patches / len(patches)  # numbers numbers
         values, vectors = torch.linalg.eigh(moments.cpu())  # smallest first
         filters = vectors.T / (values + self.eps).sqrt()[:, None]

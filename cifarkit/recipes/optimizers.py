@@ -10,7 +10,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from cifarkit.values import Range, Value
 
@@ -32,7 +32,14 @@ class Optimizer(Value, ABC):
 
     Args:
         lr: the learning rate that schedules start from.
+
+    Attributes:
+        recordable: whether all that changes from one step to the next is in tensors on the device,
+            the rate aside, and that may be a tensor: then a GPU can play a step again that was
+            recorded once. Say so of your own only when you know it; torch calls it capturable.
     """
+
+    recordable: ClassVar[bool] = False
 
     lr: Rate = 1e-3
 
@@ -57,6 +64,8 @@ class Adam(Optimizer):
     cifarkit.errors.RecipeError: Adam cannot be made of these values:
       lr=-1: allowed is a number, 0 < value <= 1000
     """
+
+    recordable: ClassVar[bool] = True
 
     betas: tuple[Share, Share] = (0.9, 0.999)
     eps: Epsilon = 1e-8
@@ -106,6 +115,8 @@ class SGD(Optimizer):
     SGD(lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.0005)
     """
 
+    recordable: ClassVar[bool] = True
+
     lr: Rate = 0.1
     momentum: Share = 0.9
     nesterov: bool = True
@@ -139,6 +150,8 @@ class Muon(Optimizer):
     >>> Muon().lr
     0.24
     """
+
+    recordable: ClassVar[bool] = True
 
     lr: Rate = 0.24
     momentum: Share = 0.6

@@ -15,7 +15,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     """Nesterov's momentum; groups marked `orthogonal` step by the nearest orthogonal matrix.
 
     Args:
-        groups: weights with their `lr`, `momentum` and `orthogonal`.
+        groups: weights with their `lr`, a number or a tensor, `momentum` and `orthogonal`.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
@@ -28,6 +28,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
+                rate = torch.as_tensor(group["lr"], dtype=weight.dtype, device=weight.device)
                 state = self.state[weight]
                 if not state:
                     state["momentum"] = torch.zeros_like(weight)
@@ -38,7 +39,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
                     # it does not change what the rate means either.
                     weight.mul_(len(weight) ** 0.5 / weight.norm().clamp_min(1e-7))
                     update = orthogonalized(update.flatten(1)).view(update.shape)
-                weight.sub_(update, alpha=group["lr"])
+                weight.addcmul_(update, rate, value=-1)
 
 
 def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
@@ -66,4 +67,5 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
         square = wide @ wide.T  # rows rows
         polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
         wide = torch.addmm(wide, polynomial, wide, beta=a)
+    wide = wide.to(matrix.dtype)  # under autocast it was multiplied in less
     return wide if len(matrix) <= matrix.shape[1] else wide.T

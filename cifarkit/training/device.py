@@ -9,7 +9,7 @@ import torch
 from cifarkit.errors import TrainingError
 from cifarkit.recipes.recipe import Recipe
 
-__all__ = ["choose_device", "choose_precision"]
+__all__ = ["arithmetic", "choose_device", "choose_precision"]
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -52,6 +52,11 @@ def choose_precision(recipe: Recipe, device: torch.device) -> torch.dtype:
     if recipe.precision == "auto":
         return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
     return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+
+
+def arithmetic(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """Return a block in which the precision holds; float32 is what holds without one."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

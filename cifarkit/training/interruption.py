@@ -6,10 +6,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["Interruption", "noticed_interruptions"]
+__all__ = ["how_to_go_on", "Interruption", "noticed_interruptions"]
 
 SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
@@ -58,3 +59,12 @@ def noticed_interruptions() -> Iterator[Interruption]:
         interruption.is_over = True  # or a second signal would throw it out of the next lines
         for number, handler in reversed(before.items()):  # Ctrl-C last: it throws again from then
             signal.signal(number, handler)
+
+
+def how_to_go_on(status: str, run_dir: Path | None) -> str:
+    """Say what is left of a training that was asked to end."""
+    if status != "interrupted":
+        return "the run is over"
+    if run_dir is None:
+        return "the network keeps what it has learnt; nothing was saved, there is no run_dir"
+    return f"all is saved; the same call with resume=True goes on with {str(run_dir)!r}"

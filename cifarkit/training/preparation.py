@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,11 +20,12 @@ from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
-from cifarkit.training.callback import kind_of, settings_of
+from cifarkit.training.callback import Callback, kind_of, settings_of
 from cifarkit.training.environment import describe_environment
-from cifarkit.training.forward import warm_up
+from cifarkit.training.forward import CompiledForward, decides_nothing
 from cifarkit.training.interruption import Interruption
 from cifarkit.training.processes import Processes
+from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.weight_average import WeightAverage
 
@@ -118,11 +121,9 @@ def begin(
         for symptom in symptoms(model, batch.images, batch.targets):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
-    with trainer.arithmetic():
-        run.facts["warm_up_seconds"] = warm_up(
-            trainer.forward, model, batch, recipe.label_smoothing
-        )
+    records, run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits, processes)
     optimizer = recipe.optimizer.build(weights)
+    step = partial(trainer.make_step, run)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
     run.moment = Moment(
@@ -132,8 +133,40 @@ def begin(
         network=processes.wrap(model),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),
+        make_step=RecordedStep(step, model, optimizer) if records else step,
         interruption=interruption,
     )
+
+
+def _warm_up(
+    trainer: Trainer, model: nn.Module, splits: Splits, processes: Processes
+) -> tuple[bool, float]:
+    """Compile what is compiled; tell whether steps are recorded, and what both took in seconds."""
+    recipe, compiled = trainer.recipe, isinstance(trainer.forward, CompiledForward)
+    if not compiled and not _can_record(trainer, processes):
+        return False, 0.0
+    began = time.perf_counter()
+    batches: dict[torch.Size, Batch] = {}  # one for each side that windows have on their way
+    for epoch in range(recipe.epochs if compiled else 1):
+        batch = _first_batch(trainer, splits, epoch)
+        batches.setdefault(batch.images.shape, batch)
+    with trainer.arithmetic():
+        if isinstance(trainer.forward, CompiledForward):
+            for batch in batches.values():
+                trainer.forward.warm_up(model, batch, recipe.label_smoothing)
+        records = _can_record(trainer, processes) and decides_nothing(
+            model, batch, recipe.label_smoothing
+        )
+    return records, time.perf_counter() - began
+
+
+def _can_record(trainer: Trainer, processes: Processes) -> bool:
+    """Tell whether steps may be recorded; who listens between gradients and step, sees each."""
+    listens = [
+        type(one).on_backward_end is not Callback.on_backward_end for one in trainer.callbacks
+    ]
+    optimizer = trainer.recipe.optimizer
+    return trainer.may_record and optimizer.recordable and processes.count == 1 and not any(listens)
 
 
 def _first_batch(trainer: Trainer, splits: Splits, epoch: int) -> Batch:

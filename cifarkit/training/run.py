@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -43,10 +44,13 @@ class Moment:
         network: what the batches go through: the model, wrapped where several processes train it.
         processes: that train it together.
         average: the running average of its weights.
+        make_step: from a batch to its loss and how many of its images got their own label; the
+            weights have then made a step.
         epoch: counted from 0.
         step: within the epoch, counted from 0.
         batch: what the network is given next; `on_batch_start` may replace it.
-        loss: of the last batch, in nats; a tensor, still on the device; None before the first.
+        loss: of the last batch, in nats; a tensor, still on the device and without a graph; None
+            before the first.
         logged: the numbers logged since the epoch began.
         first_step: where the epoch begins: 0, but for one that is taken up in its middle.
         began: when the epoch began, on the clock of `time.perf_counter`.
@@ -63,6 +67,7 @@ class Moment:
     network: nn.Module
     processes: Processes
     average: WeightAverage
+    make_step: Callable[[Batch], tuple[Tensor, Tensor]]
     epoch: int = 0
     step: int = 0
     batch: Batch = field(init=False)

@@ -12,7 +12,17 @@ from cifarkit.errors import NonFiniteLossError
 from cifarkit.training.history import Record
 from cifarkit.training.run import Moment
 
-__all__ = ["RunningSums"]
+__all__ = ["RunningSums", "count_hits"]
+
+
+def count_hits(logits: Tensor, targets: Tensor) -> Tensor:
+    """Count the images that got their own label, or the one of the largest share.
+
+    >>> count_hits(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
+    tensor(1)
+    """
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return (logits.argmax(1) == labels).sum()
 
 
 class RunningSums:
@@ -40,18 +50,20 @@ class RunningSums:
             else {name: tensor.clone() for name, tensor in model.state_dict().items()}
         )
 
-    def add(self, now: Moment, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Count one batch in.
+    def look(self, now: Moment, loss: Tensor) -> None:
+        """Look at a loss before its step, where that can be done at once.
 
         Raises:
             NonFiniteLossError: the loss is no number; the weights have not made this step.
         """
-        labels = targets if targets.ndim == 1 else targets.argmax(1)
-        self.losses.append(loss.detach().clone())  # a CUDA graph writes the next one there
-        self.hits.append((logits.argmax(1) == labels).sum())
-        self.counts.append(len(logits))
         if self.looks_at_once:
             self._check(now, [loss.item()], first=now.step)
+
+    def add(self, loss: Tensor, hits: Tensor, count: int) -> None:
+        """Count one batch in: its mean loss, and how many of its images got their own label."""
+        self.losses.append(loss)
+        self.hits.append(hits)
+        self.counts.append(count)
 
     def means(self, now: Moment) -> Record:
         """Return loss and accuracy over the images so far, of all processes.

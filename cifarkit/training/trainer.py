@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cifarkit.data.batches import training_batches
+from cifarkit.data.batches import Batch, training_batches
 from cifarkit.data.splits import Splits, check_seed
 from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
@@ -24,11 +25,11 @@ from cifarkit.recipes.recipe import Recipe
 from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
-from cifarkit.training.device import choose_device, choose_precision
+from cifarkit.training.device import arithmetic, choose_device, choose_precision
 from cifarkit.training.folder_lock import kept
-from cifarkit.training.forward import Compile, choose_forward
+from cifarkit.training.forward import Compile, choose_forward, may_record
 from cifarkit.training.history import Record
-from cifarkit.training.interruption import noticed_interruptions
+from cifarkit.training.interruption import how_to_go_on, noticed_interruptions
 from cifarkit.training.memory import kept_memory
 from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
@@ -37,7 +38,7 @@ from cifarkit.training.processes import join_processes
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.running_sums import RunningSums
+from cifarkit.training.running_sums import RunningSums, count_hits
 
 __all__ = ["Trainer"]
 
@@ -97,7 +98,9 @@ class Trainer:
         self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = track_test
         self.precision = choose_precision(self.recipe, self.device)
-        self.forward = choose_forward(compile, self.device, self.precision)
+        self.forward = choose_forward(compile)
+        self.may_record = may_record(compile, self.device, self.precision)
+        self.arithmetic = partial(arithmetic, self.device, self.precision)
         self._is_training = False
 
     def fit(
@@ -157,7 +160,7 @@ class Trainer:
                 begin(self, run, splits, processes, interruption)
                 self._train(run, past)
         if interruption.asked and not in_notebook():
-            raise KeyboardInterrupt(self._how_to_go_on(run))
+            raise KeyboardInterrupt(how_to_go_on(run.status, self.run_dir))
         return run
 
     def _train(self, run: Run, past: dict[str, Any] | None) -> None:
@@ -205,15 +208,9 @@ class Trainer:
         for now.step, now.batch in enumerate(batches, start=first_step):
             self._set_rates(now)
             self._notify("on_batch_start", run)
-            share = now.processes.share(now.batch)
             now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
-            with self.arithmetic():
-                now.loss, logits = self.forward(now.network, share, recipe.label_smoothing)
-            sums.add(now, now.loss, logits, share.targets)
-            now.optimizer.zero_grad()
-            now.processes.weighed(now.loss, share, now.batch).backward()
-            self._notify("on_backward_end", run)
-            now.optimizer.step()
+            now.loss, hits = now.make_step(now.batch)
+            sums.add(now.loss, hits, len(now.processes.share(now.batch).images))
             now.average.update()
             now.has_stepped = True
             self._notify("on_batch_end", run)
@@ -222,6 +219,21 @@ class Trainer:
             if now.checkpoint_wanted and now.step + 1 < now.steps_per_epoch:
                 self._save_checkpoint(run, now.epoch, now.step + 1)
         return sums
+
+    def make_step(self, run: Run, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Make one step; return the loss, and how many images got their own label."""
+        now, share = run.now, run.now.processes.share(batch)
+        with self.arithmetic():
+            loss, logits = self.forward(now.network, share, self.recipe.label_smoothing)
+        now.loss = loss.detach()
+        if now.sums is not None:
+            now.sums.look(now, now.loss)
+        now.optimizer.zero_grad()
+        now.processes.weighed(loss, share, batch).backward()
+        self._notify("on_backward_end", run)
+        with self.arithmetic():
+            now.optimizer.step()
+        return now.loss, count_hits(logits, share.targets)
 
     def _close_epoch(self, run: Run, sums: RunningSums) -> None:
         """Measure what the epoch has brought, and write it down."""
@@ -258,11 +270,6 @@ class Trainer:
         finally:
             self._is_training = False
 
-    def arithmetic(self) -> torch.autocast:
-        """Return the block in which the recipe's precision holds."""
-        lower = self.precision != torch.float32
-        return torch.autocast(self.device.type, self.precision, enabled=lower)
-
     def _set_rates(self, now: Moment) -> None:
         place = now.epoch + now.step / now.steps_per_epoch
         for group in now.optimizer.param_groups:
@@ -287,13 +294,6 @@ class Trainer:
         if stopped:
             run.stop("it was stopped in another process")
         return stopped or now.interrupted
-
-    def _how_to_go_on(self, run: Run) -> str:
-        if run.status != "interrupted":
-            return "the run is over"
-        if self.run_dir is None:
-            return "the network keeps what it has learnt; nothing was saved, there is no run_dir"
-        return f"all is saved; the same call with resume=True goes on with {str(self.run_dir)!r}"
 
     def _notify(self, hook: str, run: Run) -> None:
         for callback in self.callbacks:

@@ -21,7 +21,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SUITES = {
-    "training": ["stock", "bare", "cifarkit", "lightning", "skorch", "keras"],
+    "training": [
+        *("stock", "bare", "cifarkit", "lightning", "skorch", "keras"),
+        *("cifarkit, bfloat16", "lightning, bfloat16", "keras, bfloat16"),
+    ],
     "parts": [
         "a plain loop on tensors",
         "+ fused Adam",

@@ -242,7 +242,9 @@ def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
 
 
 def test_a_window_larger_than_the_picture_is_named_as_it_was_written() -> None:
-    with pytest.raises(ck.DataError, match=r"GrowingCrop\(first=20, last=28\) cannot be cut out"):
+    with pytest.raises(
+        ck.DataError, match=r"GrowingCrop\(first=20, last=28, step=1\) cannot be cut"
+    ):
         ck.GrowingCrop()(pictures(8)[:, :, :16, :16], seeded(0))
 
 

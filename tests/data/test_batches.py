@@ -292,6 +292,8 @@ def test_windows_that_will_have_grown_too_large_are_refused_before_training(
         def on_batch_start(self, run: ck.Run) -> None:
             hooks.append("a step was made")
 
-    with pytest.raises(ck.DataError, match=r"GrowingCrop\(first=20, last=28\) cannot be cut out"):
+    with pytest.raises(
+        ck.DataError, match=r"GrowingCrop\(first=20, last=28, step=1\) cannot be cut"
+    ):
         ck.train("speedrun", tiny, augment=augment, epochs=3, callbacks=[Listen()])
     assert hooks == []

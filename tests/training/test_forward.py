@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training.forward import choose_forward, forward
+from cifarkit.training.forward import (
+    CompiledForward,
+    choose_forward,
+    decides_nothing,
+    forward,
+    may_record,
+)
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("g++") is None and shutil.which("clang++") is None,
@@ -17,17 +26,26 @@ needs_compiler = pytest.mark.skipif(
 STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
 
 
+def test_auto_does_not_compile() -> None:
+    assert choose_forward("auto") is choose_forward("off") is forward
+    assert choose_forward("on") is not forward
+
+
 @pytest.mark.parametrize(
-    ("device", "precision"),
-    [("cpu", torch.bfloat16), ("cpu", torch.float32), ("cuda", torch.float32)],
+    ("compile", "device", "precision", "answer"),
+    [
+        ("auto", "cuda", torch.bfloat16, True),
+        ("auto", "cuda", torch.float32, False),
+        ("on", "cuda", torch.float32, True),
+        ("off", "cuda", torch.bfloat16, False),
+        ("on", "cpu", torch.bfloat16, False),
+        ("auto", "mps", torch.float32, False),
+    ],
 )
-def test_auto_leaves_the_cpu_and_strict_float32_alone(device: str, precision: torch.dtype) -> None:
-    assert choose_forward("auto", torch.device(device), precision) is forward
-
-
-def test_auto_compiles_on_cuda() -> None:
-    assert choose_forward("auto", torch.device("cuda"), torch.bfloat16) is not forward
-    assert choose_forward("off", torch.device("cuda"), torch.bfloat16) is forward
+def test_steps_are_recorded_on_cuda_alone_and_by_auto_not_in_strict_float32(
+    compile: Any, device: str, precision: torch.dtype, answer: bool
+) -> None:
+    assert may_record(compile, torch.device(device), precision) is answer
 
 
 @pytest.mark.parametrize("wrong", [True, "yes", None])
@@ -59,3 +77,62 @@ def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:
     oracle = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
     assert torch.equal(loss, oracle(model(batch.images), batch.targets))
     assert logits.shape == (9, 10)
+
+
+class OneOf(nn.Module):
+    """A network whose way from pictures to logits is one of several."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.layer = kind, nn.Linear(3072, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.kind == "looks at a number" and images.mean().item() > 0:
+            images = -images
+        if self.kind == "asks Python's chance" and random.random() < 0.5:
+            images = images * 0.5
+        if self.kind == "asks torch's chance" and torch.rand(1) < 0.5:
+            images = images * 0.5
+        return self.layer(images.flatten(1))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's tracer on what it cannot follow
+@pytest.mark.parametrize(
+    "kind", ["looks at a number", "asks Python's chance", "asks torch's chance"]
+)
+def test_a_network_that_decides_on_its_way_is_found_out(kind: str, tiny: ck.Splits) -> None:
+    batch = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
+    assert decides_nothing(OneOf("the plain one"), batch, 0.1)
+    assert not decides_nothing(OneOf(kind), batch, 0.1)
+
+
+def test_many_networks_in_one_process_are_still_traced(tiny: ck.Splits) -> None:
+    batch = ck.Batch(ck.to_floats(tiny.train.images[:3]), tiny.train.labels[:3])
+    for width in range(8, 20):  # torch's own limit is 8
+        assert decides_nothing(ck.create_model("mlp", width=width), batch, 0.0)
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
+def test_compiled_bfloat16_rounds_as_it_does_uncompiled(tiny: ck.Splits) -> None:
+    """A maximum that is looked for by its value on the way back has to be found there."""
+
+    class Peaks(nn.Sequential):
+        def forward(self, images: Tensor) -> Tensor:
+            return self[1](nn.functional.gelu(self[0](images)).amax((2, 3)))
+
+    def trained(forward: Any) -> tuple[float, Tensor]:
+        with ck.seeded("weights", 0):
+            model = Peaks(nn.Conv2d(3, 8, 3), nn.Linear(8, 10))
+        with torch.autocast("cpu", torch.bfloat16):
+            if isinstance(forward, CompiledForward):
+                forward.warm_up(model, batch, 0.0)
+            loss, _ = forward(model, batch, 0.0)
+        loss.backward()
+        return loss.item(), model[0].weight.grad
+
+    batch = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
+    loss, gradient = trained(forward)
+    compiled_loss, compiled_gradient = trained(choose_forward("on"))
+    assert compiled_loss == pytest.approx(loss, rel=1e-4)
+    torch.testing.assert_close(compiled_gradient, gradient, rtol=0.05, atol=1e-3)
