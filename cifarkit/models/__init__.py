@@ -1,7 +1,7 @@
 """The registry, and one file per family of built-in variants.
 
 The ladder, lowest rung first: `perceptrons` (linear, mlp), `convolutional` (baseline, batchnorm,
-augmented, deeper), `residual` (resnet20), `speedrun` (speedrun, speedrun-wide). Each is written as
-your own would be, but for one thing: torch is imported inside the builder, so that listing the
-variants does not wait for it.
+augmented, deeper), `residual` (resnet20), `speedrun` (speedrun, speedrun-wide, speedrun-gpu). Each
+is written as your own would be, but for one thing: torch is imported inside the builder, so that
+listing the variants does not wait for it.
 """

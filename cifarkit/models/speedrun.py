@@ -30,6 +30,18 @@ RECIPE = Recipe(
 
 
 @register_model(
+    "speedrun-gpu",
+    recipe=RECIPE.replace(
+        epochs=10,
+        batch_size=1_000,
+        optimizer=Muon(lr=0.24, matrix_lr=0.01, bias_lr=27),
+        augment=(AlternatingFlip(), GrowingCrop(first=24, last=32, step=4)),
+        test_time=TestTimeAugmentation(flip=True, shift=1),
+    ),
+    options={"widths": (64, 256, 256), "whitened": 24},  # GPUs multiply by eights
+    summary="speedrun-wide in larger steps, for some seconds on a GPU",
+)
+@register_model(
     "speedrun-wide",
     recipe=RECIPE.replace(epochs=13, optimizer=Muon(lr=0.08, matrix_lr=0.01, bias_lr=26.5)),
     options={"widths": (64, 256, 256)},

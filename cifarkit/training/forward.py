@@ -25,6 +25,7 @@ __all__ = [
 
 Compile = Literal["auto", "on", "off"]
 Forward = Callable[[nn.Module, Batch, float], tuple[Tensor, Tensor]]
+Options = dict[str, str | int | bool | Callable[..., Any]]  # as torch.compile types them
 
 
 def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
@@ -43,7 +44,7 @@ class CompiledForward:
     def __init__(self) -> None:
         # Rounded where uncompiled bfloat16 rounds. Else what is computed once more on the way back
         # is not what it was: a maximum is looked for by its value, not found, and all becomes NaN.
-        rounding = {"emulate_precision_casts": True}
+        rounding: Options = {"emulate_precision_casts": True}
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
         self.shapes: set[torch.Size] = set()
 

@@ -58,10 +58,9 @@ class Trainer:
             when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             nothing can select by them.
-        compile: compile the way from batch to loss: `"on"`, `"off"`, or `"auto"`, which does it
-            on CUDA unless the recipe's precision is `"float32"`. What it took is the run's fact
-            `warm_up_seconds`, apart from the epochs, but for batches of another shape: a smaller
-            last one, or windows that grow.
+        compile: `"on"` compiles the way from batch to loss, and on CUDA records whole steps, to
+            play them again; `"auto"` records alone, and not in strict float32; `"off"` does
+            neither. What was done ahead of the first step is the run's fact `warm_up_seconds`.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
