@@ -33,7 +33,7 @@ __all__ = ["Moment", "Run"]
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Moment:
     """Where training stands; there while it lasts.
 
