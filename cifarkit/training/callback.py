@@ -87,7 +87,10 @@ class Callback:
         """Come before a batch is shown to the network; may replace `run.now.batch`."""
 
     def on_backward_end(self, run: Run) -> None:
-        """Come when the gradients are there and before the step; may change them."""
+        """Come when the gradients are there and before the step; may change them.
+
+        On a GPU no step is recorded where a callback has this hook; each is made by hand.
+        """
 
     def on_batch_end(self, run: Run) -> None:
         """Come after a step."""
