@@ -14,7 +14,7 @@ from cifarkit.data.image_set import ImageSet, to_floats
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
 
-__all__ = ["Batch", "training_batches"]
+__all__ = ["Batch", "count_batches", "training_batches"]
 
 
 class Batch(NamedTuple):

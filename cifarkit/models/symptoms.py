@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from cifarkit.models.contract import in_evaluation, input_like
 
-__all__ = ["all_alike", "are_probabilities", "gradients_of", "listed", "symptoms"]
+__all__ = ["all_alike", "are_probabilities", "as_found", "gradients_of", "listed", "symptoms"]
 
 PASSES = 10  # a layer that is left out by chance comes up in one of so many
 LARGEST_FIRST_LOSS = 3.0  # times ln(classes); tests/models/test_symptoms.py has what was measured
@@ -45,7 +45,7 @@ end, for the loss applies its own']
     """
     device, dtype = input_like(model)
     images, targets = images.to(device, dtype), targets.to(device)
-    with _as_found(model):
+    with as_found(model):
         loss, gradients = gradients_of(model, images, targets)
         answers = _before_and_after_a_step(model, images, gradients)
     found = []
@@ -155,7 +155,7 @@ def _before_and_after_a_step(
 
 
 @contextmanager
-def _as_found(model: nn.Module) -> Iterator[None]:
+def as_found(model: nn.Module) -> Iterator[None]:
     """Put everything in a network back after a block in which it is trained."""
     homes = [(module, dict(module._buffers)) for module in model.modules()]
     tensors = [*itertools.chain(model.parameters(), model.buffers())]

@@ -36,7 +36,8 @@ class Optimizer(Value, ABC):
     Attributes:
         recordable: whether all that changes from one step to the next is in tensors on the device,
             the rate aside, and that may be a tensor: then a GPU can play a step again that was
-            recorded once. Say so of your own only when you know it; torch calls it capturable.
+            recorded once. Say so of your own only when you know it, and of each class anew; torch
+            calls it capturable.
     """
 
     recordable: ClassVar[bool] = False
@@ -91,6 +92,8 @@ class AdamW(Adam):
     >>> AdamW().weight_decay, Adam().weight_decay
     (0.01, 0.0)
     """
+
+    recordable: ClassVar[bool] = True
 
     weight_decay: Decay = 0.01
 

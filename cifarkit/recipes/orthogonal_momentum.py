@@ -25,10 +25,12 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Make one step on every weight that has a gradient."""
         for group in self.param_groups:
+            rate = group["lr"]
+            if not isinstance(rate, Tensor):
+                rate = torch.full((), rate, device=group["params"][0].device)
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                rate = torch.as_tensor(group["lr"], dtype=weight.dtype, device=weight.device)
                 state = self.state[weight]
                 if not state:
                     state["momentum"] = torch.zeros_like(weight)
@@ -67,5 +69,4 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
         square = wide @ wide.T  # rows rows
         polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
         wide = torch.addmm(wide, polynomial, wide, beta=a)
-    wide = wide.to(matrix.dtype)  # under autocast it was multiplied in less
     return wide if len(matrix) <= matrix.shape[1] else wide.T

@@ -10,7 +10,16 @@ from typing import Any
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.training.run import Run
 
-__all__ = ["HOOKS", "Callback", "check_callbacks", "kind_of", "notify", "settings_of"]
+__all__ = [
+    "HOOKS",
+    "Callback",
+    "check_callbacks",
+    "is_foreign",
+    "kind_of",
+    "listens",
+    "notify",
+    "settings_of",
+]
 
 HOOKS = (
     "on_fit_start",
@@ -89,7 +98,7 @@ class Callback:
     def on_backward_end(self, run: Run) -> None:
         """Come when the gradients are there and before the step; may change them.
 
-        On a GPU no step is recorded where a callback has this hook; each is made by hand.
+        Steps are then made by hand on a GPU, none is recorded.
         """
 
     def on_batch_end(self, run: Run) -> None:
@@ -126,6 +135,20 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
         raise CallbackError(
             f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
         ) from error
+
+
+def listens(callback: Callback, *hooks: str) -> bool:
+    """Tell whether a callback does something at one of these hooks."""
+    return any(
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
+        for hook in hooks
+    )
+
+
+def is_foreign(callback: Callback) -> bool:
+    """Tell whether a callback is not cifarkit's own, or has hooks that its class has not."""
+    own = type(callback).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return not own or not vars(callback).keys().isdisjoint(HOOKS)
 
 
 def kind_of(callback: Callback) -> str:

@@ -18,7 +18,6 @@ __all__ = [
     "CompiledForward",
     "Forward",
     "choose_forward",
-    "decides_nothing",
     "forward",
     "may_record",
 ]
@@ -58,7 +57,7 @@ class CompiledForward:
     def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
         """Compile for batches of this shape, on a copy of the network."""
         self.shapes.add(batch.images.shape)
-        with unlimited_tracing():
+        with _unlimited_tracing():
             loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
             loss.backward()
         loss.item()  # waits for the device
@@ -88,28 +87,9 @@ def may_record(compiled: Compile, device: torch.device, precision: torch.dtype) 
     return device.type == "cuda" and compiled != "off" and not is_strict
 
 
-def unlimited_tracing() -> Any:
+def _unlimited_tracing() -> Any:
     """Return a block in which torch's tracer does not give up after a few networks or shapes.
 
     It would take them for one that keeps changing.
     """
-    return torch._dynamo.config.patch(recompile_limit=256)
-
-
-def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
-    """Tell whether the way from batch to loss is the same whatever comes, and on the device alone.
-
-    It is so where torch's own tracer (https://docs.pytorch.org/docs/stable/torch.compiler.html)
-    can follow it from end to end: no branch on a number in a tensor, none on Python's chance.
-
-    >>> batch = Batch(torch.zeros(2, 3, 32, 32), torch.tensor([0, 1]))
-    >>> decides_nothing(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), batch, 0.0)
-    True
-    """
-    traced = torch.compile(forward, backend="eager", fullgraph=True, dynamic=False)
-    try:
-        with unlimited_tracing():
-            traced(copy.deepcopy(model).train(), batch, label_smoothing)
-    except torch._dynamo.exc.TorchDynamoException:
-        return False
-    return True
+    return torch._dynamo.config.patch(recompile_limit=10_000, accumulated_recompile_limit=10_000)

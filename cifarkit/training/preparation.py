@@ -7,32 +7,32 @@ import hashlib
 import re
 import time
 import warnings
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from cifarkit.data.batches import Batch, count_batches, training_batches
+from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitWarning, ModelContractError
 from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import seeded
-from cifarkit.training.callback import Callback, kind_of, settings_of
+from cifarkit.randomness import preserved, seeded
+from cifarkit.recipes.recipe import Recipe
+from cifarkit.training.callback import kind_of, settings_of
 from cifarkit.training.environment import describe_environment
-from cifarkit.training.forward import CompiledForward, decides_nothing
+from cifarkit.training.forward import CompiledForward
 from cifarkit.training.interruption import Interruption
 from cifarkit.training.processes import Processes
-from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["begin", "prepare"]
+__all__ = ["begin", "first_batch", "prepare"]
 
 
 def prepare(
@@ -103,8 +103,10 @@ def begin(
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
     splits = _on_device(splits, trainer.device)
-    batch = _first_batch(trainer, splits, epoch=0)
-    last = _first_batch(trainer, splits, epoch=recipe.epochs - 1)  # where windows have grown
+    batch, last = (  # windows may have grown by then
+        first_batch(splits.train, recipe, seed=trainer.seed, epoch=epoch)
+        for epoch in (0, recipe.epochs - 1)
+    )
     processes.check_sizes(splits, recipe.batch_size)
     shown = {batch.images.shape[-1], last.images.shape[-1]}
     if recipe.test_time is not None:
@@ -121,9 +123,8 @@ def begin(
         for symptom in symptoms(model, batch.images, batch.targets):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
-    records, run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits, processes)
+    run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits.train)
     optimizer = recipe.optimizer.build(weights)
-    step = partial(trainer.make_step, run)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
     run.moment = Moment(
@@ -133,53 +134,36 @@ def begin(
         network=processes.wrap(model),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),
-        make_step=RecordedStep(step, model, optimizer) if records else step,
         interruption=interruption,
     )
 
 
-def _warm_up(
-    trainer: Trainer, model: nn.Module, splits: Splits, processes: Processes
-) -> tuple[bool, float]:
-    """Compile what is compiled; tell whether steps are recorded, and what both took in seconds."""
-    recipe, compiled = trainer.recipe, isinstance(trainer.forward, CompiledForward)
-    if not compiled and not _can_record(trainer, processes):
-        return False, 0.0
-    began = time.perf_counter()
-    batches: dict[torch.Size, Batch] = {}  # one for each side that windows have on their way
-    for epoch in range(recipe.epochs if compiled else 1):
-        batch = _first_batch(trainer, splits, epoch)
-        batches.setdefault(batch.images.shape, batch)
-    with trainer.arithmetic():
-        if isinstance(trainer.forward, CompiledForward):
-            for batch in batches.values():
-                trainer.forward.warm_up(model, batch, recipe.label_smoothing)
-        records = _can_record(trainer, processes) and decides_nothing(
-            model, batch, recipe.label_smoothing
-        )
-    return records, time.perf_counter() - began
-
-
-def _can_record(trainer: Trainer, processes: Processes) -> bool:
-    """Tell whether steps may be recorded; who listens between gradients and step, sees each."""
-    listens = [
-        type(one).on_backward_end is not Callback.on_backward_end for one in trainer.callbacks
-    ]
-    optimizer = trainer.recipe.optimizer
-    return trainer.may_record and optimizer.recordable and processes.count == 1 and not any(listens)
-
-
-def _first_batch(trainer: Trainer, splits: Splits, epoch: int) -> Batch:
-    recipe = trainer.recipe
+def first_batch(train: ImageSet, recipe: Recipe, *, seed: int, epoch: int) -> Batch:
+    """Return the first batch of an epoch, as a recipe has it."""
     batches = training_batches(
-        splits.train,
+        train,
         recipe.batch_size,
-        seed=trainer.seed,
+        seed=seed,
         epoch=epoch,
         epochs=recipe.epochs,
         augment=recipe.augment,
     )
     return next(batches)
+
+
+def _warm_up(trainer: Trainer, model: nn.Module, train: ImageSet) -> float:
+    """Compile what is compiled, for each side that windows have; return the seconds it took."""
+    if not isinstance(trainer.forward, CompiledForward):
+        return 0.0
+    recipe, began = trainer.recipe, time.perf_counter()
+    batches: dict[torch.Size, Batch] = {}
+    for epoch in range(recipe.epochs):
+        batch = first_batch(train, recipe, seed=trainer.seed, epoch=epoch)
+        batches.setdefault(batch.images.shape, batch)
+    with preserved(), trainer.arithmetic():
+        for batch in batches.values():
+            trainer.forward.warm_up(model, batch, recipe.label_smoothing)
+    return time.perf_counter() - began
 
 
 def _facts(

@@ -69,7 +69,7 @@ class Processes:
         return Batch(*(part[self.rank :: self.count] for part in batch))
 
     def seed_dropout(self, device: torch.device, seed: int, epoch: int, step: int) -> None:
-        """Key torch's global generators; each process leaves out other units."""
+        """Key the generators of the CPU and of a device; each process leaves out other units."""
         key = seed_for("dropout", seed, epoch, step) + self.rank
         # torch.manual_seed tells every kind of device, and for each that has not begun it keeps a
         # stack trace, which took a third of a small network's step.

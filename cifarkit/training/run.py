@@ -45,7 +45,7 @@ class Moment:
         processes: that train it together.
         average: the running average of its weights.
         make_step: from a batch to its loss and how many of its images got their own label; the
-            weights have then made a step.
+            weights have then made a step. None before the first epoch.
         epoch: counted from 0.
         step: within the epoch, counted from 0.
         batch: what the network is given next; `on_batch_start` may replace it.
@@ -67,7 +67,7 @@ class Moment:
     network: nn.Module
     processes: Processes
     average: WeightAverage
-    make_step: Callable[[Batch], tuple[Tensor, Tensor]]
+    make_step: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
     epoch: int = 0
     step: int = 0
     batch: Batch = field(init=False)

@@ -39,6 +39,7 @@ from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums, count_hits
+from cifarkit.training.step_choice import choose_step
 
 __all__ = ["Trainer"]
 
@@ -58,9 +59,9 @@ class Trainer:
             when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             nothing can select by them.
-        compile: `"on"` compiles the way from batch to loss, and on CUDA records whole steps, to
-            play them again; `"auto"` records alone, and not in strict float32; `"off"` does
-            neither. What was done ahead of the first step is the run's fact `warm_up_seconds`.
+        compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
+            them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
+            The run's facts say what it took (`warm_up_seconds`), and `steps_recorded`.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -194,6 +195,7 @@ class Trainer:
             now.logged, now.began = {}, time.perf_counter()
             self._notify("on_epoch_start", run)
         run.model.train()
+        now.make_step = choose_step(self, run)
         batches = training_batches(
             now.splits.train,
             recipe.batch_size,
@@ -230,8 +232,7 @@ class Trainer:
         now.optimizer.zero_grad()
         now.processes.weighed(loss, share, batch).backward()
         self._notify("on_backward_end", run)
-        with self.arithmetic():
-            now.optimizer.step()
+        now.optimizer.step()
         return now.loss, count_hits(logits, share.targets)
 
     def _close_epoch(self, run: Run, sums: RunningSums) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from typing import Any
 
@@ -14,7 +13,6 @@ import cifarkit as ck
 from cifarkit.training.forward import (
     CompiledForward,
     choose_forward,
-    decides_nothing,
     forward,
     may_record,
 )
@@ -77,39 +75,6 @@ def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:
     oracle = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
     assert torch.equal(loss, oracle(model(batch.images), batch.targets))
     assert logits.shape == (9, 10)
-
-
-class OneOf(nn.Module):
-    """A network whose way from pictures to logits is one of several."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind, self.layer = kind, nn.Linear(3072, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.kind == "looks at a number" and images.mean().item() > 0:
-            images = -images
-        if self.kind == "asks Python's chance" and random.random() < 0.5:
-            images = images * 0.5
-        if self.kind == "asks torch's chance" and torch.rand(1) < 0.5:
-            images = images * 0.5
-        return self.layer(images.flatten(1))
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's tracer on what it cannot follow
-@pytest.mark.parametrize(
-    "kind", ["looks at a number", "asks Python's chance", "asks torch's chance"]
-)
-def test_a_network_that_decides_on_its_way_is_found_out(kind: str, tiny: ck.Splits) -> None:
-    batch = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
-    assert decides_nothing(OneOf("the plain one"), batch, 0.1)
-    assert not decides_nothing(OneOf(kind), batch, 0.1)
-
-
-def test_many_networks_in_one_process_are_still_traced(tiny: ck.Splits) -> None:
-    batch = ck.Batch(ck.to_floats(tiny.train.images[:3]), tiny.train.labels[:3])
-    for width in range(8, 20):  # torch's own limit is 8
-        assert decides_nothing(ck.create_model("mlp", width=width), batch, 0.0)
 
 
 @needs_compiler

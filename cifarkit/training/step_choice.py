@@ -1,0 +1,57 @@
+"""Whether steps are made by hand, or recorded and played again."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cifarkit.randomness import preserved
+from cifarkit.training.callback import is_foreign, listens
+from cifarkit.training.preparation import first_batch
+from cifarkit.training.recorded_step import RecordedStep, Step
+from cifarkit.training.run import Run
+from cifarkit.training.tracing import decides_nothing, has_hooks
+
+if TYPE_CHECKING:
+    from cifarkit.training.trainer import Trainer
+
+__all__ = ["choose_step"]
+
+
+def choose_step(trainer: Trainer, run: Run) -> Step:
+    """Return what makes the steps of the epoch that begins.
+
+    A step is recorded where nothing in Python has a say in it: neither the network, nor a hook of a
+    layer or a weight, nor a callback between gradients and step, nor, at any batch, a callback that
+    is not cifarkit's own. The optimiser has to say that it can be recorded. Where a foreign
+    callback may have changed the network between epochs, all is looked at once more.
+    """
+    now = run.now
+    foreign = [one for one in trainer.callbacks if is_foreign(one)]
+    is_new = any(listens(one, "on_epoch_start", "on_epoch_end") for one in foreign)
+    if now.make_step is not None and not is_new:
+        return now.make_step
+    run.facts["steps_recorded"] = False
+    by_hand = partial(trainer.make_step, run)
+    doors = ("on_batch_start", "on_batch_end")
+    if (
+        not trainer.may_record
+        or now.processes.count > 1
+        or not vars(type(trainer.recipe.optimizer)).get("recordable", False)
+        or any(listens(one, "on_backward_end") for one in trainer.callbacks)
+        or any(listens(one, *doors) for one in foreign)
+        or has_hooks(run.model)
+    ):
+        return by_hand
+    began = time.perf_counter()
+    recipe = trainer.recipe
+    batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
+    with preserved(), trainer.arithmetic():
+        run.facts["steps_recorded"] = decides_nothing(run.model, batch, recipe.label_smoothing)
+    seconds = time.perf_counter() - began
+    run.facts["warm_up_seconds"] += seconds
+    now.began += seconds  # the epoch has not begun
+    if not run.facts["steps_recorded"]:
+        return by_hand
+    return RecordedStep(by_hand, now.optimizer, trainer.device)

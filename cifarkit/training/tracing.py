@@ -1,0 +1,114 @@
+"""Whether Python has a say in what a network does, found out by torch's own tracer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from cifarkit.data.batches import Batch
+from cifarkit.models.symptoms import as_found
+from cifarkit.training.forward import forward
+
+__all__ = ["decides_nothing", "has_hooks"]
+
+
+def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
+    """Tell whether the way from batch to loss is the same every time, and on the device alone.
+
+    It is so where torch's tracer (https://docs.pytorch.org/docs/stable/torch.compiler.html) can
+    follow it from end to end, and meets nothing but tensors of fixed shapes on the network's
+    device; and where no layer keeps anything for the next time, its buffers aside, as batch norm
+    does. Not seen is what `forward` keeps outside the network, as in a global variable.
+
+    Args:
+        model: left as it is.
+        batch: on the network's device.
+        label_smoothing: of the loss.
+
+    >>> batch = Batch(torch.zeros(2, 3, 32, 32), torch.tensor([0, 1]))
+    >>> decides_nothing(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), batch, 0.0)
+    True
+    """
+    followed: list[bool] = []
+
+    def inspect(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+        followed.append(all(_is_fixed(node, batch.images.device) for node in graph.graph.nodes))
+        return graph.forward
+
+    # A function of its own, for a tracer keeps what it found with the function, and gives up on one
+    # that it has found many ways through.
+    own = FunctionType(forward.__code__.replace(), forward.__globals__)
+    with as_found(model):
+        model.train()
+        chance, kept = random.getstate(), _what_layers_keep(model)
+        try:
+            traced = torch.compile(own, backend=inspect, fullgraph=True, dynamic=False)
+            traced(model, batch, label_smoothing)
+        except RuntimeError:  # the tracer's: what stopped it, or that it is switched off
+            return False
+        is_the_same = chance == random.getstate() and _same(kept, _what_layers_keep(model))
+    return is_the_same and followed == [True]  # none where the tracer is switched off
+
+
+def has_hooks(model: nn.Module) -> bool:
+    """Tell whether Python listens within a network: hooks of layers or of weights.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> has_hooks(layer)
+    False
+    >>> _ = layer.weight.register_hook(lambda gradient: 2 * gradient)
+    >>> has_hooks(layer)
+    True
+    """
+    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    owners: list[tuple[Iterable[object], tuple[str, ...]]] = [
+        (model.modules(), names),
+        (model.parameters(), ("_backward_hooks", "_post_accumulate_grad_hooks")),
+    ]
+    return any(getattr(one, name, None) for many, known in owners for one in many for name in known)
+
+
+def _is_fixed(node: torch.fx.Node, device: torch.device) -> bool:
+    """Tell whether a step on the way has a fixed shape and stays on the device."""
+    if node.target is torch.tensor:  # numbers of Python's, which are copied to the device
+        return False
+    for value in pytree.tree_leaves(node.meta.get("example_value")):
+        if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool):
+            return False
+        if isinstance(value, Tensor):
+            sides = all(isinstance(side, int) for side in value.shape)
+            if not sides or value.device != device:
+                return False
+    return True
+
+
+def _what_layers_keep(model: nn.Module) -> list[dict[str, Any]]:
+    """Return every layer's attributes and buffers, and how much is in those that hold things."""
+    kept = []
+    for layer in model.modules():
+        own = dict(vars(layer))
+        sizes = {f"{name}: size": len(held) for name, held in own.items() if _holds(held)}
+        kept.append(own | sizes | {f"{name}: buffer": at for name, at in layer._buffers.items()})
+    return kept
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, list | dict | set)
+
+
+def _same(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
+    """Tell whether these are the same things; numbers are when they are equal."""
+    return len(before) == len(after) and all(
+        old.keys() == new.keys()
+        and all(
+            new[name] is value or (isinstance(value, int | float) and new[name] == value)
+            for name, value in old.items()
+        )
+        for old, new in zip(before, after, strict=True)
+    )

@@ -1,0 +1,220 @@
+"""Who gets recorded steps, and that a training of them is the training.
+
+Without a GPU a plain call stands for a replay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cifarkit as ck
+from cifarkit.training import recorded_step
+from cifarkit.training.recorded_step import RecordedStep
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need CUDA")
+RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Muon(lr=0.02))
+
+
+@pytest.fixture(autouse=True)
+def _without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(recorded_step, "record_cuda_graph", lambda step, device: step)
+
+
+def digest(model: nn.Module | None) -> str:
+    assert model is not None
+    tensors = [tensor.float().cpu().numpy().tobytes() for tensor in model.state_dict().values()]
+    return hashlib.sha256(b"".join(tensors)).hexdigest()
+
+
+def network() -> nn.Sequential:
+    with ck.seeded("weights", 0):
+        return nn.Sequential(
+            *(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2)),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
+        )
+
+
+def trained(
+    tiny: ck.Splits,
+    *callbacks: ck.Callback,
+    recipe: ck.Recipe = RECIPE,
+    records: bool = True,
+    device: str = "cpu",
+    model: nn.Module | None = None,
+    **settings: Any,
+) -> ck.Run:
+    trainer = ck.Trainer(recipe, device=device, callbacks=callbacks, **settings)
+    trainer.may_record = records
+    return trainer.fit(network() if model is None else model, tiny)
+
+
+@pytest.fixture
+def recordings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each recording."""
+    made: list[int] = []
+    whole = RecordedStep._try_to_record
+
+    def noted(self: RecordedStep, batch: ck.Batch, shape: object) -> None:
+        made.append(len(batch.images))
+        whole(self, batch, shape)
+
+    monkeypatch.setattr(RecordedStep, "_try_to_record", noted)
+    return made
+
+
+def test_a_training_of_recorded_steps_is_the_training(
+    tiny: ck.Splits, recordings: list[int]
+) -> None:
+    by_hand = trained(tiny, records=False)
+    assert recordings == []
+    recorded = trained(tiny)
+    assert recordings == [32]
+    assert digest(recorded.model) == digest(by_hand.model)
+    for column in ("train_loss", "train_accuracy", "val_loss", "lr"):
+        assert recorded.history.column(column) == by_hand.history.column(column)
+    assert (recorded.facts["steps_recorded"], by_hand.facts["steps_recorded"]) == (True, False)
+    assert recorded.facts["warm_up_seconds"] > 0 == by_hand.facts["warm_up_seconds"]
+    quicker = trained(tiny, recipe=RECIPE.replace(optimizer=ck.Muon(lr=0.03)))
+    assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
+
+
+def test_a_recorded_training_that_was_cut_off_is_the_whole_one(
+    tiny: ck.Splits, tmp_path: Any
+) -> None:
+    class Cut(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            raise KeyboardInterrupt
+
+    whole = trained(tiny)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, Cut(), run_dir=tmp_path / "run")
+    trainer = ck.Trainer(RECIPE, device="cpu", run_dir=tmp_path / "run")
+    trainer.may_record = True
+    assert digest(trainer.fit(network(), tiny, resume=True).model) == digest(whole.model)
+
+
+class Half(ck.Callback):
+    """Halves every gradient by giving the weights new ones."""
+
+    def on_backward_end(self, run: ck.Run) -> None:
+        for weight in run.model.parameters():
+            weight.grad = None if weight.grad is None else weight.grad * 0.5
+
+
+class Looks(ck.Callback):
+    def on_batch_end(self, run: ck.Run) -> None:
+        assert run.now.loss is not None
+
+
+class Replaces(ck.Callback):
+    def on_batch_start(self, run: ck.Run) -> None:
+        run.now.batch = run.now.batch._replace(images=-run.now.batch.images)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [Half(), Looks(), Replaces(), ck.GradientClip(0.1)],
+    ids=lambda one: type(one).__name__,
+)
+def test_who_comes_at_every_step_sees_steps_by_hand(
+    callback: ck.Callback, tiny: ck.Splits, recordings: list[int]
+) -> None:
+    trained(tiny, callback)
+    assert recordings == []
+
+
+def test_a_hook_of_one_callback_alone_is_seen_too(tiny: ck.Splits, recordings: list[int]) -> None:
+    callback = ck.EarlyStopping("val_loss")
+    callback.on_backward_end = lambda run: None
+    trained(tiny, callback)
+    assert recordings == []
+
+
+def test_cifarkits_own_callbacks_keep_the_recording(
+    tiny: ck.Splits, recordings: list[int], tmp_path: Any
+) -> None:
+    own = [ck.Mixup(), ck.EarlyStopping("val_loss", patience=9), ck.Checkpoint(every_seconds=1e9)]
+    by_hand = trained(tiny, ck.Mixup(), records=False)
+    recorded = trained(tiny, *own, run_dir=tmp_path / "run")
+    assert recordings == [32]
+    assert digest(recorded.model) == digest(by_hand.model)
+
+
+def freeze(run: ck.Run) -> None:
+    run.model[0].requires_grad_(False)
+
+
+def swap(run: ck.Run) -> None:
+    run.model[2] = nn.Tanh()
+
+
+def roll_back(run: ck.Run) -> None:
+    run.now.optimizer.state.clear()
+
+
+def soften(run: ck.Run) -> None:
+    run.now.optimizer.param_groups[0]["momentum"] = 0.1
+
+
+@pytest.mark.parametrize("change", [freeze, swap, roll_back, soften])
+def test_what_a_callback_changes_between_epochs_is_recorded_anew(
+    change: Callable[[ck.Run], None], tiny: ck.Splits, recordings: list[int]
+) -> None:
+    class Change(ck.Callback):
+        def on_epoch_start(self, run: ck.Run) -> None:
+            if run.now.epoch == 1:
+                change(run)
+
+    by_hand = trained(tiny, Change(), records=False)
+    assert recordings == []
+    recorded = trained(tiny, Change())
+    assert recordings == [32, 32, 32]  # one an epoch
+    assert digest(recorded.model) == digest(by_hand.model)
+
+
+def test_an_optimizer_says_of_itself_that_it_can_be_recorded(
+    tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (ck.Adam, ck.AdamW, ck.SGD, ck.Muon):
+        assert vars(one)["recordable"]
+    monkeypatch.delattr(ck.Muon, "recordable")
+    trained(tiny)
+    assert recordings == []
+
+
+def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
+    tiny: ck.Splits, recordings: list[int]
+) -> None:
+    class Counts(nn.Module):
+        calls = 0
+
+        def forward(self, signal: Tensor) -> Tensor:
+            self.calls += 1
+            return signal
+
+    heard = network()
+    heard[0].weight.register_hook(lambda gradient: gradient)
+    for model in (heard, nn.Sequential(Counts(), nn.Flatten(), nn.Linear(3072, 10))):
+        assert trained(tiny, model=model).facts["steps_recorded"] is False
+    assert recordings == []
+
+
+@needs_cuda
+@pytest.mark.parametrize("optimizer", [ck.Adam(), ck.AdamW(), ck.SGD(), ck.Muon()], ids=repr)
+def test_on_cuda_a_recorded_training_is_the_training(
+    optimizer: ck.Optimizer, tiny: ck.Splits, recordings: list[int]
+) -> None:
+    recipe = RECIPE.replace(optimizer=optimizer, precision="bfloat16")
+    by_hand = trained(tiny, recipe=recipe, records=False, device="cuda")
+    recorded = trained(tiny, recipe=recipe, device="cuda")
+    assert recordings == [32]
+    assert recorded.history.column("train_loss") == pytest.approx(
+        by_hand.history.column("train_loss"), rel=1e-3
+    )

@@ -1,0 +1,144 @@
+"""Whether Python has a say in a network, as the tracer finds it out."""
+
+from __future__ import annotations
+
+import copy
+import random
+from types import FunctionType
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import cifarkit as ck
+from cifarkit.training import tracing
+from cifarkit.training.forward import forward
+from cifarkit.training.tracing import decides_nothing, has_hooks
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the tracer's, on what stops it
+BATCH = ck.Batch(torch.rand(4, 3, 32, 32) * 2 - 1, torch.arange(4))
+KINDS = {
+    "looks at a number": False,
+    "asks Python's chance for a branch": False,
+    "asks Python's chance for a number": False,
+    "asks torch's chance for a branch": False,
+    "takes a number of Python's along": False,
+    "makes a tensor of a length that depends": False,
+    "counts": False,
+    "keeps a list": False,
+    "gives a buffer another tensor": False,
+    "writes into a buffer": True,
+    "masks": True,
+    "does nothing of the kind": True,
+}
+
+
+class OneOf(nn.Module):
+    """A network whose way from pictures to logits is one of several."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.layer = kind, nn.Linear(3072, 10)
+        self.calls, self.answers = 0, []
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = images.flatten(1)
+        match self.kind:
+            case "looks at a number":
+                images = -images if images.mean().item() > 0 else images
+            case "asks Python's chance for a branch":
+                images = images * 0.5 if random.random() < 0.5 else images
+            case "asks Python's chance for a number":
+                images = images * random.random()
+            case "asks torch's chance for a branch":
+                images = images * 0.5 if torch.rand(1) < 0.5 else images
+            case "takes a number of Python's along":
+                images = images - torch.tensor([0.1])
+            case "makes a tensor of a length that depends":
+                images = images * images.unique().numel()
+            case "counts":
+                self.calls += 1
+            case "keeps a list":
+                self.answers.append(images)
+            case "gives a buffer another tensor":
+                self.mean = 0.9 * self.mean + 0.1 * images.mean()
+            case "writes into a buffer":
+                self.mean.mul_(0.9)
+            case "masks":
+                images = images.clone()
+                images[images > 0.5] = 0.5
+        return self.layer(images)
+
+
+@pytest.mark.parametrize(("kind", "answer"), KINDS.items())
+def test_a_network_in_which_python_has_a_say_is_found_out(kind: str, answer: bool) -> None:
+    for _ in range(2):  # the second time it is known from before
+        assert decides_nothing(OneOf(kind), BATCH, 0.1) is answer
+
+
+def test_a_network_is_left_as_it_was() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10), nn.BatchNorm1d(10)).eval()
+    before, chance = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    assert decides_nothing(model, BATCH, 0.0)
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+    assert not model[2].training
+    assert all(weight.grad is None for weight in model.parameters())
+    assert torch.equal(chance, torch.get_rng_state())
+
+
+def test_many_networks_in_one_process_are_still_traced() -> None:
+    for width in range(8, 20):  # torch's own limit is 8
+        assert decides_nothing(ck.create_model("mlp", width=width), BATCH, 0.0)
+
+
+def test_a_tracer_that_is_switched_off_has_seen_nothing() -> None:
+    with torch._dynamo.config.patch(disable=True):
+        assert not decides_nothing(OneOf("does nothing of the kind"), BATCH, 0.0)
+
+
+@pytest.mark.parametrize("name", ck.list_models())
+def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
+    """As far as its tracing goes: with tensors that only pretend to be on CUDA."""
+    model, found = ck.create_model(name).train(), []
+    device = torch.device("cuda:0")
+
+    def inspect(graph: torch.fx.GraphModule, _: list[Tensor]) -> object:
+        found.extend(tracing._is_fixed(node, device) for node in graph.graph.nodes)
+        return graph.forward
+
+    with FakeTensorMode(), torch.autocast("cuda", torch.bfloat16):
+        for layer in model.modules():
+            for key, weight in layer._parameters.items():
+                if weight is not None:
+                    there = torch.empty(weight.shape, device=device)
+                    layer._parameters[key] = nn.Parameter(there, weight.requires_grad)
+            for key, kept in layer._buffers.items():
+                if kept is not None:
+                    layer._buffers[key] = torch.empty(kept.shape, dtype=kept.dtype, device=device)
+        images = torch.empty(8, 3, 32, 32, device=device)
+        batch = ck.Batch(images, torch.zeros(8, dtype=torch.int64, device=device))
+        before = tracing._what_layers_keep(model)
+        own = FunctionType(forward.__code__.replace(), forward.__globals__)
+        torch.compile(own, backend=inspect, fullgraph=True, dynamic=False)(model, batch, 0.1)
+        assert tracing._same(before, tracing._what_layers_keep(model))
+    assert len(found) > 3
+    assert all(found)
+
+
+def test_hooks_are_found_wherever_they_hang() -> None:
+    def model() -> nn.Sequential:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+
+    assert not has_hooks(model())
+    for hang in (
+        lambda one: one.register_forward_hook(print),
+        lambda one: one[1].register_forward_pre_hook(print),
+        lambda one: one[1].register_full_backward_hook(print),
+        lambda one: one[1].weight.register_hook(print),
+        lambda one: one[1].bias.register_post_accumulate_grad_hook(print),
+    ):
+        hung = model()
+        hang(hung)
+        assert has_hooks(hung)
