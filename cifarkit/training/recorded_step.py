@@ -58,18 +58,19 @@ class RecordedStep:
         shape = tuple((part.shape, part.dtype) for part in batch)
         for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
-        if shape == self.last and not self._has(shape) and self.can_record:
+        if shape == self.last and self.can_record and self._recording_for(shape) is None:
             self._try_to_record(batch, shape)
-        self.last = shape
-        if self.recording is None or not self._has(shape):
+        self.last, recording = shape, self._recording_for(shape)
+        if recording is None:
             with self._rates_in_tensors():
                 return self.step(batch)
-        for kept, part in zip(self.recording.inputs, batch, strict=True):
+        for kept, part in zip(recording.inputs, batch, strict=True):
             kept.copy_(part)
-        return self.recording.replay()
+        return recording.replay()
 
-    def _has(self, shape: object) -> bool:
-        return self.recording is not None and self.recording.shape == shape
+    def _recording_for(self, shape: object) -> _Recording | None:
+        fits = self.recording is not None and self.recording.shape == shape
+        return self.recording if fits else None
 
     def _try_to_record(self, batch: Batch, shape: object) -> None:
         self.recording = None  # first, so that its memory is free

@@ -32,26 +32,23 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     is_new = any(listens(one, "on_epoch_start", "on_epoch_end") for one in foreign)
     if now.make_step is not None and not is_new:
         return now.make_step
-    run.facts["steps_recorded"] = False
     by_hand = partial(trainer.make_step, run)
-    doors = ("on_batch_start", "on_batch_end")
-    if (
-        not trainer.may_record
-        or now.processes.count > 1
-        or not vars(type(trainer.recipe.optimizer)).get("recordable", False)
-        or any(listens(one, "on_backward_end") for one in trainer.callbacks)
-        or any(listens(one, *doors) for one in foreign)
-        or has_hooks(run.model)
-    ):
-        return by_hand
-    began = time.perf_counter()
-    recipe = trainer.recipe
+    may = trainer.may_record and now.processes.count == 1 and not has_hooks(run.model)
+    is_capable = vars(type(trainer.recipe.optimizer)).get("recordable", False)
+    is_heard = any(listens(one, "on_backward_end") for one in trainer.callbacks) or any(
+        listens(one, "on_batch_start", "on_batch_end") for one in foreign
+    )
+    records = may and is_capable and not is_heard and _network_decides_nothing(trainer, run)
+    run.facts["steps_recorded"] = records
+    return RecordedStep(by_hand, now.optimizer, trainer.device) if records else by_hand
+
+
+def _network_decides_nothing(trainer: Trainer, run: Run) -> bool:
+    began, recipe, now = time.perf_counter(), trainer.recipe, run.now
     batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
     with preserved(), trainer.arithmetic():
-        run.facts["steps_recorded"] = decides_nothing(run.model, batch, recipe.label_smoothing)
+        answer = decides_nothing(run.model, batch, recipe.label_smoothing)
     seconds = time.perf_counter() - began
     run.facts["warm_up_seconds"] += seconds
     now.began += seconds  # the epoch has not begun
-    if not run.facts["steps_recorded"]:
-        return by_hand
-    return RecordedStep(by_hand, now.optimizer, trainer.device)
+    return answer
