@@ -35,7 +35,7 @@ from cifarkit.errors import RecipeError
 __all__ = ["Range", "Value", "from_json"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Range:
     """The numbers from `least` to `most`, ends included unless `open` holds `"("` or `")"`.
 

@@ -18,7 +18,7 @@ FORMAT = 1
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CheckpointFiles:
     """What a training can be taken up from.
 

@@ -21,14 +21,13 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
-from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.randomness import seed_for
 from cifarkit.training.history import Record
 
 __all__ = ["Processes", "is_first_process", "join_processes"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Processes:
     """The processes of one training; most often there is one.
 
@@ -87,6 +86,8 @@ class Processes:
 
     def measure(self, part: str, model: nn.Module, image_set: ImageSet) -> Record:
         """Return loss and accuracy of a network on a set, each process taking its share of it."""
+        from cifarkit.evaluation.evaluation import evaluate
+
         if self.count > 1:
             image_set = image_set.subset(range(self.rank, len(image_set), self.count))
             for buffer in model.buffers():  # such as running means, which each has of its share

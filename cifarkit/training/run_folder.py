@@ -42,7 +42,7 @@ ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
 LOCK = ".lock"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RunFolder:
     """One run's own folder.
 

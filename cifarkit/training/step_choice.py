@@ -11,7 +11,6 @@ from cifarkit.training.callback import is_foreign, listens
 from cifarkit.training.preparation import first_batch
 from cifarkit.training.recorded_step import RecordedStep, Step
 from cifarkit.training.run import Run
-from cifarkit.training.tracing import decides_nothing, has_hooks
 
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
@@ -33,7 +32,7 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     if now.make_step is not None and not is_new:
         return now.make_step
     by_hand = partial(trainer.make_step, run)
-    may = trainer.may_record and now.processes.count == 1 and not has_hooks(run.model)
+    may = trainer.may_record and now.processes.count == 1
     is_capable = vars(type(trainer.recipe.optimizer)).get("recordable", False)
     is_heard = any(listens(one, "on_backward_end") for one in trainer.callbacks) or any(
         listens(one, "on_batch_start", "on_batch_end") for one in foreign
@@ -44,10 +43,14 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
 
 
 def _network_decides_nothing(trainer: Trainer, run: Run) -> bool:
+    from cifarkit.training.tracing import decides_nothing, has_hooks  # no CPU needs it
+
     began, recipe, now = time.perf_counter(), trainer.recipe, run.now
     batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
     with preserved(), trainer.arithmetic():
-        answer = decides_nothing(run.model, batch, recipe.label_smoothing)
+        answer = not has_hooks(run.model) and decides_nothing(
+            run.model, batch, recipe.label_smoothing
+        )
     seconds = time.perf_counter() - began
     run.facts["warm_up_seconds"] += seconds
     now.began += seconds  # the epoch has not begun
