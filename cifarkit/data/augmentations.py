@@ -165,8 +165,8 @@ class GrowingCrop(Augmentation):
         first: the side of the window in the first epoch, in pixels, at most 24.
         last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
             single epoch is the last.
-        step: by how many pixels it grows at a time; what compiles a step for each side has fewer
-            of them to compile for.
+        step: by how many pixels it grows at a time, the last time by fewer where they do not fit;
+            what is compiled for each side has fewer sides to be compiled for.
 
     Raises:
         DataError: it is called without a `Draw`, which says how far training is; or the pictures,

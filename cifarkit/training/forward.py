@@ -19,7 +19,6 @@ __all__ = [
     "Forward",
     "choose_forward",
     "forward",
-    "may_record",
 ]
 
 Compile = Literal["auto", "on", "off"]
@@ -76,15 +75,6 @@ def choose_forward(compiled: Compile) -> Forward:
     if compiled not in ("auto", "on", "off"):
         raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compiled!r}")
     return CompiledForward() if compiled == "on" else forward
-
-
-def may_record(compiled: Compile, device: torch.device, precision: torch.dtype) -> bool:
-    """Tell whether steps are recorded: on CUDA, but by `"auto"` not in strict float32.
-
-    There a rate that lies in a tensor would change last digits.
-    """
-    is_strict = precision == torch.float32 and compiled == "auto"
-    return device.type == "cuda" and compiled != "off" and not is_strict
 
 
 def _unlimited_tracing() -> Any:

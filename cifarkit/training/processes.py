@@ -71,7 +71,7 @@ class Processes:
         """Key the generators of the CPU and of a device; each process leaves out other units."""
         key = seed_for("dropout", seed, epoch, step) + self.rank
         # torch.manual_seed tells every kind of device, and for each that has not begun it keeps a
-        # stack trace, which took a third of a small network's step.
+        # stack trace: with a GPU, much of a small network's step.
         torch.default_generator.manual_seed(key)
         if device.type == "cuda":
             torch.cuda.default_generators[device.index or 0].manual_seed(key)

@@ -6,8 +6,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
+
 from cifarkit.randomness import preserved
 from cifarkit.training.callback import is_foreign, listens
+from cifarkit.training.forward import Compile
 from cifarkit.training.preparation import first_batch
 from cifarkit.training.recorded_step import RecordedStep, Step
 from cifarkit.training.run import Run
@@ -15,7 +18,16 @@ from cifarkit.training.run import Run
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["choose_step"]
+__all__ = ["choose_step", "may_record"]
+
+
+def may_record(compiled: Compile, device: torch.device, precision: torch.dtype) -> bool:
+    """Tell whether steps are recorded: on CUDA, but by `"auto"` not in strict float32.
+
+    There a rate that lies in a tensor would change last digits.
+    """
+    is_strict = precision == torch.float32 and compiled == "auto"
+    return device.type == "cuda" and compiled != "off" and not is_strict
 
 
 def choose_step(trainer: Trainer, run: Run) -> Step:
@@ -28,16 +40,20 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     """
     now = run.now
     foreign = [one for one in trainer.callbacks if is_foreign(one)]
-    is_new = any(listens(one, "on_epoch_start", "on_epoch_end") for one in foreign)
-    if now.make_step is not None and not is_new:
+    may_have_changed = any(listens(one, "on_epoch_start", "on_epoch_end") for one in foreign)
+    if now.make_step is not None and not may_have_changed:
         return now.make_step
     by_hand = partial(trainer.make_step, run)
-    may = trainer.may_record and now.processes.count == 1
-    is_capable = vars(type(trainer.recipe.optimizer)).get("recordable", False)
     is_heard = any(listens(one, "on_backward_end") for one in trainer.callbacks) or any(
         listens(one, "on_batch_start", "on_batch_end") for one in foreign
     )
-    records = may and is_capable and not is_heard and _network_decides_nothing(trainer, run)
+    records = (
+        trainer.may_record
+        and now.processes.count == 1
+        and vars(type(trainer.recipe.optimizer)).get("recordable", False)
+        and not is_heard
+        and _network_decides_nothing(trainer, run)
+    )
     run.facts["steps_recorded"] = records
     return RecordedStep(by_hand, now.optimizer, trainer.device) if records else by_hand
 

@@ -27,7 +27,7 @@ from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import arithmetic, choose_device, choose_precision
 from cifarkit.training.folder_lock import kept
-from cifarkit.training.forward import Compile, choose_forward, may_record
+from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
 from cifarkit.training.interruption import how_to_go_on, noticed_interruptions
 from cifarkit.training.memory import kept_memory
@@ -39,7 +39,7 @@ from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums, count_hits
-from cifarkit.training.step_choice import choose_step
+from cifarkit.training.step_choice import choose_step, may_record
 
 __all__ = ["Trainer"]
 

@@ -73,8 +73,11 @@ def slow_crop(augmentation: ck.Crop, images: Tensor, generator: Generator) -> Te
 
 
 def slow_growing_crop(augmentation: ck.GrowingCrop, images: Tensor, draw: ck.Draw) -> Tensor:
-    grown = (augmentation.last - augmentation.first) * draw.epoch / (draw.epochs - 1)
-    return slow_crop(ck.Crop(padding=0, size=augmentation.first + round(grown)), images, draw)
+    first, last, step = augmentation.first, augmentation.last, augmentation.step
+    line = first + (last - first) * draw.epoch / (draw.epochs - 1)
+    times = min(range(SIDE), key=lambda times: (abs(first + times * step - line), times % 2))
+    side = last if draw.epoch == draw.epochs - 1 else min(first + times * step, last)
+    return slow_crop(ck.Crop(padding=0, size=side), images, draw)
 
 
 def slow_cutout(augmentation: ck.Cutout, images: Tensor, generator: Generator) -> Tensor:
@@ -96,7 +99,9 @@ SLOW = {
 }
 
 
-growing = st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32))
+growing = st.builds(
+    ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32), step=st.integers(1, 24)
+)
 chosen = st.one_of(
     st.builds(ck.Flip, probability=st.floats(0, 1)),
     st.builds(ck.AlternatingFlip),
@@ -239,6 +244,7 @@ def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
     assert sides[-1] == crop.last
     assert sides == sorted(sides)
     assert epochs == 1 or sides[0] == crop.first
+    assert all((side - crop.first) % crop.step == 0 for side in sides if side < crop.last)
 
 
 def test_a_window_larger_than_the_picture_is_named_as_it_was_written() -> None:

@@ -14,7 +14,6 @@ from cifarkit.training.forward import (
     CompiledForward,
     choose_forward,
     forward,
-    may_record,
 )
 
 needs_compiler = pytest.mark.skipif(
@@ -27,23 +26,6 @@ STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
 def test_auto_does_not_compile() -> None:
     assert choose_forward("auto") is choose_forward("off") is forward
     assert choose_forward("on") is not forward
-
-
-@pytest.mark.parametrize(
-    ("compile", "device", "precision", "answer"),
-    [
-        ("auto", "cuda", torch.bfloat16, True),
-        ("auto", "cuda", torch.float32, False),
-        ("on", "cuda", torch.float32, True),
-        ("off", "cuda", torch.bfloat16, False),
-        ("on", "cpu", torch.bfloat16, False),
-        ("auto", "mps", torch.float32, False),
-    ],
-)
-def test_steps_are_recorded_on_cuda_alone_and_by_auto_not_in_strict_float32(
-    compile: Any, device: str, precision: torch.dtype, answer: bool
-) -> None:
-    assert may_record(compile, torch.device(device), precision) is answer
 
 
 @pytest.mark.parametrize("wrong", [True, "yes", None])

@@ -16,9 +16,27 @@ from torch import Tensor, nn
 import cifarkit as ck
 from cifarkit.training import recorded_step
 from cifarkit.training.recorded_step import RecordedStep
+from cifarkit.training.step_choice import may_record
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need CUDA")
 RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Muon(lr=0.02))
+
+
+@pytest.mark.parametrize(
+    ("compile", "device", "precision", "answer"),
+    [
+        ("auto", "cuda", torch.bfloat16, True),
+        ("auto", "cuda", torch.float32, False),
+        ("on", "cuda", torch.float32, True),
+        ("off", "cuda", torch.bfloat16, False),
+        ("on", "cpu", torch.bfloat16, False),
+        ("auto", "mps", torch.float32, False),
+    ],
+)
+def test_steps_are_recorded_on_cuda_alone_and_by_auto_not_in_strict_float32(
+    compile: Any, device: str, precision: torch.dtype, answer: bool
+) -> None:
+    assert may_record(compile, torch.device(device), precision) is answer
 
 
 @pytest.fixture(autouse=True)
