@@ -25,9 +25,9 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Make one step on every weight that has a gradient."""
         for group in self.param_groups:
-            rate = group["lr"]
+            rate, first = group["lr"], group["params"][0]
             if not isinstance(rate, Tensor):
-                rate = torch.full((), rate, device=group["params"][0].device)
+                rate = torch.full((), rate, dtype=first.dtype, device=first.device)
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
