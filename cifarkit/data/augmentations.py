@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
 __all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip", "GrowingCrop"]
 
 
-@dataclass(frozen=True)
 class Augmentation(Value, ABC):
     """Base of all augmentations."""
 

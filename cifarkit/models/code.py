@@ -18,7 +18,6 @@ from typing import Any
 
 __all__ = ["code_digest", "is_own", "printed"]
 
-INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 METHODS = (FunctionType, staticmethod, classmethod, property)
 Opened = tuple[str, list[Any]]
@@ -60,8 +59,14 @@ def is_own(thing: Any) -> bool:
     file = getattr(module, "__file__", None) or ""
     return module is not None and not (
         module.__name__.partition(".")[0] in {"cifarkit", "builtins", *sys.stdlib_module_names}
-        or file.startswith(INSTALLED)
+        or file.startswith(_installed())
     )
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    """Return the folders that packages are installed in."""
+    return tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
 
 
 def printed(thing: Any) -> str:

@@ -34,7 +34,7 @@ __all__ = [
     "registry",
 ]
 
-NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+NAME = r"[a-z][a-z0-9]*([-_][a-z0-9]+)*"
 LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 bytes
 
 B = TypeVar("B", bound=Callable[..., Any])
@@ -239,7 +239,7 @@ def get_variant(name: str) -> Variant:
 
 def check_name(name: object) -> None:
     """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
-    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+    if not isinstance(name, str) or not re.fullmatch(NAME, name) or len(name) > LONGEST_NAME:
         shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
         raise ModelNameError(
             f"{shown} cannot be a model's name; allowed are small letters and digits, in words "

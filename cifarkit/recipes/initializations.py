@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # recipes are listed without torch
 __all__ = ["Initialization", "Whitening"]
 
 
-@dataclass(frozen=True)
 class Initialization(Value, ABC):
     """Base of all initialisations."""
 

@@ -34,7 +34,7 @@ SUITES = {
         "+ kept memory",
         "+ torch.compile",
     ],
-    "starting": ["import torch", "import cifarkit", "import cifarkit and torch", "cached load"],
+    "starting": ["import torch", "import cifarkit", "import cifarkit after torch", "cached load"],
     "convolution": ["torch.nn.Conv2d", "WinogradConv2d"],
     "speedrun": ["speedrun"],
     "side_by_side": ["one run after another, all threads", "side by side, one thread each"],

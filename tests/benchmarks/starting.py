@@ -17,10 +17,16 @@ begin = time.perf_counter()
 data = ck.load_cifar10({root!r}, download=False)
 next(ck.training_batches(data.train, 64, seed=0, epoch=0))
 """
+AFTER_TORCH = """
+import torch
+begin = time.perf_counter()
+import cifarkit as ck
+ck.Trainer
+"""
 WAYS = {
     "import torch": "import torch",
     "import cifarkit": "import cifarkit",
-    "import cifarkit and torch": "import cifarkit as ck; ck.Trainer; import torch",
+    "import cifarkit after torch": AFTER_TORCH,
     "cached load": LOAD,
 }
 FRAME = """
