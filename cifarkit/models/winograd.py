@@ -40,25 +40,29 @@ class WinogradConv2d(nn.Conv2d):
     Args:
         in_channels: of what comes in.
         out_channels: of what goes out.
-        even: leave out the last row or column of an odd number, which pooling by 2 would not see.
+        before_pooling: what comes out is pooled by 2 next, which does not see the last row or
+            column of an odd number. Where torch's own is used they are there all the same: to leave
+            them out would be to copy the rest.
 
-    >>> layer = WinogradConv2d(64, 256, even=True)
+    >>> layer = WinogradConv2d(64, 256, before_pooling=True)
     >>> layer(torch.zeros(5, 64, 13, 13)).shape
     torch.Size([5, 256, 12, 12])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, even: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, before_pooling: bool = False
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
-        self.even = even
+        self.before_pooling = before_pooling
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return `batch out_channels rows columns` for `batch in_channels rows columns`."""
         rows, columns = signal.shape[-2:]
-        if self.even:
+        if self.before_pooling:
             rows, columns = rows - rows % 2, columns - columns % 2
         if self._can_save(signal) and min(rows, columns) > 0:
             return _convolved(signal, self.weight, rows, columns)
-        return super().forward(signal)[..., :rows, :columns]
+        return super().forward(signal)
 
     def _can_save(self, signal: Tensor) -> bool:
         """Tell whether there is a way with fewer multiplications; torch refuses what is wrong."""
@@ -71,7 +75,7 @@ class WinogradConv2d(nn.Conv2d):
     def extra_repr(self) -> str:
         """Return what `print` shows in the brackets."""
         usual: str = super().extra_repr()  # type: ignore[no-untyped-call]
-        return usual + (", even=True" if self.even else "")
+        return usual + (", before_pooling=True" if self.before_pooling else "")
 
 
 def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tensor:

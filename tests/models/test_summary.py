@@ -38,14 +38,11 @@ def test_multiply_adds_are_half_of_torchs_operations(
 ) -> None:
     monkeypatch.setattr(ck.WinogradConv2d, "_can_save", lambda layer, signal: False)
     model = ck.create_model(name)
-    for layer in model.modules():
-        if isinstance(layer, ck.WinogradConv2d):
-            layer.even = False  # torch's own way computes what is left out, too
     assert ck.summary(model).multiply_adds == counted_by_torch(model)
 
 
 def test_winograds_convolution_is_counted_as_it_is_defined() -> None:
-    layer = ck.WinogradConv2d(3, 8, even=True)
+    layer = ck.WinogradConv2d(3, 8, before_pooling=True)
     model = nn.Sequential(nn.MaxPool2d(2), layer, nn.AdaptiveMaxPool2d(1), nn.Flatten())
     counted = ck.summary(model).multiply_adds
     assert counted == 16 * 16 * 8 * 3 * 9
