@@ -15,7 +15,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import (
@@ -23,6 +24,7 @@ from typing import (
     Any,
     Literal,
     Self,
+    TypeGuard,
     TypeVar,
     Union,
     get_args,
@@ -32,7 +34,7 @@ from typing import (
 
 from cifarkit.errors import RecipeError
 
-__all__ = ["Range", "Value", "from_json"]
+__all__ = ["Range", "Value", "from_json", "is_whole"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +60,20 @@ class Range:
         return f"{self.least:.10g} {left} value {right} {self.most:.10g}"
 
 
+ALL = Range(-sys.float_info.max, sys.float_info.max)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Tell whether something is a whole number, of Python's or NumPy's.
+
+    True and False are whole numbers to Python; here they are a slip of the pen.
+
+    >>> is_whole(3), is_whole(3.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 K = TypeVar("K")
 
 
@@ -69,7 +85,7 @@ def _fitted(value: Any, hint: Any) -> Any:
     """Return the value as the annotation `hint` wants it, or raise `_Refused`."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _fitted_in_range(value, *arguments)
+        return _fitted_number(value, *arguments)
     if origin is Literal:
         if isinstance(value, str) and value in arguments:
             return arguments[arguments.index(value)]  # a NumPy string becomes a plain one
@@ -79,28 +95,46 @@ def _fitted(value: Any, hint: Any) -> Any:
     if origin in (Union, UnionType):
         if value is None and NoneType in arguments:
             return None
-        (inner,) = (argument for argument in arguments if argument is not NoneType)
-        return _fitted(value, inner)
+        return _fitted_one_of(value, [one for one in arguments if one is not NoneType])
     if hint is bool:
         if isinstance(value, bool):
             return value
         raise _Refused("True or False")
+    if hint in (int, float):
+        return _fitted_number(value, hint)
+    if hint is Any:
+        return value
+    if not isinstance(hint, type):
+        raise RecipeError(
+            f"values cannot be checked by the annotation {hint}; write bool, int, float, str, "
+            "Annotated[float, Range(0, 1)], Literal, tuple, a class of values, or X | None"
+        )
     if isinstance(value, hint):
         return value
-    known = ", ".join(sorted(kind.__name__ for kind in _kinds(hint)))
+    known = ", ".join(sorted(kind.__name__ for kind in _kinds(Value) if issubclass(kind, hint)))
     raise _Refused(f"a value of type {hint.__name__}" + (f", such as {known}" if known else ""))
 
 
-def _fitted_in_range(value: Any, kind: type, allowed: Range) -> Any:
-    expected = f"{'a whole number' if kind is int else 'a number'}, {allowed}"
-    number = numbers.Integral if kind is int else numbers.Real
-    # bool is an int to Python; here it is a slip of the pen.
-    if isinstance(value, bool) or not isinstance(value, number) or value not in allowed:  # type: ignore[operator]
+def _fitted_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
+    expected = "a whole number" if kind is int else "a number"
+    expected += "" if allowed is None else f", {allowed}"
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_whole(value) if kind is int else is_real) or value not in (allowed or ALL):
         raise _Refused(expected)
     fitted = kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
-    if fitted not in allowed:  # it was rounded to an end that is open
+    if fitted not in (allowed or ALL):  # it was rounded to an end that is open
         raise _Refused(expected)
     return fitted
+
+
+def _fitted_one_of(value: Any, hints: Sequence[Any]) -> Any:
+    refusals = []
+    for hint in hints:
+        try:
+            return _fitted(value, hint)
+        except _Refused as refused:
+            refusals.append(str(refused))
+    raise _Refused(" or ".join(refusals))
 
 
 def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -125,8 +159,7 @@ class Value:
     """
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self), include_extras=True)
-        problems = []
+        hints, problems = _hints(type(self)), []
         for field in dataclasses.fields(self):
             found = getattr(self, field.name)
             try:
@@ -172,11 +205,22 @@ class Value:
         return {name: (theirs, ours) for name, (theirs, ours) in pairs.items() if theirs != ours}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types, under the name of the class in `"kind"`."""
+        """Return the fields as JSON types, under the name of the class in `"kind"`.
+
+        Raises:
+            RecipeError: cifarkit has another class of that name, which would be read in its place.
+        """
+        name = type(self).__name__
+        meant = _kinds_by_name()[name]
+        if meant is not type(self) and _is_cifarkits(meant):
+            raise RecipeError(
+                f"the class {type(self).__module__}.{name} cannot be written down: cifarkit has a "
+                f"{name} too, which would be read in its place; give yours another name"
+            )
         fields = {
             field.name: _to_json(getattr(self, field.name)) for field in dataclasses.fields(self)
         }
-        return {"kind": type(self).__name__, **fields}
+        return {"kind": name, **fields}
 
 
 def from_json(document: Any) -> Any:
@@ -191,7 +235,7 @@ def from_json(document: Any) -> Any:
     if not isinstance(document, dict):
         return document
     fields = {name: from_json(item) for name, item in document.items() if name != "kind"}
-    kinds = {kind.__name__: kind for kind in _kinds(Value)}
+    kinds = _kinds_by_name()
     kind: type[Value] | None = kinds.get(str(document.get("kind")))
     if kind is None:
         raise RecipeError(
@@ -210,6 +254,26 @@ def _to_json(item: Any) -> Any:
     if isinstance(item, tuple):
         return [_to_json(part) for part in item]
     return item
+
+
+def _hints(kind: type[Value]) -> dict[str, Any]:
+    try:
+        return get_type_hints(kind, include_extras=True)
+    except NameError as error:  # of a class that is defined inside a function
+        raise RecipeError(
+            f"the annotations of {kind.__name__} cannot be read: {error}; define what they name at "
+            "the top of the file"
+        ) from error
+
+
+def _kinds_by_name() -> dict[str, type[Value]]:
+    """Return every class of values by its name; of two, cifarkit's own, or the newest."""
+    kinds = sorted(_kinds(Value), key=_is_cifarkits)
+    return {kind.__name__: kind for kind in kinds}
+
+
+def _is_cifarkits(kind: type[Value]) -> bool:
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _kinds(base: type[K]) -> Iterator[type[K]]:

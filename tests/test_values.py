@@ -269,3 +269,63 @@ def test_what_was_found_is_shown_in_short(found: Any, shown: str) -> None:
 def test_values_of_different_kinds_are_not_compared_field_by_field() -> None:
     with pytest.raises(ck.RecipeError, match="found Constant and Cosine"):
         ck.Constant().differs_from(ck.Cosine())
+
+
+@dataclass(frozen=True)
+class Ordinary(Value):
+    """Fields with annotations as in any other class."""
+
+    whole: int = 1
+    number: float = 1.0
+    either: int | str = "auto"
+    anything: Any = None
+
+
+def test_ordinary_annotations_are_checked_too() -> None:
+    kept = Ordinary(whole=np.int64(3), number=2, either=np.int32(4), anything=[1])  # type: ignore[arg-type]
+    assert repr(kept) == "Ordinary(whole=3, number=2.0, either=4, anything=[1])"
+    with pytest.raises(ck.RecipeError) as refused:
+        Ordinary(whole=1.5, number=True, either=2.5)  # type: ignore[arg-type]
+    assert str(refused.value).splitlines()[1:] == [
+        "  whole=1.5: allowed is a whole number",
+        "  number=True: allowed is a number",
+        "  either=2.5: allowed is a whole number or a value of type str",
+    ]
+
+
+def test_an_annotation_that_nothing_can_be_checked_by_is_named() -> None:
+    @dataclass(frozen=True)
+    class Listed(Value):
+        names: list[str] = dataclasses.field(default_factory=list)
+
+    with pytest.raises(ck.RecipeError, match=r"by the annotation list\[str\]; write bool, int"):
+        Listed()
+
+
+def test_an_annotation_out_of_reach_is_named() -> None:
+    class Inner:
+        pass
+
+    @dataclass(frozen=True)
+    class Outer(Value):
+        inner: Inner | None = None
+
+    with pytest.raises(ck.RecipeError, match="annotations of Outer cannot be read: name 'Inner'"):
+        Outer()
+
+
+def test_a_class_that_would_be_taken_for_cifarkits_own_is_not_written_down() -> None:
+    before = ck.Flip(probability=0.25).to_json()
+
+    def define() -> type[Value]:
+        @dataclass(frozen=True)
+        class Flip(Value):
+            probability: Annotated[float, Range(0, 1)] = 0.5
+
+        return Flip
+
+    theirs = define()
+    assert theirs.__name__ == "Flip"
+    with pytest.raises(ck.RecipeError, match=r"cifarkit has a Flip too.*give yours another name"):
+        theirs().to_json()
+    assert from_json(before) == ck.Flip(probability=0.25)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cifarkit.cli.data_source import load_source
+from cifarkit.cli.data_source import lasting, load_source
 from cifarkit.cli.options import DataSource, ImportFile, import_models
 from cifarkit.cli.saying import say
 from cifarkit.storage.folders import expanded
@@ -56,15 +56,18 @@ def train(
     import_models(imported)
     from cifarkit.data.splits import check_seed
     from cifarkit.models.registry import get_variant
+    from cifarkit.training.callbacks.early_stopping import EarlyStopping
     from cifarkit.training.device import choose_device
     from cifarkit.training.processes import is_first_process
     from cifarkit.training.run_folder import RunFolder
 
     variant = get_variant(model)
     # All that can be refused is refused before any data is loaded.
+    if patience is not None:
+        EarlyStopping(patience=patience)
     recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
     command = Command(
-        data=str(Path(data).absolute()) if Path(data).is_dir() else data,
+        data=lasting(data),
         patience=patience,
         device=device,
         imported=[str(file.absolute()) for file in imported or []],
@@ -168,4 +171,6 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
     typer.echo(describe(evaluation, "test", splits.name))
-    typer.echo(f"\nThe run is in {folder}; its page to hand in: cifarkit report {folder}")
+    typer.echo(
+        f"\nThe run is in {folder}; its page to hand in: cifarkit report {shlex.quote(str(folder))}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def load_arrays(
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
-    if not isinstance(classes, Iterable):
+    if not isinstance(classes, Iterable) or isinstance(classes, Set):  # a set has no order
         raise DataError(f"classes must be a list of names, found {classes!r}")
     # NumPy's strings become plain ones; what is no string is for the image set to refuse.
     names = tuple(str(name) if isinstance(name, str) else name for name in classes)

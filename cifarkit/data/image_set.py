@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from cifarkit.errors import DataError
 
-__all__ = ["ImageSet", "to_bytes", "to_floats"]
+__all__ = ["ImageSet", "check_classes", "to_bytes", "to_floats"]
 
 IMAGE_SHAPE = (3, 32, 32)
 
@@ -75,7 +75,7 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _check_classes(self.classes)
+        check_classes(self.classes)
         _check_images(self.images)
         _check_labels(self.labels, len(self.images), len(self.classes))
 
@@ -117,11 +117,21 @@ def _as_places(indices: Any) -> Tensor:
     return torch.from_numpy(places.astype(np.int64).reshape(-1))
 
 
-def _check_classes(classes: Any) -> None:
+def check_classes(classes: Any) -> None:
+    """Refuse what cannot be the names of classes.
+
+    Raises:
+        DataError: it is no tuple of two or more different names that can be printed.
+    """
     if not isinstance(classes, tuple) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"classes must be a tuple of names, found {classes!r}")
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise DataError(f"classes must be two or more different names, found {classes!r}")
+    if odd := [name for name in classes if not name.isprintable() or name != name.strip()]:
+        raise DataError(
+            f"the name of a class must be one line of text, found {odd[0]!r}; lines that are read "
+            "from a file end in a line break, which name.strip() takes off"
+        )
 
 
 def _check_images(images: Any) -> None:

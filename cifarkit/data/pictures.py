@@ -79,7 +79,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         grey = np.asarray(picture, dtype=np.int64)
         return Image.fromarray((grey.clip(0, 65_535) // 257).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
-        raise DataError("it holds fractions, whose range no header says; save it with 8 bits")
+        raise ValueError("it holds fractions, whose range no header says; save it with 8 bits")
     if picture.has_transparency_data:
         see_through = picture.convert("RGBA")
         white = Image.new("RGBA", see_through.size, "white")

@@ -21,7 +21,7 @@ def load_data(spec: str | Path) -> Splits:
 
     Args:
         spec: `"cifar10"`, `"cifar100"`, `"synthetic"`, or the path of an image folder. The drawn
-            set also in other sizes: `"synthetic:n_train=600,n_test=200"`.
+            set also in other sizes: `"synthetic:n_train=600,n_test=200,val_size=100"`.
 
     Returns:
         The three image sets.
@@ -56,12 +56,12 @@ def _settings(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
-        if name not in DEFAULTS or not re.fullmatch(r"\d+|0?\.\d+", value):
+        if name not in DEFAULTS or not re.fullmatch(r"\d+|(0?\.\d+|\d(\.\d+)?e-\d+)", value):
             raise DataError(
                 f"{part!r} is no setting of the synthetic set; allowed are numbers for "
-                f"{', '.join(DEFAULTS)}, such as 'synthetic:n_train=600,n_test=200'"
+                f"{', '.join(DEFAULTS)}, such as 'synthetic:n_train=600,n_test=200,val_size=100'"
             )
-        settings[name] = float(value) if "." in value else int(value)
+        settings[name] = int(value) if value.isdigit() else float(value)
     return settings
 
 

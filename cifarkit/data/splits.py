@@ -18,6 +18,7 @@ from torch import Tensor
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
+from cifarkit.values import is_whole
 
 __all__ = ["Splits", "split_off_val"]
 
@@ -36,6 +37,9 @@ class Splits:
         test: what is reported once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
         source: what `load_data` takes to find it again; empty for arrays.
+
+    Raises:
+        DataError: a set is empty, or they are not of the same classes in the same order.
     """
 
     train: ImageSet
@@ -43,6 +47,23 @@ class Splits:
     test: ImageSet
     name: str
     source: str = ""
+
+    def __post_init__(self) -> None:
+        for part, images in (("train", self.train), ("val", self.val), ("test", self.test)):
+            if images is None and part == "val":
+                continue
+            if not isinstance(images, ImageSet):
+                raise DataError(f"{part} must be an ImageSet, found {type(images).__name__}")
+            if len(images) == 0:
+                raise DataError(
+                    f"{self.name} has no {part} images; each of train and test needs one or more, "
+                    "and val is None where there are none"
+                )
+            if images.classes != self.train.classes:
+                raise DataError(
+                    f"the classes of train and {part} must be the same, in the same order; found "
+                    f"{', '.join(self.train.classes)} and {', '.join(images.classes)}"
+                )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -101,11 +122,8 @@ def split_off_val(
     Raises:
         DataError: a set is empty, or `val_size` leaves nothing to train on.
     """
-    for part, image_set in (("train", train), ("test", test)):
-        if len(image_set) == 0:
-            raise DataError(
-                f"{name} has no {part} images; each of train and test needs one or more"
-            )
+    if len(train) == 0:
+        raise DataError(f"{name} has no train images; each of train and test needs one or more")
     check_seed("split_seed", split_seed)
     count = _val_count(val_size, len(train))
     chosen = _stratified(train.labels, count, split_seed)
@@ -132,14 +150,13 @@ def check_seed(name: str, seed: Any) -> None:
     Raises:
         DataError: naming the argument and what was found.
     """
-    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= int(seed) < 2**63:
+    if not is_whole(seed) or not 0 <= seed < 2**63:
         raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
 
 
 def _val_count(val_size: int | float, available: int) -> int:
     wanted: float = -1
-    if isinstance(val_size, numbers.Integral) and not isinstance(val_size, bool):
+    if is_whole(val_size):
         wanted = int(val_size)
     elif isinstance(val_size, numbers.Real) and 0 <= val_size < 1:
         wanted = round(float(val_size) * available)

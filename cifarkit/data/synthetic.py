@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
-
 import torch
 
 from cifarkit.data.image_set import ImageSet
@@ -11,6 +9,7 @@ from cifarkit.data.splits import Splits, check_seed, split_off_val
 from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
+from cifarkit.values import is_whole
 
 __all__ = ["DEFAULTS", "load_synthetic"]
 
@@ -55,8 +54,7 @@ def load_synthetic(
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:
-    whole = isinstance(count, numbers.Integral) and not isinstance(count, bool)
-    if not whole or not 1 <= count <= MOST_PICTURES:
+    if not is_whole(count) or not 1 <= count <= MOST_PICTURES:
         raise DataError(
             f"{name} must be a whole number from 1 to {MOST_PICTURES:,}, found {count!r}"
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
+from cifarkit.values import is_whole
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -55,7 +55,7 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
     >>> table.counts, round(table.ece, 3)
     (array([0, 3]), 0.333)
     """
-    if isinstance(bins, bool) or not isinstance(bins, numbers.Integral) or not 1 <= bins <= 1_000:
+    if not is_whole(bins) or not 1 <= bins <= 1_000:
         raise DataError(f"bins must be a whole number from 1 to 1000, found {bins!r}")
     bins = int(bins)
     confidence = evaluation.probabilities.max(axis=1).astype(np.float64)

@@ -44,7 +44,7 @@ def compute_logits(
     if test_time is not None:
         show_grey(model, "the model", test_time.size)
     device, dtype = input_like(model)
-    with in_evaluation(model), torch.inference_mode():
+    with in_evaluation(model), torch.no_grad():
         parts = []
         for part in images.split(BATCH if device.type == "cpu" else BATCH_ELSEWHERE):
             part = part.to(device, memory_format=torch.channels_last)

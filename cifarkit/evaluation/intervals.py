@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from cifarkit.errors import DataError
+from cifarkit.values import is_whole
 
 __all__ = ["Interval", "wilson_interval"]
 
@@ -37,13 +38,14 @@ def wilson_interval(hits: int, n: int) -> Interval:
         n: images in all; with none, nothing is known and the interval is all of [0, 1].
 
     Raises:
-        DataError: `hits` is not one of 0 to `n`.
+        DataError: they are no whole numbers, or `hits` is not one of 0 to `n`.
 
     >>> wilson_interval(73, 100)
     Interval(low=0.635..., high=0.807...)
     """
-    if not 0 <= hits <= n:
-        raise DataError(f"hits must lie between 0 and n={n}, found {hits!r}")
+    if not is_whole(hits) or not is_whole(n) or not 0 <= hits <= n:
+        raise DataError(f"hits must be a whole number between 0 and n={n!r}, found {hits!r}")
+    hits, n = int(hits), int(n)  # NumPy's small ones would overflow below
     if n == 0:
         return Interval(0.0, 1.0)
     share, z2 = hits / n, Z95**2

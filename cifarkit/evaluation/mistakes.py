@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.values import is_whole
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
 
@@ -84,5 +84,5 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
 
 
 def _check_count(k: Any) -> None:
-    if isinstance(k, bool) or not isinstance(k, numbers.Integral) or k < 0:
+    if not is_whole(k) or k < 0:
         raise DataError(f"k must be a whole number, 0 or more, found {k!r}")

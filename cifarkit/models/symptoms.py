@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from cifarkit.models.contract import in_evaluation, input_like
 
@@ -139,19 +138,18 @@ def listed(names: Iterable[str]) -> str:
 def _before_and_after_a_step(
     model: nn.Module, images: Tensor, gradients: dict[str, Tensor | None]
 ) -> list[Tensor]:
-    """Return `batch classes` as the weights are, and as Adam's first step would have them.
+    """Return `batch classes` as the weights are, and as Adam's first step makes them.
 
     A last layer that begins at zero is no symptom: after one step its answers differ.
     """
     weights = dict(model.named_parameters())
-    stepped = {
-        name: weights[name] - FIRST_STEP * gradient.sign()
-        for name, gradient in gradients.items()
-        if gradient is not None
-    }
     model.eval()
     with torch.no_grad():
-        return [model(images), functional_call(model, stepped, (images,))]
+        before = model(images)
+        for name, gradient in gradients.items():
+            if gradient is not None:
+                weights[name].sub_(FIRST_STEP * gradient.sgn())
+        return [before, model(images)]
 
 
 @contextmanager
@@ -166,7 +164,8 @@ def as_found(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         for module, buffers in homes:
-            module._buffers.update(buffers)  # some are replaced, not written into
+            for name, buffer in buffers.items():
+                module._buffers[name] = buffer  # some are replaced, not written into
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
                 tensor.copy_(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cifarkit.errors import ModelContractError
 from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.values import is_whole
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -66,9 +66,13 @@ class Variant:
 
     @property
     def is_own(self) -> bool:
-        """Whether the builder is from the user's own files, not from an installed package."""
+        """Whether the builder, or a part of the recipe, is from the user's own files.
+
+        All else is from cifarkit or another installed package, which has a version.
+        """
         plain = inspect.unwrap(self.builder)
-        return is_own(getattr(plain, "func", plain))  # the function inside a functools.partial
+        builder = getattr(plain, "func", plain)  # the function inside a functools.partial
+        return any(map(is_own, [builder, *_kinds(self.recipe)]))
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.
@@ -159,8 +163,7 @@ def _kinds(value: Any) -> list[type]:
 
 
 def _checked_count(name: str, num_classes: Any) -> int:
-    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
-    if not whole or num_classes < 1:
+    if not is_whole(num_classes) or num_classes < 1:
         raise ModelContractError(
             f"{name!r} cannot be built with num_classes={num_classes!r}: allowed is a whole "
             "number, 1 or more"

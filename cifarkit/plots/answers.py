@@ -13,6 +13,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Integers
 from cifarkit.randomness import generator_for
+from cifarkit.values import is_whole
 
 __all__ = [
     "Answer",
@@ -70,9 +71,9 @@ def checked_count(n: Any, name: str = "n") -> int:
     Raises:
         DataError: it is not a whole number of at least 1.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if not is_whole(n) or n < 1:
         raise DataError(f"{name} must be a whole number of at least 1, found {n!r}")
-    return n
+    return int(n)
 
 
 def pictures_at(image_set: ImageSet, places: Integers) -> Sequence[Picture]:

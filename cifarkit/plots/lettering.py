@@ -126,6 +126,7 @@ class _Layout(NamedTuple):
 
 def _in_lines(names: Sequence[str], lines: int) -> _Layout:
     """Break each name at the width that the widest needs to stand on so many lines."""
+    lines = max(lines, *(name.count("\n") + 1 for name in names))  # some are broken already
     width = max(width_of(name, 1.0) for name in names) / lines
     labels = [broken(name, width, 1.0) for name in names]
     while max(label.count("\n") for label in labels) >= lines:

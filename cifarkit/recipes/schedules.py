@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
+from cifarkit.errors import RecipeError
 from cifarkit.values import Range, Value
 
 __all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
@@ -38,13 +39,28 @@ class Schedule(Value, ABC):
             epochs: how many epochs the training has in all.
             lr: the optimiser's own rate.
 
+        Raises:
+            RecipeError: `shape` gives no finite number from 0 on.
+
         >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
         0.05
         """
         left = max(epochs - self.warmup, 0.0)
         if epoch < self.warmup:
-            return self.shape(0.0, left, lr) * epoch / self.warmup
-        return self.shape(epoch - self.warmup, left, lr)
+            return self._checked(self.shape(0.0, left, lr)) * epoch / self.warmup
+        return self._checked(self.shape(epoch - self.warmup, left, lr))
+
+    def _checked(self, rate: Any) -> float:
+        try:
+            number = float(rate)  # of a tensor or NumPy's too: it goes into the history
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise RecipeError(
+                f"{self!r} gives the learning rate {rate!r}; its shape() must return a finite "
+                "number, 0 or more"
+            )
+        return number
 
     @abstractmethod
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
@@ -128,7 +144,8 @@ class OneCycle(Schedule):
     """Climb to a peak and fall to nearly nothing: Smith and Topin 2018, section 3.
 
     Args:
-        peak: the highest rate; it takes the place of the optimiser's own.
+        peak: the highest rate; it takes the place of the optimiser's own, and where that has
+            several, as `Muon` has, of all of them.
         rise: the share of training spent climbing.
         start: where it starts, as a share of the peak.
         final: where it ends, as a share of the peak.

@@ -11,6 +11,7 @@ from cifarkit.errors import DataError, RunFolderError
 from cifarkit.report.comparison_page import comparison_page
 from cifarkit.report.run_page import run_page
 from cifarkit.storage.atomic import write_text
+from cifarkit.storage.folders import expanded
 from cifarkit.training.run import Run
 
 __all__ = ["write_report"]
@@ -81,11 +82,12 @@ def write_report(
 
 def _target(result: Run | Comparison, path: str | Path | None) -> Path:
     if path is not None:
-        if Path(path).exists():
+        target = expanded(path)
+        if target.exists():
             raise RunFolderError(
                 f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
             )
-        return Path(path)
+        return target
     if isinstance(result, Comparison):
         return result.outcomes[0].folder.parent / "comparison.html"
     if result.folder is None:

@@ -6,7 +6,7 @@ import numbers
 from typing import Any
 
 from cifarkit.errors import TrainingError
-from cifarkit.values import Range
+from cifarkit.values import Range, is_whole
 
 __all__ = ["checked_number", "checked_whole"]
 
@@ -35,7 +35,6 @@ def checked_whole(name: str, value: Any, least: int) -> int:
     >>> checked_whole("patience", 3, least=1)
     3
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < least:
+    if not is_whole(value) or value < least:
         raise TrainingError(f"{name} must be a whole number from {least} on, found {value!r}")
     return int(value)

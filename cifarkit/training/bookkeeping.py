@@ -76,10 +76,10 @@ def recorded(run: Run) -> Iterator[None]:
         run.facts |= {"status": status, "seconds": time.perf_counter() - began}
         run.model.eval()
         run.moment = None
-        if folder is not None and (has_stepped or status in ("finished", "stopped")):
+        if folder is not None and (has_stepped or run.is_over):
             folder.save_weights(run.model)
             folder.save(run)
-            if status in ("finished", "stopped"):
+            if run.is_over:
                 CheckpointFiles(folder.path).discard()
         elif folder is not None and is_new:
             folder.discard()

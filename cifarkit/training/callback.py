@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.training.run import Run
 
@@ -105,7 +106,11 @@ class Callback:
         """Come after a step."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """Come after an epoch and its validation."""
+        """Come after an epoch and its validation.
+
+        With the recipe's `ema_decay` the network holds the average of its weights here, and goes on
+        from its own afterwards: what is changed in them does not last.
+        """
 
     def on_fit_end(self, run: Run) -> None:
         """Come last, whatever ended the training."""
@@ -122,8 +127,8 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
     """Call one hook of one callback, where it listens.
 
     Raises:
-        CallbackError: it raised; names callback and hook, the cause is chained. An error that
-            cifarkit's own callbacks raise on purpose passes as it is.
+        CallbackError: it raised, or left no batch; names callback and hook, the cause is chained.
+            An error that cifarkit's own callbacks raise on purpose passes as it is.
     """
     if not callback.everywhere and run.now.processes.rank > 0:
         return
@@ -135,6 +140,11 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
         raise CallbackError(
             f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
         ) from error
+    if hook == "on_batch_start" and not isinstance(run.now.batch, Batch):
+        raise CallbackError(
+            f"{type(callback).__name__}.{hook} left a {type(run.now.batch).__name__} in "
+            "run.now.batch; it must be a ck.Batch(images, targets)"
+        )
 
 
 def listens(callback: Callback, *hooks: str) -> bool:
@@ -174,14 +184,16 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
     Raises:
         TypeError: something in it is no callback.
     """
-    if isinstance(callbacks, Callback):
-        raise TypeError(f"callbacks must be a list: [{type(callbacks).__name__}(…)]")
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list, as [{type(callbacks).__name__}(…)]")
     chosen = tuple(callbacks)
     for callback in chosen:
         if inspect.isclass(callback) and issubclass(callback, Callback):
             raise TypeError(f"a callback is an instance: write {callback.__name__}(…)")
         if not isinstance(callback, Callback):
             raise TypeError(f"a callback must be a ck.Callback, found {callback!r}")
+        if isinstance(callback.columns, str):
+            raise TypeError(f"write {type(callback).__name__}.columns = ({callback.columns!r},)")
     return chosen
 
 

@@ -120,7 +120,7 @@ def begin(
     if not weights:
         raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
     if processes.rank == 0:
-        for symptom in symptoms(model, batch.images, batch.targets):
+        for symptom in _symptoms(model, batch, who):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits.train)
@@ -149,6 +149,16 @@ def first_batch(train: ImageSet, recipe: Recipe, *, seed: int, epoch: int) -> Ba
         augment=recipe.augment,
     )
     return next(batches)
+
+
+def _symptoms(model: nn.Module, batch: Batch, who: str) -> list[str]:
+    try:
+        return symptoms(model, batch.images, batch.targets)
+    except Exception as error:
+        raise ModelContractError(
+            f"{who} cannot be trained on its first batch, of {len(batch.images)} images: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _warm_up(trainer: Trainer, model: nn.Module, train: ImageSet) -> float:

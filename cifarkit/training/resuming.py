@@ -283,4 +283,7 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
         "precision": facts["precision"],
         "processes": facts["processes"],
         "callbacks that may change batches or gradients:": facts["intervening"],
+        "such callbacks with their settings:": [
+            one for one in facts["callbacks"] if one.partition("(")[0] in facts["intervening"]
+        ],
     }

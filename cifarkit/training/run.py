@@ -28,7 +28,9 @@ from cifarkit.training.weight_average import WeightAverage
 if TYPE_CHECKING:
     from cifarkit.training.running_sums import RunningSums
 
-__all__ = ["Moment", "Run"]
+__all__ = ["OVER", "Moment", "Run"]
+
+OVER = ("finished", "stopped")  # a run of another status is trained still, or can be gone on with
 
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
@@ -153,6 +155,11 @@ class Run:
     def status(self) -> str:
         """`"running"`, `"finished"`, `"stopped"`, `"interrupted"` or `"failed"`."""
         return str(self.facts.get("status", "running"))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training came to its end, and will not be gone on with."""
+        return self.status in OVER
 
     @property
     def stopped(self) -> str | None:

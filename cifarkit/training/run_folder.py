@@ -31,7 +31,7 @@ from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
-from cifarkit.training.run import Run
+from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
@@ -103,7 +103,7 @@ class RunFolder:
         Raises:
             RunFolderError: what is there cannot be read.
         """
-        return self.holds_run() and self.about()["facts"]["status"] in ("finished", "stopped")
+        return self.holds_run() and self.about()["facts"]["status"] in OVER
 
     def discard(self) -> None:
         """Forget a run that never began, so that the next try finds the folder free."""

@@ -188,7 +188,8 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         The evaluation, with the recipe's `test_time` views.
 
     Raises:
-        TrainingError: it is still training, and test is only for the end.
+        TrainingError: it is still training, or was interrupted and can be gone on with; test is
+            only for the end.
         NonFiniteLossError: the network gives NaN or infinity for a test image.
         DataError: these are no splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
@@ -205,6 +206,12 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         raise TrainingError(
             "test is looked at when training is over; to choose while it lasts, "
             "ck.evaluate(run.model, splits.val)"
+        )
+    if run.folder is not None and not run.is_over:
+        raise TrainingError(
+            f"test is looked at when training is over, and the run in {str(run.folder)!r} is "
+            f"{run.status}: go on with it (resume=True, or cifarkit resume); to look while it is "
+            "not over, ck.evaluate(run.model, splits.val)"
         )
     recorded = run.facts["data"]
     if splits.fingerprint != recorded["fingerprint"]:

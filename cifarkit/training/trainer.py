@@ -122,8 +122,7 @@ class Trainer:
             variant: what the model was built from, for the records.
 
         Returns:
-            The run, with its history; the model in evaluation mode. In a notebook also after
-            Ctrl-C.
+            The run, with its history; the model in evaluation mode. In a notebook after Ctrl-C too.
 
         Raises:
             CheckpointError: `resume` without a `run_dir`, or what is there is another run or
@@ -273,7 +272,8 @@ class Trainer:
     def _set_rates(self, now: Moment) -> None:
         place = now.epoch + now.step / now.steps_per_epoch
         for group in now.optimizer.param_groups:
-            group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, group["initial_lr"])
+            own = group.setdefault("initial_lr", group["lr"])  # not there where one was added
+            group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, own)
 
     def _measure(self, run: Run) -> Record:
         """Return loss and accuracy on val, and on test where that is tracked."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 __all__ = ["WeightAverage"]
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class WeightAverage:
     """An exponential moving average of a network's weights and running statistics.
+
+    Whole numbers, such as counts and places, are not averaged: it has those of the network.
 
     Args:
         model: whose weights to average.
@@ -33,7 +38,7 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = model
         self.averaged = (
-            AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+            AveragedModel(model, multi_avg_fn=_average_of_floats(decay), use_buffers=True)
             if decay
             else None
         )
@@ -86,3 +91,16 @@ class WeightAverage:
             yield
         finally:
             self.model.load_state_dict(own)
+
+
+def _average_of_floats(decay: float) -> Callable[[Tensors, Tensors, int | Tensor], None]:
+    """Return torch's way to average, which would cut whole numbers to other whole ones."""
+    average = get_ema_multi_avg_fn(decay)
+
+    def update(averages: Tensors, values: Tensors, count: int | Tensor) -> None:
+        if averages[0].is_floating_point() or averages[0].is_complex():  # all are of one type
+            average(averages, values, count)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return update

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CheckpointError
+from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.weight_average import WeightAverage
@@ -45,7 +46,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
       differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
       differs: 1.bias is float32 (10,), the network has float32 (3,)
     """
-    path = Path(path)
+    path = expanded(path)
     file = path / WEIGHTS if path.is_dir() else path
     try:
         tensors, _ = load_tensors(file)
@@ -90,7 +91,7 @@ def import_weights(path: str | Path) -> dict[str, Tensor]:
     >>> list(import_weights(file))
     ['weight', 'bias']
     """
-    path = Path(path)
+    path = expanded(path)
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

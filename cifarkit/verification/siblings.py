@@ -7,6 +7,7 @@ from typing import Any
 
 from cifarkit.comparison.identity import training_of
 from cifarkit.errors import RunFolderError
+from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder
 
 __all__ = ["sibling_accuracies"]
@@ -26,7 +27,7 @@ def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
     for path in sorted(folder.absolute().parent.iterdir()):
         try:
             other = RunFolder(path).about()
-            is_over = other["facts"]["status"] in ("finished", "stopped")
+            is_over = other["facts"]["status"] in OVER
             if is_over and training_of(other) == training_of(about):
                 accuracy = float(other["facts"]["test"]["accuracy"])
                 if 0 <= accuracy <= 1:  # what the record says may be nonsense

@@ -14,6 +14,7 @@ from cifarkit.errors import CifarkitError, RunFolderError
 from cifarkit.models.conformance.report import Finding, tabulated
 from cifarkit.storage.folders import expanded
 from cifarkit.training.device import choose_device
+from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder, load_run
 from cifarkit.training.sealed_test import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent
@@ -179,7 +180,7 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
     about = RunFolder(folder).about()
     _check_record(about)
     status = about["facts"]["status"]
-    if status not in ("finished", "stopped"):
+    if status not in OVER:
         raise RunFolderError(f"the run is not over: it is {status!r}; cifarkit resume goes on")
     if about["variant"] is None:
         raise RunFolderError(
@@ -253,7 +254,10 @@ def _in_words(error: Exception) -> str:
 
 def _hint(folder: Path) -> str:
     """Say what to name in place of something that is no run folder."""
-    if folder.is_file():
-        return "it is a file; unpack what it holds, or name folders alone: runs/*/"
-    below = any(folder.glob("*/run.json"))
+    try:
+        if folder.is_file():
+            return "it is a file; unpack what it holds, or name folders alone: runs/*/"
+        below = any(folder.glob("*/run.json"))
+    except OSError:  # such as a name too long for any disk
+        return ""
     return f"it holds runs; name them: {folder}/*" if below else ""

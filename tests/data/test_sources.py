@@ -74,7 +74,9 @@ def test_a_file_is_no_source(tmp_path: Path) -> None:
         ck.load_data(tmp_path / "file")
 
 
-@pytest.mark.parametrize("sizes", [{}, {"n_train": 300, "val_size": 0.1}, {"seed": 3}])
+@pytest.mark.parametrize(
+    "sizes", [{}, {"n_train": 300, "val_size": 0.1}, {"seed": 3}, {"val_size": 5e-05}]
+)
 def test_the_drawn_set_is_found_again_in_its_size_by_its_source(sizes: dict[str, Any]) -> None:
     small = {"n_train": 120, "n_test": 40, "val_size": 20} | sizes
     drawn = ck.load_synthetic(**small)
@@ -82,7 +84,16 @@ def test_the_drawn_set_is_found_again_in_its_size_by_its_source(sizes: dict[str,
     assert drawn.source != "synthetic"
 
 
-@pytest.mark.parametrize("settings", ["n_trian=3", "n_train", "n_train=many", "seed=-1"])
+@pytest.mark.parametrize(
+    "settings", ["n_trian=3", "n_train", "n_train=many", "seed=-1", "val_size=1e5"]
+)
 def test_a_setting_that_is_none_is_refused(settings: str) -> None:
     with pytest.raises(ck.DataError, match="no setting of the synthetic set; allowed are numbers"):
         ck.load_data(f"synthetic:{settings}")
+
+
+def test_the_example_of_the_message_is_one() -> None:
+    with pytest.raises(ck.DataError) as refused:
+        ck.load_data("synthetic:n_trian=3")
+    example = str(refused.value).rpartition("such as ")[2].strip("'")
+    assert len(ck.load_data(example).test) == 200

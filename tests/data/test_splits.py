@@ -244,3 +244,14 @@ def test_splits_say_what_they_are(tiny: ck.Splits) -> None:
         "Splits('synthetic': train 200, val 40, test 60, 10 classes, " + tiny.fingerprint[:12] + ")"
     )
     assert "val 0," in repr(split([0, 1], 0))
+
+
+def test_sets_that_do_not_fit_each_other_are_refused(tiny: ck.Splits) -> None:
+    turned = dataclasses.replace(tiny.test, classes=tiny.classes[::-1])
+    with pytest.raises(ck.DataError, match="train and test must be the same, in the same order"):
+        dataclasses.replace(tiny, test=turned)
+    with pytest.raises(ck.DataError, match=r"has no val images.*val is None where there are none"):
+        dataclasses.replace(tiny, val=tiny.train.subset([]))
+    with pytest.raises(ck.DataError, match="train must be an ImageSet, found Tensor"):
+        dataclasses.replace(tiny, train=tiny.train.images)  # type: ignore[arg-type]
+    assert dataclasses.replace(tiny, val=None).val is None

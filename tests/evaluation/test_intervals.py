@@ -56,9 +56,13 @@ def test_of_no_images_nothing_is_known() -> None:
 
 def test_numpys_numbers_are_numbers() -> None:
     assert ck.wilson_interval(np.int64(73), np.int64(100)) == ck.wilson_interval(73, 100)
+    # The square of n would not go into these.
+    assert ck.wilson_interval(np.uint8(200), np.uint8(250)) == ck.wilson_interval(200, 250)
 
 
-@pytest.mark.parametrize(("hits", "n"), [(5, 3), (-1, 3), (1, 0), (0, -1), (float("nan"), 3)])
+@pytest.mark.parametrize(
+    ("hits", "n"), [(5, 3), (-1, 3), (1, 0), (0, -1), (float("nan"), 3), (2.5, 3)]
+)
 def test_more_hits_than_images_are_refused(hits: Any, n: int) -> None:
     with pytest.raises(ck.DataError, match=f"between 0 and n={n}, found {hits}"):
         ck.wilson_interval(hits, n)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, example, given, settings
@@ -236,3 +237,29 @@ def test_a_schedule_of_ones_own_needs_a_shape_and_gets_the_warmup() -> None:
     assert ck.Recipe(schedule=schedule).schedule is schedule
     with pytest.raises(TypeError, match="abstract"):
         ck.Schedule()  # type: ignore[abstract]
+
+
+def giving(rate: Any, warmup: float) -> ck.Schedule:
+    """Return a schedule of one's own that gives anything."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Gives(ck.Schedule):
+        def shape(self, epoch: float, epochs: float, lr: float) -> float:
+            given: float = rate
+            return given
+
+    return Gives(warmup=warmup)
+
+
+@pytest.mark.parametrize("rate", [0.25, np.float32(0.25), torch.tensor(0.25)])
+def test_a_rate_is_a_plain_number_whatever_the_schedule_makes_it_of(rate: Any) -> None:
+    for warmup, found in ((0.0, 0.25), (4.0, 0.125)):
+        number = giving(rate, warmup).rate(2.0, 10, 0.1)
+        assert (number, type(number)) == (found, float)
+
+
+@pytest.mark.parametrize("rate", [None, -0.1, math.nan, math.inf, "fast", torch.ones(2)])
+def test_what_is_no_rate_is_refused_by_the_schedules_name(rate: Any) -> None:
+    for warmup in (0.0, 4.0):
+        with pytest.raises(ck.RecipeError, match=r"Gives\(.*its shape\(\) must return a finite"):
+            giving(rate, warmup).rate(2.0, 10, 0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -157,3 +157,41 @@ def test_ctrl_c_passes_through_and_the_run_is_saved(tiny: ck.Splits, tmp_path: P
     saved = ck.load_run(tmp_path / "run")
     assert saved.status == "interrupted"
     assert len(saved.history) == 1
+
+
+def test_what_is_no_batch_is_refused_by_the_callbacks_name(tiny: ck.Splits) -> None:
+    class Tuples(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None:
+            run.now.batch = tuple(run.now.batch)  # type: ignore[assignment]
+
+    with pytest.raises(ck.CallbackError, match=r"Tuples.on_batch_start left a tuple in run.now.ba"):
+        ck.train("linear", tiny, epochs=1, callbacks=[Tuples()])
+
+
+def test_weights_that_a_callback_adds_to_the_optimiser_are_trained(tiny: ck.Splits) -> None:
+    class Late(ck.Callback):
+        def on_epoch_start(self, run: ck.Run) -> None:
+            if run.now.epoch == 1:
+                run.model[1].bias.requires_grad_(True)  # type: ignore[union-attr, operator]
+                run.now.optimizer.add_param_group({"params": [run.model[1].bias], "lr": 0.5})  # type: ignore[union-attr]
+
+    with ck.seeded("weights", 0):
+        model = ck.create_model("linear")
+    model[1].bias.requires_grad_(False)  # type: ignore[index]
+    first = model[1].bias.clone()  # type: ignore[index]
+    ck.Trainer(ck.Recipe(epochs=2), callbacks=[Late()]).fit(model, tiny)
+    assert not torch.equal(model[1].bias, first)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("callbacks", [None, ck.Progress()])
+def test_what_is_no_list_of_callbacks_is_refused(callbacks: Any) -> None:
+    with pytest.raises(TypeError, match="callbacks must be a list"):
+        ck.Trainer(callbacks=callbacks)
+
+
+def test_a_column_that_is_no_tuple_is_shown_the_right_spelling() -> None:
+    class Logs(ck.Callback):
+        columns = "metric"  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match=r"write Logs.columns = \('metric',\)"):
+        ck.Trainer(callbacks=[Logs()])

@@ -147,6 +147,43 @@ def test_changed_code_under_the_same_name_is_another_run(tiny: ck.Splits, tmp_pa
     assert again.status == "finished"
 
 
+def test_changed_code_of_an_augmentation_is_another_run_too(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    def bright() -> ck.Augmentation:
+        class Own(ck.Augmentation):
+            def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+                return images.clamp(min=9)
+
+        return Own()
+
+    def dark() -> ck.Augmentation:
+        class Own(ck.Augmentation):
+            def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+                return images.clamp(max=9)
+
+        return Own()
+
+    def train(own: ck.Augmentation, **more: Any) -> ck.Run:
+        return ck.train("linear", tiny, epochs=3, run_dir=tmp_path / "run", augment=(own,), **more)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(bright(), callbacks=[Interrupt()])
+    with pytest.raises(ck.CheckpointError, match=r"code: '[0-9a-f]+' there"):
+        train(dark(), resume=True)
+    assert train(bright(), resume=True).status == "finished"
+
+
+def test_other_settings_of_a_callback_that_changes_batches_are_warned_of(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[ck.Mixup(0.2), Interrupt()])
+    with pytest.warns(ck.CifarkitWarning, match=r"with their settings:.*Mixup.*0\.2.*Mixup.*5\.0"):
+        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[ck.Mixup(5.0)], resume=True)
+
+
 class Bent(torch.nn.Module):
     def __init__(self, classes: int, bend: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()

@@ -94,3 +94,18 @@ def test_a_damaged_or_missing_receipt_is_an_error(run: ck.Run, tiny: ck.Splits) 
     path.write_bytes(content)
     with pytest.raises(ck.RunFolderError, match="cannot be read"):
         ck.Receipt.load(run.folder)
+
+
+def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_path: Path) -> None:
+    class Interrupt(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            run.now.interruption.asked = True
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[Interrupt()])
+    with pytest.raises(ck.TrainingError, match=r"is interrupted: go on with it \(resume=True"):
+        ck.score_on_test(ck.load_run(folder), tiny)
+    run = ck.train("linear", tiny, epochs=3, run_dir=folder, resume=True)
+    ck.score_on_test(run, tiny)
+    assert str(ck.looks_at_test(run)) == "once at the end"

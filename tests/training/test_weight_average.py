@@ -105,3 +105,26 @@ def test_without_a_decay_nothing_is_kept() -> None:
 def _fields(recipe: ck.Recipe) -> dict[str, object]:
     kept = ("epochs", "batch_size", "precision", "optimizer")
     return {name: getattr(recipe, name) for name in kept}
+
+
+class Shuffled(nn.Module):
+    """A linear layer on pixels in an order that it keeps in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("order", torch.randperm(3072))
+        self.layer = nn.Linear(3072, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(images.flatten(1)[:, self.order])
+        return logits
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.95])
+def test_whole_numbers_are_not_averaged(decay: float, tiny: ck.Splits) -> None:
+    model = Shuffled()
+    order = model.order.clone()
+    ck.Trainer(ck.Recipe(epochs=1, ema_decay=decay)).fit(model, tiny)
+    assert torch.equal(model.order, order)
+    # Torch's own way would have cut some of them to the number below.
+    assert not torch.equal((order * decay + order * (1 - decay)).long(), order)
