@@ -111,12 +111,12 @@ def _fitted(value: Any, hint: Any) -> Any:
         )
     if isinstance(value, hint):
         return value
-    known = ", ".join(sorted(kind.__name__ for kind in _kinds(Value) if issubclass(kind, hint)))
+    known = ", ".join(sorted(kind.__name__ for kind in _kinds(Value) if hint in kind.__mro__[1:]))
     raise _Refused(f"a value of type {hint.__name__}" + (f", such as {known}" if known else ""))
 
 
 def _fitted_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
-    expected = "a whole number" if kind is int else "a number"
+    expected = "a whole number" if kind is int else "a number" if allowed else "a finite number"
     expected += "" if allowed is None else f", {allowed}"
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not (is_whole(value) if kind is int else is_real) or value not in (allowed or ALL):
@@ -181,8 +181,14 @@ class Value:
         known = [field.name for field in dataclasses.fields(self)]
         unknown = [name for name in changes if name not in known]
         if unknown:
+            inner = "".join(
+                f"; {name} belongs to {owner}: {owner}={type(value).__name__}({name}=…)"
+                for name in unknown
+                for owner, value in vars(self).items()
+                if isinstance(value, Value) and name in vars(value)
+            )
             raise RecipeError(
-                f"{type(self).__name__} has no field {', '.join(map(repr, unknown))}; "
+                f"{type(self).__name__} has no field {', '.join(map(repr, unknown))}{inner}; "
                 f"its fields are {', '.join(known)}"
             )
         return dataclasses.replace(self, **changes)

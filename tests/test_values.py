@@ -288,7 +288,7 @@ def test_ordinary_annotations_are_checked_too() -> None:
         Ordinary(whole=1.5, number=True, either=2.5)  # type: ignore[arg-type]
     assert str(refused.value).splitlines()[1:] == [
         "  whole=1.5: allowed is a whole number",
-        "  number=True: allowed is a number",
+        "  number=True: allowed is a finite number",
         "  either=2.5: allowed is a whole number or a value of type str",
     ]
 

@@ -69,7 +69,7 @@ def compare(
     variants = [get_variant(name) for name in models]  # before any data is fetched
     pairs = len(variants) * (len(variants) - 1) // 2
     enough = seeds_needed(pairs) if pairs else 5
-    if seeds is not None and 1 <= seeds < enough:
+    if pairs and seeds is not None and 1 <= seeds < enough:
         say(
             f"With --seeds {seeds} no test can tell {len(variants)} models apart, whatever\ncomes "
             f"out; it takes --seeds {enough}."

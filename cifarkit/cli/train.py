@@ -124,6 +124,8 @@ def train_and_report(
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
     about = f"{variant.name}: {variant.summary}" if variant.summary else variant.name
     _say(f"{about}\n{splits}\n{variant.recipe}")
+    if RunFolder(folder).is_over():
+        _say(f"The run in {folder} is over; nothing is trained, it is read and evaluated.")
     try:
         run = train_variant(
             variant,
@@ -166,10 +168,13 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.report.artefacts import save_artefacts
+    from cifarkit.report.page import write_report
     from cifarkit.training.sealed_test import score_on_test
 
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
+    if (folder / "report.html").is_file():  # made when the run had come less far
+        write_report(run, splits)
     typer.echo(describe(evaluation, "test", splits.name))
     typer.echo(
         f"\nThe run is in {folder}; its page to hand in: cifarkit report {shlex.quote(str(folder))}"

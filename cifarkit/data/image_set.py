@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cifarkit.errors import DataError
+from cifarkit.values import is_whole
 
-__all__ = ["ImageSet", "check_classes", "to_bytes", "to_floats"]
+__all__ = ["ImageSet", "to_bytes", "to_floats"]
 
 IMAGE_SHAPE = (3, 32, 32)
 
@@ -75,7 +76,7 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        check_classes(self.classes)
+        _check_classes(self.classes)
         _check_images(self.images)
         _check_labels(self.labels, len(self.images), len(self.classes))
 
@@ -84,7 +85,16 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label."""
+        """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label.
+
+        Raises:
+            DataError: the index is no whole number.
+        """
+        if not is_whole(index) and not isinstance(index, Tensor):
+            raise DataError(
+                f"one image is got by a whole number, found {index!r}; for several, "
+                "take set.subset(range(100))"
+            )
         return to_floats(self.images[index]), int(self.labels[index])
 
     def __repr__(self) -> str:
@@ -117,21 +127,11 @@ def _as_places(indices: Any) -> Tensor:
     return torch.from_numpy(places.astype(np.int64).reshape(-1))
 
 
-def check_classes(classes: Any) -> None:
-    """Refuse what cannot be the names of classes.
-
-    Raises:
-        DataError: it is no tuple of two or more different names that can be printed.
-    """
+def _check_classes(classes: Any) -> None:
     if not isinstance(classes, tuple) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"classes must be a tuple of names, found {classes!r}")
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise DataError(f"classes must be two or more different names, found {classes!r}")
-    if odd := [name for name in classes if not name.isprintable() or name != name.strip()]:
-        raise DataError(
-            f"the name of a class must be one line of text, found {odd[0]!r}; lines that are read "
-            "from a file end in a line break, which name.strip() takes off"
-        )
 
 
 def _check_images(images: Any) -> None:

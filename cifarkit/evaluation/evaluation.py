@@ -124,10 +124,8 @@ class Evaluation:
         precision, recall, f1, n = precision_recall_fscore_support(
             self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0.0
         )
-        hits = self.confusion.diagonal().tolist()
-        intervals = [
-            wilson_interval(hit, count) for hit, count in zip(hits, n.tolist(), strict=True)
-        ]
+        hits, counts = self.confusion.diagonal(), self.confusion.sum(axis=1)
+        intervals = [wilson_interval(hit, count) for hit, count in zip(hits, counts, strict=True)]
         columns = {
             "precision": precision,
             "recall": recall,

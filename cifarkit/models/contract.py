@@ -44,6 +44,8 @@ def check_module(model: Any, who: str) -> None:
         found, cure = f"the class {model.__name__}", f"call it: {model.__name__}(…)"
     elif isinstance(model, str):
         cure = f"ck.create_model({found}) builds one"
+    elif isinstance(getattr(type(model), "model", None), property):  # such as a run's
+        cure = "pass its .model"
     raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
 
 
@@ -59,15 +61,9 @@ def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -
         side: of the images, in pixels.
 
     Raises:
-        ModelContractError: its weights are not float32, the images do not pass, or what comes out
-            is not float `2 num_classes`.
+        ModelContractError: the images do not pass, or what comes out is not float
+            `2 num_classes`.
     """
-    _, dtype = input_like(model)
-    if dtype != torch.float32:
-        raise ModelContractError(
-            f"{who} has {dtype} weights, and its images come as float32: give it back as "
-            "model.float(); to compute in bfloat16 is the recipe's affair (precision)"
-        )
     check_answer(show_grey(model, who, side), 2, num_classes, who)
 
 

@@ -106,6 +106,7 @@ def fitted_labels(
     Returns:
         The names, broken into lines; in the smallest type where nothing fits.
     """
+    names = [name.replace("\n", " ") for name in names]
     layouts = [_in_lines(names, lines) for lines in range(1, MOST_LINES + 1)]
     for size in SIZES:
         for layout in layouts:
@@ -126,7 +127,6 @@ class _Layout(NamedTuple):
 
 def _in_lines(names: Sequence[str], lines: int) -> _Layout:
     """Break each name at the width that the widest needs to stand on so many lines."""
-    lines = max(lines, *(name.count("\n") + 1 for name in names))  # some are broken already
     width = max(width_of(name, 1.0) for name in names) / lines
     labels = [broken(name, width, 1.0) for name in names]
     while max(label.count("\n") for label in labels) >= lines:

@@ -46,6 +46,7 @@ def save_tensors(
             save_file(contents, temporary, metadata=metadata)
         except SafetensorError as error:  # how the library reports a full disk
             raise OSError(f"cannot write {path}: {error}") from error
+        _sort_metadata(temporary)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -80,6 +81,21 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path} is not a whole safetensors file ({error}). "
             "If you have another copy, put it there; otherwise delete it and make it anew"
         ) from error
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata in order, so that the same contents are the same bytes.
+
+    Safetensors writes it as chance has it. The format: https://huggingface.co/docs/safetensors/index#format.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) <= length:
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def _is_pickle(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 
 import torch
 
@@ -34,9 +35,10 @@ def choose_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = textwrap.shorten(str(error), 100, placeholder=" …")
         raise TrainingError(
-            f"the device {str(name)!r} cannot be used here ({reason}); 'auto' takes what there is"
+            f"the device {str(name)!r} cannot be used here ({reason}); usual are 'cpu', 'cuda' and "
+            "'mps', and 'auto' takes what there is"
         ) from None
     if device.type == "meta":
         raise TrainingError("the device 'meta' holds no numbers; 'auto' takes what there is")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
+from cifarkit.models.contract import input_like
 
 __all__ = [
     "Compile",
@@ -28,7 +29,8 @@ Options = dict[str, str | int | bool | Callable[..., Any]]  # as torch.compile t
 
 def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
     """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
-    logits = model(batch.images)
+    _, dtype = input_like(model)
+    logits = model(batch.images.to(dtype))
     return F.cross_entropy(logits, batch.targets, label_smoothing=label_smoothing), logits
 
 

@@ -188,8 +188,8 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         The evaluation, with the recipe's `test_time` views.
 
     Raises:
-        TrainingError: it is still training, or was interrupted and can be gone on with; test is
-            only for the end.
+        TrainingError: it is no run; or it is still training, or was interrupted and can be gone on
+            with, and test is only for the end.
         NonFiniteLossError: the network gives NaN or infinity for a test image.
         DataError: these are no splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
@@ -202,6 +202,10 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
     True
     """
     check_splits(splits)
+    if not isinstance(run, Run):
+        raise TrainingError(
+            f"what is scored is a run, as ck.train returns, found {type(run).__name__}"
+        )
     if run.moment is not None:
         raise TrainingError(
             "test is looked at when training is over; to choose while it lasts, "

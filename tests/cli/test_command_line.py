@@ -345,10 +345,29 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert f"go on with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
-    assert call("resume", folder).status == 0
+    assert call("report", folder).status == 0
+    assert "did not come to its end" in (folder / "report.html").read_text(encoding="utf-8")
+    done = call("resume", folder)
+    assert (done.status, "is over" in done.err) == (0, False)
+    # The page is that of the whole run now.
+    assert "those after the last epoch" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
+    assert not Path("whole/report.html").exists()
+    assert "is over; nothing is trained" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_mistake_in_the_patience_is_told_before_any_data_is_loaded(call: Any) -> None:
+    done = call("train", "linear", "--data", "nowhere", "--patience", "0")
+    assert (done.status, "patience must be a whole number" in done.err) == (1, True)
+
+
+def test_a_folder_named_as_a_source_does_not_stand_in_for_it(call: Any, tmp_path: Path) -> None:
+    Path("synthetic").mkdir()
+    done = call("train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", "run")
+    assert done.status == 0
+    assert json.loads(Path("run/run.json").read_text())["facts"]["command"]["data"] == "synthetic"
 
 
 def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path) -> None:

@@ -202,3 +202,9 @@ def test_nothing_is_allocated_for_an_array_that_is_refused() -> None:
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_names_without_an_order_are_refused() -> None:
+    pictures, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 2
+    with pytest.raises(ck.DataError, match=r"classes must be a list of names, found \{'"):
+        ck.load_arrays(pictures, labels, pictures, labels, classes={"a", "b"}, val_size=4)  # type: ignore[arg-type]

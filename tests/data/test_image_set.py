@@ -109,6 +109,13 @@ def test_what_is_no_place_in_the_set_is_refused(places: Any, said: str) -> None:
         numbered(6).subset(places)
 
 
+def test_several_at_once_are_shown_the_way() -> None:
+    for several in (slice(3), [0, 1], None, 1.0):
+        with pytest.raises(ck.DataError, match=r"take set\.subset\(range\(100\)\)"):
+            numbered(6)[several]  # type: ignore[index]
+    assert numbered(6)[torch.tensor(3)][1] == numbered(6)[np.int64(3)][1]  # type: ignore[index]
+
+
 PICTURES, LABELS = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.tensor([0, 1])
 
 

@@ -61,3 +61,8 @@ def test_long_labels_fit_beside_their_rows(square: bool) -> None:
     assert widest <= 110
     assert max(name.count("\n") + 1 for name in names) * size * LEADING <= row
     assert [" ".join(name.split()) for name in names] == list(LONG)
+
+
+def test_names_that_are_broken_already_are_broken_anew() -> None:
+    labels = fitted_labels(["big\ncat\n", "a\ndog"], side=200, across=200)
+    assert [name.rstrip() for name in labels.names] == ["big cat", "a dog"]

@@ -128,7 +128,8 @@ def test_replace_with_unknown_fields_names_them_and_those_there_are() -> None:
     with pytest.raises(ck.RecipeError) as caught:
         ck.Recipe().replace(epoch=3, lr=0.1, epochs=4)
     assert str(caught.value) == (
-        "Recipe has no field 'epoch', 'lr'; its fields are epochs, batch_size, optimizer, "
+        "Recipe has no field 'epoch', 'lr'; lr belongs to optimizer: optimizer=Adam(lr=…); "
+        "its fields are epochs, batch_size, optimizer, "
         "schedule, augment, label_smoothing, initialization, ema_decay, test_time, precision"
     )
 

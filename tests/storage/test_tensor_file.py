@@ -255,3 +255,14 @@ def test_a_pickle_is_named_for_what_it_is(protocol: int, tmp_path: Path) -> None
     for name in ("archive", "old", "bare"):
         with pytest.raises(ck.CheckpointError, match=r"is a pickle.*may run code"):
             load_tensors(tmp_path / name)
+
+
+def test_the_same_contents_are_the_same_bytes(tmp_path: Path) -> None:
+    tensors = {"größe": torch.arange(5), "b": torch.ones(2, 3)}
+    written = set()
+    for number in range(12):  # safetensors shuffles two entries in every second file
+        save_tensors(tmp_path / f"{number}.safetensors", tensors, {"größe": number * 0})
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(written) == 1
+    found = safetensors.torch.load(written.pop())
+    assert found.keys() == tensors.keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -181,12 +181,6 @@ def test_weights_that_a_callback_adds_to_the_optimiser_are_trained(tiny: ck.Spli
     first = model[1].bias.clone()  # type: ignore[index]
     ck.Trainer(ck.Recipe(epochs=2), callbacks=[Late()]).fit(model, tiny)
     assert not torch.equal(model[1].bias, first)  # type: ignore[index]
-
-
-@pytest.mark.parametrize("callbacks", [None, ck.Progress()])
-def test_what_is_no_list_of_callbacks_is_refused(callbacks: Any) -> None:
-    with pytest.raises(TypeError, match="callbacks must be a list"):
-        ck.Trainer(callbacks=callbacks)
 
 
 def test_a_column_that_is_no_tuple_is_shown_the_right_spelling() -> None:

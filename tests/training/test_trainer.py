@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -229,7 +230,7 @@ def test_a_seed_that_is_none_is_refused(seed: object) -> None:
         ck.Trainer(seed=seed)
 
 
-@pytest.mark.parametrize("callbacks", [ck.Progress(), [ck.Progress], ["progress"]])
+@pytest.mark.parametrize("callbacks", [None, ck.Progress(), [ck.Progress], ["progress"]])
 def test_what_is_no_list_of_callbacks_is_a_type_error(callbacks: object) -> None:
     with pytest.raises(TypeError, match=r"callback"):
         ck.Trainer(callbacks=callbacks)
@@ -309,3 +310,80 @@ def test_a_students_bug_is_named_before_the_first_step(
     with pytest.warns(CifarkitWarning, match=symptom) as told:
         ck.Trainer(STRICT, callbacks=[Listen()]).fit(model, tiny)
     assert any(symptom in text for text in heard)
+
+
+class Helped(torch.nn.Module):
+    """A network that gives the logits of an auxiliary head too, in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+
+    def forward(self, images: torch.Tensor) -> object:
+        logits = self.layers(images)
+        return (logits, logits) if self.training else logits
+
+
+def test_what_fails_in_training_mode_alone_is_told_before_the_first_step(tiny: ck.Splits) -> None:
+    one = ck.Recipe(epochs=1, batch_size=1)
+    norm = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.BatchNorm1d(3072), torch.nn.Linear(3072, 10)
+    )
+    for model, recipe, said in (
+        (Helped(), ck.Recipe(epochs=1), "64 images: AttributeError: 'tuple'"),
+        (norm, one, "1 images: ValueError: Expected more than 1 value per channel"),
+    ):
+        with pytest.raises(ck.ModelContractError, match=f"cannot be trained on .*{said}"):
+            ck.Trainer(recipe).fit(model, tiny)
+
+
+class Remembers(torch.nn.Module):
+    """A network that makes a tensor when it is evaluated, and uses it when it is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.scale = torch.nn.Linear(3072, 10), torch.ones(())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            self.scale = torch.ones(())
+        logits: torch.Tensor = self.scale * self.layer(images.flatten(1))
+        return logits
+
+
+def test_what_a_network_keeps_from_an_evaluation_it_can_be_trained_with(tiny: ck.Splits) -> None:
+    run = ck.Trainer(ck.Recipe(epochs=2)).fit(Remembers(), tiny)
+    assert run.status == "finished"
+
+
+def test_a_scripted_network_is_trained(tiny: ck.Splits) -> None:
+    plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch leaves scripting behind
+        model = torch.jit.script(plain)
+    assert ck.Trainer(ck.Recipe(epochs=1)).fit(model, tiny).status == "finished"
+
+
+def test_a_field_of_a_part_of_the_recipe_is_said_where_it_belongs(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.RecipeError, match=r"lr belongs to optimizer: optimizer=Adam\(lr=…\)"):
+        ck.train("linear", tiny, lr=0.01)
+
+
+def test_a_run_in_place_of_its_network_is_shown_the_way(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=1)
+    with pytest.raises(ck.ModelContractError, match=r"pass its \.model"):
+        ck.evaluate(run, tiny.test)  # type: ignore[arg-type]
+    with pytest.raises(ck.TrainingError, match=r"what is scored is a run, .* found Sequential"):
+        ck.score_on_test(run.model, tiny)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_network_of_another_float_type_is_trained_in_its_own(
+    dtype: torch.dtype, tiny: ck.Splits
+) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10)).to(dtype)
+    first = model[1].weight.detach().clone()
+    run = ck.Trainer(ck.Recipe(epochs=1, precision="float32")).fit(model, tiny)
+    assert model[1].weight.dtype == dtype
+    assert not torch.equal(model[1].weight, first)
+    assert run.history[0]["val_loss"] == pytest.approx(ck.evaluate(model, tiny.val).loss)  # type: ignore[arg-type]

@@ -134,3 +134,13 @@ def test_a_pth_given_to_load_weights_says_what_to_call(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 1).state_dict(), tmp_path / "theirs.pth")
     with pytest.raises(ck.CheckpointError, match="import_weights"):
         ck.load_weights(nn.Linear(2, 1), tmp_path / "theirs.pth")
+
+
+def test_a_tilde_is_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: ck.Splits) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    run = ck.train("linear", tiny, epochs=1, run_dir="~/run")
+    model = ck.create_model("linear")
+    ck.load_weights(model, "~/run")
+    assert torch.equal(model[1].weight, run.model[1].weight)  # type: ignore[index]
+    assert ck.write_report(run, tiny, "~/page.html") == tmp_path / "page.html"

@@ -287,3 +287,7 @@ def test_training_that_a_foreign_callback_ended_while_it_saw_test_is_flagged(
 def test_what_is_no_splits_is_refused(run: Path) -> None:
     with pytest.raises(ck.DataError, match="Splits"):
         ck.verify(run, [])  # type: ignore[arg-type]
+
+
+def test_a_name_that_no_disk_takes_is_a_finding(tiny: ck.Splits) -> None:
+    assert not ck.verify("x" * 500, tiny).passed
