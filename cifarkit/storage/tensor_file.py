@@ -86,7 +86,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _sort_metadata(path: Path) -> None:
     """Put the metadata in order, so that the same contents are the same bytes.
 
-    Safetensors writes it as chance has it. The format: https://huggingface.co/docs/safetensors/index#format.
+    Safetensors writes it as chance has it; https://huggingface.co/docs/safetensors/index#format
+    has the format.
     """
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(8), "little")

@@ -184,8 +184,10 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
     Raises:
         TypeError: something in it is no callback.
     """
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list, as [{type(callbacks).__name__}(…)]")
+    if isinstance(callbacks, Callback):
+        raise TypeError(f"callbacks must be a list: [{type(callbacks).__name__}(…)]")
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list, found {callbacks!r}")
     chosen = tuple(callbacks)
     for callback in chosen:
         if inspect.isclass(callback) and issubclass(callback, Callback):

@@ -15,7 +15,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, ModelContractError
+from cifarkit.errors import CifarkitWarning, ModelContractError, OutOfMemoryError
 from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
@@ -25,6 +25,7 @@ from cifarkit.training.callback import kind_of, settings_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import CompiledForward
 from cifarkit.training.interruption import Interruption
+from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.processes import Processes
 from cifarkit.training.run import Moment, Run
 from cifarkit.training.weight_average import WeightAverage
@@ -120,7 +121,7 @@ def begin(
     if not weights:
         raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
     if processes.rank == 0:
-        for symptom in _symptoms(model, batch, who):
+        for symptom in _symptoms(run, batch, who):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits.train)
@@ -151,9 +152,12 @@ def first_batch(train: ImageSet, recipe: Recipe, *, seed: int, epoch: int) -> Ba
     return next(batches)
 
 
-def _symptoms(model: nn.Module, batch: Batch, who: str) -> list[str]:
+def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
     try:
-        return symptoms(model, batch.images, batch.targets)
+        with explained_shortage(run.recipe.batch_size, run.folder):
+            return symptoms(run.model, batch.images, batch.targets)
+    except OutOfMemoryError:
+        raise
     except Exception as error:
         raise ModelContractError(
             f"{who} cannot be trained on its first batch, of {len(batch.images)} images: "

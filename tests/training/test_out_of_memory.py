@@ -118,3 +118,24 @@ def test_any_other_error_passes_as_it_is(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, explained_shortage(4, None):
         raise error
     assert caught.value is error
+
+
+class Greedy(torch.nn.Module):
+    """A network whose training takes more memory than there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3072, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")
+        logits: torch.Tensor = self.layer(images.flatten(1))
+        return logits
+
+
+def test_memory_that_runs_out_at_the_first_batch_is_no_mistake_of_the_network(
+    tiny: ck.Splits,
+) -> None:
+    with pytest.raises(ck.OutOfMemoryError, match="ran out at batch_size=64; try batch_size=32"):
+        ck.Trainer(ck.Recipe(epochs=1)).fit(Greedy(), tiny)
