@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what runs
     from cifarkit import plots as plots
+    from cifarkit.annotations import Range as Range
     from cifarkit.comparison.compare import compare as compare
     from cifarkit.comparison.comparison import Comparison as Comparison
     from cifarkit.comparison.outcomes import Outcome as Outcome
@@ -118,7 +119,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.trainer import Trainer as Trainer
     from cifarkit.training.weights import import_weights as import_weights
     from cifarkit.training.weights import load_weights as load_weights
-    from cifarkit.values import Range as Range
     from cifarkit.values import Value as Value
     from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
     from cifarkit.verification.leaderboard import Standing as Standing
@@ -243,7 +243,7 @@ _HOME = {
     "Pair": "cifarkit.comparison.pairs",
     "Span": "cifarkit.comparison.statistics",
     "Verdict": "cifarkit.comparison.verdicts",
-    "Range": "cifarkit.values",
+    "Range": "cifarkit.annotations",
     "Value": "cifarkit.values",
 }
 

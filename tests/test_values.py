@@ -19,13 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cifarkit as ck
+from cifarkit.annotations import Range, kinds_of
 from cifarkit.training import run as _run  # noqa: F401 - all kinds of values are defined by now
-from cifarkit.values import Range, Value, _kinds, from_json
+from cifarkit.values import Value, from_json
 
 KINDS = sorted(
     {
         kind
-        for kind in _kinds(Value)
+        for kind in kinds_of(Value)
         if kind.__module__.startswith("cifarkit.") and not inspect.isabstract(kind)
     },
     key=lambda kind: kind.__name__,
@@ -269,37 +270,6 @@ def test_what_was_found_is_shown_in_short(found: Any, shown: str) -> None:
 def test_values_of_different_kinds_are_not_compared_field_by_field() -> None:
     with pytest.raises(ck.RecipeError, match="found Constant and Cosine"):
         ck.Constant().differs_from(ck.Cosine())
-
-
-@dataclass(frozen=True)
-class Ordinary(Value):
-    """Fields with annotations as in any other class."""
-
-    whole: int = 1
-    number: float = 1.0
-    either: int | str = "auto"
-    anything: Any = None
-
-
-def test_ordinary_annotations_are_checked_too() -> None:
-    kept = Ordinary(whole=np.int64(3), number=2, either=np.int32(4), anything=[1])  # type: ignore[arg-type]
-    assert repr(kept) == "Ordinary(whole=3, number=2.0, either=4, anything=[1])"
-    with pytest.raises(ck.RecipeError) as refused:
-        Ordinary(whole=1.5, number=True, either=2.5)  # type: ignore[arg-type]
-    assert str(refused.value).splitlines()[1:] == [
-        "  whole=1.5: allowed is a whole number",
-        "  number=True: allowed is a finite number",
-        "  either=2.5: allowed is a whole number or a value of type str",
-    ]
-
-
-def test_an_annotation_that_nothing_can_be_checked_by_is_named() -> None:
-    @dataclass(frozen=True)
-    class Listed(Value):
-        names: list[str] = dataclasses.field(default_factory=list)
-
-    with pytest.raises(ck.RecipeError, match=r"by the annotation list\[str\]; write bool, int"):
-        Listed()
 
 
 def test_an_annotation_out_of_reach_is_named() -> None:

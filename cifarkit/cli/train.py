@@ -108,6 +108,7 @@ def train_and_report(
     track_test: bool,
 ) -> None:
     """Train, or go on with training, then evaluate once on test and write all into the folder."""
+    from cifarkit.report.page import write_report
     from cifarkit.training.callback import Callback
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
@@ -124,8 +125,7 @@ def train_and_report(
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
     about = f"{variant.name}: {variant.summary}" if variant.summary else variant.name
     _say(f"{about}\n{splits}\n{variant.recipe}")
-    if RunFolder(folder).is_over():
-        _say(f"The run in {folder} is over; nothing is trained, it is read and evaluated.")
+    was_over = RunFolder(folder).is_over()
     try:
         run = train_variant(
             variant,
@@ -142,6 +142,10 @@ def train_and_report(
         way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}"
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
+    if was_over:
+        _say(f"The run in {folder} was over; nothing was trained, it is read and evaluated.")
+    elif (folder / "report.html").is_file() and is_first_process():
+        write_report(run, splits)  # the page was made when the run had come less far
     if is_first_process():
         _report(run, splits, folder)
 
@@ -168,13 +172,10 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.report.artefacts import save_artefacts
-    from cifarkit.report.page import write_report
     from cifarkit.training.sealed_test import score_on_test
 
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
-    if (folder / "report.html").is_file():  # made when the run had come less far
-        write_report(run, splits)
     typer.echo(describe(evaluation, "test", splits.name))
     typer.echo(
         f"\nThe run is in {folder}; its page to hand in: cifarkit report {shlex.quote(str(folder))}"

@@ -17,8 +17,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from cifarkit.annotations import Range
 from cifarkit.errors import DataError
-from cifarkit.values import Range, Value
+from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
     from torch import Generator, Tensor

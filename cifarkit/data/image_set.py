@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
-from cifarkit.values import is_whole
 
 __all__ = ["ImageSet", "to_bytes", "to_floats"]
 
@@ -90,7 +90,7 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         Raises:
             DataError: the index is no whole number.
         """
-        if not is_whole(index) and not isinstance(index, Tensor):
+        if not is_whole(index) and getattr(index, "shape", None) != ():
             raise DataError(
                 f"one image is got by a whole number, found {index!r}; for several, "
                 "take set.subset(range(100))"

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cifarkit.annotations import is_whole
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
-from cifarkit.values import is_whole
 
 __all__ = ["Splits", "split_off_val"]
 

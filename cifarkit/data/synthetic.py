@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from cifarkit.annotations import is_whole
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_seed, split_off_val
 from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
-from cifarkit.values import is_whole
 
 __all__ = ["DEFAULTS", "load_synthetic"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from cifarkit.values import Range, Value
+from cifarkit.annotations import Range
+from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes name it, and are listed without torch
     from torch import Tensor

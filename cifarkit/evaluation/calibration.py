@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
-from cifarkit.values import is_whole
 
 __all__ = ["Calibration", "calibrate"]
 

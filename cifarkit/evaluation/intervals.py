@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
-from cifarkit.values import is_whole
 
 __all__ = ["Interval", "wilson_interval"]
 
@@ -44,7 +44,9 @@ def wilson_interval(hits: int, n: int) -> Interval:
     Interval(low=0.635..., high=0.807...)
     """
     if not is_whole(hits) or not is_whole(n) or not 0 <= hits <= n:
-        raise DataError(f"hits must be a whole number between 0 and n={n!r}, found {hits!r}")
+        raise DataError(
+            f"hits and n must be whole numbers, hits between 0 and n; found {hits!r} and {n!r}"
+        )
     hits, n = int(hits), int(n)  # NumPy's small ones would overflow below
     if n == 0:
         return Interval(0.0, 1.0)

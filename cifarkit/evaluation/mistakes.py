@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation
-from cifarkit.values import is_whole
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
 

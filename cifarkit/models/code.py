@@ -151,8 +151,9 @@ def _source(thing: Any) -> str:
 
 
 def _without_code(constants: tuple[Any, ...]) -> str:
-    # The repr of a code object holds its address.
-    return repr([one for one in constants if not isinstance(one, CodeType)])
+    # The repr of a code object holds its address, and a set has another order in each process.
+    plain = [one for one in constants if not isinstance(one, CodeType)]
+    return repr([sorted(map(repr, one)) if isinstance(one, frozenset) else one for one in plain])
 
 
 def _functions(thing: Any) -> list[FunctionType]:

@@ -145,11 +145,11 @@ def _before_and_after_a_step(
     weights = dict(model.named_parameters())
     model.eval()
     with torch.no_grad():
-        before = model(images)
+        before = model(images).clone()  # an answer may be a view of a weight
         for name, gradient in gradients.items():
             if gradient is not None:
                 weights[name].sub_(FIRST_STEP * gradient.sgn())
-        return [before, model(images)]
+        return [before, model(images).clone()]
 
 
 @contextmanager
@@ -168,6 +168,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
                 module._buffers[name] = buffer  # some are replaced, not written into
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
-                tensor.copy_(value)
+                if not torch.equal(tensor, value):  # an expanded one cannot be written into
+                    tensor.copy_(value)
         for weight, gradient in gradients:
             weight.grad = gradient

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cifarkit.annotations import is_whole
 from cifarkit.errors import ModelContractError
 from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.values import is_whole
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -66,13 +66,9 @@ class Variant:
 
     @property
     def is_own(self) -> bool:
-        """Whether the builder, or a part of the recipe, is from the user's own files.
-
-        All else is from cifarkit or another installed package, which has a version.
-        """
+        """Whether the builder is from the user's own files, not from an installed package."""
         plain = inspect.unwrap(self.builder)
-        builder = getattr(plain, "func", plain)  # the function inside a functools.partial
-        return any(map(is_own, [builder, *_kinds(self.recipe)]))
+        return is_own(getattr(plain, "func", plain))  # the function inside a functools.partial
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.

@@ -41,8 +41,8 @@ class WinogradConv2d(nn.Conv2d):
         in_channels: of what comes in.
         out_channels: of what goes out.
         before_pooling: what comes out is pooled by 2 next, which does not see the last row or
-            column of an odd number. Where torch's own is used they are there all the same: to leave
-            them out would be to copy the rest.
+            column of an odd number. Torch's own way keeps them all the same, for to cut them off
+            would be to copy the rest.
 
     >>> layer = WinogradConv2d(64, 256, before_pooling=True)
     >>> layer(torch.zeros(5, 64, 13, 13)).shape

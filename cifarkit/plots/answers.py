@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from cifarkit.annotations import is_whole
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Integers
 from cifarkit.randomness import generator_for
-from cifarkit.values import is_whole
 
 __all__ = [
     "Answer",

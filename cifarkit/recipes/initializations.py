@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from cifarkit.annotations import Range
 from cifarkit.errors import ModelContractError
-from cifarkit.values import Range, Value
+from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes are listed without torch
     from torch import Tensor, nn

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from cifarkit.values import Range, Value
+from cifarkit.annotations import Range
+from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes are listed without torch
     import torch

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from cifarkit.annotations import Range
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.recipes.initializations import Initialization
 from cifarkit.recipes.optimizers import Adam, Optimizer
 from cifarkit.recipes.schedules import Constant, Schedule
-from cifarkit.values import Range, Value
+from cifarkit.values import Value
 
 __all__ = ["Recipe"]
 

@@ -11,8 +11,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from cifarkit.annotations import Range
 from cifarkit.errors import RecipeError
-from cifarkit.values import Range, Value
+from cifarkit.values import Value
 
 __all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
 
@@ -51,9 +52,9 @@ class Schedule(Value, ABC):
         return self._checked(self.shape(epoch - self.warmup, left, lr))
 
     def _checked(self, rate: Any) -> float:
-        try:
-            number = float(rate)  # of a tensor or NumPy's too: it goes into the history
-        except (TypeError, ValueError):
+        try:  # NumPy's and a tensor's become plain: they go into the history
+            number = math.nan if isinstance(rate, str | bytes) else float(rate)
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not 0 <= number < math.inf:
             raise RecipeError(

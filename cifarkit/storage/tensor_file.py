@@ -94,7 +94,7 @@ def _sort_metadata(path: Path) -> None:
         header = json.loads(file.read(length))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(text) <= length:
+        if len(text) <= length:  # it keeps its length, for the tensors lie at fixed places behind
             file.seek(8)
             file.write(text.ljust(length))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from cifarkit.annotations import Range, is_whole
 from cifarkit.errors import TrainingError
-from cifarkit.values import Range, is_whole
 
 __all__ = ["checked_number", "checked_whole"]
 

@@ -15,7 +15,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, ModelContractError, OutOfMemoryError
+from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError
 from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
@@ -99,6 +99,8 @@ def begin(
 
     Raises:
         ModelContractError: the network does not take its batches, or learns nothing.
+        OutOfMemoryError: the first batch is too large for this machine's memory.
+        RecipeError: the schedule gives what is no rate, in the first or last step of an epoch.
         TrainingError: some process would get too few images.
     """
     recipe, model = run.recipe, run.model
@@ -109,6 +111,10 @@ def begin(
         for epoch in (0, recipe.epochs - 1)
     )
     processes.check_sizes(splits, recipe.batch_size)
+    steps = count_batches(len(splits.train), recipe.batch_size)
+    for epoch in range(recipe.epochs):
+        for place in (epoch, epoch + (steps - 1) / steps):
+            recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
     shown = {batch.images.shape[-1], last.images.shape[-1]}
     if recipe.test_time is not None:
         shown.add(recipe.test_time.size)
@@ -131,7 +137,7 @@ def begin(
     run.moment = Moment(
         splits=splits,
         optimizer=optimizer,
-        steps_per_epoch=count_batches(len(splits.train), recipe.batch_size),
+        steps_per_epoch=steps,
         network=processes.wrap(model),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),
@@ -156,7 +162,7 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
     try:
         with explained_shortage(run.recipe.batch_size, run.folder):
             return symptoms(run.model, batch.images, batch.targets)
-    except OutOfMemoryError:
+    except CifarkitError:
         raise
     except Exception as error:
         raise ModelContractError(

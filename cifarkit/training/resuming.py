@@ -105,13 +105,19 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`.
 
     Raises:
-        CheckpointError: other layers are frozen; nothing has changed.
+        CheckpointError: other layers are frozen, or a callback had added weights to the optimiser;
+            nothing has changed.
     """
     now = run.now
     saved, ours = (
         [len(group["params"]) for group in one["param_groups"]]
         for one in (state["optimizer"], now.optimizer.state_dict())
     )
+    if len(saved) != len(ours):
+        raise CheckpointError(
+            f"the run's optimiser had {len(saved)} groups of weights, here it has {len(ours)}: "
+            "what a callback adds to it cannot be taken up again"
+        )
     if saved != ours:
         raise CheckpointError(
             f"the run trains {sum(saved)} weight tensors, the network here has {sum(ours)} that "
@@ -241,6 +247,8 @@ def _read_code_alike(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Warn, once, when the machine or its software is another than that of the steps before."""
     then, now = _conditions(theirs), _conditions(ours)
+    if _read_code_alike(theirs, ours):  # of the recipe's own parts: that of a builder is refused
+        then["code"], now["code"] = _factors(theirs)["code"], _factors(ours)["code"]
     lines = [
         f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
@@ -274,6 +282,10 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
     """Return what the bits of a run depend on besides."""
     facts = about["facts"]
     environment = facts["environment"]
+    # With settings where they are cifarkit's own; others print what they like.
+    own = [one for one in facts["callbacks"] if one.startswith("cifarkit.")]
+    named = {kind: kind for kind in facts["intervening"]} | {one.split("(")[0]: one for one in own}
+    intervening = [named[kind] for kind in facts["intervening"]]
     return {
         "torch": environment["versions"]["torch"],
         "cifarkit": environment["versions"]["cifarkit"],
@@ -282,8 +294,5 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
         "threads": environment["threads"],
         "precision": facts["precision"],
         "processes": facts["processes"],
-        "callbacks that may change batches or gradients:": facts["intervening"],
-        "such callbacks with their settings:": [
-            one for one in facts["callbacks"] if one.partition("(")[0] in facts["intervening"]
-        ],
+        "callbacks that may change batches or gradients:": intervening,
     }

@@ -214,8 +214,8 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
     if run.folder is not None and not run.is_over:
         raise TrainingError(
             f"test is looked at when training is over, and the run in {str(run.folder)!r} is "
-            f"{run.status}: go on with it (resume=True, or cifarkit resume); to look while it is "
-            "not over, ck.evaluate(run.model, splits.val)"
+            f"{run.status}: go on with it, in the way it was begun (resume=True, or cifarkit "
+            "resume); to look while it is not over, ck.evaluate(run.model, splits.val)"
         )
     recorded = run.facts["data"]
     if splits.fingerprint != recorded["fingerprint"]:

@@ -125,11 +125,11 @@ class Trainer:
             The run, with its history; the model in evaluation mode. In a notebook after Ctrl-C too.
 
         Raises:
-            CheckpointError: `resume` without a `run_dir`, or what is there is another run or
-                damaged.
+            CheckpointError: `resume` without a `run_dir`, or with another run or a damaged one.
+            RecipeError: the schedule gives what is no rate.
             KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
                 `run_dir`, all is saved. A second one ends it at once.
-            ModelContractError: the network does not give one logit per class.
+            ModelContractError: the network does not give one logit per class, or cannot be trained.
             RunFolderError: `run_dir` holds a run already, cannot be written, or another program
                 trains in it.
             SelectionError: a callback would select by what is not there or must not select.
@@ -272,7 +272,7 @@ class Trainer:
     def _set_rates(self, now: Moment) -> None:
         place = now.epoch + now.step / now.steps_per_epoch
         for group in now.optimizer.param_groups:
-            own = group.setdefault("initial_lr", group["lr"])  # not there where one was added
+            own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
             group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, own)
 
     def _measure(self, run: Run) -> Record:

@@ -17,7 +17,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 class WeightAverage:
     """An exponential moving average of a network's weights and running statistics.
 
-    Whole numbers, such as counts and places, are not averaged: it has those of the network.
+    Integer buffers, such as batch norm's count of batches, are copied: an average would be cut.
 
     Args:
         model: whose weights to average.
@@ -98,7 +98,8 @@ def _average_of_floats(decay: float) -> Callable[[Tensors, Tensors, int | Tensor
     average = get_ema_multi_avg_fn(decay)
 
     def update(averages: Tensors, values: Tensors, count: int | Tensor) -> None:
-        if averages[0].is_floating_point() or averages[0].is_complex():  # all are of one type
+        # They come in groups of one type.
+        if averages[0].is_floating_point() or averages[0].is_complex():
             average(averages, values, count)
         else:
             torch._foreach_copy_(averages, values)

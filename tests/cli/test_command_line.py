@@ -348,12 +348,12 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert call("report", folder).status == 0
     assert "did not come to its end" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
-    assert (done.status, "is over" in done.err) == (0, False)
+    assert (done.status, "was over" in done.err) == (0, False)
     # The page is that of the whole run now.
-    assert "those after the last epoch" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "those at the end" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
     assert not Path("whole/report.html").exists()
-    assert "is over; nothing is trained" in call(*line, "whole").err
+    assert "was over; nothing was trained" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 

@@ -64,7 +64,7 @@ def test_numpys_numbers_are_numbers() -> None:
     ("hits", "n"), [(5, 3), (-1, 3), (1, 0), (0, -1), (float("nan"), 3), (2.5, 3)]
 )
 def test_more_hits_than_images_are_refused(hits: Any, n: int) -> None:
-    with pytest.raises(ck.DataError, match=f"between 0 and n={n}, found {hits}"):
+    with pytest.raises(ck.DataError, match=f"between 0 and n; found {hits} and {n}"):
         ck.wilson_interval(hits, n)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -229,3 +231,25 @@ def test_the_arguments_of_a_partial_count() -> None:
 def test_every_variant_has_a_digest(name: str) -> None:
     assert len(ck.get_variant(name).code) == 16
     assert ck.get_variant(name).code == ck.get_variant(name).code
+
+
+def test_a_set_in_the_code_has_no_order(tmp_path: Path) -> None:
+    # Without its lines a function is told by its bytecode, where a set lies as its hashes have it.
+    script = (
+        "from cifarkit.models.code import code_digest\n"
+        "def f(word): return word in {'box', 'round', 'line', 'dot'}\n"
+        "print(code_digest(f))\n"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-"],
+            input=script,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(digests) == 1

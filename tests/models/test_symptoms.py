@@ -194,3 +194,26 @@ def test_a_network_of_another_float_type_is_looked_at_in_its_own() -> None:
 def test_only_the_first_names_are_listed() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed("abcde") == "a, b, c, d and 1 more"
+
+
+class Constant(nn.Module):
+    """A network whose answer is a view of its weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = nn.Parameter(torch.randn(10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.answer.expand(len(images), 10)
+
+
+def test_an_answer_that_is_a_view_of_a_weight_is_looked_at() -> None:
+    images = torch.rand(8, 3, 32, 32)
+    found = symptoms(Constant(), images, torch.arange(8))
+    assert [text[:22] for text in found] == ["every picture gets the"]
+
+
+def test_a_buffer_that_cannot_be_written_into_is_no_obstacle() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+    model.register_buffer("ones", torch.ones(1).expand(10))
+    assert symptoms(model, torch.rand(8, 3, 32, 32), torch.arange(8)) == []

@@ -104,7 +104,7 @@ def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_pa
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[Interrupt()])
-    with pytest.raises(ck.TrainingError, match=r"is interrupted: go on with it \(resume=True"):
+    with pytest.raises(ck.TrainingError, match=r"is interrupted: go on with it, in the way"):
         ck.score_on_test(ck.load_run(folder), tiny)
     run = ck.train("linear", tiny, epochs=3, run_dir=folder, resume=True)
     ck.score_on_test(run, tiny)

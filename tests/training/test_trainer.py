@@ -387,3 +387,17 @@ def test_a_network_of_another_float_type_is_trained_in_its_own(
     assert model[1].weight.dtype == dtype
     assert not torch.equal(model[1].weight, first)
     assert run.history[0]["val_loss"] == pytest.approx(ck.evaluate(model, tiny.val).loss)  # type: ignore[arg-type]
+
+
+def test_a_schedule_that_ends_below_nothing_is_refused_before_the_first_step(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class TooFar(ck.Schedule):
+        def shape(self, epoch: float, epochs: float, lr: float) -> float:
+            return lr * (1 - epoch / (epochs - 1))  # below 0 in the last epoch alone
+
+    folder = tmp_path / "run"
+    with pytest.raises(ck.RecipeError, match=r"TooFar.*gives the learning rate -"):
+        ck.train("linear", tiny, epochs=3, schedule=TooFar(), run_dir=folder)
+    assert not (folder / "run.json").exists()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
+from cifarkit.annotations import Range
 from cifarkit.errors import TrainingError
 from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import BEST, RunFolder
-from cifarkit.values import Range
 
 __all__ = ["Checkpoint"]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
+from cifarkit.annotations import Range
 from cifarkit.errors import TrainingError
 from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.selection import check_column
-from cifarkit.values import Range
 
 __all__ = ["EarlyStopping"]
 

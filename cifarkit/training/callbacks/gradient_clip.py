@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch.nn.utils import clip_grad_norm_
 
+from cifarkit.annotations import Range
 from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
-from cifarkit.values import Range
 
 __all__ = ["GradientClip"]
 

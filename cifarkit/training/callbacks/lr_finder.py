@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from cifarkit.annotations import Range
 from cifarkit.errors import TrainingError
 from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
-from cifarkit.values import Range
 
 __all__ = ["LRFinder"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from cifarkit.annotations import Range
 from cifarkit.data.batches import Batch
 from cifarkit.randomness import generator_for
 from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
-from cifarkit.values import Range
 
 __all__ = ["Mixup"]
 

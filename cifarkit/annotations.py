@@ -1,0 +1,172 @@
+"""What an annotation allows, and fitting a value to it.
+
+Known are `bool`, `int`, `float` and `str`, with `Annotated[int, Range(1, 16)]` for numbers in a
+range, `Literal`, tuples, unions, `Any`, and classes.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
+
+from cifarkit.errors import RecipeError
+
+__all__ = ["Range", "Refused", "fitted", "is_whole", "kinds_of"]
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Range:
+    """The numbers from `least` to `most`, ends included unless `open` holds `"("` or `")"`.
+
+    >>> print(Range(0, 1, open=")"))
+    0 <= value < 1
+    """
+
+    least: float
+    most: float
+    open: Literal["", "(", ")", "()"] = ""
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.least if "(" in self.open else value >= self.least
+        below = value < self.most if ")" in self.open else value <= self.most
+        return above and below  # both are false for NaN
+
+    def __str__(self) -> str:
+        left = "<" if "(" in self.open else "<="
+        right = "<" if ")" in self.open else "<="
+        return f"{self.least:.10g} {left} value {right} {self.most:.10g}"
+
+
+class Refused(Exception):  # noqa: N818 - whoever asks makes an error of it
+    """A value does not fit; the text says what would."""
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Tell whether something is a whole number, of Python's or NumPy's.
+
+    True and False are whole numbers to Python; here they are a slip of the pen.
+
+    >>> is_whole(3), is_whole(3.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def fitted(value: Any, hint: Any) -> Any:
+    """Return a value as an annotation wants it: as plain Python, and tuples in place of lists.
+
+    Raises:
+        Refused: it does not fit.
+        RecipeError: values cannot be checked by this annotation.
+
+    >>> fitted([1, 2.0], tuple[Annotated[int, Range(0, 9)], float])
+    (1, 2.0)
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _fitted_number(value, arguments[0], _range_among(arguments, hint))
+    if origin is Literal:
+        return _fitted_literal(value, arguments)
+    if origin is tuple:
+        return _fitted_tuple(value, arguments)
+    if origin in (Union, UnionType):
+        if value is None and NoneType in arguments:
+            return None
+        return _fitted_one_of(value, [one for one in arguments if one is not NoneType])
+    if hint is bool:
+        if isinstance(value, bool):
+            return value
+        raise Refused("True or False")
+    if hint in (int, float):
+        return _fitted_number(value, hint)
+    if hint is Any:
+        return value
+    return _instance(value, hint if arguments else origin or hint, hint)
+
+
+def kinds_of(base: type[K]) -> Iterator[type[K]]:
+    """Every class below `base`: the classes themselves are the list, so none is kept by hand."""
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def _range_among(arguments: tuple[Any, ...], hint: Any) -> Range | None:
+    kind, *notes = arguments
+    if kind not in (int, float):
+        raise _unknown(hint)
+    return next((one for one in notes if isinstance(one, Range)), None)
+
+
+def _fitted_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
+    expected = "a whole number" if kind is int else "a number"
+    expected += "" if allowed is None else f", {allowed}"
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_whole(value) if kind is int else is_real):
+        raise Refused(expected)
+    if allowed is not None and value not in allowed:
+        raise Refused(expected)
+    try:
+        number = kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
+    except OverflowError:
+        raise Refused(expected) from None
+    if allowed is not None and number not in allowed:  # it was rounded to an end that is open
+        raise Refused(expected)
+    return number
+
+
+def _fitted_literal(value: Any, allowed: tuple[Any, ...]) -> Any:
+    for one in allowed:
+        is_sort = isinstance(value, type(one)) and not (
+            isinstance(value, bool) and one is not value
+        )
+        if is_sort and value == one:
+            return one  # which is plain where the value is NumPy's
+    raise Refused(f"one of {', '.join(map(repr, allowed))}")
+
+
+def _fitted_one_of(value: Any, hints: Sequence[Any]) -> Any:
+    refusals = []
+    for hint in sorted(hints, key=lambda hint: hint is not type(value)):  # 3 stays an int
+        try:
+            return fitted(value, hint)
+        except Refused as refused:
+            refusals.append(str(refused))
+    raise Refused(" or ".join(refusals))
+
+
+def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        is_value = hasattr(type(value), "__dataclass_fields__")
+        raise Refused(f"a tuple, such as ({value!r},)" if is_value else "a tuple")
+    if arguments[-1] is Ellipsis:
+        arguments = (arguments[0],) * len(value)
+    if len(value) != len(arguments):
+        raise Refused(f"a tuple of {len(arguments)}")
+    try:
+        return tuple(fitted(item, hint) for item, hint in zip(value, arguments, strict=True))
+    except Refused as refused:
+        raise Refused(f"a tuple, each item {refused}") from None
+
+
+def _instance(value: Any, kind: Any, hint: Any) -> Any:
+    if not isinstance(kind, type):
+        raise _unknown(hint)
+    if isinstance(value, kind):
+        return value
+    is_own = kind.__module__ not in ("builtins", "collections.abc")
+    names = [one.__name__ for one in kinds_of(kind)] if is_own else []  # type: ignore[var-annotated]
+    known = ", ".join(sorted(names))
+    raise Refused(f"a value of type {kind.__name__}" + (f", such as {known}" if known else ""))
+
+
+def _unknown(hint: Any) -> RecipeError:
+    return RecipeError(
+        f"values cannot be checked by the annotation {hint}; write bool, int, float, str, "
+        "Annotated[float, Range(0, 1)], Literal, tuple, a class of values, or X | None"
+    )
