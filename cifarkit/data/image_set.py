@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 
-__all__ = ["ImageSet", "to_bytes", "to_floats"]
+__all__ = ["ImageSet", "check_image_set", "to_bytes", "to_floats"]
 
 IMAGE_SHAPE = (3, 32, 32)
 
@@ -116,6 +116,19 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set on another device, as a whole."""
         return ImageSet(self.images.to(device), self.labels.to(device), self.classes)
+
+
+def check_image_set(image_set: Any) -> None:
+    """Refuse what is no image set.
+
+    Raises:
+        DataError: naming what was found.
+    """
+    if not isinstance(image_set, ImageSet):
+        raise DataError(
+            "pictures and labels come as an ImageSet, such as splits.test; found "
+            f"{type(image_set).__name__}. ck.load_arrays makes splits from arrays"
+        )
 
 
 def _as_places(indices: Any) -> Tensor:

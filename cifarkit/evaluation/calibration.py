@@ -8,7 +8,7 @@ import numpy as np
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
-from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
+from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -48,13 +48,15 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
         bins: how many bins, of equal width.
 
     Raises:
-        DataError: `bins` is not a whole number from 1 to 1,000, or a probability is NaN.
+        DataError: it is no evaluation, `bins` is not a whole number from 1 to 1,000, or a
+            probability is NaN.
 
     >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)
     >>> table = calibrate(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), bins=2)
     >>> table.counts, round(table.ece, 3)
     (array([0, 3]), 0.333)
     """
+    check_evaluation(evaluation)
     if not is_whole(bins) or not 1 <= bins <= 1_000:
         raise DataError(f"bins must be a whole number from 1 to 1000, found {bins!r}")
     bins = int(bins)

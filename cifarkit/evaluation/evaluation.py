@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cifarkit.data.image_set import ImageSet
+from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError
 from cifarkit.evaluation.inference import compute_logits
@@ -179,11 +179,7 @@ def evaluate(
     >>> len(evaluate(create_model("linear"), test))
     50
     """
-    if not isinstance(image_set, ImageSet):
-        raise DataError(
-            "evaluate takes an ImageSet, such as splits.test, "
-            f"found {type(image_set).__name__}; ck.load_arrays makes splits from arrays"
-        )
+    check_image_set(image_set)
     if len(image_set) == 0:
         raise DataError("there is nothing to evaluate: the image set is empty")
     logits = compute_logits(model, image_set.images, test_time)
@@ -193,6 +189,19 @@ def evaluate(
             f"{len(image_set.classes)} classes; it must give logits n classes"
         )
     return Evaluation(logits.numpy(), image_set.labels.cpu().numpy(), image_set.classes)
+
+
+def check_evaluation(evaluation: Any) -> None:
+    """Refuse what is no evaluation, such as the run it should be of.
+
+    Raises:
+        DataError: naming what was found.
+    """
+    if not isinstance(evaluation, Evaluation):
+        raise DataError(
+            "what a network got right is in an Evaluation, as ck.evaluate(run.model, splits.test) "
+            f"returns; found {type(evaluation).__name__}"
+        )
 
 
 def _check_fit(

@@ -9,7 +9,7 @@ import numpy as np
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
-from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
 
@@ -45,12 +45,13 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
         int64 `k`, indices into the image set.
 
     Raises:
-        DataError: `k` is not a whole number, 0 or more.
+        DataError: it is no evaluation, or `k` is not a whole number, 0 or more.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> top_losses(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), k=2)
     array([2, 1])
     """
+    check_evaluation(evaluation)
     _check_count(k)
     return np.argsort(-evaluation.losses, kind="stable")[:k]
 
@@ -59,12 +60,13 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
 
     Raises:
-        DataError: `k` is not a whole number, 0 or more.
+        DataError: it is no evaluation, or `k` is not a whole number, 0 or more.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> print(*confused_pairs(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))))
     dog called cat: 1 (50.0 %)
     """
+    check_evaluation(evaluation)
     _check_count(k)
     errors = evaluation.confusion.copy()
     np.fill_diagonal(errors, 0)

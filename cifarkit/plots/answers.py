@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from cifarkit.annotations import is_whole
-from cifarkit.data.image_set import ImageSet
+from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.errors import DataError
-from cifarkit.evaluation.evaluation import Evaluation, Integers
+from cifarkit.evaluation.evaluation import Evaluation, Integers, check_evaluation
 from cifarkit.randomness import generator_for
 
 __all__ = [
@@ -106,8 +106,10 @@ def check_match(evaluation: Evaluation, image_set: ImageSet) -> None:
     """Refuse an evaluation of other images than these.
 
     Raises:
-        DataError: number, classes or labels differ.
+        DataError: one of them is something else, or number, classes or labels differ.
     """
+    check_evaluation(evaluation)
+    check_image_set(image_set)
     if len(evaluation) != len(image_set):
         raise DataError(
             f"the evaluation is of {len(evaluation):,} images, but the image set has "

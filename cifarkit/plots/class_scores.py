@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
 from cifarkit.plots.row_words import write_columns, write_names
 from cifarkit.plots.style import COLOURS, INK, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
@@ -27,6 +27,7 @@ def scores_by_f1(evaluation: Evaluation) -> pd.DataFrame:
     >>> scores_by_f1(Evaluation(logits, np.array([0, 0, 1]), ("cat", "dog"))).index.tolist()
     ['cat', 'dog']
     """
+    check_evaluation(evaluation)
     return evaluation.per_class.sort_values("f1", ascending=False, kind="stable")
 
 
@@ -39,6 +40,9 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
 
     Returns:
         The axes, to go on with.
+
+    Raises:
+        DataError: it is no evaluation.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)

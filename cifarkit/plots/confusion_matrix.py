@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-from cifarkit.evaluation.evaluation import Evaluation, Floats
+from cifarkit.evaluation.evaluation import Evaluation, Floats, check_evaluation
 from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.plots.contrast import ink_on
 from cifarkit.plots.lettering import (
@@ -67,12 +67,16 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     Returns:
         The axes, to go on with.
 
+    Raises:
+        DataError: it is no evaluation.
+
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
     >>> confusion(evaluation, ax=Figure().subplots()).get_title(loc="left")
     '66.7 % right; most often wrong: dog called cat (50 %)'
     """
+    check_evaluation(evaluation)
     classes = len(evaluation.classes)
     side = min(20.0, max(4.8, 2.2 + 0.48 * classes))
     with styled():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from cifarkit.data.image_set import ImageSet
+from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.answers import answers_at, check_match, drawn, pictures_at
 from cifarkit.plots.picture_grid import Section, Tile, draw_grid, square_columns
@@ -37,6 +37,7 @@ def samples(
     >>> samples(ImageSet(pictures, labels, ("cat", "dog")), figure=Figure()).get_suptitle()
     '25 of 40 images of 2 classes, drawn at random'
     """
+    check_image_set(image_set)
     places = drawn(np.arange(len(image_set)), n, seed)
     labels = image_set.labels[places].tolist()
     tiles = [

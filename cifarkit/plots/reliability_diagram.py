@@ -50,7 +50,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
         The axes, to go on with; the histogram is its only child axes.
 
     Raises:
-        DataError: `bins` is not a whole number from 1 to 1,000.
+        DataError: it is no evaluation, or `bins` is not a whole number from 1 to 1,000.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)

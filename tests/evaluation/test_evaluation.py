@@ -332,7 +332,7 @@ def test_what_is_no_network_is_refused(tiny: ck.Splits, wrong: Any) -> None:
 
 def test_what_is_no_image_set_is_refused(tiny: ck.Splits) -> None:
     model = ck.create_model("linear")
-    with pytest.raises(ck.DataError, match=r"such as splits\.test, found Splits"):
+    with pytest.raises(ck.DataError, match=r"such as splits\.test; found Splits"):
         ck.evaluate(model, tiny)  # type: ignore[arg-type]
     with pytest.raises(ck.DataError, match="found Tensor"):
         ck.evaluate(model, tiny.test.images)  # type: ignore[arg-type]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import cifarkit as ck
 from cifarkit.data.image_set import ImageSet, to_bytes
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation
@@ -86,3 +88,34 @@ def test_an_evaluation_of_other_classes_is_refused(
     other = ImageSet(image_set.images, image_set.labels, ("cat", "dog", "toad"))
     with pytest.raises(DataError, match="different classes"):
         check_match(evaluation, other)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        ck.plots.confusion,
+        ck.plots.per_class,
+        ck.plots.reliability,
+        ck.confused_pairs,
+        ck.top_losses,
+        ck.calibrate,
+        lambda run: ck.plots.predictions(run, tiny_set()),
+        lambda run: ck.plots.top_losses(run, tiny_set()),
+        lambda run: ck.plots.confused(run, tiny_set()),
+    ],
+)
+def test_a_run_in_place_of_its_evaluation_is_shown_the_way(draw: Callable[[Any], Any]) -> None:
+    run = ck.Run(None, classes=("cat", "dog"), recipe=ck.Recipe(), seed=0)
+    with pytest.raises(DataError, match=r"as ck\.evaluate\(run\.model, .* found Run"):
+        draw(run)
+
+
+def test_a_batch_in_place_of_a_set_is_shown_the_way() -> None:
+    pair = tiny_set()
+    batch = ck.Batch(pair.images, pair.labels)
+    with pytest.raises(DataError, match=r"an ImageSet, such as splits\.test; found Batch"):
+        ck.plots.samples(batch)  # type: ignore[arg-type]
+
+
+def tiny_set() -> ImageSet:
+    return ImageSet(torch.zeros(2, 3, 32, 32).byte(), torch.tensor([0, 1]), ("cat", "dog"))
