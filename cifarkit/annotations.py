@@ -122,11 +122,10 @@ def _fitted_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
 
 def _fitted_literal(value: Any, allowed: tuple[Any, ...]) -> Any:
     for one in allowed:
-        is_sort = isinstance(value, type(one)) and not (
-            isinstance(value, bool) and one is not value
-        )
-        if is_sort and value == one:
-            return one  # which is plain where the value is NumPy's
+        # True equals 1, and is not what is meant; NumPy's strings equal plain ones, and are.
+        is_equal = not isinstance(value, bool) and isinstance(value, type(one)) and value == one
+        if value is one or is_equal:
+            return one
     raise Refused(f"one of {', '.join(map(repr, allowed))}")
 
 

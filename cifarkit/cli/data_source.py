@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.cli.download_bar import shown
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
     from cifarkit.training.run import Run
 
-__all__ = ["lasting", "load_for_run", "load_source"]
-
-NAMES = ("auto", "cifar10", "cifar100", "synthetic")
+__all__ = ["load_for_run", "load_source"]
 
 BANNER = """\
 **********************************************************************
@@ -48,12 +45,6 @@ def load_source(source: str) -> Splits:
         say(f"cifarkit: {error}\n{BANNER}")
         return load_synthetic()
     return load_data(source)
-
-
-def lasting(source: str) -> str:
-    """Return what names the same source from another folder too."""
-    is_named = source in NAMES or source.startswith("synthetic:")
-    return source if is_named or not Path(source).is_dir() else str(Path(source).absolute())
 
 
 def load_for_run(run: Run, source: str | None) -> Splits:

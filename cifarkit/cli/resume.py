@@ -45,19 +45,13 @@ def resume(
         )
     before = Command(**facts["command"])
     files = before.imported if imported is None else [str(file.absolute()) for file in imported]
+    import_models([Path(file) for file in files])
+    variant, seed = RunFolder(folder).variant_and_seed()
+    splits = load_source(data or before.data)
     command = Command(
-        data=data or before.data,
+        data=splits.source,
         patience=before.patience,
         device=device or before.device,
         imported=files,
     )
-    import_models([Path(file) for file in command.imported])
-    variant, seed = RunFolder(folder).variant_and_seed()
-    train_and_report(
-        variant,
-        load_source(command.data),
-        command,
-        seed,
-        folder,
-        facts["track_test"],
-    )
+    train_and_report(variant, splits, command, seed, folder, facts["track_test"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cifarkit.cli.data_source import lasting, load_source
+from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import DataSource, ImportFile, import_models
 from cifarkit.cli.saying import say
 from cifarkit.storage.folders import expanded
@@ -66,12 +66,6 @@ def train(
     if patience is not None:
         EarlyStopping(patience=patience)
     recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
-    command = Command(
-        data=lasting(data),
-        patience=patience,
-        device=device,
-        imported=[str(file.absolute()) for file in imported or []],
-    )
     own = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = own if run_dir is None else expanded(run_dir)
     check_seed("seed", seed)
@@ -79,7 +73,14 @@ def train(
     if is_first_process() and not RunFolder(folder).holds_run():
         RunFolder(folder).check_free()
     variant = dataclasses.replace(variant, recipe=recipe)
-    train_and_report(variant, load_source(data), command, seed, folder, track_test)
+    splits = load_source(data)
+    command = Command(
+        data=splits.source,
+        patience=patience,
+        device=device,
+        imported=[str(file.absolute()) for file in imported or []],
+    )
+    train_and_report(variant, splits, command, seed, folder, track_test)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Command:
     """What a run folder must know of the command that made it, for `cifarkit resume`.
 
     Args:
-        data: as `--data` named it.
+        data: the source that was loaded, as `load_data` finds it again from any folder.
         patience: of early stopping, if any.
         device: as `--device` named it.
         imported: the files of `--import`.

@@ -56,7 +56,7 @@ def _settings(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
-        if name not in DEFAULTS or not re.fullmatch(r"\d+|(0?\.\d+|\d(\.\d+)?e-\d+)", value):
+        if name not in DEFAULTS or not re.fullmatch(r"\d+|0?\.\d+|\d(\.\d+)?e-\d+", value):
             raise DataError(
                 f"{part!r} is no setting of the synthetic set; allowed are numbers for "
                 f"{', '.join(DEFAULTS)}, such as 'synthetic:n_train=600,n_test=200,val_size=100'"

@@ -106,7 +106,7 @@ def fitted_labels(
     Returns:
         The names, broken into lines; in the smallest type where nothing fits.
     """
-    names = [name.replace("\n", " ") for name in names]
+    names = [name.replace("\n", " ") for name in names]  # lines are broken here alone
     layouts = [_in_lines(names, lines) for lines in range(1, MOST_LINES + 1)]
     for size in SIZES:
         for layout in layouts:

@@ -112,9 +112,7 @@ def begin(
     )
     processes.check_sizes(splits, recipe.batch_size)
     steps = count_batches(len(splits.train), recipe.batch_size)
-    for epoch in range(recipe.epochs):
-        for place in (epoch, epoch + (steps - 1) / steps):
-            recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
+    _check_rates(recipe, steps)
     shown = {batch.images.shape[-1], last.images.shape[-1]}
     if recipe.test_time is not None:
         shown.add(recipe.test_time.size)
@@ -156,6 +154,13 @@ def first_batch(train: ImageSet, recipe: Recipe, *, seed: int, epoch: int) -> Ba
         augment=recipe.augment,
     )
     return next(batches)
+
+
+def _check_rates(recipe: Recipe, steps: int) -> None:
+    """Let a schedule that gives no rate say so, at both ends of every epoch."""
+    for epoch in range(recipe.epochs):
+        for place in (epoch, epoch + (steps - 1) / steps):
+            recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
 
 
 def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:

@@ -37,6 +37,9 @@ def my_net(*, num_classes=10):
 """
 
 
+SMALL: dict[str, Any] = {"n_train": 120, "n_test": 40, "val_size": 20}
+
+
 def is_png(path: Path) -> bool:
     with Image.open(path) as picture:
         return picture.format == "PNG"
@@ -55,7 +58,7 @@ def _small_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the synthetic set small: what it holds is tested elsewhere."""
 
     def small(**_sizes: Any) -> ck.Splits:
-        return load_synthetic(n_train=120, n_test=40, val_size=20)
+        return load_synthetic(**SMALL)
 
     for module in ("cifarkit.data.synthetic", "cifarkit.data.sources"):
         monkeypatch.setattr(f"{module}.load_synthetic", small)
@@ -367,7 +370,9 @@ def test_a_folder_named_as_a_source_does_not_stand_in_for_it(call: Any, tmp_path
     Path("synthetic").mkdir()
     done = call("train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", "run")
     assert done.status == 0
-    assert json.loads(Path("run/run.json").read_text())["facts"]["command"]["data"] == "synthetic"
+    command = json.loads(Path("run/run.json").read_text())["facts"]["command"]
+    assert command["data"] == load_synthetic(**SMALL).source
+    assert call("resume", "run").status == 0
 
 
 def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path) -> None:
@@ -396,7 +401,7 @@ def test_resume_knows_the_patience_the_data_and_the_imported_file(
     assert f"cifarkit resume '{folder}'" in done.err
     about = json.loads((folder / "run.json").read_text())
     assert about["facts"]["command"] == {
-        **{"data": "synthetic", "patience": 2, "device": "auto"},
+        **{"data": load_synthetic(**SMALL).source, "patience": 2, "device": "auto"},
         "imported": [str(tmp_path / "mine.py")],
     }
     done = call("resume", folder)
