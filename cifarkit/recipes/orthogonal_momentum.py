@@ -40,7 +40,9 @@ class OrthogonalMomentum(torch.optim.Optimizer):
                     # A filter's length has no say in a network with batch norm; held constant,
                     # it does not change what the rate means either.
                     weight.mul_(len(weight) ** 0.5 / weight.norm().clamp_min(1e-7))
-                    update = orthogonalized(update.flatten(1)).view(update.shape)
+                    filters = update.permute(0, 2, 3, 1)  # channels-last: no number is moved
+                    filters = orthogonalized(filters.flatten(1)).view(filters.shape)
+                    update = filters.permute(0, 3, 1, 2)
                 weight.addcmul_(update, rate, value=-1)
 
 
@@ -49,7 +51,9 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024
     (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few
-    steps.
+    steps. A step multiplies the matrix by a polynomial of its product with its own transpose. That
+    product's next value follows from the polynomial too, so the matrix itself, which has more
+    columns than rows, is multiplied once, by all polynomials together.
 
     Args:
         matrix: `rows columns`.
@@ -65,8 +69,12 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     wide = wide / (wide.norm() + 1e-7)  # no singular value above 1, where it would diverge
+    square = wide @ wide.T  # rows rows, as all that follow
+    factor = torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
     for _ in range(steps):
-        square = wide @ wide.T  # rows rows
         polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
-        wide = torch.addmm(wide, polynomial, wide, beta=a)
+        polynomial.diagonal().add_(a)
+        factor = polynomial @ factor
+        square = polynomial @ square @ polynomial
+    wide = factor @ wide
     return wide if len(matrix) <= matrix.shape[1] else wide.T
