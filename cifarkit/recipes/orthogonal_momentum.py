@@ -51,12 +51,13 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024
     (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few
-    steps. A step multiplies the matrix by a polynomial of its product with its own transpose. That
-    product's next value follows from the polynomial too, so the matrix itself, which has more
-    columns than rows, is multiplied once, by all polynomials together.
+    steps. Each multiplies the matrix by a polynomial of its product with its own transpose. That
+    product's next value follows from the polynomial too, so the matrix itself, which is long, is
+    multiplied once, by all polynomials together ("Gram Newton-Schulz",
+    https://dao-lab.ai/blog/2026/gram-newton-schulz). It takes the digits of 32 bits.
 
     Args:
-        matrix: `rows columns`.
+        matrix: `rows columns`; below 32 bits it is rounded at the end alone.
         steps: of the iteration.
 
     Returns:
@@ -68,6 +69,7 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    wide = wide.to(torch.promote_types(wide.dtype, torch.float32))
     wide = wide / (wide.norm() + 1e-7)  # no singular value above 1, where it would diverge
     square = wide @ wide.T  # rows rows, as all that follow
     factor = torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
@@ -76,5 +78,5 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
         polynomial.diagonal().add_(a)
         factor = polynomial @ factor
         square = polynomial @ square @ polynomial
-    wide = factor @ wide
+    wide = (factor @ wide).to(matrix.dtype)
     return wide if len(matrix) <= matrix.shape[1] else wide.T

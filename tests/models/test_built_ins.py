@@ -303,9 +303,9 @@ def test_the_speedruns_convolutions_begin_by_passing_on_what_they_get_unless_lef
 ) -> None:
     model = ck.create_model("speedrun", identity=identity)
     found = [
-        bool(layer(signal)[:, : layer.in_channels].allclose(signal, atol=1e-6))
+        bool(layer(signal)[:, : layer.in_channels].allclose(signal, atol=1e-4))
         for layer in model.modules()
         if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
-        for signal in [torch.randn(2, layer.in_channels, 5, 5)]
+        for signal in [torch.randn(2, layer.in_channels, 6, 6)]
     ]
     assert found == [identity] * 7

@@ -52,6 +52,26 @@ def test_the_iteration_is_the_quintic_polynomial(shape: tuple[int, int]) -> None
     torch.testing.assert_close(orthogonalized(matrix), slow, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_below_32_bits_only_the_answer_is_rounded(dtype: torch.dtype) -> None:
+    matrix = some_matrix(24, 40, 2).to(dtype)
+    found = orthogonalized(matrix)
+    assert found.dtype == dtype
+    assert torch.equal(found, orthogonalized(matrix.float()).to(dtype))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_filters_layout_changes_nothing(layout: torch.memory_format) -> None:
+    layer = nn.Conv2d(3, 4, 3, bias=False)
+    held = layer.weight.detach() * 2 / layer.weight.detach().norm()
+    layer.to(memory_format=layout)  # type: ignore[call-overload]
+    gradient = some_matrix(4, 27, 0).view(4, 3, 3, 3)
+    layer.weight.grad = gradient.to(memory_format=layout)
+    ck.Muon(lr=0.1, momentum=0).build(layer.parameters()).step()
+    expected = held - 0.1 * orthogonalized(gradient.flatten(1)).view(4, 3, 3, 3)
+    torch.testing.assert_close(layer.weight.detach(), expected)
+
+
 def test_groups_go_by_the_number_of_dimensions() -> None:
     with ck.seeded("weights", 0):
         model = ck.create_model("baseline", widths=(4, 4))
