@@ -78,5 +78,5 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
         polynomial.diagonal().add_(a)
         factor = polynomial @ factor
         square = polynomial @ square @ polynomial
-    wide = (factor @ wide).to(matrix.dtype)
-    return wide if len(matrix) <= matrix.shape[1] else wide.T
+    orthogonal: Tensor = (factor @ wide).to(matrix.dtype)
+    return orthogonal if len(matrix) <= matrix.shape[1] else orthogonal.T
