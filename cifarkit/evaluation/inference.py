@@ -14,7 +14,7 @@ __all__ = ["compute_logits"]
 
 # Fixed for a device, so that the same network on the same images gives the same bits. On a CPU
 # what 64 channels give for a batch stays below 32 MiB: larger blocks go back to the system each
-# time they are freed, and come filled with zeros. An accelerator waits for fewer launches so.
+# time they are freed, and come filled with zeros. On an accelerator larger ones are fewer launches.
 BATCH, BATCH_ELSEWHERE = 100, 1_000
 AS_IT_IS = TestTimeAugmentation(flip=False, shift=0)
 
