@@ -56,16 +56,12 @@ def compare(
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
     from cifarkit.comparison.limits import seeds_needed
-    from cifarkit.errors import RunFolderError
     from cifarkit.models.registry import get_variant
     from cifarkit.report.comparison_folder import save_comparison
+    from cifarkit.storage.atomic import check_new
 
     folder = output or Path(f"comparison-{time.strftime('%Y%m%d-%H%M%S')}")
-    if folder.exists():
-        raise RunFolderError(
-            f"there is a {str(folder)!r} already, and nothing is overwritten; choose another "
-            "--output"
-        )
+    check_new(folder, otherwise="--output")
     variants = [get_variant(name) for name in models]  # before any data is fetched
     pairs = len(variants) * (len(variants) - 1) // 2
     enough = seeds_needed(pairs) if pairs else 5

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.download_bar import shown
 from cifarkit.errors import DataError, RunFolderError
+from cifarkit.storage.atomic import check_new
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
@@ -47,10 +48,8 @@ def show(
     ] = None,
 ) -> None:
     """Load a data source, fetching it if need be, and say what is in it."""
-    if figure is not None and figure.exists():
-        raise RunFolderError(
-            f"there is a {str(figure)!r} already, and nothing is overwritten; choose another name"
-        )
+    if figure is not None:
+        check_new(figure)
     splits = load_source(source)
     typer.echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
     if figure is not None:

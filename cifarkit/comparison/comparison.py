@@ -19,7 +19,8 @@ from cifarkit.comparison.verdicts import Verdict, verdict
 from cifarkit.errors import ComparisonError, SelectionError
 from cifarkit.models.summary import summary
 from cifarkit.models.variant import Variant
-from cifarkit.storage.atomic import write_text
+from cifarkit.storage.atomic import check_new, write_text
+from cifarkit.storage.folders import expanded
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -170,14 +171,11 @@ class Comparison:
         """Write one row a run: variant, seed, accuracies, seconds, folder.
 
         Raises:
-            ComparisonError: the file is there already, and nothing is overwritten.
+            RunFolderError: the file is there already, and nothing is overwritten.
             OSError: the disk refuses.
         """
-        target = Path(path)
-        if target.exists():
-            raise ComparisonError(
-                f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
-            )
+        target = expanded(path)
+        check_new(target)
         write_text(target, formats.as_csv(self))
 
     def to_json(self) -> str:

@@ -10,7 +10,7 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import DataError, RunFolderError
 from cifarkit.report.comparison_page import comparison_page
 from cifarkit.report.run_page import run_page
-from cifarkit.storage.atomic import write_text
+from cifarkit.storage.atomic import check_new, write_text
 from cifarkit.storage.folders import expanded
 from cifarkit.training.run import Run
 
@@ -83,10 +83,7 @@ def write_report(
 def _target(result: Run | Comparison, path: str | Path | None) -> Path:
     if path is not None:
         target = expanded(path)
-        if target.exists():
-            raise RunFolderError(
-                f"there is a {str(path)!r} already, and nothing is overwritten; choose another name"
-            )
+        check_new(target)
         return target
     if isinstance(result, Comparison):
         return result.outcomes[0].folder.parent / "comparison.html"

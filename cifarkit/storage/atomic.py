@@ -12,9 +12,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "leftovers", "settle", "write_bytes", "write_text"]
+from cifarkit.errors import RunFolderError
+
+__all__ = ["atomic_path", "check_new", "leftovers", "settle", "write_bytes", "write_text"]
 
 PREFIX, SUFFIX = ".", ".part"  # of the names that nobody else gives
+
+
+def check_new(path: Path, *, otherwise: str = "name") -> None:
+    """Refuse a name that is taken, because nothing of a user's is overwritten.
+
+    Args:
+        path: of a file or folder that is to be made.
+        otherwise: what the user can choose another of.
+
+    Raises:
+        RunFolderError: there is something.
+
+    >>> check_new(Path("no such folder") / "report.html")
+    """
+    if path.exists():
+        raise RunFolderError(
+            f"there is a {str(path)!r} already, and nothing is overwritten; choose another "
+            f"{otherwise}"
+        )
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifarkit.errors import SelectionError
-from cifarkit.storage.atomic import write_text
+from cifarkit.storage.atomic import check_new, write_text
+from cifarkit.storage.folders import expanded
 
 __all__ = ["History", "Record"]
 
@@ -66,13 +67,29 @@ class History:
         """Add the record of the next epoch."""
         self._records.append(record)
 
-    def to_csv(self, path: str | Path) -> None:
-        """Write all records as a table, atomically."""
+    def as_csv(self) -> str:
+        """Return all records as a table with a line of names.
+
+        >>> print(History([{"epoch": 1, "train_loss": 2.1}]).as_csv(), end="")
+        epoch,train_loss
+        1,2.1
+        """
         text = io.StringIO()
         table = csv.DictWriter(text, self.columns, lineterminator="\n")
         table.writeheader()
         table.writerows(self._records)
-        write_text(Path(path), text.getvalue())
+        return text.getvalue()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write all records as a table, atomically.
+
+        Raises:
+            RunFolderError: the file is there already, and nothing is overwritten.
+            OSError: the disk refuses.
+        """
+        target = expanded(path)
+        check_new(target)
+        write_text(target, self.as_csv())
 
     @classmethod
     def from_csv(cls, path: str | Path) -> History:

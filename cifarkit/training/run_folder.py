@@ -119,7 +119,7 @@ class RunFolder:
         try:
             write_text(self.path / ABOUT, json.dumps(about, indent=2) + "\n")
             if len(run.history):
-                run.history.to_csv(self.path / HISTORY)
+                write_text(self.path / HISTORY, run.history.as_csv())
         except OSError as error:
             raise self._refused(error) from error
 

@@ -115,7 +115,7 @@ def test_csv_has_a_row_for_each_run_and_overwrites_nothing(
     assert lines[0] == "variant,seed,test_accuracy,val_accuracy,seconds,folder"
     assert len(lines) == 13
     assert lines[1].startswith("linear,0,0.4,")
-    with pytest.raises(ck.ComparisonError, match="nothing is overwritten"):
+    with pytest.raises(ck.RunFolderError, match="nothing is overwritten"):
         comparison.to_csv(path)
     assert path.read_text().splitlines() == lines
 

@@ -47,6 +47,13 @@ def test_the_csv_is_plain_and_readable_without_cifarkit(tmp_path: Path) -> None:
         ]
 
 
+def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "marks.csv").write_text("mine")
+    with pytest.raises(ck.RunFolderError, match="nothing is overwritten; choose another name"):
+        ck.History([{"epoch": 1, "lr": 0.1}]).to_csv(tmp_path / "marks.csv")
+    assert (tmp_path / "marks.csv").read_text() == "mine"
+
+
 def test_a_column_is_nan_where_an_epoch_has_no_number() -> None:
     first, second = ck.History([{"epoch": 1}, {"epoch": 2, "extra": 3.0}]).column("extra")
     assert math.isnan(first)

@@ -73,7 +73,7 @@ def edit_receipt(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
 def edit_history(change: Callable[[list[Any]], list[Any]]) -> Callable[[Path], None]:
     def tamper(run: Path) -> None:
         records = change(list(ck.History.from_csv(run / "history.csv")))
-        ck.History(records).to_csv(run / "history.csv")
+        (run / "history.csv").write_text(ck.History(records).as_csv())
 
     return tamper
 
