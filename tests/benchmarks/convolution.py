@@ -14,7 +14,7 @@ import cifarkit as ck
 from cifarkit.training.memory import kept_memory
 
 BATCH = 500
-# Of those for which it has `WinogradConv2d`, on windows of 28: how often, rows, channels in and out.
+# Where it has `WinogradConv2d`, on windows of 28: how often, rows, channels in and out.
 SHAPES = {
     "speedrun": [(1, 12, 32, 128), (2, 6, 128, 128), (2, 3, 128, 128)],
     "speedrun-wide": [(1, 12, 64, 256), (2, 6, 256, 256), (2, 3, 256, 256)],
