@@ -7,8 +7,8 @@ with an `__call__`::
     @dataclass(frozen=True)
     class Invert(ck.Augmentation):
         def __call__(self, images, generator):
-            chosen = torch.rand(len(images), generator=generator) < 0.5
-            return torch.where(on_pictures(chosen, images), 255 - images, images)
+            chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+            return torch.where(chosen.to(images.device), 255 - images, images)
 """
 
 from __future__ import annotations

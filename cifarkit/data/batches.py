@@ -29,6 +29,11 @@ class Batch(NamedTuple):
     images: Tensor
     targets: Tensor
 
+    @property
+    def form(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
+        """Shape and type of both: what a step can be prepared for."""
+        return tuple((part.shape, part.dtype) for part in self)
+
 
 def training_batches(
     train: ImageSet,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cifarkit.annotations import Range
+from cifarkit.errors import DataError
 from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes name it, and are listed without torch
@@ -46,11 +47,20 @@ class TestTimeAugmentation(Value):
         """Give each view with its share of the average.
 
         Args:
-            images: float `batch 3 32 32`.
+            images: float `batch 3 side side`.
 
         Yields:
             A share, all of which sum to 1, and images `batch 3 size size`.
+
+        Raises:
+            DataError: the images are smaller than a window, or than a move.
         """
+        side = images.shape[-1]
+        if side < max(self.size, self.shift + 1):
+            raise DataError(
+                f"{self!r} shows windows of {self.size} pixels, moved by {self.shift}, and the "
+                f"images have sides of {side}; choose a smaller size= or shift="
+            )
         for share, moved in self._moved(images):
             if self.flip:
                 yield share / 2, moved

@@ -16,7 +16,6 @@ __all__ = ["compute_logits"]
 # what 64 channels give for a batch stays below 32 MiB: larger blocks go back to the system each
 # time they are freed, and come filled with zeros. On an accelerator larger ones are fewer launches.
 BATCH, BATCH_ELSEWHERE = 100, 1_000
-AS_IT_IS = TestTimeAugmentation(flip=False, shift=0)
 
 
 def compute_logits(
@@ -35,7 +34,7 @@ def compute_logits(
         float32 `n classes`, on the CPU.
 
     Raises:
-        DataError: `test_time` is no such value.
+        DataError: `test_time` is no such value, or the images are smaller than its windows.
         ModelContractError: it is no network, does not take views of their size, or gives something
             else than `batch classes`.
     """
@@ -50,7 +49,8 @@ def compute_logits(
         for part in images.split(BATCH if device.type == "cpu" else BATCH_ELSEWHERE):
             part = part.to(device, memory_format=torch.channels_last)
             floats = part if part.is_floating_point() else to_floats(part)
-            views = (test_time or AS_IT_IS).views(floats.to(dtype))
+            floats = floats.to(dtype)
+            views = [(1.0, floats)] if test_time is None else test_time.views(floats)
             weighed = [share * _checked(model(view), len(part)) for share, view in views]
             parts.append(torch.stack(weighed).sum(0))
         return torch.cat(parts).float().cpu()

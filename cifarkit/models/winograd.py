@@ -30,12 +30,12 @@ class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
     It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
-    channels in and 256 out, or 128 and 128, and more with more. It keeps three to five times the
-    memory for the way back. In float32 all of an answer together is off by less than a hundred
-    thousandth, ten times as much as torch's own and more; infinities and NaN reach all of their
-    picture. It *is* torch's own elsewhere than on a CPU (a GPU's library chooses such ways itself),
-    below 32 bits or in autocast, and for signals of more than 18 by 18. The weights are named and
-    shaped alike.
+    channels in and 256 out, or 128 and 128, and more with more. It keeps two to five times the
+    memory for the way back. In float32 all that it answers to random numbers is off by less than a
+    hundred thousandth, two to thirty times as much as torch's own; infinities and NaN reach all of
+    their picture. It *is* torch's own elsewhere than on a CPU (a GPU's library chooses such ways
+    itself), below 32 bits or in autocast, and for signals of more than 18 by 18. The weights are
+    named and shaped alike.
 
     Args:
         in_channels: of what comes in.
@@ -95,7 +95,9 @@ def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tens
     sums = out.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles places width
     whole = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
     whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, and what is too much
-    return whole[:, :rows, :columns].permute(0, 3, 1, 2)
+    answer = whole[:, :rows, :columns].permute(0, 3, 1, 2)
+    is_plain = signal.is_contiguous() and filters.is_contiguous()
+    return answer.contiguous() if is_plain else answer  # laid out as torch does
 
 
 def _best_side(length: int) -> int:

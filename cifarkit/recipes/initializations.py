@@ -48,8 +48,8 @@ class Whitening(Initialization):
         eps: added to each eigenvalue, so that those of almost nothing are not blown up.
 
     Raises:
-        ModelContractError: the network does not begin with a convolution of three channels and
-            an even number of filters, at most two for each number in a patch.
+        ModelContractError: the network does not begin with a convolution of three channels, not
+            dilated, and an even number of filters, at most two for each number in a patch.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 24, kernel_size=2))
@@ -76,6 +76,7 @@ class Whitening(Initialization):
         patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # patches numbers
         moments = patches.T @ patches / len(patches)  # numbers numbers
         values, vectors = torch.linalg.eigh(moments.cpu())  # smallest first
+        values = values.clamp_min(0)  # rounding takes those of nothing below
         filters = vectors.T / (values + self.eps).sqrt()[:, None]
         filters = filters[-half:].view(half, *layer.weight.shape[1:])
         with torch.no_grad():
@@ -93,12 +94,13 @@ def _first_convolution(model: nn.Module) -> nn.Conv2d:
             filters, numbers = len(layer.weight), layer.weight[0].numel()
             if (
                 layer.in_channels == 3 * layer.groups == 3
+                and layer.dilation == (1, 1)
                 and filters % 2 == 0
                 and filters <= 2 * numbers
             ):
                 return layer
             raise ModelContractError(
-                f"Whitening cannot set {layer}: it needs 3 channels in and an even number of "
-                f"filters, here at most {2 * numbers}"
+                f"Whitening cannot set {layer}: it needs 3 channels in, no dilation, and an even "
+                f"number of filters, here at most {2 * numbers}"
             )
     raise ModelContractError("Whitening sets the first convolution, and this network has none")

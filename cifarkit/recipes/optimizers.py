@@ -145,7 +145,7 @@ class Muon(Optimizer):
     gradient descent with Nesterov's momentum.
 
     Args:
-        lr: the learning rate of the filters; a step's singular values are all about 1 before it.
+        lr: the learning rate of the filters; before it, most singular values of a step are about 1.
         momentum: how much of the last step each step on a filter keeps.
         matrix_lr: the learning rate of weights of two dimensions, such as the last layer's.
         bias_lr: the learning rate of all others.

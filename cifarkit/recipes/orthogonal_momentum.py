@@ -12,7 +12,7 @@ __all__ = ["OrthogonalMomentum", "orthogonalized"]
 
 
 class OrthogonalMomentum(torch.optim.Optimizer):
-    """Nesterov's momentum; groups marked `orthogonal` step by the nearest orthogonal matrix.
+    """Nesterov's momentum; groups marked `orthogonal` step by what is near an orthogonal matrix.
 
     Args:
         groups: weights with their `lr`, a number or a tensor, `momentum` and `orthogonal`.
@@ -22,8 +22,10 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         super().__init__(groups, defaults={})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Make one step on every weight that has a gradient."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Make one step on every weight that has a gradient; return what `closure` does, if any."""
+        with torch.enable_grad():
+            loss = closure() if closure is not None else None
         for group in self.param_groups:
             rate, first = group["lr"], group["params"][0]
             if not isinstance(rate, Tensor):
@@ -44,10 +46,13 @@ class OrthogonalMomentum(torch.optim.Optimizer):
                     filters = orthogonalized(filters.flatten(1)).view(filters.shape)
                     update = filters.permute(0, 3, 1, 2)
                 weight.addcmul_(update, rate, value=-1)
+        return loss
 
 
 def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
-    """Bring all singular values of a matrix near 1 and leave its singular vectors.
+    """Bring singular values of a matrix towards 1 and leave its singular vectors.
+
+    Those that are small beside the others stay small in so few steps.
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024
     (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few

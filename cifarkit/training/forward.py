@@ -35,7 +35,7 @@ def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Ten
 
 
 class CompiledForward:
-    """`forward`, compiled for the shapes of batches that it was warmed up for.
+    """`forward`, compiled for the forms of batches that it was warmed up for.
 
     Another one, such as a smaller last batch, goes the plain way: to compile for it takes longer
     than it does.
@@ -46,18 +46,18 @@ class CompiledForward:
         # is not what it was: a maximum is looked for by its value, not found, and all becomes NaN.
         rounding: Options = {"emulate_precision_casts": True}
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
-        self.shapes: set[torch.Size] = set()
+        self.forms: set[object] = set()
 
     def __call__(
         self, model: nn.Module, batch: Batch, label_smoothing: float
     ) -> tuple[Tensor, Tensor]:
         """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
-        chosen = self.compiled if batch.images.shape in self.shapes else forward
+        chosen = self.compiled if batch.form in self.forms else forward
         return chosen(model, batch, label_smoothing)
 
     def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
-        """Compile for batches of this shape, on a copy of the network."""
-        self.shapes.add(batch.images.shape)
+        """Compile for batches of this form, on a copy of the network."""
+        self.forms.add(batch.form)
         with _unlimited_tracing():
             loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
             loss.backward()

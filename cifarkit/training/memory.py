@@ -15,6 +15,7 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 KEEP = 2**30
 USUAL = 32 * 2**20  # how far glibc raises both by itself, and the most that older ones take
 BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+TUNABLES = "GLIBC_TUNABLES"  # the same under newer names, and more
 
 
 @contextmanager
@@ -31,7 +32,8 @@ def kept_memory() -> Iterator[None]:
     ...     pass
     """
     libc: Any = ctypes.CDLL(None) if os.name == "posix" else None
-    if not hasattr(libc, "mallopt") or not os.environ.keys().isdisjoint(BY_HAND):
+    is_by_hand = any(name in os.environ for name in BY_HAND)
+    if is_by_hand or "malloc" in os.environ.get(TUNABLES, "") or not hasattr(libc, "mallopt"):
         yield
         return
     if libc.mallopt(MMAP_THRESHOLD, KEEP) == 0:

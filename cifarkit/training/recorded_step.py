@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cifarkit.data.batches import Batch
+from cifarkit.errors import TrainingError
 
 __all__ = ["RecordedStep", "Step"]
 
@@ -25,7 +26,7 @@ Step = Callable[[Batch], Answers]
 
 
 class _Recording(NamedTuple):
-    shape: object
+    form: object
     inputs: Batch
     replay: Callable[[], Answers]
 
@@ -33,34 +34,44 @@ class _Recording(NamedTuple):
 class RecordedStep:
     """Make a step by hand at first, then record it, then play it again.
 
-    A recording holds for batches of one shape. The first of a shape is made by hand: libraries get
+    A recording holds for batches of one form. The first of a form is made by hand: libraries get
     ready, and the optimiser makes its state, which a recording would do again at every step. When
-    the next one has the shape too, it is recorded, in place of what was recorded before. So a
+    the next one has the form too, it is recorded, in place of what was recorded before. So a
     smaller last batch is made by hand, and windows that grow are recorded anew.
 
     Args:
         step: makes a step on a batch, and returns two tensors.
         optimizer: that it makes the step with.
         device: where.
+        on_recorded: is called when a step has been recorded.
     """
 
-    def __init__(self, step: Step, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def __init__(
+        self,
+        step: Step,
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+        on_recorded: Callable[[], None],
+    ) -> None:
         self.step = step
         self.optimizer = optimizer
         self.device = device
+        self.on_recorded = on_recorded
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
-        self.last: object = None  # the shape of the last batch
+        self.last: object = None  # the form of the last batch
         self.recording: _Recording | None = None
-        self.can_record = True
 
     def __call__(self, batch: Batch) -> Answers:
-        """Make a step and return what it answers."""
-        shape = tuple((part.shape, part.dtype) for part in batch)
+        """Make a step and return what it answers.
+
+        Raises:
+            TrainingError: the step cannot be recorded.
+        """
         for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
-        if shape == self.last and self.can_record and self._recording_for(shape) is None:
-            self._try_to_record(batch, shape)
-        self.last, recording = shape, self._recording_for(shape)
+        if batch.form == self.last and self._recording_for(batch) is None:
+            self._record(batch)
+        self.last, recording = batch.form, self._recording_for(batch)
         if recording is None:
             with self._rates_in_tensors():
                 return self.step(batch)
@@ -68,20 +79,25 @@ class RecordedStep:
             kept.copy_(part)
         return recording.replay()
 
-    def _recording_for(self, shape: object) -> _Recording | None:
-        fits = self.recording is not None and self.recording.shape == shape
+    def _recording_for(self, batch: Batch) -> _Recording | None:
+        fits = self.recording is not None and self.recording.form == batch.form
         return self.recording if fits else None
 
-    def _try_to_record(self, batch: Batch, shape: object) -> None:
+    def _record(self, batch: Batch) -> None:
         self.recording = None  # first, so that its memory is free
         inputs = Batch(*(part.clone() for part in batch))
         try:
             with self._rates_in_tensors(capturable=True):
                 replay = record_cuda_graph(partial(self.step, inputs), self.device)
-        except RuntimeError:  # the network waits for the GPU on its way, which cannot be recorded
-            self.can_record = False
-        else:
-            self.recording = _Recording(shape, inputs, replay)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # CUDA and its memory are in disorder from here on
+            raise TrainingError(
+                f"the step cannot be recorded as a CUDA graph ({error}); begin anew, in a new "
+                "process, with compile='off', which makes each step by hand"
+            ) from error
+        self.recording = _Recording(batch.form, inputs, replay)
+        self.on_recorded()
 
     @contextmanager
     def _rates_in_tensors(self, **others: bool) -> Iterator[None]:
@@ -105,7 +121,9 @@ class RecordedStep:
 def record_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Callable[[], Answers]:
     """Record what a step does on a CUDA device, without doing it; return what does it again."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(device), torch.cuda.graph(graph, stream=torch.cuda.Stream(device)):
+    # A recording that fails leaves its own stream the current one; this puts back what was.
+    as_it_was = torch.cuda.stream(torch.cuda.current_stream(device))
+    with as_it_was, torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
         loss, hits = step()
 
     def replay() -> Answers:
@@ -113,3 +131,9 @@ def record_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Call
         return loss.clone(), hits.clone()  # the next replay writes to the same places
 
     return replay
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream for recordings: one for all, for libraries keep memory for each."""
+    return torch.cuda.Stream(device)

@@ -44,6 +44,7 @@ class RunningSums:
         self.losses: list[Tensor] = []
         self.hits: list[Tensor] = []
         self.counts: list[int] = []
+        self.rates: list[float] = []  # of the steps made here, which may be the last of these
         self.weights_before = (
             {}
             if self.looks_at_once
@@ -57,11 +58,13 @@ class RunningSums:
             NonFiniteLossError: the loss is no number; the weights have not made this step.
         """
         if self.looks_at_once:
-            self._check(now, [loss.item()], first=now.step)
+            rate = now.optimizer.param_groups[0]["lr"]
+            self._check(now, [loss.item()], [rate], first=now.step)
 
-    def add(self, loss: Tensor, hits: Tensor, count: int) -> None:
+    def add(self, now: Moment, loss: Tensor, hits: Tensor, count: int) -> None:
         """Count one batch in: its mean loss, and how many of its images got their own label."""
         self.losses.append(loss)
+        self.rates.append(now.optimizer.param_groups[0]["lr"])
         self.hits.append(hits)
         self.counts.append(count)
 
@@ -87,7 +90,7 @@ class RunningSums:
             NonFiniteLossError: one was no number; the weights are those from before this epoch.
         """
         if not self.looks_at_once:
-            self._check(now, torch.stack(self.losses).cpu().tolist(), first=0)
+            self._check(now, torch.stack(self.losses).cpu().tolist(), self.rates, first=0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far."""
@@ -103,19 +106,22 @@ class RunningSums:
         self.hits = list(state["hits"].to(self.device).unbind())
         self.counts = list(state["counts"])
 
-    def _check(self, now: Moment, losses: list[float], first: int) -> None:
+    def _check(self, now: Moment, losses: list[float], rates: list[float], first: int) -> None:
         """Refuse a loss that is no number; `first` is the step of the first of these."""
         wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
         if not wrong:
             return
         step = first + wrong[0]
+        rate = rates[wrong[0] - len(losses)]  # from the end: the first were looked at long ago
+        since = "before this step"
         if not self.looks_at_once:
+            since = "with which the epoch began here"
             self.model.load_state_dict(self.weights_before)
             now.average.restart()  # it has seen the steps that are taken back
+        elif now.average.has_begun:
+            since = f"{since}, their running average"
         last = [loss.item() for loss in self.losses[max(step - 5, 0) : step]]
         before = ", ".join(f"{loss:.4g}" for loss in last) or "none"
-        rate = now.optimizer.param_groups[0]["lr"]
-        since = "before this step" if self.looks_at_once else "with which the epoch began here"
         raise NonFiniteLossError(
             f"the loss became {losses[wrong[0]]} in epoch {now.epoch + 1}, step {step + 1} of "
             f"{now.steps_per_epoch}, at learning rate {rate:g} (losses before: {before}). "

@@ -34,9 +34,9 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     """Return what makes the steps of the epoch that begins.
 
     A step is recorded where nothing in Python has a say in it: neither the network, nor a hook of a
-    layer or a weight, nor a callback between gradients and step, nor, at any batch, a callback that
-    is not cifarkit's own. The optimiser has to say that it can be recorded. Where a foreign
-    callback may have changed the network between epochs, all is looked at once more.
+    layer, a weight or the optimiser, nor a callback between gradients and step, nor, at any batch,
+    a callback that is not cifarkit's own. The optimiser has to say that it can be recorded. Where a
+    foreign callback may have changed the network between epochs, all is looked at once more.
     """
     now = run.now
     foreign = [one for one in trainer.callbacks if is_foreign(one)]
@@ -54,18 +54,23 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
         and not is_heard
         and _network_decides_nothing(trainer, run)
     )
-    run.facts["steps_recorded"] = records
-    return RecordedStep(by_hand, now.optimizer, trainer.device) if records else by_hand
+    run.facts.setdefault("steps_recorded", False)
+    if not records:
+        return by_hand
+    noted = partial(run.facts.update, steps_recorded=True)
+    return RecordedStep(by_hand, now.optimizer, trainer.device, noted)
 
 
 def _network_decides_nothing(trainer: Trainer, run: Run) -> bool:
-    from cifarkit.training.tracing import decides_nothing, has_hooks  # no CPU needs it
+    from cifarkit.training.tracing import decides_nothing, has_hooks, waits  # no CPU needs it
 
     began, recipe, now = time.perf_counter(), trainer.recipe, run.now
     batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
     with preserved(), trainer.arithmetic():
-        answer = not has_hooks(run.model) and decides_nothing(
-            run.model, batch, recipe.label_smoothing
+        answer = (
+            not has_hooks(run.model, now.optimizer)
+            and decides_nothing(run.model, batch, recipe.label_smoothing)
+            and not waits(run.model, batch, recipe.label_smoothing, trainer.device)
         )
     seconds = time.perf_counter() - began
     run.facts["warm_up_seconds"] += seconds

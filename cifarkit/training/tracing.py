@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import optimizer as optimizers
 from torch.utils import _pytree as pytree
 
 from cifarkit.data.batches import Batch
 from cifarkit.models.symptoms import as_found
 from cifarkit.training.forward import forward
 
-__all__ = ["decides_nothing", "has_hooks"]
+__all__ = ["decides_nothing", "has_hooks", "waits"]
 
 
 def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
@@ -56,22 +58,56 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
     return is_the_same and followed == [True]  # none where the tracer is switched off
 
 
-def has_hooks(model: nn.Module) -> bool:
-    """Tell whether Python listens within a network: hooks of layers or of weights.
+def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether Python listens: hooks of layers, of weights, of the optimiser, or of all such.
 
     >>> layer = nn.Linear(2, 2)
-    >>> has_hooks(layer)
+    >>> optimizer = torch.optim.SGD(layer.parameters())
+    >>> has_hooks(layer, optimizer)
     False
     >>> _ = layer.weight.register_hook(lambda gradient: 2 * gradient)
-    >>> has_hooks(layer)
+    >>> has_hooks(layer, optimizer)
     True
     """
-    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    owners: list[tuple[Iterable[object], tuple[str, ...]]] = [
-        (model.modules(), names),
+    layers = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+    owners: list[tuple[Iterable[object], Iterable[str]]] = [
+        (model.modules(), [f"_{name}" for name in layers]),
         (model.parameters(), ("_backward_hooks", "_post_accumulate_grad_hooks")),
+        ([optimizer], ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")),
+        ([nn.modules.module], [f"_global_{name}" for name in layers]),
+        ([optimizers], ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")),
     ]
     return any(getattr(one, name, None) for many, known in owners for one in many for name in known)
+
+
+def waits(model: nn.Module, batch: Batch, label_smoothing: float, device: torch.device) -> bool:
+    """Tell whether the way from batch to loss and back waits for a GPU, as `.item()` does.
+
+    A tracer does not see what waits within an operation, such as `torch.linalg.inv`, or on the way
+    back; CUDA is told to refuse it. It could not be recorded.
+
+    Args:
+        model: left as it is.
+        batch: on the device.
+        label_smoothing: of the loss.
+        device: where.
+    """
+    if device.type != "cuda":
+        return False
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    with as_found(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that it does not find all that waits
+        model.train()
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            loss, _ = forward(model, batch, label_smoothing)
+            torch.autograd.grad(loss, weights, allow_unused=True)
+        except RuntimeError:
+            return True
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return False
 
 
 def _is_fixed(node: torch.fx.Node, device: torch.device) -> bool:
@@ -89,17 +125,18 @@ def _is_fixed(node: torch.fx.Node, device: torch.device) -> bool:
 
 
 def _what_layers_keep(model: nn.Module) -> list[dict[str, Any]]:
-    """Return every layer's attributes and buffers, and how much is in those that hold things."""
+    """Return every layer's attributes, and what is in those that hold things."""
     kept = []
     for layer in model.modules():
         own = dict(vars(layer))
-        sizes = {f"{name}: size": len(held) for name, held in own.items() if _holds(held)}
-        kept.append(own | sizes | {f"{name}: buffer": at for name, at in layer._buffers.items()})
+        within = {
+            f"{name}: {place}": leaf
+            for name, held in own.items()
+            for place, leaf in enumerate(pytree.tree_leaves(held))
+        }
+        sizes = {f"{name}: size": len(held) for name, held in own.items() if isinstance(held, set)}
+        kept.append(own | within | sizes)
     return kept
-
-
-def _holds(value: object) -> bool:
-    return isinstance(value, list | dict | set)
 
 
 def _same(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:

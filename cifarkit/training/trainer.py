@@ -210,7 +210,7 @@ class Trainer:
             self._notify("on_batch_start", run)
             now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
             now.loss, hits = now.make_step(now.batch)
-            sums.add(now.loss, hits, len(now.processes.share(now.batch).images))
+            sums.add(now, now.loss, hits, len(now.processes.share(now.batch).images))
             now.average.update()
             now.has_stepped = True
             self._notify("on_batch_end", run)

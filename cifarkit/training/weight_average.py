@@ -43,6 +43,11 @@ class WeightAverage:
             else None
         )
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an average, of one step at least."""
+        return self.averaged is not None and bool(self.averaged.n_averaged > 0)
+
     def update(self) -> None:
         """Count the weights in as they are after a step; the first are the average themselves."""
         if self.averaged is not None:
@@ -50,7 +55,7 @@ class WeightAverage:
 
     def install(self) -> None:
         """Put the average into the network, for good."""
-        if self.averaged is not None and self.averaged.n_averaged > 0:
+        if self.averaged is not None and self.has_begun:
             self.model.load_state_dict(self.averaged.module.state_dict())
 
     def restart(self) -> None:

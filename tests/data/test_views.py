@@ -56,6 +56,18 @@ def test_the_shares_sum_to_one_and_every_view_is_a_batch_of_windows(
     assert len(views) == (2 if test_time.flip else 1) * (3 if test_time.shift else 1)
 
 
+@pytest.mark.parametrize(
+    "test_time",
+    [ck.TestTimeAugmentation(shift=1), ck.TestTimeAugmentation(shift=10, size=8)],
+    ids=repr,
+)
+def test_pictures_that_are_smaller_than_what_is_shown_are_refused(
+    test_time: ck.TestTimeAugmentation,
+) -> None:
+    with pytest.raises(ck.DataError, match="have sides of 10; choose a smaller size= or shift="):
+        list(test_time.views(torch.zeros(2, 3, 10, 10)))
+
+
 @pytest.mark.parametrize("shift", [1, 3])
 def test_the_views_are_the_picture_mirrored_and_moved(shift: int) -> None:
     images = pictures(1)

@@ -81,6 +81,34 @@ def test_every_layout_of_the_memory_is_served(layout: torch.memory_format) -> No
         assert 0.4 < float((part == 0).double().mean()) < 0.6
 
 
+def test_torch_follows_it_without_a_break_when_it_compiles() -> None:
+    found: list[torch.fx.GraphModule] = []
+
+    def inspect(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> object:
+        found.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(ck.Dropout(0.25), backend=inspect, fullgraph=True)
+    with ck.seeded("dropout", 0):
+        answer = compiled(torch.ones(40_000))
+    assert len(found) == 1
+    assert stats.binomtest(int((answer == 0).sum()), 40_000, 0.25).pvalue > 1e-6
+
+
+def test_in_place_it_is_torchs_own() -> None:
+    units = torch.ones(100)
+    with ck.seeded("dropout", 0):
+        assert ck.Dropout(0.5, inplace=True)(units) is units
+    with ck.seeded("dropout", 0):
+        assert torch.equal(units, nn.Dropout(0.5)(torch.ones(100)))
+
+
+def test_another_default_device_does_not_matter() -> None:
+    units = torch.ones(100)
+    with torch.device("meta"):
+        assert ck.Dropout(0.5)(units).device.type == "cpu"
+
+
 def test_it_is_torchs_dropout_to_all_who_ask() -> None:
     assert isinstance(ck.Dropout(0.3), nn.Dropout)
     assert repr(ck.Dropout(0.3)) == repr(nn.Dropout(0.3))

@@ -57,6 +57,17 @@ def test_it_is_torchs_convolution_and_so_are_its_gradients(
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("filters", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("signals", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("side", [6, 18, 19])
+def test_answers_are_laid_out_as_torchs_are(
+    side: int, signals: torch.memory_format, filters: torch.memory_format
+) -> None:
+    layer = ck.WinogradConv2d(3, 4).to(memory_format=filters)
+    signal = torch.zeros(2, 3, side, side).contiguous(memory_format=signals)
+    assert layer(signal).stride() == torchs(layer, signal).stride()
+
+
 def test_filters_turned_around_would_be_told_apart() -> None:
     layer, signal = ck.WinogradConv2d(2, 3).double(), some(1, 2, 6, 6)
     turned = F.conv2d(signal, layer.weight.flip(2, 3), padding=1)

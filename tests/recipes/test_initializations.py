@@ -81,12 +81,30 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
         (first_layer(26), "at most 24"),
         (first_layer(23), "even number"),
         (nn.Sequential(nn.Conv2d(1, 4, 3)), "3 channels in"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)), "no dilation"),
     ],
-    ids=["no convolution", "too many", "odd", "grey"],
+    ids=["no convolution", "too many", "odd", "grey", "dilated"],
 )
 def test_a_network_it_does_not_fit_is_refused(model: nn.Module, said: str) -> None:
     with pytest.raises(ck.ModelContractError, match=said):
         ck.Whitening()(model, torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+
+
+def test_grey_pictures_have_directions_of_nothing_and_still_give_numbers() -> None:
+    pictures = torch.randint(256, (40, 1, 32, 32), generator=torch.Generator().manual_seed(0))
+    grey = pictures.expand(-1, 3, -1, -1).to(torch.uint8)
+    model = first_layer(24)
+    ck.Whitening(eps=1e-8)(model, grey)
+    assert model[0].weight.isfinite().all()
+
+
+def test_only_as_many_pictures_are_looked_at_as_were_asked_for(tiny: ck.Splits) -> None:
+    few, other, whole = first_layer(), first_layer(), first_layer()
+    ck.Whitening(pictures=9)(few, tiny.train.images)
+    ck.Whitening(pictures=9)(other, tiny.train.images[:9])
+    ck.Whitening()(whole, tiny.train.images)
+    assert torch.equal(few[0].weight, other[0].weight)
+    assert not torch.equal(few[0].weight, whole[0].weight)
 
 
 def test_training_sees_it_and_leaves_the_layer_alone(tiny: ck.Splits) -> None:

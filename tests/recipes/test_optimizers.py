@@ -39,7 +39,8 @@ BY_HAND: list[tuple[ck.Optimizer, type[torch.optim.Optimizer], dict[str, Any]]] 
 def trained(make: Any) -> list[Tensor]:
     """Return the weights after five steps on fixed numbers."""
     with ck.seeded("optimizers", 0):
-        model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        layers = nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.Unflatten(1, (1, 2, 2))
+        model = nn.Sequential(*layers, nn.Conv2d(1, 3, 2), nn.Flatten())
         inputs, labels = torch.randn(8, 6), torch.randint(3, (8,))
     optimizer = make(model.parameters())
     for _ in range(5):
@@ -75,6 +76,11 @@ def test_steps_are_those_of_torchs_optimizer_to_the_bit(
         (ck.SGD(), "momentum", 0.1),
         (ck.SGD(), "nesterov", False),
         (ck.SGD(), "weight_decay", 0.1),
+        (ck.Muon(), "lr", 0.1),
+        (ck.Muon(), "momentum", 0.5),
+        (ck.Muon(), "matrix_lr", 0.03),
+        (ck.Muon(), "bias_lr", 0.5),
+        (ck.Muon(), "sgd_momentum", 0.5),
     ],
 )
 def test_every_field_reaches_the_steps(value: ck.Optimizer, field: str, changed: Any) -> None:

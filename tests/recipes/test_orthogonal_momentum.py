@@ -115,6 +115,32 @@ def test_a_filter_steps_by_an_orthogonal_matrix_from_a_constant_length() -> None
     assert values.max() < 1.5
 
 
+def test_filters_step_as_muon_is_written_down() -> None:
+    layer = nn.Conv2d(3, 4, 3, bias=False)
+    slow, momentum = layer.weight.detach().double().flatten(1), torch.zeros(4, 27).double()
+    optimizer = ck.Muon(lr=0.1, momentum=0.7, sgd_momentum=0.2).build(layer.parameters())
+    for step in range(4):
+        gradient = some_matrix(4, 27, step)  # each time another, or momentum changed nothing
+        layer.weight.grad = gradient.view(4, 3, 3, 3)
+        optimizer.step()
+        momentum = 0.7 * momentum + gradient
+        slow = slow * 2 / slow.norm() - 0.1 * orthogonalized(gradient + 0.7 * momentum)
+    torch.testing.assert_close(layer.weight.detach().flatten(1), slow.float())
+
+
+def test_a_closure_is_asked_for_the_loss_and_its_gradients() -> None:
+    layer = nn.Linear(2, 1)
+    before, expected = layer.weight.detach().clone(), layer(torch.ones(1, 2)).item()
+
+    def closure() -> torch.Tensor:
+        loss = layer(torch.ones(1, 2)).sum()
+        loss.backward()
+        return loss
+
+    assert ck.Muon().build(layer.parameters()).step(closure).item() == expected
+    assert not torch.equal(layer.weight, before)
+
+
 def test_a_weight_without_a_gradient_stays() -> None:
     layer = nn.Linear(2, 2)
     before = layer.weight.detach().clone()

@@ -50,6 +50,27 @@ def test_compiled_training_learns_the_same_and_reports_its_warm_up(tiny: ck.Spli
     assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
 
 
+@needs_compiler
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
+def test_a_batch_of_another_form_goes_the_plain_way(
+    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, compiled = ck.create_model("linear"), CompiledForward()
+    whole = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
+    compiled.warm_up(model, whole, 0.0)
+    calls: list[ck.Batch] = []
+
+    def noted(model: nn.Module, batch: ck.Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+        calls.append(batch)
+        return forward(model, batch, smoothing)
+
+    monkeypatch.setattr(compiled, "compiled", noted)
+    shares = nn.functional.one_hot(whole.targets, 10).float()  # as Mixup gives
+    for batch in (whole, ck.Batch(*(part[:8] for part in whole)), whole._replace(targets=shares)):
+        compiled(model, batch, 0.0)
+    assert [batch is whole for batch in calls] == [True]
+
+
 def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:
     model = ck.create_model("linear")
     batch = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])

@@ -50,10 +50,32 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
         pass
 
 
-def test_what_the_environment_says_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MALLOC_TRIM_THRESHOLD_", "1000000"),
+        ("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=1000000"),
+    ],
+)
+def test_what_the_environment_says_is_left_alone(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     library = Library()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    monkeypatch.setenv(name, value)
     with kept_memory():
         pass
     assert library.asked == []
+
+
+@pytest.mark.skipif(not has_glibc, reason="the C library here is not glibc")
+def test_an_older_glibc_takes_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Older(Library):
+        def mallopt(self, name: int, value: int) -> int:
+            super().mallopt(name, value)
+            return int(name != -3 or value <= USUAL)
+
+    library = Older()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    with kept_memory():
+        assert library.asked == [(-3, KEEP), (-3, USUAL), (-1, KEEP)]

@@ -1,8 +1,9 @@
-"""Steps that are recorded once and played again. Without a GPU a plain call stands for a replay."""
+"""Steps that are recorded once and played again. A plain call stands for a replay here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 import cifarkit as ck
 from cifarkit.training import recorded_step
-from cifarkit.training.recorded_step import RecordedStep
+from cifarkit.training.recorded_step import RecordedStep, record_cuda_graph
 
 BATCH = ck.Batch(torch.zeros(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))
 
@@ -19,14 +20,18 @@ BATCH = ck.Batch(torch.zeros(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))
 class Desk:
     """Counts what is made by hand, recorded and played again."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, refuses: bool = False) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, refuses: RuntimeError | None = None
+    ) -> None:
         self.model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
         self.optimizer = ck.Muon().build(self.model.parameters())
         self.refuses = refuses
         self.log: list[str] = []
         self.rates: list[Any] = []
         monkeypatch.setattr(recorded_step, "record_cuda_graph", self.record)
-        self.recorded = RecordedStep(self.step, self.optimizer, torch.device("cpu"))
+        self.recorded = RecordedStep(
+            self.step, self.optimizer, torch.device("cpu"), lambda: self.log.append("told")
+        )
 
     def step(self, batch: ck.Batch) -> tuple[Tensor, Tensor]:
         self.log.append("by hand")
@@ -35,7 +40,7 @@ class Desk:
 
     def record(self, step: Callable[[], tuple[Tensor, Tensor]], device: torch.device) -> Any:
         if self.refuses:
-            raise RuntimeError("operation not permitted when stream is capturing")
+            raise self.refuses
         step()
         self.log[-1] = "recorded"
         assert all(group["capturable"] for group in self.optimizer.param_groups)
@@ -57,7 +62,7 @@ class Desk:
 def test_a_step_is_made_by_hand_then_recorded_then_played(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch)
     made = [desk.made() for _ in range(4)]
-    assert made == [["by hand"], ["recorded", "played"], ["played"], ["played"]]
+    assert made == [["by hand"], ["recorded", "told", "played"], ["played"], ["played"]]
 
 
 def test_a_replay_is_given_the_batch_and_the_rates_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +108,61 @@ def test_another_kind_of_batch_is_recorded_in_its_place(
 ) -> None:
     desk = Desk(monkeypatch)
     desk.made(), desk.made()
-    assert [desk.made(batch) for _ in range(3)] == [["by hand"], ["recorded", "played"], ["played"]]
-    assert [desk.made() for _ in range(2)] == [["by hand"], ["recorded", "played"]]
+    anew = ["recorded", "told", "played"]
+    assert [desk.made(batch) for _ in range(3)] == [["by hand"], anew, ["played"]]
+    assert [desk.made() for _ in range(2)] == [["by hand"], anew]
 
 
-def test_what_cannot_be_recorded_is_made_by_hand_ever_after(
+def test_what_cannot_be_recorded_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, refuses=RuntimeError("not permitted when stream is capturing"))
+    assert desk.made() == ["by hand"]
+    with pytest.raises(ck.TrainingError, match=r"\(not permitted when.*with compile='off'"):
+        desk.made()
+    assert all(isinstance(group["lr"], float) for group in desk.optimizer.param_groups)
+
+
+def test_memory_that_runs_out_is_left_to_those_who_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, refuses=torch.OutOfMemoryError("CUDA out of memory"))
+    desk.made()
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        desk.made()
+
+
+def test_a_recording_that_fails_leaves_the_stream_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desk = Desk(monkeypatch, refuses=True)
-    assert [desk.made() for _ in range(4)] == [["by hand"]] * 4
-    assert not desk.recorded.can_record
+    current = ["usual"]
+
+    @contextmanager
+    def stream(chosen: str) -> Iterator[None]:
+        before, current[0] = current[0], chosen
+        try:
+            yield
+        finally:
+            current[0] = before
+
+    @contextmanager
+    def graph(it: object, stream: str) -> Iterator[None]:  # torch's own does so
+        current[0] = stream
+        yield
+        raise RuntimeError("the recording was found wrong at its end")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: "the recording's")
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current[0])
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    with pytest.raises(RuntimeError, match="found wrong"):
+        record_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 1))
+    assert current == ["usual"]
+
+
+def test_answers_are_kept_when_the_next_step_is_played(cuda_graphs: None) -> None:
+    images = torch.zeros(4)
+    replay = record_cuda_graph(lambda: (images.mean(), images.sum()), torch.device("cpu"))
+    answers = []
+    for number in (1.0, 2.0):
+        images.fill_(number)
+        answers.append(replay())
+    assert [(float(mean), float(total)) for mean, total in answers] == [(1.0, 4.0), (2.0, 8.0)]

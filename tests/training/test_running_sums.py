@@ -18,7 +18,7 @@ CPU, ELSEWHERE = torch.device("cpu"), torch.device("cuda")  # the tensors stay o
 
 
 def moment(step: int = 0) -> Any:
-    optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}])
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.5 - step / 8}])
     return SimpleNamespace(
         epoch=2,
         step=step,
@@ -34,7 +34,7 @@ def fed(sums: RunningSums, losses: list[float], model: nn.Linear) -> None:
     for step, loss in enumerate(losses):
         logits, targets = torch.eye(9)[: step + 1], torch.zeros(step + 1, dtype=torch.int64)
         sums.look(moment(step), torch.tensor(loss))
-        sums.add(torch.tensor(loss), count_hits(logits, targets), step + 1)
+        sums.add(moment(step), torch.tensor(loss), count_hits(logits, targets), step + 1)
         nn.init.constant_(model.weight, float(step + 1))
 
 
@@ -56,13 +56,28 @@ def test_elsewhere_a_loss_that_is_no_number_is_found_at_the_end_and_the_weights_
     nn.init.constant_(model.weight, -7.0)
     sums = RunningSums(model, ELSEWHERE)
     fed(sums, [3.0, 1.0, wrong, 2.0], model)
+    now = moment()
+    now.average.update()
     with pytest.raises(
         ck.NonFiniteLossError,
-        match=rf"became {wrong} in epoch 3, step 3 of 9, at learning rate 0.5 \(losses before: "
+        match=rf"became {wrong} in epoch 3, step 3 of 9, at learning rate 0.25 \(losses before: "
         r"3, 1\). The weights are those with which the epoch began here",
     ):
-        sums.means(moment())
+        sums.means(now)
     assert model.weight.item() == -7.0
+    assert not now.average.has_begun  # what it had seen is taken back
+
+
+def test_a_rate_is_that_of_its_step_when_an_epoch_was_taken_up_in_its_middle() -> None:
+    model = nn.Linear(1, 1)
+    first, second = RunningSums(model, ELSEWHERE), RunningSums(model, ELSEWHERE)
+    fed(first, [3.0, 1.0], model)
+    second.device = CPU  # where the tensors are
+    second.load_state_dict(first.state_dict())
+    for step, loss in ((2, float("nan")), (3, 2.0)):
+        second.add(moment(step), torch.tensor(loss), torch.tensor(1), 1)
+    with pytest.raises(ck.NonFiniteLossError, match=r"step 3 of 9, at learning rate 0.25 "):
+        second.check(moment(3))
 
 
 def test_on_the_cpu_it_is_found_before_the_step() -> None:
@@ -70,6 +85,14 @@ def test_on_the_cpu_it_is_found_before_the_step() -> None:
     with pytest.raises(ck.NonFiniteLossError, match=r"step 3 of 9.*those before this step"):
         fed(RunningSums(model, CPU), [3.0, 1.0, float("nan"), 2.0], model)
     assert model.weight.item() == 2.0  # after the second step
+
+
+def test_weights_that_are_an_average_are_called_so() -> None:
+    model = nn.Linear(1, 1)
+    now = moment()
+    now.average.update()
+    with pytest.raises(ck.NonFiniteLossError, match="those before this step, their running aver"):
+        RunningSums(model, CPU).look(now, torch.tensor(float("nan")))
 
 
 def test_a_run_elsewhere_would_give_the_weights_of_the_epochs_start_back(

@@ -1,7 +1,4 @@
-"""Who gets recorded steps, and that a training of them is the training.
-
-Without a GPU a plain call stands for a replay.
-"""
+"""Who gets recorded steps, and that a training of them is the training."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training import recorded_step
+from cifarkit.training import recorded_step, step_choice
 from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.step_choice import may_record
 
@@ -40,9 +37,9 @@ def test_steps_are_recorded_on_cuda_alone_and_by_auto_not_in_strict_float32(
 
 
 @pytest.fixture(autouse=True)
-def _without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not torch.cuda.is_available():
-        monkeypatch.setattr(recorded_step, "record_cuda_graph", lambda step, device: step)
+def _on_the_cpu(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("skipif") is None:  # those on CUDA have the true ones
+        request.getfixturevalue("cuda_graphs")
 
 
 def digest(model: nn.Module | None) -> str:
@@ -77,13 +74,13 @@ def trained(
 def recordings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each recording."""
     made: list[int] = []
-    whole = RecordedStep._try_to_record
+    whole = RecordedStep._record
 
-    def noted(self: RecordedStep, batch: ck.Batch, shape: object) -> None:
+    def noted(self: RecordedStep, batch: ck.Batch) -> None:
         made.append(len(batch.images))
-        whole(self, batch, shape)
+        whole(self, batch)
 
-    monkeypatch.setattr(RecordedStep, "_try_to_record", noted)
+    monkeypatch.setattr(RecordedStep, "_record", noted)
     return made
 
 
@@ -101,6 +98,58 @@ def test_a_training_of_recorded_steps_is_the_training(
     assert recorded.facts["warm_up_seconds"] > 0 == by_hand.facts["warm_up_seconds"]
     quicker = trained(tiny, recipe=RECIPE.replace(optimizer=ck.Muon(lr=0.03)))
     assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
+
+
+@pytest.mark.parametrize("optimizer", [ck.Adam(), ck.AdamW(), ck.SGD(), ck.Muon()], ids=repr)
+def test_what_is_played_is_what_a_plain_call_would_do(
+    optimizer: ck.Optimizer, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rates, windows, chance and running averages are those of each step, not of the recording."""
+    recipe = RECIPE.replace(
+        optimizer=optimizer,
+        schedule=ck.Linear(),
+        augment=(ck.AlternatingFlip(), ck.GrowingCrop(first=24, last=32, step=4)),
+        ema_decay=0.5,
+    )
+    played = trained(tiny, recipe=recipe)
+    assert played.facts["steps_recorded"]
+    monkeypatch.setattr(recorded_step, "record_cuda_graph", lambda step, device: step)
+    called = trained(tiny, recipe=recipe)
+    assert digest(played.model) == digest(called.model)
+    assert played.history.column("train_loss") == called.history.column("train_loss")
+    assert len(set(played.history.column("train_loss"))) == 3
+
+
+def test_a_training_in_which_nothing_was_played_does_not_say_so(tiny: ck.Splits) -> None:
+    run = trained(tiny, recipe=RECIPE.replace(epochs=1, batch_size=len(tiny.train)))
+    assert run.facts["steps_recorded"] is False
+
+
+def test_what_python_would_have_changed_is_lost_in_a_recording(
+    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: were such a network recorded, another one would be trained."""
+    by_hand = trained(tiny, model=WarmsUp())
+    assert by_hand.facts["steps_recorded"] is False
+    monkeypatch.setattr(step_choice, "_network_decides_nothing", lambda trainer, run: True)
+    recorded = trained(tiny, model=WarmsUp())
+    assert recorded.facts["steps_recorded"]
+    assert digest(recorded.model) != digest(by_hand.model)
+
+
+class WarmsUp(nn.Module):
+    """Begins with small logits, by a count that it keeps in a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with ck.seeded("weights", 0):
+            self.layer = nn.Linear(3072, 10)
+        self.kept = {"calls": 0}
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.kept["calls"] += self.training
+        logits: Tensor = self.layer(images.flatten(1)) * min(self.kept["calls"] / 9, 1.0)
+        return logits
 
 
 def test_a_recorded_training_that_was_cut_off_is_the_whole_one(
@@ -131,6 +180,11 @@ class Looks(ck.Callback):
         assert run.now.loss is not None
 
 
+class HearsTheOptimizer(ck.Callback):
+    def on_fit_start(self, run: ck.Run) -> None:
+        run.now.optimizer.register_step_post_hook(lambda *told: None)
+
+
 class Replaces(ck.Callback):
     def on_batch_start(self, run: ck.Run) -> None:
         run.now.batch = run.now.batch._replace(images=-run.now.batch.images)
@@ -138,7 +192,7 @@ class Replaces(ck.Callback):
 
 @pytest.mark.parametrize(
     "callback",
-    [Half(), Looks(), Replaces(), ck.GradientClip(0.1)],
+    [Half(), Looks(), HearsTheOptimizer(), Replaces(), ck.GradientClip(0.1)],
     ids=lambda one: type(one).__name__,
 )
 def test_who_comes_at_every_step_sees_steps_by_hand(

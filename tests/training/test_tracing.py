@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.optim import optimizer as optimizers
 
 import cifarkit as ck
 from cifarkit.training import tracing
 from cifarkit.training.forward import forward
-from cifarkit.training.tracing import decides_nothing, has_hooks
+from cifarkit.training.tracing import decides_nothing, has_hooks, waits
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the tracer's, on what stops it
 BATCH = ck.Batch(torch.rand(4, 3, 32, 32) * 2 - 1, torch.arange(4))
@@ -27,6 +28,9 @@ KINDS = {
     "makes a tensor of a length that depends": False,
     "counts": False,
     "keeps a list": False,
+    "counts in a dict": False,
+    "replaces in a list": False,
+    "adds to a set": False,
     "gives a buffer another tensor": False,
     "writes into a buffer": True,
     "masks": True,
@@ -41,6 +45,7 @@ class OneOf(nn.Module):
         super().__init__()
         self.kind, self.layer = kind, nn.Linear(3072, 10)
         self.calls, self.answers = 0, []
+        self.inside, self.last, self.seen = {"calls": [0]}, [None], set()
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -62,6 +67,12 @@ class OneOf(nn.Module):
                 self.calls += 1
             case "keeps a list":
                 self.answers.append(images)
+            case "counts in a dict":
+                self.inside["calls"][0] += 1
+            case "replaces in a list":
+                self.last[0] = images
+            case "adds to a set":
+                self.seen.add(len(images))
             case "gives a buffer another tensor":
                 self.mean = 0.9 * self.mean + 0.1 * images.mean()
             case "writes into a buffer":
@@ -101,11 +112,12 @@ def test_a_tracer_that_is_switched_off_has_seen_nothing() -> None:
 @pytest.mark.parametrize("name", ck.list_models())
 def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
     """As far as its tracing goes: with tensors that only pretend to be on CUDA."""
-    model, found = ck.create_model(name).train(), []
-    device = torch.device("cuda:0")
+    model, found, elsewhere = ck.create_model(name).train(), [], []
+    device, another = torch.device("cuda:0"), torch.device("cuda:1")
 
     def inspect(graph: torch.fx.GraphModule, _: list[Tensor]) -> object:
         found.extend(tracing._is_fixed(node, device) for node in graph.graph.nodes)
+        elsewhere.extend(tracing._is_fixed(node, another) for node in graph.graph.nodes)
         return graph.forward
 
     with FakeTensorMode(), torch.autocast("cuda", torch.bfloat16):
@@ -125,13 +137,17 @@ def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
         assert tracing._same(before, tracing._what_layers_keep(model))
     assert len(found) > 3
     assert all(found)
+    assert not all(elsewhere)
 
 
 def test_hooks_are_found_wherever_they_hang() -> None:
     def model() -> nn.Sequential:
         return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
 
-    assert not has_hooks(model())
+    def optimizer() -> torch.optim.Optimizer:
+        return torch.optim.SGD(model().parameters())
+
+    assert not has_hooks(model(), optimizer())
     for hang in (
         lambda one: one.register_forward_hook(print),
         lambda one: one[1].register_forward_pre_hook(print),
@@ -141,4 +157,79 @@ def test_hooks_are_found_wherever_they_hang() -> None:
     ):
         hung = model()
         hang(hung)
-        assert has_hooks(hung)
+        assert has_hooks(hung, optimizer())
+    for listen in ("register_step_pre_hook", "register_step_post_hook"):
+        heard = optimizer()
+        getattr(heard, listen)(print)
+        assert has_hooks(model(), heard)
+    for listen_to_all in (
+        nn.modules.module.register_module_forward_hook,
+        nn.modules.module.register_module_forward_pre_hook,
+        nn.modules.module.register_module_full_backward_hook,
+        optimizers.register_optimizer_step_pre_hook,
+        optimizers.register_optimizer_step_post_hook,
+    ):
+        hook = listen_to_all(lambda *told: None)
+        assert has_hooks(model(), optimizer())
+        hook.remove()
+    assert not has_hooks(model(), optimizer())
+
+
+class Waits(nn.Module):
+    """Waits for a GPU on its way, as `torch.linalg.inv` does, or on the way back, or not at all."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where, self.layer, self.norm = where, nn.Linear(3072, 10), nn.BatchNorm1d(10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        weights = self.layer(images.flatten(1))
+        if self.where == "there":
+            wait()
+        if self.where == "back":
+            weights.register_hook(lambda gradient: wait())
+        logits: Tensor = self.norm(weights)
+        return logits
+
+
+refusing = ["default"]
+
+
+def wait() -> None:
+    if refusing[-1] == "error":
+        raise RuntimeError("called a synchronizing CUDA operation")
+
+
+@pytest.mark.parametrize(("where", "answer"), [("there", True), ("back", True), ("nowhere", False)])
+def test_what_waits_for_a_gpu_is_found_out_and_nothing_changed(
+    where: str, answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: refusing[-1])
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", refusing.append)
+    model = Waits(where).eval()
+    before = copy.deepcopy(model.state_dict())
+    assert waits(model, BATCH, 0.1, torch.device("cuda")) is answer
+    assert refusing[-1] == "default"
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+    assert not model.norm.training
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_nothing_waits_for_a_gpu_where_there_is_none() -> None:
+    assert not waits(Waits("there"), BATCH, 0.1, torch.device("cpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="only CUDA tells what waits for it")
+@pytest.mark.parametrize("name", ck.list_models())
+def test_no_variant_waits_for_the_gpu(name: str) -> None:
+    device = torch.device("cuda")
+    batch = ck.Batch(*(part.to(device) for part in BATCH))
+    with torch.autocast("cuda", torch.bfloat16):
+        assert not waits(ck.create_model(name).to(device), batch, 0.1, device)
+        asks = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10), Asks()).to(device)
+        assert waits(asks, batch, 0.1, device)
+
+
+class Asks(nn.Module):
+    def forward(self, logits: Tensor) -> Tensor:
+        return logits * logits.mean().item()

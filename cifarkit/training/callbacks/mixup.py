@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from cifarkit.annotations import Range
 from cifarkit.data.batches import Batch
+from cifarkit.data.transfer import sent
 from cifarkit.randomness import generator_for
 from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
@@ -46,7 +47,7 @@ class Mixup(Callback):
         one, other = torch._standard_gamma(alphas, generator=generator).tolist()
         share = one / (one + other) if one + other > 0 else 1.0
         images, labels = now.batch
-        order = torch.randperm(len(images), generator=generator).to(images.device)
+        order = sent(torch.randperm(len(images), generator=generator), images.device)
         targets = F.one_hot(labels, len(run.classes)).to(images.dtype)  # batch classes
         now.batch = Batch(
             images.lerp(images[order], 1 - share), targets.lerp(targets[order], 1 - share)
