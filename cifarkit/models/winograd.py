@@ -30,12 +30,12 @@ class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
     It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
-    channels in and 256 out, or 128 and 128, and more with more. It keeps two to five times the
-    memory for the way back. In float32 all that it answers to random numbers is off by less than a
-    hundred thousandth, two to thirty times as much as torch's own; infinities and NaN reach all of
-    their picture. It *is* torch's own elsewhere than on a CPU (a GPU's library chooses such ways
-    itself), below 32 bits or in autocast, and for signals of more than 18 by 18. The weights are
-    named and shaped alike.
+    channels in and 256 out, or 128 and 128, and more with more; not with 32 in and 128 out. It
+    keeps two to five times the memory for the way back. In float32 all that it answers to random
+    numbers is off by less than a hundred thousandth, two to thirty times as much as torch's own;
+    infinities and NaN reach all of their picture. It *is* torch's own elsewhere than on a CPU (a
+    GPU's library chooses such ways itself), below 32 bits or in autocast, and for signals of more
+    than 18 by 18. The weights are named and shaped alike.
 
     Args:
         in_channels: of what comes in.

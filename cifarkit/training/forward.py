@@ -67,9 +67,9 @@ class CompiledForward:
 def choose_forward(compiled: Compile) -> Forward:
     """Return `forward`, compiled where that is asked for.
 
-    `"auto"` does not compile: on the CPU no gain could be told from noise, and on a GPU compiling
-    takes longer than all that it saves in a training of ten epochs; a GPU plays the step again from
-    a recording, see `RecordedStep`.
+    `"auto"` does not compile: on the CPU the baseline lost by it, and on a GPU compiling takes
+    longer than all that it saves in a training of ten epochs; a GPU plays the step again from a
+    recording, see `RecordedStep`.
 
     Raises:
         TrainingError: `compiled` is none of the three.
