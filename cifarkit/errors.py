@@ -19,7 +19,7 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     │   └── CallbackError                 a callback raised
     ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked for
     ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
-    ├── RunFolderError (OSError)          a run folder that cannot be written or read
+    ├── RunFolderError (OSError)          a run folder, or file, that cannot be written or read
     └── InstallError (ImportError)        a package is missing or does not match another
 
 A message says what was found, what is allowed, and what to do next.
@@ -95,7 +95,7 @@ class TrainingError(CifarkitError, RuntimeError):
 
 
 class NonFiniteLossError(TrainingError):
-    """The loss became NaN or infinite; the weights are those before that step."""
+    """The loss became NaN or infinite; the message says of when the weights are."""
 
 
 class OutOfMemoryError(TrainingError, MemoryError):
@@ -119,7 +119,7 @@ class CheckpointError(CifarkitError, ValueError):
 
 
 class RunFolderError(CifarkitError, OSError):
-    """A run folder that cannot be created, would be overwritten, or is not one."""
+    """A run folder, or a user's file, that cannot be made, would be overwritten, or is none."""
 
 
 class InstallError(CifarkitError, ImportError):

@@ -1,14 +1,7 @@
 """Augmentations: values that change a whole batch of training pictures at once.
 
 Each takes uint8 `batch 3 32 32` and returns as many pictures of the same type, which may be
-smaller; all chance comes from the generator it is given. To add one, write a frozen dataclass
-with an `__call__`::
-
-    @dataclass(frozen=True)
-    class Invert(ck.Augmentation):
-        def __call__(self, images, generator):
-            chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-            return torch.where(chosen.to(images.device), 255 - images, images)
+smaller; all chance comes from the generator it is given.
 """
 
 from __future__ import annotations
@@ -30,7 +23,18 @@ __all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip", "Growing
 
 
 class Augmentation(Value, ABC):
-    """Base of all augmentations."""
+    """Base of all augmentations. To add one, write a frozen dataclass with a `__call__`.
+
+    >>> import torch
+    >>> @dataclass(frozen=True)
+    ... class Invert(Augmentation):
+    ...     def __call__(self, images, generator):
+    ...         chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    ...         return torch.where(chosen.to(images.device), 255 - images, images)
+    >>> black = torch.zeros(20, 3, 32, 32, dtype=torch.uint8)
+    >>> Invert()(black, torch.Generator()).unique()
+    tensor([  0, 255], dtype=torch.uint8)
+    """
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

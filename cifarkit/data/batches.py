@@ -95,6 +95,8 @@ def count_batches(images: int, batch_size: int) -> int:
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:
     # Fractions, say, would be scaled once more and give wrong pictures without a word.
+    if not isinstance(changed, Tensor):
+        raise DataError(f"{augmentation!r} must return a batch, and returned {changed!r}")
     batch, channels, side, _ = images.shape
     fits = changed.ndim == 4 and changed.shape == (batch, channels, *2 * changed.shape[-1:])
     if changed.dtype != images.dtype or not fits or changed.shape[-1] > side:

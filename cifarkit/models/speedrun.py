@@ -113,7 +113,10 @@ def speedrun(
 
 
 def _convolution(channels: int, width: int, *, before_pooling: bool = False) -> nn.Module:
-    """Return a 3 by 3 convolution, by the quicker way for so many channels (measured on a CPU)."""
+    """Return a 3 by 3 convolution, by fewer multiplications where there are many to save.
+
+    On a CPU it takes half of the time from 128 channels to 128, and is about as quick from 32.
+    """
     from torch import nn
 
     from cifarkit.models.winograd import WinogradConv2d

@@ -30,7 +30,7 @@ class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
     It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
-    channels in and 256 out, or 128 and 128, and more with more; not with 32 in and 128 out. It
+    channels in and 256 out, or 128 and 128, and more with more; hardly with 32 in and 128 out. It
     keeps two to five times the memory for the way back. In float32 all that it answers to random
     numbers is off by less than a hundred thousandth, two to thirty times as much as torch's own;
     infinities and NaN reach all of their picture. It *is* torch's own elsewhere than on a CPU (a
@@ -96,8 +96,13 @@ def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tens
     whole = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
     whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, and what is too much
     answer = whole[:, :rows, :columns].permute(0, 3, 1, 2)
-    is_plain = signal.is_contiguous() and filters.is_contiguous()
-    return answer.contiguous() if is_plain else answer  # laid out as torch does
+    is_last = _is_channels_last(signal) or _is_channels_last(filters)
+    return answer if is_last else answer.contiguous()  # as torch lays it out
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    is_so: bool = tensor.is_contiguous(memory_format=torch.channels_last)
+    return is_so and not tensor.is_contiguous()
 
 
 def _best_side(length: int) -> int:

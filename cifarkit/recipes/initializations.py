@@ -1,7 +1,4 @@
-"""First weights that are computed from the training pictures, as values.
-
-To add one, write a frozen dataclass with an `__call__`, as below.
-"""
+"""First weights that are computed from the training pictures, as values."""
 
 from __future__ import annotations
 
@@ -20,7 +17,16 @@ __all__ = ["Initialization", "Whitening"]
 
 
 class Initialization(Value, ABC):
-    """Base of all initialisations."""
+    """Base of all initialisations. To add one, write a frozen dataclass with a `__call__`.
+
+    >>> @dataclass(frozen=True)
+    ... class Zeros(Initialization):
+    ...     def __call__(self, model, images):
+    ...         for weight in model.parameters():
+    ...             weight.data.zero_()
+    >>> Zeros()
+    Zeros()
+    """
 
     @abstractmethod
     def __call__(self, model: nn.Module, images: Tensor) -> None:

@@ -1,7 +1,7 @@
 """Optimisers as values: what to step with, before there are weights to step.
 
-To add one, write a frozen dataclass with a `build`, as below. torch's own are asked to be fused:
-one pass over all weights in place of many, on every device that cifarkit knows.
+torch's own are asked to be fused: one pass over all weights in place of many, on every device that
+cifarkit knows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Epsilon = Annotated[float, Range(0, 1, open="(")]
 
 @dataclass(frozen=True)
 class Optimizer(Value, ABC):
-    """Base of all optimisers.
+    """Base of all optimisers. To add one, write a frozen dataclass with a `build`.
 
     Args:
         lr: the learning rate that schedules start from.
@@ -39,6 +39,15 @@ class Optimizer(Value, ABC):
             the rate aside, and that may be a tensor: then a GPU can play a step again that was
             recorded once. Say so of your own only when you know it, and of each class anew; torch
             calls it capturable.
+
+    >>> import torch
+    >>> @dataclass(frozen=True)
+    ... class Adagrad(Optimizer):
+    ...     lr_decay: float = 0.0
+    ...     def build(self, parameters):
+    ...         return torch.optim.Adagrad(parameters, lr=self.lr, lr_decay=self.lr_decay)
+    >>> Adagrad(lr=0.01)
+    Adagrad(lr=0.01, lr_decay=0.0)
     """
 
     recordable: ClassVar[bool] = False

@@ -1,7 +1,6 @@
 """Learning-rate schedules as values: the rate is a pure function of the place in training.
 
-Nothing is counted or kept, so any step can be taken up again. To add a schedule, write a frozen
-dataclass with a `shape`, as below.
+Nothing is counted or kept, so any step can be taken up again.
 """
 
 from __future__ import annotations
@@ -23,11 +22,18 @@ Share = Annotated[float, Range(0, 1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Value, ABC):
-    """Base of all schedules.
+    """Base of all schedules. To add one, write a frozen dataclass with a `shape`.
 
     Args:
         warmup: epochs over which the rate first climbs in a straight line to where the schedule
             starts; the schedule then fills what is left of training.
+
+    >>> @dataclass(frozen=True)
+    ... class Halving(Schedule):
+    ...     def shape(self, epoch, epochs, lr):
+    ...         return lr * 0.5 ** int(epoch)
+    >>> Halving().rate(2.0, epochs=10, lr=0.1)
+    0.025
     """
 
     warmup: Epochs = 0.0

@@ -31,7 +31,7 @@ def check_new(path: Path, *, otherwise: str = "name") -> None:
 
     >>> check_new(Path("no such folder") / "report.html")
     """
-    if path.exists():
+    if os.path.lexists(path):  # a link that leads nowhere would be replaced, too
         raise RunFolderError(
             f"there is a {str(path)!r} already, and nothing is overwritten; choose another "
             f"{otherwise}"

@@ -81,7 +81,7 @@ class History:
         return text.getvalue()
 
     def to_csv(self, path: str | Path) -> None:
-        """Write all records as a table, atomically.
+        """Write all records as a table, atomically, to a new file; `as_csv` has the text.
 
         Raises:
             RunFolderError: the file is there already, and nothing is overwritten.

@@ -10,7 +10,7 @@ import torch
 
 from cifarkit.errors import OutOfMemoryError
 
-__all__ = ["explained_shortage"]
+__all__ = ["explained_shortage", "is_shortage"]
 
 # What torch and the libraries below it say; only CUDA's own allocator has a class of its own.
 SAID = ("can't allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED", "bad_alloc")
@@ -36,12 +36,17 @@ def explained_shortage(batch_size: int, folder: Path | None) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_shortage(error):
+        if not is_shortage(error):
             raise
         raise OutOfMemoryError(_what_to_do(batch_size, folder)) from error
 
 
-def _is_shortage(error: RuntimeError | MemoryError) -> bool:
+def is_shortage(error: RuntimeError | MemoryError) -> bool:
+    """Tell whether an error says that memory ran out.
+
+    >>> is_shortage(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")), is_shortage(RuntimeError("no"))
+    (True, False)
+    """
     by_class = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return by_class or (type(error) is RuntimeError and any(said in str(error) for said in SAID))
 

@@ -15,7 +15,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError
+from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
 from cifarkit.models.contract import check_logits, check_module
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
@@ -100,7 +100,8 @@ def begin(
     Raises:
         ModelContractError: the network does not take its batches, or learns nothing.
         OutOfMemoryError: the first batch is too large for this machine's memory.
-        RecipeError: the schedule gives what is no rate, in the first or last step of an epoch.
+        RecipeError: the schedule gives what is no rate, in the first or last step of an epoch; or
+            the optimiser builds none of torch's.
         TrainingError: some process would get too few images.
     """
     recipe, model = run.recipe, run.model
@@ -130,6 +131,11 @@ def begin(
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits.train)
     optimizer = recipe.optimizer.build(weights)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise RecipeError(
+            f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
+            f"{optimizer!r}"
+        )
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
     run.moment = Moment(

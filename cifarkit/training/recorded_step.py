@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
+from cifarkit.training.out_of_memory import is_shortage
 
 __all__ = ["RecordedStep", "Step"]
 
@@ -89,9 +90,9 @@ class RecordedStep:
         try:
             with self._rates_in_tensors(capturable=True):
                 replay = record_cuda_graph(partial(self.step, inputs), self.device)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:  # CUDA and its memory are in disorder from here on
+            if is_shortage(error):
+                raise
             raise TrainingError(
                 f"the step cannot be recorded as a CUDA graph ({error}); begin anew, in a new "
                 "process, with compile='off', which makes each step by hand"

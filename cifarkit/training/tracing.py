@@ -25,8 +25,8 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
 
     It is so where torch's tracer (https://docs.pytorch.org/docs/stable/torch.compiler.html) can
     follow it from end to end, and meets nothing but tensors of fixed shapes on the network's
-    device; and where no layer keeps anything for the next time, its buffers aside, as batch norm
-    does. Not seen is what `forward` keeps outside the network, as in a global variable.
+    device; where it is the same way the second time; and where no layer keeps anything for the next
+    time, its buffers aside, as batch norm does.
 
     Args:
         model: left as it is.
@@ -48,13 +48,15 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
     own = FunctionType(forward.__code__.replace(), forward.__globals__)
     with as_found(model):
         model.train()
-        chance, kept = random.getstate(), _what_layers_keep(model)
+        chance = random.getstate()
         try:
+            kept = _what_layers_keep(model)
             traced = torch.compile(own, backend=inspect, fullgraph=True, dynamic=False)
-            traced(model, batch, label_smoothing)
+            for _ in range(2):  # what Python counts is traced anew the second time
+                traced(model, batch, label_smoothing)
+            is_the_same = chance == random.getstate() and _same(kept, _what_layers_keep(model))
         except RuntimeError:  # the tracer's: what stopped it, or that it is switched off
             return False
-        is_the_same = chance == random.getstate() and _same(kept, _what_layers_keep(model))
     return is_the_same and followed == [True]  # none where the tracer is switched off
 
 
@@ -134,9 +136,13 @@ def _what_layers_keep(model: nn.Module) -> list[dict[str, Any]]:
             for name, held in own.items()
             for place, leaf in enumerate(pytree.tree_leaves(held))
         }
-        sizes = {f"{name}: size": len(held) for name, held in own.items() if isinstance(held, set)}
+        sizes = {f"{name}: size": len(held) for name, held in own.items() if _holds(held)}
         kept.append(own | within | sizes)
     return kept
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, list | dict | set)
 
 
 def _same(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:

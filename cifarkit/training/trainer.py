@@ -134,7 +134,7 @@ class Trainer:
                 trains in it.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
-            TrainingError: this trainer is training already.
+            TrainingError: this trainer is training already, or a step cannot be recorded.
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -231,6 +232,12 @@ class Larger(ck.Augmentation):
 
 
 @dataclass(frozen=True)
+class Nothing(ck.Augmentation):
+    def __call__(self, images: Tensor, generator: Generator) -> Any:
+        images.flip(3)  # and is not returned
+
+
+@dataclass(frozen=True)
 class Fewer(ck.Augmentation):
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         return images[1:]
@@ -241,9 +248,10 @@ class Fewer(ck.Augmentation):
     [
         (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\), .*returned torch\.float32"),
         (Larger(), r"Larger\(\) must return .* it returned torch\.uint8 \(4, 3, 64, 64\)"),
+        (Nothing(), r"Nothing\(\) must return a batch, and returned None"),
         (Fewer(), r"Fewer\(\) must return .* it returned torch\.uint8 \(3, 3, 32, 32\)"),
     ],
-    ids=["floats", "larger", "fewer"],
+    ids=["floats", "larger", "nothing", "fewer"],
 )
 def test_an_augmentation_that_gives_something_else_is_named(
     wrong: ck.Augmentation, said: str

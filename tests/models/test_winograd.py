@@ -66,6 +66,9 @@ def test_answers_are_laid_out_as_torchs_are(
     layer = ck.WinogradConv2d(3, 4).to(memory_format=filters)
     signal = torch.zeros(2, 3, side, side).contiguous(memory_format=signals)
     assert layer(signal).stride() == torchs(layer, signal).stride()
+    for loose in (signal.transpose(2, 3), signal[:, :, 1:], signal[:1].expand(2, -1, -1, -1)):
+        ours, theirs = layer(loose), torchs(layer, loose)
+        assert ours.is_contiguous() >= theirs.is_contiguous()
 
 
 def test_filters_turned_around_would_be_told_apart() -> None:

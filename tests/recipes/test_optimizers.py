@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -102,6 +104,16 @@ def test_adam_and_adamw_are_two_things() -> None:
     assert ck.AdamW(weight_decay=0.0) != ck.Adam()
     recipe = ck.Recipe(optimizer=ck.AdamW(weight_decay=0.0))
     assert list(recipe.differs_from(ck.Recipe())) == ["optimizer"]
+
+
+def test_an_optimizer_that_builds_none_is_said_before_the_first_step(tiny: ck.Splits) -> None:
+    @dataclass(frozen=True)
+    class Forgets(ck.Optimizer):
+        def build(self, parameters: Iterable[nn.Parameter]) -> Any:
+            torch.optim.SGD(parameters, lr=self.lr)
+
+    with pytest.raises(ck.RecipeError, match=r"must return a torch.optim.Optimizer; it returned N"):
+        ck.train("linear", tiny, optimizer=Forgets())
 
 
 def test_an_optimizer_must_say_how_it_is_built() -> None:

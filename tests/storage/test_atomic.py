@@ -12,10 +12,24 @@ from typing import Any
 
 import pytest
 
-from cifarkit.storage.atomic import atomic_path, write_bytes, write_text
+import cifarkit as ck
+from cifarkit.storage.atomic import atomic_path, check_new, write_bytes, write_text
 
 OLD, NEW = b"old", b"new and longer"
 FAULTS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS]
+
+
+def test_a_name_that_is_taken_is_refused_and_so_is_a_link_that_leads_nowhere(
+    tmp_path: Path,
+) -> None:
+    taken = [tmp_path / name for name in ("file", "folder", "link")]
+    taken[0].write_bytes(OLD)
+    taken[1].mkdir()
+    taken[2].symlink_to(tmp_path / "nowhere")
+    for path in taken:
+        with pytest.raises(ck.RunFolderError, match=f"'{path}' already.*choose another --output"):
+            check_new(path, otherwise="--output")
+    check_new(tmp_path / "nowhere")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -211,8 +211,10 @@ def test_mixup_gives_mixtures_and_shares_that_fit(tiny: ck.Splits) -> None:
         share = own[~alone][0].item()
         assert torch.allclose(own[~alone], torch.tensor(share), atol=1e-6)
         rest = (mixed.images - share * plain.images) / (1 - share)
-        is_an_image = torch.cdist(rest.flatten(1), plain.images.flatten(1)).min(1).values
-        assert is_an_image.max() < 0.1  # cdist rounds; two images are tens apart
+        off, partner = torch.cdist(rest.flatten(1), plain.images.flatten(1)).min(1)
+        assert off.max() < 0.1  # cdist rounds; two images are tens apart
+        others = mixed.targets.gather(1, plain.targets[partner][:, None])[~alone, 0]
+        assert torch.allclose(others, torch.tensor(1 - share), atol=1e-6)
         shares.add(round(share, 4))
     assert len(shares) > 1  # drawn anew for every batch
 

@@ -121,10 +121,16 @@ def test_what_cannot_be_recorded_is_said_with_what_to_do(monkeypatch: pytest.Mon
     assert all(isinstance(group["lr"], float) for group in desk.optimizer.param_groups)
 
 
-def test_memory_that_runs_out_is_left_to_those_who_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(monkeypatch, refuses=torch.OutOfMemoryError("CUDA out of memory"))
+@pytest.mark.parametrize(
+    "shortage",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")],
+)
+def test_memory_that_runs_out_is_left_to_those_who_know(
+    shortage: RuntimeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(monkeypatch, refuses=shortage)
     desk.made()
-    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+    with pytest.raises(type(shortage), match=str(shortage)):
         desk.made()
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training import recorded_step, step_choice
+from cifarkit.training import recorded_step, step_choice, tracing
 from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.step_choice import may_record
 
@@ -123,6 +123,29 @@ def test_what_is_played_is_what_a_plain_call_would_do(
 def test_a_training_in_which_nothing_was_played_does_not_say_so(tiny: ck.Splits) -> None:
     run = trained(tiny, recipe=RECIPE.replace(epochs=1, batch_size=len(tiny.train)))
     assert run.facts["steps_recorded"] is False
+
+
+def test_a_network_that_waits_for_the_gpu_is_trained_by_hand(
+    tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float, torch.device]] = []
+
+    def waits(model: nn.Module, batch: ck.Batch, smoothing: float, device: torch.device) -> bool:
+        asked.append((smoothing, device))
+        return True
+
+    monkeypatch.setattr(tracing, "waits", waits)
+    run = trained(tiny, recipe=RECIPE.replace(label_smoothing=0.1))
+    assert run.facts["steps_recorded"] is False
+    assert recordings == []
+    assert asked == [(0.1, torch.device("cpu"))]
+
+
+def test_a_recorded_loss_that_is_no_number_is_found_at_the_epochs_end(tiny: ck.Splits) -> None:
+    model = network()
+    with pytest.raises(ck.NonFiniteLossError, match="with which the epoch began here"):
+        trained(tiny, model=model, recipe=RECIPE.replace(optimizer=ck.SGD(lr=900.0)))
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
 def test_what_python_would_have_changed_is_lost_in_a_recording(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import random
+from collections import Counter
+from dataclasses import dataclass
 from types import FunctionType
 
 import pytest
@@ -31,6 +34,12 @@ KINDS = {
     "counts in a dict": False,
     "replaces in a list": False,
     "adds to a set": False,
+    "counts in a counter": False,
+    "counts in an object": False,
+    "counts by an iterator": False,
+    "counts in its class": False,
+    "counts in a global": False,
+    "holds itself": False,
     "gives a buffer another tensor": False,
     "writes into a buffer": True,
     "masks": True,
@@ -38,14 +47,25 @@ KINDS = {
 }
 
 
+everywhere = {"calls": 0}
+
+
+@dataclass
+class State:
+    calls: int = 0
+
+
 class OneOf(nn.Module):
     """A network whose way from pictures to logits is one of several."""
+
+    of_all = 0
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind, self.layer = kind, nn.Linear(3072, 10)
         self.calls, self.answers = 0, []
         self.inside, self.last, self.seen = {"calls": [0]}, [None], set()
+        self.counter, self.state, self.iterator = Counter(calls=1), State(), itertools.count(1)
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -73,6 +93,22 @@ class OneOf(nn.Module):
                 self.last[0] = images
             case "adds to a set":
                 self.seen.add(len(images))
+            case "counts in a counter":
+                self.counter["calls"] += 1
+                images = images * self.counter["calls"]
+            case "counts in an object":
+                self.state.calls += 1
+                images = images * self.state.calls
+            case "counts by an iterator":
+                images = images * next(self.iterator)
+            case "counts in its class":
+                OneOf.of_all += 1
+                images = images * OneOf.of_all
+            case "counts in a global":
+                everywhere["calls"] += 1
+                images = images * everywhere["calls"]
+            case "holds itself":
+                self.inside["me"] = self.inside
             case "gives a buffer another tensor":
                 self.mean = 0.9 * self.mean + 0.1 * images.mean()
             case "writes into a buffer":
@@ -184,6 +220,7 @@ class Waits(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         weights = self.layer(images.flatten(1))
+        assert self.training  # or it would be another way
         if self.where == "there":
             wait()
         if self.where == "back":
