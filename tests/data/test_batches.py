@@ -305,3 +305,17 @@ def test_windows_that_will_have_grown_too_large_are_refused_before_training(
     ):
         ck.train("speedrun", tiny, augment=augment, epochs=3, callbacks=[Listen()])
     assert hooks == []
+
+
+def test_the_form_of_a_batch_is_shape_and_type_of_both() -> None:
+    images, labels = torch.zeros(4, 3, 32, 32), torch.zeros(4, dtype=torch.int64)
+    same = [Batch(images, labels), Batch(images + 1, labels + 1)]
+    others = [
+        Batch(images[:3], labels[:3]),
+        Batch(images[..., :24, :24], labels),
+        Batch(images.double(), labels),
+        Batch(images, labels.int()),
+        Batch(images, torch.zeros(4, 10)),
+    ]
+    assert len({batch.form for batch in same}) == 1
+    assert len({batch.form for batch in same + others}) == 6

@@ -55,6 +55,16 @@ def test_floats_are_taken_as_they_are(dtype: torch.dtype) -> None:
     assert torch.equal(model.seen[0], images.float())
 
 
+@pytest.mark.parametrize("side", [28, 40])
+def test_without_views_a_picture_of_any_size_is_shown_whole(side: int) -> None:
+    images = torch.linspace(-1, 1, 3 * side**2).reshape(1, 3, side, side)
+    model = Watches()
+    compute_logits(model, images)
+    assert torch.equal(model.seen[0], images)
+    with pytest.raises(ck.DataError, match="have sides of 28"):
+        compute_logits(model, images[..., :28, :28], ck.TestTimeAugmentation())
+
+
 def test_a_network_without_weights_sees_float32() -> None:
     assert compute_logits(nn.Flatten(), some_bytes(1)).dtype == torch.float32
 

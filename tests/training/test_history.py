@@ -54,6 +54,13 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "marks.csv").read_text() == "mine"
 
 
+def test_a_leading_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    ck.History([{"epoch": 1, "lr": 0.1}]).to_csv("~/mine.csv")
+    assert (tmp_path / "mine.csv").read_text() == "epoch,lr\n1,0.1\n"
+
+
 def test_a_column_is_nan_where_an_epoch_has_no_number() -> None:
     first, second = ck.History([{"epoch": 1}, {"epoch": 2, "extra": 3.0}]).column("extra")
     assert math.isnan(first)
