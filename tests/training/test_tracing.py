@@ -148,10 +148,11 @@ def test_a_tracer_that_is_switched_off_has_seen_nothing() -> None:
 @pytest.mark.parametrize("name", ck.list_models())
 def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
     """As far as its tracing goes: with tensors that only pretend to be on CUDA."""
-    model, found, elsewhere = ck.create_model(name).train(), [], []
+    model, found, elsewhere, graphs = ck.create_model(name).train(), [], [], []
     device, another = torch.device("cuda:0"), torch.device("cuda:1")
 
     def inspect(graph: torch.fx.GraphModule, _: list[Tensor]) -> object:
+        graphs.append(graph)
         found.extend(tracing._is_fixed(node, device) for node in graph.graph.nodes)
         elsewhere.extend(tracing._is_fixed(node, another) for node in graph.graph.nodes)
         return graph.forward
@@ -169,8 +170,11 @@ def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
         batch = ck.Batch(images, torch.zeros(8, dtype=torch.int64, device=device))
         before = tracing._what_layers_keep(model)
         own = FunctionType(forward.__code__.replace(), forward.__globals__)
-        torch.compile(own, backend=inspect, fullgraph=True, dynamic=False)(model, batch, 0.1)
+        traced = torch.compile(own, backend=inspect, fullgraph=True, dynamic=False)
+        for _ in range(2):
+            traced(model, batch, 0.1)
         assert tracing._same(before, tracing._what_layers_keep(model))
+    assert len(graphs) == 1  # the same way the second time
     assert len(found) > 3
     assert all(found)
     assert not all(elsewhere)
