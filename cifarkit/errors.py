@@ -95,7 +95,7 @@ class TrainingError(CifarkitError, RuntimeError):
 
 
 class NonFiniteLossError(TrainingError):
-    """The loss became NaN or infinite; the message says of when the weights are."""
+    """The loss became NaN or infinite; the message says which weights are left."""
 
 
 class OutOfMemoryError(TrainingError, MemoryError):

@@ -19,8 +19,7 @@ from cifarkit.comparison.verdicts import Verdict, verdict
 from cifarkit.errors import ComparisonError, SelectionError
 from cifarkit.models.summary import summary
 from cifarkit.models.variant import Variant
-from cifarkit.storage.atomic import check_new, write_text
-from cifarkit.storage.folders import expanded
+from cifarkit.storage.atomic import write_new_text
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -174,9 +173,7 @@ class Comparison:
             RunFolderError: the file is there already, and nothing is overwritten.
             OSError: the disk refuses.
         """
-        target = expanded(path)
-        check_new(target)
-        write_text(target, formats.as_csv(self))
+        write_new_text(path, formats.as_csv(self))
 
     def to_json(self) -> str:
         """Return everything as a JSON document, for programs."""

@@ -28,8 +28,8 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the input with some units at 0 and the others made larger, of the same mean."""
-        is_quicker = input.device.type == "cpu" and not torch.compiler.is_compiling()
-        if not (self.training and 0 < self.p < 1 and is_quicker) or self.inplace:
+        is_ours = self.training and 0 < self.p < 1 and not self.inplace
+        if not is_ours or input.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(input)
         units = input.numel()
         numbers = torch.empty(-(-units // 4), dtype=torch.int64, device="cpu")

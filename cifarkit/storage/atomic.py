@@ -13,8 +13,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cifarkit.errors import RunFolderError
+from cifarkit.storage.folders import expanded
 
-__all__ = ["atomic_path", "check_new", "leftovers", "settle", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_path",
+    "check_new",
+    "leftovers",
+    "settle",
+    "write_bytes",
+    "write_new_text",
+    "write_text",
+]
 
 PREFIX, SUFFIX = ".", ".part"  # of the names that nobody else gives
 
@@ -94,6 +103,18 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write a whole text file atomically, as UTF-8 with the line ends as given."""
     write_bytes(path, content.encode())
+
+
+def write_new_text(path: str | Path, content: str) -> None:
+    """Write a whole text file where a user says, if there is none; a leading `~` is their home.
+
+    Raises:
+        RunFolderError: the name is taken.
+        OSError: the disk refuses.
+    """
+    target = expanded(path)
+    check_new(target)
+    write_text(target, content)
 
 
 def _umask() -> int:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifarkit.errors import SelectionError
-from cifarkit.storage.atomic import check_new, write_text
-from cifarkit.storage.folders import expanded
+from cifarkit.storage.atomic import write_new_text
 
 __all__ = ["History", "Record"]
 
@@ -87,9 +86,7 @@ class History:
             RunFolderError: the file is there already, and nothing is overwritten.
             OSError: the disk refuses.
         """
-        target = expanded(path)
-        check_new(target)
-        write_text(target, self.as_csv())
+        write_new_text(path, self.as_csv())
 
     @classmethod
     def from_csv(cls, path: str | Path) -> History:

@@ -35,8 +35,9 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
 
     A step is recorded where nothing in Python has a say in it: neither the network, nor a hook of a
     layer, a weight or the optimiser, nor a callback between gradients and step, nor, at any batch,
-    a callback that is not cifarkit's own. The optimiser has to say that it can be recorded. Where a
-    foreign callback may have changed the network between epochs, all is looked at once more.
+    a callback that is not cifarkit's own. Nothing may wait for the GPU, and the optimiser has to
+    say that it can be recorded. Where a foreign callback may have changed the network between
+    epochs, all is looked at once more.
     """
     now = run.now
     foreign = [one for one in trainer.callbacks if is_foreign(one)]
@@ -62,7 +63,8 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
 
 
 def _network_decides_nothing(trainer: Trainer, run: Run) -> bool:
-    from cifarkit.training.tracing import decides_nothing, has_hooks, waits  # no CPU needs it
+    from cifarkit.training.tracing import decides_nothing, has_hooks  # no CPU needs them
+    from cifarkit.training.waiting import waits
 
     began, recipe, now = time.perf_counter(), trainer.recipe, run.now
     batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)

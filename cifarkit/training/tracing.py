@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import warnings
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
@@ -17,7 +16,7 @@ from cifarkit.data.batches import Batch
 from cifarkit.models.symptoms import as_found
 from cifarkit.training.forward import forward
 
-__all__ = ["decides_nothing", "has_hooks", "waits"]
+__all__ = ["decides_nothing", "has_hooks"]
 
 
 def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
@@ -80,36 +79,6 @@ def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
         ([optimizers], ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")),
     ]
     return any(getattr(one, name, None) for many, known in owners for one in many for name in known)
-
-
-def waits(model: nn.Module, batch: Batch, label_smoothing: float, device: torch.device) -> bool:
-    """Tell whether the way from batch to loss and back waits for a GPU, as `.item()` does.
-
-    A tracer does not see what waits within an operation, such as `torch.linalg.inv`, or on the way
-    back; CUDA is told to refuse it. It could not be recorded.
-
-    Args:
-        model: left as it is.
-        batch: on the device.
-        label_smoothing: of the loss.
-        device: where.
-    """
-    if device.type != "cuda":
-        return False
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    with as_found(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that it does not find all that waits
-        model.train()
-        before = torch.cuda.get_sync_debug_mode()
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            loss, _ = forward(model, batch, label_smoothing)
-            torch.autograd.grad(loss, weights, allow_unused=True)
-        except RuntimeError:
-            return True
-        finally:
-            torch.cuda.set_sync_debug_mode(before)
-    return False
 
 
 def _is_fixed(node: torch.fx.Node, device: torch.device) -> bool:

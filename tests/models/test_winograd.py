@@ -68,7 +68,7 @@ def test_answers_are_laid_out_as_torchs_are(
     assert layer(signal).stride() == torchs(layer, signal).stride()
     for loose in (signal.transpose(2, 3), signal[:, :, 1:], signal[:1].expand(2, -1, -1, -1)):
         ours, theirs = layer(loose), torchs(layer, loose)
-        assert ours.is_contiguous() >= theirs.is_contiguous()
+        assert ours.is_contiguous() or not theirs.is_contiguous()
 
 
 def test_filters_turned_around_would_be_told_apart() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training import recorded_step, step_choice, tracing
+from cifarkit.training import recorded_step, step_choice, waiting
 from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.step_choice import may_record
 
@@ -134,7 +134,7 @@ def test_a_network_that_waits_for_the_gpu_is_trained_by_hand(
         asked.append((smoothing, device))
         return True
 
-    monkeypatch.setattr(tracing, "waits", waits)
+    monkeypatch.setattr(waiting, "waits", waits)
     run = trained(tiny, recipe=RECIPE.replace(label_smoothing=0.1))
     assert run.facts["steps_recorded"] is False
     assert recordings == []
