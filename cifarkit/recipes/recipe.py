@@ -38,8 +38,8 @@ class Recipe(Value):
         test_time: the views that are averaged when the trained network is evaluated on test; the
             curves of the history are measured on each image as it is.
         precision: of the arithmetic in training; `"auto"` is bfloat16 autocast where the hardware
-            is quicker at it (CUDA cards that multiply it, CPUs with AMX), and float32 elsewhere;
-            `"float32"` is strict: its bits are those of a bare loop.
+            is quicker at it (CUDA cards that multiply it, CPUs with AMX, AMD's Zen 5), and
+            float32 elsewhere; `"float32"` is strict: its bits are those of a bare loop.
 
     Raises:
         RecipeError: a field does not fit; the message lists every such field.

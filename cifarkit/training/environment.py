@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from cifarkit.training.device import cpu_capabilities
+
 __all__ = ["describe_environment"]
 
 
@@ -24,9 +26,19 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions},
         "platform": platform.platform(),
         "device": accelerator,
-        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "cpu": _processor(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _processor() -> str:
+    """Return the processor's name, where torch knows it, its kind, and what torch makes use of.
+
+    Two that differ in their name alone do not leave the same bits: libraries choose by the maker.
+    """
+    kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    name = " ".join(cpu_capabilities().get("cpu_name", "").split())
+    return f"{name}, {kind}" if name else kind
 
 
 def _version(package: str) -> str | None:

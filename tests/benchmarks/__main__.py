@@ -74,7 +74,9 @@ def summarise(rounds: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, 
 def describe_machine() -> dict[str, object]:
     import torch
 
-    versions = {}
+    from cifarkit.training.environment import describe_environment
+
+    environment, versions = describe_environment(torch.device("cpu")), {}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)
@@ -83,7 +85,7 @@ def describe_machine() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
+        "cpu": f"{environment['cpu']}, {environment['threads']} threads",
         "versions": versions,
     }
 

@@ -105,7 +105,9 @@ def test_a_replaced_batch_is_what_the_network_learns_from(tiny: ck.Splits) -> No
         def on_batch_start(self, run: ck.Run) -> None:
             run.now.batch = run.now.batch._replace(images=torch.full_like(run.now.batch.images, -1))
 
-    run = ck.train("linear", tiny, epochs=1, batch_size=200, callbacks=[Black()])
+    run = ck.train(
+        "linear", tiny, epochs=1, batch_size=200, precision="float32", callbacks=[Black()]
+    )
     with ck.seeded("weights", 0):
         model = ck.create_model("linear")
     logits = model(torch.full((200, 3, 32, 32), -1.0))

@@ -32,16 +32,25 @@ def test_a_named_precision_is_taken_at_its_word(precision: str, dtype: torch.dty
     ("found", "dtype"),
     [
         ({"avx2": True}, torch.float32),
-        ({"avx512_bf16": True}, torch.float32),
+        ({"avx512_bf16": True}, torch.float32),  # Zen 4, Cooper Lake
+        ({"avx512_vp2intersect": True}, torch.float32),  # Tiger Lake
+        ({"avx512_bf16": True, "avx512_vp2intersect": True}, torch.bfloat16),  # Zen 5
         ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
     ],
 )
-def test_auto_takes_bfloat16_where_the_processor_multiplies_tiles_of_it(
+def test_auto_takes_bfloat16_where_the_processor_is_quicker_at_it(
     found: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     assert choose_precision(ck.Recipe(), torch.device("cpu")) == dtype
     assert choose_precision(ck.Recipe(precision="float32"), torch.device("cpu")) == torch.float32
+
+
+def test_where_torch_tells_nothing_of_the_processor_auto_is_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert choose_precision(ck.Recipe(), torch.device("cpu")) == torch.float32
 
 
 def test_each_of_torchruns_processes_takes_a_device_of_its_own(
