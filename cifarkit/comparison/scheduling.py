@@ -17,6 +17,9 @@ from cifarkit.errors import ComparisonError
 __all__ = ["Workers", "own_workers", "train_cells"]
 
 GLANCE = 0.5  # seconds between two looks at how far the runs are
+# Bytes by which a worker may grow: the next network may be larger than the first. By itself loky
+# starts a new one after 300 MB, and warns of a leak; it looks where psutil is installed.
+LEAK = "2e9"
 PATIENCE = 20.0  # seconds for workers to finish their step and save
 DIED = "its worker died, also when it had the machine to itself: killed, or out of memory"
 
@@ -58,7 +61,9 @@ def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Itera
     on_cpu = device.type == "cpu"
     cores = cpu_count(only_physical_cores=True) if on_cpu else 1
     count = max(1, min(cores, cells))
-    environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if on_cpu else {}
+    environment = {"LOKY_MAX_MEMORY_LEAK_SIZE": LEAK}
+    if on_cpu:
+        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     executor = ProcessPoolExecutor(
         max_workers=count,
         env=environment,
