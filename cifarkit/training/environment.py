@@ -34,7 +34,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 def _processor() -> str:
     """Return the processor's name, where torch knows it, its kind, and what torch makes use of.
 
-    Two that differ in their name alone do not leave the same bits: libraries choose by the maker.
+    Two that differ in their name alone need not leave the same bits: libraries choose by it.
     """
     kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     name = " ".join(cpu_capabilities().get("cpu_name", "").split())

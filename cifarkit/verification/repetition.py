@@ -149,6 +149,8 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
         f"seeds {percent(reach)} could be (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
     )
     if evidence.facts["environment"] == again.facts["environment"]:
-        found += "; same versions, device and threads, so the same bits were to be expected"
+        found += (
+            "; same versions, processor, device and threads, so the same bits were to be expected"
+        )
     cure = "weights, recipe, seed or code are not those that gave this score"
     return likeness, [judged("repeated", likeness != "different", found, cure)]
