@@ -76,7 +76,8 @@ def describe_machine() -> dict[str, object]:
 
     from cifarkit.training.environment import describe_environment
 
-    environment, versions = describe_environment(torch.device("cpu")), {}
+    environment = describe_environment(torch.device("cpu"))
+    versions = {}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

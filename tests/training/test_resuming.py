@@ -20,6 +20,7 @@ from torch import nn
 import cifarkit as ck
 from cifarkit.errors import CifarkitWarning
 from cifarkit.storage.state_file import load_state, save_state
+from cifarkit.training import environment
 
 SMALL = dataclasses.replace(
     ck.get_variant("batchnorm"), options={"batch_norm": True, "widths": (4, 8)}
@@ -302,6 +303,15 @@ def test_another_torch_is_said(tiny: ck.Splits, tmp_path: Path) -> None:
     state["about"]["facts"]["environment"]["versions"]["torch"] = "1.0"
     save_state(path, state)
     with pytest.warns(CifarkitWarning, match=r"torch 1\.0 then, "):
+        fit("augmented", tiny, tmp_path / "run")
+
+
+def test_another_processor_is_said(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off("augmented", tiny, tmp_path / "run", 5)
+    monkeypatch.setattr(environment, "_processor", lambda: "another maker's")
+    with pytest.warns(CifarkitWarning, match="CPU .+ then, another maker's now"):
         fit("augmented", tiny, tmp_path / "run")
 
 

@@ -105,6 +105,20 @@ def test_another_seed_under_this_name_is_within_seed_noise(tiny: ck.Splits, tmp_
     assert "the same bits were to be expected" in found
 
 
+def test_on_another_processor_the_same_bits_are_not_expected(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    def elsewhere(about: dict[str, Any]) -> None:
+        about.update(seed=1)
+        about["facts"]["environment"]["cpu"] = "another maker's"
+
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", elsewhere)
+    found = the_finding(ck.verify(folder, tiny, retrain=True)).found
+    assert found.startswith("within seed noise")
+    assert "same bits" not in found
+
+
 def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Path) -> None:
     folders = [scored(tmp_path / str(seed), tiny, seed=seed, epochs=1) for seed in range(4)]
     scored(tmp_path / "another recipe", tiny, seed=7)
