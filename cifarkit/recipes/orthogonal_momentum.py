@@ -63,7 +63,7 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
 
     Args:
         matrix: `rows columns`; below 32 bits it is rounded at the end alone.
-        steps: of the iteration.
+        steps: of the iteration, from 1 on.
 
     Returns:
         `rows columns`.
@@ -72,16 +72,22 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
     tensor([[1.1000, 0.0000],
             [0.0000, 0.7000]])
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     wide = wide.to(torch.promote_types(wide.dtype, torch.float32))
     wide = wide / (wide.norm() + 1e-7)  # no singular value above 1, where it would diverge
     square = wide @ wide.T  # rows rows, as all that follow
-    factor = torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
-    for _ in range(steps):
-        polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
-        polynomial.diagonal().add_(a)
-        factor = polynomial @ factor
+    polynomial = factor = _polynomial(square)
+    for _ in range(steps - 1):
         square = polynomial @ square @ polynomial
+        polynomial = _polynomial(square)
+        factor = polynomial @ factor
     orthogonal: Tensor = (factor @ wide).to(matrix.dtype)
     return orthogonal if len(matrix) <= matrix.shape[1] else orthogonal.T
+
+
+def _polynomial(square: Tensor) -> Tensor:
+    """Return a + b S + c S^2 of a square matrix S: what the quintic multiplies the matrix by."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
+    polynomial.diagonal().add_(a)
+    return polynomial
