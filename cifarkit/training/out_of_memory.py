@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from cifarkit.errors import OutOfMemoryError
+from cifarkit.errors import CifarkitError, OutOfMemoryError
 
 __all__ = ["explained_shortage", "is_shortage"]
 
@@ -48,7 +48,8 @@ def is_shortage(error: RuntimeError | MemoryError) -> bool:
     (True, False)
     """
     by_class = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return by_class or (type(error) is RuntimeError and any(said in str(error) for said in SAID))
+    is_ours = isinstance(error, CifarkitError)
+    return by_class or (not is_ours and any(said in str(error) for said in SAID))
 
 
 def _what_to_do(batch_size: int, folder: Path | None) -> str:

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
 from cifarkit.training.out_of_memory import is_shortage
 
-__all__ = ["RecordedStep", "Step"]
+__all__ = ["RecordedStep", "Step", "is_held"]
 
 Answers = tuple[Tensor, Tensor]
 Step = Callable[[Batch], Answers]
@@ -59,6 +60,7 @@ class RecordedStep:
         self.device = device
         self.on_recorded = on_recorded
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
+        self.filled: list[float] = []  # what is in them; to fill one is a launch
         self.last: object = None  # the form of the last batch
         self.recording: _Recording | None = None
 
@@ -68,8 +70,7 @@ class RecordedStep:
         Raises:
             TrainingError: the step cannot be recorded.
         """
-        for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
-            rate.fill_(group["lr"])
+        self._fill_rates([group["lr"] for group in self.optimizer.param_groups])
         if batch.form == self.last and self._recording_for(batch) is None:
             self._record(batch)
         self.last, recording = batch.form, self._recording_for(batch)
@@ -79,6 +80,12 @@ class RecordedStep:
         for kept, part in zip(recording.inputs, batch, strict=True):
             kept.copy_(part)
         return recording.replay()
+
+    def _fill_rates(self, numbers: list[float]) -> None:
+        if numbers != self.filled:
+            for rate, number in zip(self.rates, numbers, strict=True):
+                rate.fill_(number)
+            self.filled = numbers
 
     def _recording_for(self, batch: Batch) -> _Recording | None:
         fits = self.recording is not None and self.recording.form == batch.form
@@ -119,13 +126,50 @@ class RecordedStep:
                 group.update(old)
 
 
+def is_held(model: nn.Module) -> bool:
+    """Tell whether something still holds the way back of an earlier pass, as its loss does.
+
+    That way ends, at each weight, where it was begun: on the usual stream. A recording is made on
+    a stream of its own, and what led out of it would end it
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html#stream-semantics-of-backward-passes).
+
+    >>> layer = nn.Linear(2, 2)
+    >>> loss = layer(torch.ones(1, 2)).sum()
+    >>> is_held(layer)
+    True
+    >>> del loss
+    >>> is_held(layer)
+    False
+    """
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        _marks(weight)["seen by cifarkit"] = True
+    return any("seen by cifarkit" in _marks(weight) for weight in weights)
+
+
+def _marks(weight: nn.Parameter) -> dict[str, Any]:
+    """Return what can be written on the end of all ways to a weight, and goes with the last."""
+    marks: Any = get_gradient_edge(weight).node.metadata
+    return cast("dict[str, Any]", marks)
+
+
 def record_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Callable[[], Answers]:
     """Record what a step does on a CUDA device, without doing it; return what does it again."""
     graph = torch.cuda.CUDAGraph()
     # A recording that fails leaves its own stream the current one; this puts back what was.
     as_it_was = torch.cuda.stream(torch.cuda.current_stream(device))
-    with as_it_was, torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
-        loss, hits = step()
+    cause: Exception | None = None
+    try:
+        with as_it_was, torch.cuda.device(device), torch.cuda.graph(graph, stream=_stream(device)):
+            try:
+                loss, hits = step()
+            except Exception as error:
+                cause = error
+                raise
+    except RuntimeError as error:
+        if cause is None or cause is error:
+            raise
+        raise cause from cause.__cause__  # how a recording ends that failed does not say why
 
     def replay() -> Answers:
         graph.replay()

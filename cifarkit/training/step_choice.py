@@ -12,7 +12,7 @@ from cifarkit.randomness import preserved
 from cifarkit.training.callback import is_foreign, listens
 from cifarkit.training.forward import Compile
 from cifarkit.training.preparation import first_batch
-from cifarkit.training.recorded_step import RecordedStep, Step
+from cifarkit.training.recorded_step import RecordedStep, Step, is_held
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -44,37 +44,58 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     may_have_changed = any(listens(one, "on_epoch_start", "on_epoch_end") for one in foreign)
     if now.make_step is not None and not may_have_changed:
         return now.make_step
+    now.make_step = None  # first, so that the memory of a recording is free
     by_hand = partial(trainer.make_step, run)
-    is_heard = any(listens(one, "on_backward_end") for one in trainer.callbacks) or any(
-        listens(one, "on_batch_start", "on_batch_end") for one in foreign
-    )
-    records = (
-        trainer.may_record
-        and now.processes.count == 1
-        and vars(type(trainer.recipe.optimizer)).get("recordable", False)
-        and not is_heard
-        and _network_decides_nothing(trainer, run)
-    )
     run.facts.setdefault("steps_recorded", False)
-    if not records:
+    run.facts.pop("steps_by_hand_because", None)
+    if not trainer.may_record:
+        return by_hand
+    reason = _who_has_a_say(trainer, run) or _what_forbids_it(trainer, run)
+    if reason is not None:
+        run.facts["steps_by_hand_because"] = reason
         return by_hand
     noted = partial(run.facts.update, steps_recorded=True)
     return RecordedStep(by_hand, now.optimizer, trainer.device, noted)
 
 
-def _network_decides_nothing(trainer: Trainer, run: Run) -> bool:
-    from cifarkit.training.tracing import decides_nothing, has_hooks  # no CPU needs them
+def _who_has_a_say(trainer: Trainer, run: Run) -> str | None:
+    """Name what Python does at every step beside the step, if anything."""
+    from cifarkit.training.tracing import has_hooks  # no CPU needs it
+
+    if run.now.processes.count > 1:
+        return "several processes train together"
+    optimizer = type(trainer.recipe.optimizer)
+    if not vars(optimizer).get("recordable", False):
+        return f"{optimizer.__name__} does not say that it is recordable"
+    for one in trainer.callbacks:
+        if listens(one, "on_backward_end"):
+            return f"{type(one).__name__} comes between gradients and step"
+        if is_foreign(one) and listens(one, "on_batch_start", "on_batch_end"):
+            return f"{type(one).__name__} comes at every batch"
+    if has_hooks(run.model, run.now.optimizer):
+        return "a layer, a weight or the optimiser has a hook"
+    return None
+
+
+def _what_forbids_it(trainer: Trainer, run: Run) -> str | None:
+    """Name what in the network a recording cannot hold, if anything; it takes a moment."""
+    from cifarkit.training.tracing import decides_nothing, is_known  # no CPU needs them
     from cifarkit.training.waiting import waits
 
     began, recipe, now = time.perf_counter(), trainer.recipe, run.now
     batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
+    reason = None
     with preserved(), trainer.arithmetic():
-        answer = (
-            not has_hooks(run.model, now.optimizer)
-            and decides_nothing(run.model, batch, recipe.label_smoothing)
-            and not waits(run.model, batch, recipe.label_smoothing, trainer.device)
-        )
+        if is_held(run.model):
+            reason = (
+                "a loss, an answer of the network or the traceback of an error is still held, and "
+                "with it the way back through the network"
+            )
+        elif not (is_known(run.model) or decides_nothing(run.model, batch, recipe.label_smoothing)):
+            reason = "Python may have a say in the network"
+        elif waits(run.model, batch, recipe.label_smoothing, trainer.device):
+            reason = "the network waits for the GPU"
     seconds = time.perf_counter() - began
     run.facts["warm_up_seconds"] += seconds
     now.began += seconds  # the epoch has not begun
-    return answer
+    return reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from types import FunctionType
@@ -16,7 +17,11 @@ from cifarkit.data.batches import Batch
 from cifarkit.models.symptoms import as_found
 from cifarkit.training.forward import forward
 
-__all__ = ["decides_nothing", "has_hooks"]
+__all__ = ["decides_nothing", "has_hooks", "is_known"]
+
+# The rooms of torch.nn whose layers do the same every time; not all of them do so.
+KINDS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "linear", "pooling")
+ROOMS = ("cifarkit.models.", *(f"torch.nn.modules.{kind}" for kind in KINDS))
 
 
 def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
@@ -57,6 +62,21 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
         except RuntimeError:  # the tracer's: what stopped it, or that it is switched off
             return False
     return is_the_same and followed == [True]  # none where the tracer is switched off
+
+
+def is_known(model: nn.Module) -> bool:
+    """Tell whether a network is made of such layers alone as are known to do the same every time.
+
+    Then it need not be traced, which takes a second or two in a new process.
+
+    >>> is_known(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
+    True
+    """
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return {type(one) for one in tensors} <= {nn.Parameter, Tensor} and all(
+        type(layer).__module__.startswith(ROOMS) and "forward" not in vars(layer)
+        for layer in model.modules()
+    )
 
 
 def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:

@@ -164,6 +164,52 @@ def test_a_recording_that_fails_leaves_the_stream_as_it_was(
     assert current == ["usual"]
 
 
+def test_a_recording_that_fails_says_why_and_not_how_it_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def graph(it: object, stream: object) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise RuntimeError("the recording was found wrong at its end")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    for name in ("Stream", "current_stream", "stream", "device"):
+        monkeypatch.setattr(torch.cuda, name, lambda device: nullcontext())
+
+    def step() -> tuple[Tensor, Tensor]:
+        raise ZeroDivisionError("why")
+
+    with pytest.raises(ZeroDivisionError, match="why"):
+        record_cuda_graph(step, torch.device("cpu", 2))
+    try:
+        raise ValueError("what went wrong before is not why")
+    except ValueError:
+        with pytest.raises(RuntimeError, match="found wrong"):
+            record_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 2))
+
+
+def test_a_rate_is_sent_only_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, filled = Desk(monkeypatch), []
+
+    class Counts(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(
+            self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            filled.extend(args[1:] if operation is torch.ops.aten.fill_.Scalar else ())
+            return operation(*args, **(kwargs or {}))
+
+    for rate in (0.5, 0.5, 0.25, 0.25, 0.5):
+        for group in desk.optimizer.param_groups:
+            group["lr"] = rate
+        with Counts():
+            desk.made()
+    groups = len(desk.optimizer.param_groups)
+    assert filled == [0.5] * groups + [0.25] * groups + [0.5] * groups
+
+
 def test_answers_are_kept_when_the_next_step_is_played(cuda_graphs: None) -> None:
     images = torch.zeros(4)
     replay = record_cuda_graph(lambda: (images.mean(), images.sum()), torch.device("cpu"))

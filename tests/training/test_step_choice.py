@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training import recorded_step, step_choice, waiting
+from cifarkit.training import recorded_step, step_choice, tracing, waiting
 from cifarkit.training.recorded_step import RecordedStep
 from cifarkit.training.step_choice import may_record
 
@@ -100,13 +101,15 @@ def test_a_training_of_recorded_steps_is_the_training(
     assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("optimizer", [ck.Adam(), ck.AdamW(), ck.SGD(), ck.Muon()], ids=repr)
 def test_what_is_played_is_what_a_plain_call_would_do(
-    optimizer: ck.Optimizer, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+    optimizer: ck.Optimizer, precision: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rates, windows, chance and running averages are those of each step, not of the recording."""
     recipe = RECIPE.replace(
         optimizer=optimizer,
+        precision=precision,
         schedule=ck.Linear(),
         augment=(ck.AlternatingFlip(), ck.GrowingCrop(first=24, last=32, step=4)),
         ema_decay=0.5,
@@ -137,6 +140,7 @@ def test_a_network_that_waits_for_the_gpu_is_trained_by_hand(
     monkeypatch.setattr(waiting, "waits", waits)
     run = trained(tiny, recipe=RECIPE.replace(label_smoothing=0.1))
     assert run.facts["steps_recorded"] is False
+    assert run.facts["steps_by_hand_because"] == "the network waits for the GPU"
     assert recordings == []
     assert asked == [(0.1, torch.device("cpu"))]
 
@@ -154,7 +158,7 @@ def test_what_python_would_have_changed_is_lost_in_a_recording(
     """The control: were such a network recorded, another one would be trained."""
     by_hand = trained(tiny, model=WarmsUp())
     assert by_hand.facts["steps_recorded"] is False
-    monkeypatch.setattr(step_choice, "_network_decides_nothing", lambda trainer, run: True)
+    monkeypatch.setattr(step_choice, "_what_forbids_it", lambda trainer, run: None)
     recorded = trained(tiny, model=WarmsUp())
     assert recorded.facts["steps_recorded"]
     assert digest(recorded.model) != digest(by_hand.model)
@@ -214,15 +218,53 @@ class Replaces(ck.Callback):
 
 
 @pytest.mark.parametrize(
-    "callback",
-    [Half(), Looks(), HearsTheOptimizer(), Replaces(), ck.GradientClip(0.1)],
+    ("callback", "reason"),
+    [
+        (Half(), "Half comes between gradients and step"),
+        (Looks(), "Looks comes at every batch"),
+        (HearsTheOptimizer(), "a layer, a weight or the optimiser has a hook"),
+        (Replaces(), "Replaces comes at every batch"),
+        (ck.GradientClip(0.1), "GradientClip comes between gradients and step"),
+    ],
     ids=lambda one: type(one).__name__,
 )
-def test_who_comes_at_every_step_sees_steps_by_hand(
-    callback: ck.Callback, tiny: ck.Splits, recordings: list[int]
+def test_who_comes_at_every_step_sees_steps_by_hand_and_is_named(
+    callback: ck.Callback, reason: str, tiny: ck.Splits, recordings: list[int]
 ) -> None:
-    trained(tiny, callback)
+    run = trained(tiny, callback)
     assert recordings == []
+    assert run.facts["steps_by_hand_because"] == reason
+
+
+def test_why_steps_are_made_by_hand_is_said_once_while_it_trains(tiny: ck.Splits) -> None:
+    said = io.StringIO()
+    trained(tiny, Looks(), ck.Progress(said))
+    line = "steps are made by hand, which takes longer: Looks comes at every batch\n"
+    assert said.getvalue().count(line) == said.getvalue().count("by hand") == 1
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_no_reason_is_given_where_steps_are_recorded_or_nobody_asked(
+    records: bool, tiny: ck.Splits
+) -> None:
+    said = io.StringIO()
+    run = trained(tiny, ck.Progress(said), records=records)
+    assert run.facts["steps_recorded"] is records
+    assert "steps_by_hand_because" not in run.facts
+    assert "by hand" not in said.getvalue()
+
+
+def test_a_loss_that_is_still_held_keeps_steps_by_hand(
+    tiny: ck.Splits, recordings: list[int]
+) -> None:
+    model = network()
+    loss = model(tiny.train.images[:4].float()).sum()
+    run = trained(tiny, model=model)
+    assert "is still held" in run.facts["steps_by_hand_because"]
+    assert recordings == []
+    del loss
+    trained(tiny, model=model)
+    assert recordings == [32]
 
 
 def test_a_hook_of_one_callback_alone_is_seen_too(tiny: ck.Splits, recordings: list[int]) -> None:
@@ -280,8 +322,9 @@ def test_an_optimizer_says_of_itself_that_it_can_be_recorded(
     for one in (ck.Adam, ck.AdamW, ck.SGD, ck.Muon):
         assert vars(one)["recordable"]
     monkeypatch.delattr(ck.Muon, "recordable")
-    trained(tiny)
+    run = trained(tiny)
     assert recordings == []
+    assert run.facts["steps_by_hand_because"] == "Muon does not say that it is recordable"
 
 
 def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
@@ -294,11 +337,36 @@ def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
             self.calls += 1
             return signal
 
-    heard = network()
+    reasons, heard = [], network()
     heard[0].weight.register_hook(lambda gradient: gradient)
     for model in (heard, nn.Sequential(Counts(), nn.Flatten(), nn.Linear(3072, 10))):
-        assert trained(tiny, model=model).facts["steps_recorded"] is False
+        run = trained(tiny, model=model)
+        assert run.facts["steps_recorded"] is False
+        reasons.append(run.facts["steps_by_hand_because"])
     assert recordings == []
+    assert reasons[0].endswith("has a hook")
+    assert reasons[1] == "Python may have a say in the network"
+
+
+def test_a_network_of_known_layers_alone_is_not_traced(
+    tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[nn.Module] = []
+    whole = tracing.decides_nothing
+
+    def traced(model: nn.Module, batch: ck.Batch, smoothing: float) -> bool:
+        asked.append(model)
+        return whole(model, batch, smoothing)
+
+    class Own(nn.ReLU):
+        pass
+
+    monkeypatch.setattr(tracing, "decides_nothing", traced)
+    trained(tiny)
+    assert (recordings, asked) == ([32], [])
+    own = nn.Sequential(Own(), *network())
+    trained(tiny, model=own)
+    assert (recordings, asked) == ([32, 32], [own])
 
 
 @needs_cuda
@@ -313,3 +381,5 @@ def test_on_cuda_a_recorded_training_is_the_training(
     assert recorded.history.column("train_loss") == pytest.approx(
         by_hand.history.column("train_loss"), rel=1e-3
     )
+    again = trained(tiny, recipe=recipe, device="cuda")
+    assert digest(again.model) == digest(recorded.model)

@@ -18,7 +18,7 @@ from torch.optim import optimizer as optimizers
 import cifarkit as ck
 from cifarkit.training import tracing
 from cifarkit.training.forward import forward
-from cifarkit.training.tracing import decides_nothing, has_hooks
+from cifarkit.training.tracing import decides_nothing, has_hooks, is_known
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the tracer's, on what stops it
 BATCH = ck.Batch(torch.rand(4, 3, 32, 32) * 2 - 1, torch.arange(4))
@@ -146,13 +146,21 @@ def test_a_tracer_that_is_switched_off_has_seen_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ck.list_models())
-def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
+def test_every_variant_could_be_recorded_on_cuda(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As far as its tracing goes: with tensors that only pretend to be on CUDA."""
+    # Else torch switches bfloat16 off.
+    monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     model, found, elsewhere, graphs = ck.create_model(name).train(), [], [], []
+    types: set[torch.dtype] = set()
     device, another = torch.device("cuda:0"), torch.device("cuda:1")
 
     def inspect(graph: torch.fx.GraphModule, _: list[Tensor]) -> object:
         graphs.append(graph)
+        values = [node.meta.get("example_value") for node in graph.graph.nodes]
+        types.update(value.dtype for value in values if isinstance(value, Tensor))
         found.extend(tracing._is_fixed(node, device) for node in graph.graph.nodes)
         elsewhere.extend(tracing._is_fixed(node, another) for node in graph.graph.nodes)
         return graph.forward
@@ -175,9 +183,38 @@ def test_every_variant_could_be_recorded_on_cuda(name: str) -> None:
             traced(model, batch, 0.1)
         assert tracing._same(before, tracing._what_layers_keep(model))
     assert len(graphs) == 1  # the same way the second time
+    assert torch.bfloat16 in types
     assert len(found) > 3
     assert all(found)
     assert not all(elsewhere)
+
+
+@pytest.mark.parametrize("name", ck.list_models())
+def test_every_variant_is_made_of_known_layers(name: str) -> None:
+    assert is_known(ck.create_model(name))
+
+
+def test_what_has_a_way_of_its_own_is_not_known() -> None:
+    class Own(nn.Linear):
+        pass
+
+    class OwnWeight(nn.Parameter):
+        pass
+
+    patched, weighed, noted = (nn.Linear(2, 2) for _ in range(3))
+    assert is_known(patched)
+    patched.forward = lambda signal: signal
+    weighed.weight = OwnWeight(weighed.weight)
+    noted.register_buffer("scale", torch.ones(1).as_subclass(OwnTensor))
+    parametrized = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    recurrent = nn.LSTM(2, 2)
+    for layer in (Own(2, 2), patched, weighed, noted, parametrized, recurrent):
+        assert not is_known(layer)
+        assert not is_known(nn.Sequential(nn.Flatten(), layer))
+
+
+class OwnTensor(Tensor):
+    pass
 
 
 def test_hooks_are_found_wherever_they_hang() -> None:

@@ -79,6 +79,8 @@ class Progress(Callback):
                 f"first batch: loss {now.loss.item():.3f}; guessing among "
                 f"{classes} classes costs ln {classes} = {math.log(classes):.3f}",
             )
+            if reason := run.facts.get("steps_by_hand_because"):
+                self._show("note", f"steps are made by hand, which takes longer: {reason}")
         self._show("step", run)
 
     def on_epoch_end(self, run: Run) -> None:
