@@ -10,7 +10,7 @@ import typer
 
 from cifarkit.cli.data_source import load_for_run
 from cifarkit.cli.options import AsJson, ImportFile, OtherData, RunFolderArgument, import_models
-from cifarkit.errors import DataError
+from cifarkit.errors import DataError, TrainingError
 
 if TYPE_CHECKING:
     from cifarkit.evaluation.evaluation import Evaluation
@@ -35,6 +35,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run: accuracy with its interval, and the classification report."""
     import_models(imported)
+    from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.evaluation import evaluate as evaluate_model
     from cifarkit.report.artefacts import evaluation_to_json
     from cifarkit.training.run_folder import load_run
@@ -44,7 +45,13 @@ def evaluate(
     image_set = getattr(splits, on.value)
     if image_set is None:
         raise DataError(f"{splits.name!r} was loaded without a val set")
+    if on == Part.test and not trained.is_over:
+        raise TrainingError(
+            f"test is looked at when training is over, and the run in {str(run)!r} is "
+            f"{trained.status}; look with --on val, or go on with it (cifarkit resume)"
+        )
     evaluation = evaluate_model(trained.model, image_set, test_time=trained.recipe.test_time)
+    check_finite(evaluation.logits)
     if as_json:
         typer.echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))
     else:

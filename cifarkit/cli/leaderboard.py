@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 import typer
 
@@ -16,14 +17,21 @@ def leaderboard(
     runs: RunFolders,
     data: SharedData = None,
     as_json: AsJson = False,
+    by_folder: Annotated[
+        bool,
+        typer.Option("--by-folder", help="Rank runs in different folders apart, as of students."),
+    ] = False,
     imported: ImportFile = None,
 ) -> None:
     """Rank verified runs by the lower end of the 95 % interval of their test accuracy.
 
-    Runs that differ in nothing but the seed are one row; what is not verified is listed below.
+    Runs that differ in nothing but the seed are one row; what is not verified is listed below. Exit
+    status 1 when there is nothing to rank.
     """
     import_models(imported)
     from cifarkit.verification.leaderboard import leaderboard as rank
 
-    board = rank(verifications(runs, data))
+    board = rank(verifications(runs, data), by_folder=by_folder)
     typer.echo(json.dumps(board.to_json()) if as_json else str(board))
+    if not board.standings:
+        raise typer.Exit(1)

@@ -22,11 +22,13 @@ def predict(
 ) -> None:
     """Say what is on pictures."""
     import_models(imported)
+    from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.predictions import predict as predict_pictures
     from cifarkit.training.run_folder import load_run
 
     trained = load_run(run)
     predictions = predict_pictures(trained.model, pictures, classes=trained.classes)
+    check_finite(predictions.probabilities)
     guesses = [
         {predictions.classes[label]: float(row[label]) for label in (-row).argsort()[:top]}
         for row in predictions.probabilities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
 from typing import Annotated
 
 import typer
@@ -31,7 +31,7 @@ def resume(
     """Go on with a run that was cut off; the numbers are those of a run that never was.
 
     It goes on from the newest checkpoint, bit for bit on the same machine, and is evaluated as
-    `cifarkit train` does.
+    `cifarkit train` does. A network of yours needs its file again, by `--import`.
     """
     from cifarkit.errors import RunFolderError
     from cifarkit.training.run_folder import RunFolder
@@ -40,18 +40,27 @@ def resume(
     facts = RunFolder(folder).about()["facts"]
     if "command" not in facts:
         raise RunFolderError(
-            f"the run in {str(folder)!r} was not begun by `cifarkit train`; go on with it by "
-            "ck.Trainer(…).fit(…, resume=True), as it was begun"
+            f"the run in {str(folder)!r} was not begun by `cifarkit train`; go on with it in the "
+            "way it was begun: ck.train(…, resume=True), ck.compare or cifarkit compare into the "
+            "same folder, or ck.Trainer(…).fit(…, resume=True)"
         )
-    before = Command(**facts["command"])
-    files = before.imported if imported is None else [str(file.absolute()) for file in imported]
-    import_models([Path(file) for file in files])
+    try:
+        before = Command(**facts["command"])
+    except TypeError as error:
+        raise RunFolderError(f"run.json in {str(folder)!r} names no command: {error}") from error
+    if before.imported and imported is None:  # a record is data; whoever made it wrote these names
+        named = " ".join(f"--import {shlex.quote(str(file))}" for file in before.imported)
+        raise RunFolderError(
+            f"its network was registered by a file, which is run only where you name it: "
+            f"cifarkit resume {shlex.quote(str(folder))} {named}"
+        )
+    import_models(imported)
     variant, seed = RunFolder(folder).variant_and_seed()
     splits = load_source(data or before.data)
     command = Command(
         data=splits.source,
         patience=before.patience,
         device=device or before.device,
-        imported=files,
+        imported=[str(file.absolute()) for file in imported or []],
     )
     train_and_report(variant, splits, command, seed, folder, facts["track_test"])

@@ -140,7 +140,8 @@ def train_and_report(
         )
     except KeyboardInterrupt:
         began = RunFolder(folder).holds_run()
-        way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}"
+        named = [f" --import {shlex.quote(file)}" for file in command.imported]
+        way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}{''.join(named)}"
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if was_over:

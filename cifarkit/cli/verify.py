@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,6 +51,8 @@ def verify(
     that nobody unpacked. `runs/*/` names folders alone.
     """
     import_models(imported)
+    from cifarkit.verification.copies import contradictions
+
     width = max(len(str(run)) for run in runs)
     found = []
     for one in verifications(runs, data, retrain=retrain, device=device):
@@ -58,9 +60,13 @@ def verify(
         if not as_json:  # as they come: sixty take a while
             typer.echo(_describe(one, width))
     verified = sum(one.passed for one in found)
+    pairs = list(contradictions(found))
     if as_json:
-        typer.echo(json.dumps([one.to_json() for one in found]))
+        typer.echo(json.dumps([_to_json(one, pairs) for one in found]))
     else:
+        for one, other in pairs:
+            said = f"{one.folder} and {other.folder}: the same logits, and records that differ"
+            typer.echo("\n".join(wrapped(f"{said}; one is a copy", 80, "", "    ")))
         typer.echo(f"{verified:,} of {len(found):,} verified")
     if verified < len(found):
         raise typer.Exit(1)
@@ -118,6 +124,11 @@ def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits
     if isinstance(found, CifarkitError):
         raise found
     return found
+
+
+def _to_json(one: Verification, pairs: list[tuple[Verification, Verification]]) -> dict[str, Any]:
+    others = [b if a is one else a for a, b in pairs if one in (a, b)]
+    return {**one.to_json(), "copies": [str(other.folder) for other in others]}
 
 
 def _describe(one: Verification, width: int) -> str:

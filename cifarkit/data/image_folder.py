@@ -134,7 +134,17 @@ def _shared_classes(root: Path, listings: dict[str, list[_Picture]]) -> tuple[st
             f"{str(root)!r} needs the same two or more class folders under train and test; "
             f"found {sorted(train)} and {sorted(test)}"
         )
+    for name in (root.name, *sorted(train)):
+        _check_unicode(name)
     return tuple(sorted(train))
+
+
+def _check_unicode(name: str) -> None:
+    """Refuse a name that no figure can show and no file hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the name of the folder {name!r} is no UTF-8; rename it") from None
 
 
 def _key(listings: dict[str, list[_Picture]]) -> str:

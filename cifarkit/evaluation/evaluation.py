@@ -13,7 +13,7 @@ from torch import nn
 
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.data.views import TestTimeAugmentation
-from cifarkit.errors import DataError, ModelContractError
+from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
 
@@ -189,6 +189,26 @@ def evaluate(
             f"{len(image_set.classes)} classes; it must give logits n classes"
         )
     return Evaluation(logits.numpy(), image_set.labels.cpu().numpy(), image_set.classes)
+
+
+def check_finite(logits: Floats) -> None:
+    """Refuse logits of which nothing can be said.
+
+    Raises:
+        NonFiniteLossError: some are NaN or infinite.
+
+    >>> check_finite(np.array([[0.0, np.nan]], np.float32))
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.NonFiniteLossError: the network gives NaN or infinity for 1 of 1 images, so ...
+    """
+    lost = int((~np.isfinite(logits)).any(axis=1).sum())
+    if lost:
+        raise NonFiniteLossError(
+            f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so it has "
+            "no score; train with a smaller learning rate, or look at what its layers do in eval "
+            "mode"
+        )
 
 
 def check_evaluation(evaluation: Any) -> None:

@@ -47,7 +47,8 @@ def write_report(
         Where the page is.
 
     Raises:
-        DataError: a run came without its splits, or a comparison with some.
+        DataError: a run came without its splits, or a comparison with some, or it is neither.
+        NonFiniteLossError: the network gives NaN or infinity for a test image.
         RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
 
     >>> import tempfile
@@ -58,6 +59,11 @@ def write_report(
     >>> write_report(train("linear", data, epochs=1), data, page) == page
     True
     """
+    if not isinstance(result, Run | Comparison):
+        raise DataError(
+            f"a page is made of a run or a comparison, found {result!r}; ck.load_run reads a run "
+            "from its folder"
+        )
     target = _target(result, path)
     if isinstance(result, Comparison):
         if splits is not None:

@@ -91,7 +91,8 @@ class History:
     @classmethod
     def from_csv(cls, path: str | Path) -> History:
         """Read what `to_csv` wrote."""
-        with Path(path).open(newline="", encoding="utf-8") as file:
+        # Spreadsheets put a mark before the first name, which this encoding leaves out.
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         return cls(
             [

@@ -35,7 +35,7 @@ from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["RunFolder", "load_run"]
+__all__ = ["HISTORY", "RunFolder", "load_run"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
@@ -154,8 +154,9 @@ class RunFolder:
         """
         path = self.path / ABOUT
         try:
-            if path.exists() and not path.is_file():  # to read a pipe would never end
-                raise OSError(f"{ABOUT} is no file")
+            for entry in self.path.glob("*"):  # to read a pipe would never end
+                if entry.exists() and not (entry.is_file() or entry.is_dir()):
+                    raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
@@ -218,7 +219,7 @@ class RunFolder:
             )
         except CifarkitError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> RunFolderError:

@@ -13,11 +13,16 @@ from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import (
     CheckpointError,
     DataError,
-    NonFiniteLossError,
     RunFolderError,
     TrainingError,
 )
-from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, evaluate
+from cifarkit.evaluation.evaluation import (
+    Evaluation,
+    Floats,
+    Integers,
+    check_finite,
+    evaluate,
+)
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
@@ -130,7 +135,8 @@ class Looks(NamedTuple):
         epochs: looks while it was trained.
         at_end: whether it was looked at when training was over.
         flagged: whether training may have been steered by test: it was observed, and a callback
-            that is not cifarkit's own ended the training.
+            that is not cifarkit's own ended the training, chose its weights, or logged what they
+            were chosen by.
         foreign: whether callbacks that are not cifarkit's own were there, which may have looked
             without leaving a trace.
 
@@ -156,6 +162,9 @@ class Looks(NamedTuple):
 def looks_at_test(run: Run) -> Looks:
     """Count how often the test set was looked at in a run.
 
+    Raises:
+        TrainingError: it is no run.
+
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.training.train import train
     >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
@@ -168,17 +177,29 @@ def looks_at_test(run: Run) -> Looks:
     >>> str(looks_at_test(train("linear", data, epochs=2, track_test=True)))
     'observed each epoch (2)'
     """
+    if not isinstance(run, Run):
+        raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
     foreign = [kind for kind in run.facts.get("callbacks", []) if not kind.startswith("cifarkit.")]
-    flagged = bool(observed and foreign and run.stopped is not None)
+    is_steered = run.stopped is not None or _chose_otherwise(run)
+    flagged = bool(observed and foreign and is_steered)
     return Looks(observed, "test" in run.facts, flagged, bool(foreign))
+
+
+def _chose_otherwise(run: Run) -> bool:
+    """Tell whether weights of an epoch came back by another number than of train or val."""
+    if not run.facts.get("weights_of_epoch"):
+        return False
+    measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
+    return run.facts.get("weights_chosen_by") not in measured
 
 
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
     """Evaluate a run that is over on test, once, and keep the receipt in its folder.
 
     The receipt, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
-    the labels; `run.json` has the score. Other ways to evaluate leave no trace in the run.
+    the labels; `run.json` has the score. What is there from an earlier time stays as it is. Other
+    ways to evaluate leave no trace in the run.
 
     Args:
         run: whose training is over.
@@ -225,19 +246,11 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             "run's own data, with the same val_size and split_seed"
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
-    lost = int((~np.isfinite(evaluation.logits)).any(axis=1).sum())
-    if lost:
-        raise NonFiniteLossError(
-            f"the network gives NaN or infinity for {lost:,} of {len(evaluation):,} test images, "
-            "so it has no score; train with a smaller learning rate, or look at what its layers do "
-            "in eval mode"
-        )
-    run.facts["test"] = {
-        "n": len(evaluation),
-        "accuracy": evaluation.accuracy,
-        "loss": evaluation.loss,
-    }
+    check_finite(evaluation.logits)
+    score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
+    run.facts.setdefault("test", score)
     if run.folder is not None:
-        Receipt.of(evaluation).save(run.folder)
+        if not (run.folder / RECEIPT).exists():
+            Receipt.of(evaluation).save(run.folder)
         RunFolder(run.folder).save(run)
     return evaluation

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
+from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.verification.copies import contradictions
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]
@@ -25,6 +27,9 @@ class Standing:
 
     Args:
         variant: its name.
+        copies: folders of other standings with all but the same logits: one of the two is a copy,
+            whatever its record says.
+        owner: the folder that its runs lie in, where every such folder has standings of its own.
         settings: in which it differs from other standings of that name on these data, such as
             `"recipe.epochs 3"`; empty when it is the only one.
         data: the name of the data source.
@@ -54,6 +59,8 @@ class Standing:
     interval_of: Literal["t", "Wilson"]
     runs: tuple[str, ...]
     doubles: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    owner: str = ""
     settings: str = ""
 
 
@@ -102,7 +109,7 @@ class Leaderboard:
         return "\n\n".join(parts) or "no runs"
 
 
-def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
+def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = False) -> Leaderboard:
     """Rank verified runs.
 
     Runs of the same variant, code, options, recipe, callbacks and data are one standing, whatever
@@ -110,26 +117,41 @@ def leaderboard(verifications: Iterable[Verification]) -> Leaderboard:
     of their mean. Single runs come below all of these, by the lower end of their Wilson interval,
     which knows nothing of seeds: who has several cannot gain by handing in the best. Several runs
     of one seed count once, by the lowest of them, so that trying again does not pay; and so do
-    runs with all but the same logits, which are copies under other seeds.
+    runs with all but the same logits, which are copies under other seeds. Between standings such
+    copies are named and stay.
 
     Args:
         verifications: of as many runs as there are, in any order.
+        by_folder: runs that lie in different folders are different standings, as those of two
+            students are.
+
+    Raises:
+        DataError: something in it is no verification.
 
     >>> leaderboard([]).standings
     ()
     """
-    groups: dict[str, list[Verification]] = {}
+    groups: dict[tuple[str, str], list[Verification]] = {}
     unverified = []
     for one in verifications:
+        if not isinstance(one, Verification):
+            raise DataError(f"what is ranked is what ck.verify returned, found {one!r}")
         if one.passed and one.accuracy is not None:
-            groups.setdefault(training_of(one.about), []).append(one)
+            owner = str(one.folder.parent) if by_folder else ""
+            groups.setdefault((training_of(one.about), owner), []).append(one)
         else:
             unverified.append(one)
     records = [group[0].about for group in groups.values()]
+    pairs = list(contradictions(one for group in groups.values() for one in group))
     standings = sorted(
         (
-            replace(_standing(group), settings=_settings(group[0].about, records))
-            for group in groups.values()
+            replace(
+                _standing(group),
+                settings=_settings(group[0].about, records),
+                copies=_copies(group, pairs),
+                owner=owner,
+            )
+            for (_, owner), group in groups.items()
         ),
         key=_order,
     )
@@ -165,6 +187,19 @@ def _standing(group: Sequence[Verification]) -> Standing:
         runs=tuple(str(one.folder) for one in counted),
         doubles=tuple(doubles),
     )
+
+
+def _copies(
+    group: Sequence[Verification], pairs: Iterable[tuple[Verification, Verification]]
+) -> tuple[str, ...]:
+    own = {one.folder for one in group}
+    found = {
+        str(other.folder)
+        for pair in pairs
+        for one, other in (pair, pair[::-1])
+        if one.folder in own and other.folder not in own
+    }
+    return tuple(sorted(found))
 
 
 def _is_double(one: Verification, other: Verification) -> bool:
@@ -223,12 +258,15 @@ def _table(group: Sequence[Standing]) -> str:
     for rank, one in enumerate(group, start=1):
         ends = f"{100 * one.interval.low:.2f} to {100 * one.interval.high:.2f} %"
         row = f"{rank:>3}  {100 * one.accuracy:>7.2f} %  {ends:<16}  {one.interval_of:<6}"
-        lines.append(f"{row}  {one.seeds:>5}  {one.variant}")
+        owner = f", {one.owner}" if one.owner else ""
+        lines.append(f"{row}  {one.seeds:>5}  {one.variant}{owner}")
         if one.settings:
             lines += _indented(f"with {one.settings}")
         lines += _indented(", ".join(one.runs))
         if one.doubles:
             lines += _indented(f"not counted, seed or logits are there: {', '.join(one.doubles)}")
+        if one.copies:
+            lines += _indented(f"a copy? The same logits are in {', '.join(one.copies)}")
     return "\n".join(lines)
 
 

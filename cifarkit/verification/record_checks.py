@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.models.conformance.report import Finding
+from cifarkit.training.history import Record
+from cifarkit.training.run_folder import HISTORY
 from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test
 from cifarkit.verification.evidence import Evidence, judged, percent
 
@@ -18,6 +21,7 @@ __all__ = [
     "check_history",
     "check_looks",
     "check_receipt",
+    "check_record",
     "check_score",
 ]
 
@@ -133,9 +137,37 @@ def check_history(evidence: Evidence) -> Finding:
     fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
     due = f"{planned}" if finished else f"1 to {planned} (stopped)"
     found = f"history.csv has {len(epochs)} of {due} epochs"
-    if not whole:
-        found = "the epochs in history.csv are not numbered 1, 2, 3, …"
-    return judged("history", whole and fits, found, "rows were taken away or added after the run")
+    cure = "rows were taken away or added after the run"
+    if not (evidence.folder / HISTORY).exists():
+        found = f"there is no {HISTORY}"
+    elif not whole:
+        found = f"the epochs in {HISTORY} are not numbered 1, 2, 3, …"
+    elif fits and (wrong := next(filter(None, map(_impossible, history)), "")):
+        return judged("history", False, f"{HISTORY}, {wrong}", "it was changed after the run")
+    return judged("history", whole and fits, found, cure)
+
+
+def _impossible(record: Record) -> str:
+    """Name a number of an epoch that no training gives, if there is one."""
+    for name, number in record.items():
+        part, _, kind = name.partition("_")
+        is_share = part in ("train", "val", "test") and kind == "accuracy"
+        is_amount = name in ("train_loss", "lr", "seconds")  # a loss on val may overflow
+        if (is_share and not 0 <= number <= 1) or (is_amount and not 0 <= number < math.inf):
+            return f"epoch {record['epoch']}: {name} cannot be {number:g}"
+    return ""
+
+
+def check_record(evidence: Evidence) -> Finding:
+    """Look whether `run.json` contradicts itself."""
+    recipe, facts = evidence.run.recipe, evidence.facts
+    if recipe.precision not in ("auto", facts["precision"]):
+        found = f"the recipe asks for {recipe.precision}, and it trained in {facts['precision']}"
+    elif not 0 <= facts["seconds"] < math.inf:
+        found = f"training cannot have taken {facts['seconds']} s"
+    else:
+        return judged("record", True, f"it trained in {facts['precision']}, as the recipe lets it")
+    return judged("record", False, f"run.json: {found}", "it was changed after the run")
 
 
 def check_code(evidence: Evidence) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from cifarkit.verification.record_checks import (
     check_history,
     check_looks,
     check_receipt,
+    check_record,
     check_score,
 )
 from cifarkit.verification.repetition import Likeness, repeat
@@ -37,6 +39,7 @@ STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     {"data": check_data},
     {"receipt": check_receipt},
     {
+        "record": check_record,
         "score": check_score,
         "evaluation": check_evaluation,
         "history": check_history,
@@ -260,4 +263,4 @@ def _hint(folder: Path) -> str:
         below = any(folder.glob("*/run.json"))
     except OSError:  # such as a name too long for any disk
         return ""
-    return f"it holds runs; name them: {folder}/*" if below else ""
+    return f"it holds runs; name them: {shlex.quote(str(folder))}/*" if below else ""

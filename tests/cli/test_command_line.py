@@ -24,6 +24,7 @@ from cifarkit.data.sources import load_data
 from cifarkit.data.synthetic import load_synthetic
 from cifarkit.models.registry import registry
 from cifarkit.storage.folders import data_folder
+from cifarkit.training.run_folder import RunFolder
 
 OWN_MODEL = """
 import cifarkit as ck
@@ -348,6 +349,10 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert f"go on with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
+    looked = call("evaluate", folder)
+    assert looked.status == 1
+    assert "test is looked at when training is over" in looked.err
+    assert call("evaluate", folder, "--on", "val").status == 0
     assert call("report", folder).status == 0
     assert "did not come to its end" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
@@ -385,7 +390,7 @@ def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_resume_knows_the_patience_the_data_and_the_imported_file(
+def test_resume_knows_the_patience_and_the_data_and_runs_no_file_that_nobody_named(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(self: ck.Progress, run: ck.Run) -> None:
@@ -404,7 +409,12 @@ def test_resume_knows_the_patience_the_data_and_the_imported_file(
         **{"data": load_synthetic(**SMALL).source, "patience": 2, "device": "auto"},
         "imported": [str(tmp_path / "mine.py")],
     }
-    done = call("resume", folder)
+    way_on = f"cifarkit resume '{folder}' --import {tmp_path / 'mine.py'}"
+    assert way_on in done.err
+    done = call("resume", folder)  # a record names a program, and whoever made it may be another
+    assert done.status == 1
+    assert way_on in done.err
+    done = call("resume", folder, "--import", tmp_path / "mine.py")
     assert done.status == 0
     assert "goes on from epoch 2, step 2" in done.err
     run = ck.load_run(folder)
@@ -428,7 +438,7 @@ def test_resume_finds_data_and_files_that_were_moved(
         line = ("train", "my_net", "--epochs", "2", "--batch-size", "2", "--import", mine)
         assert call(*line, "--data", pictures.name, "--run-dir", "~/run").status == 130
     moved = pictures.rename(pictures.with_name("elsewhere"))
-    done = call("resume", "~/run")
+    done = call("resume", "~/run", "--import", mine)
     assert done.status == 1
     assert str(pictures) in done.err
     mine = mine.rename(tmp_path / "moved.py")
@@ -462,3 +472,38 @@ def test_ctrl_c_before_the_first_step_claims_nothing_and_leaves_nothing(
     assert done.status == 130
     assert "nothing was learnt yet" in done.err
     assert not folder.exists()
+
+
+def test_a_network_that_gives_nan_has_neither_score_nor_guesses(call: Any, tmp_path: Path) -> None:
+    folder, picture = tmp_path / "run", tmp_path / "1.png"
+    data = load_synthetic(**SMALL)
+    run = ck.train("linear", data, epochs=1, run_dir=folder)
+    Image.new("RGB", (32, 32)).save(picture)
+    assert call("evaluate", folder).status == call("predict", folder, picture).status == 0
+    run.model[1].bias.data.fill_(torch.nan)
+    RunFolder(folder).save_weights(run.model)
+    for line in (("evaluate", folder), ("predict", folder, picture, "--json"), ("report", folder)):
+        ended = call(*line)
+        assert (ended.status, ended.out) == (1, "")
+        assert "gives NaN or infinity for" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"command": {"data": "synthetic", "colour": "red"}}, "names no command"),
+        ({}, "not begun by `cifarkit train`; go on with it in the way it was begun: ck.train("),
+    ],
+    ids=["of another command", "without a command"],
+)
+def test_resume_says_why_it_cannot(
+    changes: dict[str, Any], said: str, call: Any, tmp_path: Path
+) -> None:
+    ck.train("linear", load_synthetic(**SMALL), epochs=1, run_dir=tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    about = json.loads(record.read_text())
+    about["facts"].update(changes)
+    record.write_text(json.dumps(about))
+    ended = call("resume", tmp_path / "run")
+    assert ended.status == 1
+    assert said in ended.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,43 @@ def test_the_leaderboard_as_json(call: Any, runs: list[Path]) -> None:
     _, out, _ = call("leaderboard", *runs, "--json")
     (standing,) = json.loads(out)["standings"]
     assert (standing["rank"], standing["seeds"], standing["interval_of"]) == (1, 3, "t")
+
+
+def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
+    call: Any, runs: list[Path], tmp_path: Path
+) -> None:
+    assert "one is a copy" not in call("verify", *runs).out
+    copy = Path(shutil.copytree(runs[0], tmp_path / "mine"))
+    about = json.loads((copy / "run.json").read_text())
+    about["recipe"]["optimizer"]["eps"] = 1.1e-08
+    (copy / "run.json").write_text(json.dumps(about))
+    out = " ".join(call("verify", *runs, copy).out.split())
+    assert f"{runs[0]} and {copy}: the same logits, and records that differ; one is a copy" in out
+    said = json.loads(call("verify", *runs, copy, "--json").out)
+    assert [one["copies"] for one in said] == [[str(copy)], [], [], [str(runs[0])]]
+    ranked = json.loads(call("leaderboard", *runs, copy, "--json").out)["standings"]
+    assert sorted(one["copies"] for one in ranked) == sorted([[str(runs[0])], [str(copy)]])
+
+
+def test_each_folder_is_ranked_apart_where_that_is_asked_for(call: Any, runs: list[Path]) -> None:
+    moved = [
+        run.rename(run.parent / name / run.name)
+        for run, name in zip(runs, placed(runs), strict=True)
+    ]
+    one = json.loads(call("leaderboard", *moved, "--json").out)["standings"]
+    apart = json.loads(call("leaderboard", *moved, "--json", "--by-folder").out)["standings"]
+    assert [len(one), len(apart)] == [1, 2]
+    assert {standing["owner"] for standing in apart} == {str(run.parent) for run in moved}
+
+
+def placed(runs: list[Path]) -> list[str]:
+    names = ["ada", "ada", "ben"]
+    for name in names:
+        (runs[0].parent / name).mkdir(exist_ok=True)
+    return names
+
+
+def test_nothing_to_rank_is_no_success(call: Any, tmp_path: Path) -> None:
+    ended = call("leaderboard", tmp_path / "nowhere")
+    assert ended.status == 1
+    assert "not verified, so not ranked" in ended.out

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.report import run_page
 from cifarkit.report.artefacts import draw_figures
 
 if TYPE_CHECKING:
@@ -133,3 +134,56 @@ def test_a_place_that_cannot_be_written_is_a_typed_error(
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ck.RunFolderError, match="cannot be written"):
         ck.write_report(*run_and_page[:2], tmp_path / "file" / "page.html")
+
+
+class Observes(ck.Callback):
+    columns = ("score",)
+
+    def on_epoch_end(self, run: ck.Run) -> None:
+        run.log("score", run.history[-1]["test_accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("track_test", "callbacks", "said", "unsaid"),
+    [
+        (False, [], "those at the end, whichever epoch was the best", "Test was observed"),
+        (True, [], "Test was observed at each epoch; nothing was chosen by it", "steered"),
+        (False, [ck.EarlyStopping("val_loss")], "the best by val_loss.", "Test was observed"),
+        (False, [ck.EarlyStopping("train_loss")], "the best by train_loss.", "on val"),
+        (True, [Observes()], "callbacks that are not cifarkit&#39;s own were there", "nothing was"),
+        (True, [Observes(), ck.EarlyStopping("score")], "may have been steered by it", "nothing"),
+    ],
+    ids=["plain", "observed", "by val", "by train", "own callback", "chosen by test"],
+)
+def test_the_page_says_by_what_the_weights_were_chosen(
+    track_test: bool,
+    callbacks: list[ck.Callback],
+    said: str,
+    unsaid: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_page, "draw_figures", lambda *_: {})
+    data = ck.load_synthetic(n_train=120, n_test=40, val_size=20)
+    run = ck.train("linear", data, epochs=2, track_test=track_test, callbacks=callbacks)
+    text = ck.write_report(run, data, tmp_path / "page.html").read_text(encoding="utf-8")
+    about = " ".join(text[text.index("The interval tells") : text.index("<h2>Training")].split())
+    assert said.replace("&#39;", "'") in about.replace("&#39;", "'")
+    assert unsaid not in about
+
+
+def test_a_run_that_was_killed_has_a_page_without_a_time(tmp_path: Path) -> None:
+    data = ck.load_synthetic(n_train=120, n_test=40, val_size=20)
+    ck.train("linear", data, epochs=1, run_dir=tmp_path / "run")
+    run = ck.load_run(tmp_path / "run")
+    del run.facts["seconds"]  # it is written when training ends
+    run.facts["status"] = "running"
+    text = ck.write_report(run, data).read_text(encoding="utf-8")
+    assert "did not come to its end" in text
+    assert "training took" not in text
+
+
+def test_a_page_is_made_of_a_run_and_not_of_its_name() -> None:
+    data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
+    with pytest.raises(ck.DataError, match=r"found 'runs/a'; ck.load_run reads a run"):
+        ck.write_report("runs/a", data)

@@ -92,6 +92,7 @@ def test_early_stopping_stops_after_its_patience_and_gives_the_best_back(tiny: c
     assert run.stopped == "val_loss has not improved for 2 epochs"
     assert marked_epoch(run) == 2
     assert run.facts["weights_of_epoch"] == 2
+    assert run.facts["weights_chosen_by"] == "val_loss"
 
 
 def test_early_stopping_gives_the_best_back_when_the_epochs_run_out(tiny: ck.Splits) -> None:

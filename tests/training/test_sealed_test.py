@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import cifarkit as ck
 from cifarkit.training.sealed_test import RECEIPT
@@ -66,6 +67,58 @@ def test_a_run_that_could_see_test_and_was_stopped_by_own_code_is_flagged(tiny: 
     assert not looks(False, StopOnTest()).flagged
     assert not looks(True).flagged
     assert not looks(True, ck.EarlyStopping(patience=1, min_delta=1e6)).flagged
+
+
+class PicksByTest(ck.Callback):
+    """Gives back the weights of the first epoch, whatever it was chosen by."""
+
+    def on_fit_end(self, run: ck.Run) -> None:
+        run.facts["weights_of_epoch"] = 1
+
+
+class LogsTest(ck.Callback):
+    columns = ("score",)
+
+    def on_epoch_end(self, run: ck.Run) -> None:
+        run.log("score", run.history[-1].get("test_accuracy", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "is_flagged"),
+    [
+        ([PicksByTest()], True),
+        ([LogsTest(), ck.EarlyStopping("score", patience=9)], True),
+        ([LogsTest(), ck.EarlyStopping("val_loss", patience=9)], False),
+        ([LogsTest()], False),
+        ([ck.EarlyStopping("train_loss", patience=9)], False),
+    ],
+    ids=["own choice", "by an own column", "by val beside an own column", "no choice", "by train"],
+)
+def test_weights_that_may_be_chosen_by_test_are_flagged(
+    callbacks: list[ck.Callback], is_flagged: bool, tiny: ck.Splits
+) -> None:
+    run = ck.train("linear", tiny, epochs=2, track_test=True, callbacks=callbacks)
+    assert ck.looks_at_test(run).flagged is is_flagged
+    unseen = ck.train("linear", tiny, epochs=2, callbacks=callbacks)
+    assert not ck.looks_at_test(unseen).flagged
+
+
+def test_looks_are_counted_of_a_run_and_not_of_its_name() -> None:
+    with pytest.raises(ck.TrainingError, match=r"found 'runs/a'; ck.load_run reads one"):
+        ck.looks_at_test("runs/a")
+
+
+def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits) -> None:
+    assert run.folder is not None
+    ck.score_on_test(run, tiny)
+    receipt = (run.folder / RECEIPT).read_bytes()
+    edited = ck.load_run(run.folder)
+    edited.facts["test"]["accuracy"] = 0.93
+    for weight in edited.model.parameters():
+        torch.nn.init.zeros_(weight)
+    assert ck.score_on_test(edited, tiny).accuracy < 0.5
+    assert (run.folder / RECEIPT).read_bytes() == receipt
+    assert ck.load_run(run.folder).facts["test"]["accuracy"] == 0.93  # for `verify` to find
 
 
 def test_test_is_not_looked_at_while_training_lasts(tiny: ck.Splits) -> None:

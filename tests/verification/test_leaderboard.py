@@ -159,3 +159,48 @@ def test_the_table_fits_a_terminal_and_the_json_is_json() -> None:
     assert all(len(line) <= 80 for line in str(board).splitlines())
     assert len(json.loads(json.dumps(board.to_json()))["standings"]) == 2
     assert str(ck.leaderboard([])) == "no runs"
+
+
+def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
+    first = verified("honest", 700)
+    copy = replace(verified("copy", 700, epochs=2), receipt=first.receipt)
+    other = verified("other", 650, epochs=3)
+    board = ck.leaderboard([first, copy, other])
+    assert {one.runs: one.copies for one in board.standings} == {
+        ("honest",): ("copy",),
+        ("copy",): ("honest",),
+        ("other",): (),
+    }
+    assert str(board).count("a copy? The same logits are in") == 2
+    assert json.loads(json.dumps(board.to_json()))["standings"][0]["copies"]
+
+
+def test_the_same_training_may_give_two_students_the_same_logits() -> None:
+    first = verified("ada/run", 700)
+    second = replace(verified("ben/run", 700), receipt=first.receipt)
+    board = ck.leaderboard([first, second], by_folder=True)
+    assert [(one.owner, one.seeds, one.copies) for one in board.standings] == [
+        ("ada", 1, ()),
+        ("ben", 1, ()),
+    ]
+    again = replace(second, about={**second.about, "seed": 7})
+    board = ck.leaderboard([first, again], by_folder=True)
+    assert [one.copies for one in board.standings] == [("ben/run",), ("ada/run",)]
+
+
+def test_by_folder_each_student_has_standings_of_their_own() -> None:
+    runs = [
+        verified(f"{name}/{seed}", correct + seed, seed=seed)
+        for name, correct in (("ada", 700), ("ben", 800))
+        for seed in range(3)
+    ]
+    (together,) = ck.leaderboard(runs).standings
+    assert (together.owner, together.seeds) == ("", 3)  # one student's seeds stand for both
+    apart = ck.leaderboard(runs, by_folder=True)
+    assert [(one.owner, one.seeds) for one in apart.standings] == [("ben", 3), ("ada", 3)]
+    assert "linear, ben" in str(apart)
+
+
+def test_only_verifications_are_ranked() -> None:
+    with pytest.raises(ck.DataError, match=r"what ck.verify returned, found 'runs/a'"):
+        ck.leaderboard(["runs/a"])

@@ -21,7 +21,7 @@ from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.sealed_test import RECEIPT, Receipt
 from cifarkit.training.weights import WEIGHTS
 
-CHECKS = ["run", "data", "receipt", "score", "evaluation", "history", "code", "looks"]
+CHECKS = ["run", "data", "receipt", "record", "score", "evaluation", "history", "code", "looks"]
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,9 @@ def edit_record(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], 
     return lambda run: edit(run / "run.json", change)
 
 
-def put_a_pipe(run: Path) -> None:
-    (run / "run.json").unlink()
-    os.mkfifo(run / "run.json")
+def put_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 def edit_weights(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
@@ -122,6 +122,14 @@ def all_right(run: Path) -> None:
     loss = float(np.log(np.exp(-18.0) * (logits.shape[1] - 1) + 1))
     edit_score(accuracy=1.0, loss=loss)(run)
     (run / "evaluation.json").unlink()
+
+
+def edit_epoch(**changes: Any) -> Callable[[Path], None]:
+    return edit_history(lambda records: [{**records[0], **changes}, *records[1:]])
+
+
+def not_the_one(about: dict[str, Any]) -> str:
+    return "float32" if about["facts"]["precision"] == "bfloat16" else "bfloat16"
 
 
 FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -190,6 +198,21 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "another confusion": (edit_evaluation(confusion=[]), "evaluation", "confusion is another"),
     "an epoch less": (edit_history(lambda it: it[:1]), "history", "has 1 of 2 epochs"),
     "an epoch twice": (edit_history(lambda it: it[:1] * 2), "history", "not numbered"),
+    "no history": (lambda run: (run / "history.csv").unlink(), "history", "no history.csv"),
+    "an accuracy below 0": (
+        edit_epoch(train_accuracy=-5),
+        "history",
+        "train_accuracy cannot be -5",
+    ),
+    "an accuracy above 1": (edit_epoch(val_accuracy=1.5), "history", "val_accuracy cannot be 1.5"),
+    "a loss that is none": (edit_epoch(train_loss=np.nan), "history", "train_loss cannot be nan"),
+    "a rate without end": (edit_epoch(lr=np.inf), "history", "lr cannot be inf"),
+    "time that ran back": (edit_facts(seconds=-5), "record", "cannot have taken -5 s"),
+    "another precision": (
+        edit_record(lambda it: it["recipe"].update(precision=not_the_one(it))),
+        "record",
+        "and it trained in",
+    ),
     "other code": (lambda run: edit(run / "run.json", other_code), "code", "on other code"),
     "other weights": (
         edit_weights(lambda it: it + 0.05 * torch.randn_like(it)),
@@ -231,10 +254,27 @@ def test_a_forgery_is_found_by_the_check_named_for_it(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_a_pipe_for_a_record_does_not_keep_the_others_waiting(run: Path, tiny: ck.Splits) -> None:
-    put_a_pipe(run)
+@pytest.mark.parametrize("name", ["run.json", "history.csv", "evaluation.json", WEIGHTS, RECEIPT])
+def test_a_pipe_for_a_file_does_not_keep_the_others_waiting(
+    name: str, run: Path, tiny: ck.Splits
+) -> None:
+    put_a_pipe(run / name)
     (finding,) = ck.verify(run, tiny).failed
-    assert "is no file" in finding.found
+    assert f"{name} is no file" in finding.found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
+def test_a_link_to_what_never_ends_is_not_read(run: Path, tiny: ck.Splits) -> None:
+    (run / "history.csv").unlink()
+    (run / "history.csv").symlink_to("/dev/zero")
+    (finding,) = ck.verify(run, tiny).failed
+    assert "history.csv is no file" in finding.found
+
+
+def test_a_history_that_a_spreadsheet_has_saved_is_the_same(run: Path, tiny: ck.Splits) -> None:
+    text = (run / "history.csv").read_text(encoding="utf-8")
+    (run / "history.csv").write_text(text, encoding="utf-8-sig")
+    assert ck.verify(run, tiny).passed
 
 
 def test_the_name_of_the_data_is_the_teacher_s(run: Path, tiny: ck.Splits) -> None:

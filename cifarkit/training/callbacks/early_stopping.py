@@ -101,6 +101,7 @@ class EarlyStopping(Callback):
         if self._best_weights:
             run.model.load_state_dict(self._best_weights)
             run.facts["weights_of_epoch"] = self.best_epoch
+            run.facts["weights_chosen_by"] = self.column
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best number, where it was, and the wait."""
