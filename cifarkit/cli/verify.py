@@ -51,7 +51,7 @@ def verify(
     that nobody unpacked. `runs/*/` names folders alone.
     """
     import_models(imported)
-    from cifarkit.verification.copies import contradictions
+    from cifarkit.verification.copies import contradictions, families
 
     width = max(len(str(run)) for run in runs)
     found = []
@@ -64,9 +64,10 @@ def verify(
     if as_json:
         typer.echo(json.dumps([_to_json(one, pairs) for one in found]))
     else:
-        for one, other in pairs:
-            said = f"{one.folder} and {other.folder}: the same logits, and records that differ"
-            typer.echo("\n".join(wrapped(f"{said}; one is a copy", 80, "", "    ")))
+        for alike in families(pairs):
+            said = ", ".join(str(one.folder) for one in alike)
+            said = f"copies? The same logits, and records that differ: {said}"
+            typer.echo("\n".join(wrapped(said, 80, "", "    ")))
         typer.echo(f"{verified:,} of {len(found):,} verified")
     if verified < len(found):
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from cifarkit.comparison.identity import training_of
 from cifarkit.verification.verify import Verification
 
-__all__ = ["contradictions"]
+__all__ = ["contradictions", "families"]
 
 
 def contradictions(
@@ -27,6 +27,24 @@ def contradictions(
     for one, other in itertools.combinations(scored, 2):
         if _record(one) != _record(other) and _is_copy(one, other):
             yield one, other
+
+
+def families(
+    pairs: Iterable[tuple[Verification, Verification]],
+) -> list[list[Verification]]:
+    """Gather pairs that share a run, each run once.
+
+    >>> families([])
+    []
+    """
+    gathered: list[list[Verification]] = []
+    for pair in pairs:
+        known = [family for family in gathered if any(one in family for one in pair)]
+        if not known:
+            gathered.append([])
+            known = gathered[-1:]
+        known[0] += [one for one in pair if one not in known[0]]
+    return gathered
 
 
 def _record(one: Verification) -> tuple[str, int]:

@@ -164,13 +164,13 @@ def test_the_leaderboard_as_json(call: Any, runs: list[Path]) -> None:
 def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
     call: Any, runs: list[Path], tmp_path: Path
 ) -> None:
-    assert "one is a copy" not in call("verify", *runs).out
+    assert "copies?" not in call("verify", *runs).out
     copy = Path(shutil.copytree(runs[0], tmp_path / "mine"))
     about = json.loads((copy / "run.json").read_text())
     about["recipe"]["optimizer"]["eps"] = 1.1e-08
     (copy / "run.json").write_text(json.dumps(about))
     out = " ".join(call("verify", *runs, copy).out.split())
-    assert f"{runs[0]} and {copy}: the same logits, and records that differ; one is a copy" in out
+    assert f"copies? The same logits, and records that differ: {runs[0]}, {copy}" in out
     said = json.loads(call("verify", *runs, copy, "--json").out)
     assert [one["copies"] for one in said] == [[str(copy)], [], [], [str(runs[0])]]
     ranked = json.loads(call("leaderboard", *runs, copy, "--json").out)["standings"]
