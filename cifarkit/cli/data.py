@@ -48,10 +48,13 @@ def show(
     ] = None,
 ) -> None:
     """Load a data source, fetching it if need be, and say what is in it."""
+    from cifarkit.data.leaks import count_leaks
+
     if figure is not None:
         check_new(figure)
     splits = load_source(source)
     typer.echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
+    typer.echo(f"{count_leaks(splits):,} test pictures are among those of train and val, too")
     if figure is not None:
         from matplotlib.figure import Figure
 

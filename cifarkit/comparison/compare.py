@@ -236,7 +236,7 @@ def _comparison(
         if first := _original(outcome, outcomes):
             failures.append(
                 f"{cell.name}: its logits in {str(cell.folder)!r} are those in "
-                f"{str(first.folder)!r}, which makes it a copy under another seed; delete it"
+                f"{str(first.folder)!r}: one of the two is a copy under another seed; delete that"
             )
             continue
         outcomes.append(outcome)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
+from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.errors import DataError
 
@@ -38,14 +39,17 @@ def load_arrays(
         split_seed: the seed of that draw.
 
     Returns:
-        The three image sets.
+        The three image sets. A warning says so when one test picture in a hundred, or more, is a
+        training picture too.
 
     Raises:
         DataError: a shape, type, range or label does not fit; the message names the first one.
 
-    >>> pictures, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 2
-    >>> load_arrays(pictures, labels, pictures, labels, classes=["cat", "dog"], val_size=4)
-    Splits('arrays': train 16, val 4, test 20, 2 classes, 6da91b71a8f0)
+    >>> black, white = np.zeros((20, 32, 32, 3), np.uint8), np.full((9, 32, 32, 3), 255)
+    >>> load_arrays(
+    ...     black, np.arange(20) % 2, white, np.arange(9) % 2, classes=["cat", "dog"], val_size=4
+    ... )
+    Splits('arrays': train 16, val 4, test 9, 2 classes, c3d762d44543)
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
@@ -55,7 +59,9 @@ def load_arrays(
     names = tuple(str(name) if isinstance(name, str) else name for name in classes)
     train = ImageSet(images_from_array(x_train, "x_train"), _labels(y_train, "y_train"), names)
     test = ImageSet(images_from_array(x_test, "x_test"), _labels(y_test, "y_test"), names)
-    return split_off_val(train, test, val_size=val_size, split_seed=split_seed, name="arrays")
+    splits = split_off_val(train, test, val_size=val_size, split_seed=split_seed, name="arrays")
+    warn_of_leaks(splits)
+    return splits
 
 
 def images_from_array(array: Any, name: str) -> Tensor:

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from cifarkit.data.cache import cached
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.pictures import PICTURE_SUFFIXES, load_picture
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.errors import DataError
@@ -42,7 +43,8 @@ def load_image_folder(
         split_seed: the seed of that draw.
 
     Returns:
-        The three image sets, under the name of the folder.
+        The three image sets, under the name of the folder. A warning says so when one test picture
+        in a hundred, or more, is a training picture too.
 
     Raises:
         DataError: a folder is missing or empty, the classes differ, or a picture cannot be
@@ -51,11 +53,11 @@ def load_image_folder(
     >>> import tempfile
     >>> from PIL import Image
     >>> root = Path(tempfile.mkdtemp()) / "pets"
-    >>> for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+    >>> for place, grey in {"train/cat": 0, "train/dog": 1, "test/cat": 2, "test/dog": 3}.items():
     ...     (root / place).mkdir(parents=True)
-    ...     Image.new("RGB", (40, 40)).save(root / place / "1.png")
+    ...     Image.new("L", (40, 40), grey).save(root / place / "1.png")
     >>> load_image_folder(root, val_size=0)
-    Splits('pets': train 2, val 0, test 2, 2 classes, 62fe06e84438)
+    Splits('pets': train 2, val 0, test 2, 2 classes, 69ed7d15e967)
     """
     root = _absolute(root)
     listings = {part: _list_pictures(root / part) for part in ("train", "test")}
@@ -69,9 +71,11 @@ def load_image_folder(
         return train, test
 
     train, test = cached(data_folder() / "folders" / f"{key}.safetensors", read)
-    return split_off_val(
+    splits = split_off_val(
         train, test, val_size=val_size, split_seed=split_seed, name=root.name, source=str(root)
     )
+    warn_of_leaks(splits)
+    return splits
 
 
 def _absolute(root: str | Path) -> Path:

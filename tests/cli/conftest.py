@@ -42,5 +42,5 @@ def pictures(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         for number in range(8):
             grey = 40 * ("day" in place) * number
-            Image.new("RGB", (32, 32), (grey, grey, 20)).save(folder / f"{number}.png")
+            Image.new("RGB", (32, 32), (grey, grey, 20 + len(place))).save(folder / f"{number}.png")
     return tmp_path / "pictures"

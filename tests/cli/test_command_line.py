@@ -304,8 +304,9 @@ def test_show_may_be_left_out(call: Any) -> None:
 
 def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
     done = call("data", "synthetic", "--figure", tmp_path / "sample.png")
-    total = done.out.splitlines()[-2].split()
-    assert total == ["total", "100", "20", "40"]
+    *_, total, leaks, _ = done.out.splitlines()
+    assert total.split() == ["total", "100", "20", "40"]
+    assert leaks == "0 test pictures are among those of train and val, too"
     assert is_png(tmp_path / "sample.png")
     assert call("data", "synthetic", "--figure", tmp_path / "sample.nonsense").status == 1
     again = call("data", "synthetic", "--figure", tmp_path / "sample.png")

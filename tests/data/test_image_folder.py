@@ -18,6 +18,8 @@ from cifarkit.data import image_folder
 from cifarkit.data.pictures import load_picture
 from cifarkit.storage.folders import data_folder
 
+# Plain grey pictures, of which some are in train and in test.
+pytestmark = pytest.mark.filterwarnings("ignore:.* test pictures of .* are among those")
 LAYOUT = {
     "train/cat": {"1.png": 10, "2.png": 20, "10.png": 30},
     "train/dog": {"a.png": 40, "b.PNG": 50},

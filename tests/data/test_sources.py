@@ -16,7 +16,9 @@ def pets(root: Path) -> Path:
     for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
         (root / place).mkdir(parents=True)
         for number in range(6):
-            Image.new("L", (32, 32), number).save(root / place / f"{number}.png")
+            Image.new("L", (32, 32), number + 9 * ("test" in place)).save(
+                root / place / f"{number}.png"
+            )
     return root
 
 

@@ -247,7 +247,7 @@ def test_train_takes_changes_of_the_recipe(tiny: ck.Splits) -> None:
 def test_train_takes_a_variant_and_builds_for_the_classes_of_the_data() -> None:
     arrays = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
     labels = np.arange(30) % 3
-    data = ck.load_arrays(arrays, labels, arrays, labels, classes=("a", "b", "c"), val_size=3)
+    data = ck.load_arrays(arrays, labels, 255 - arrays, labels, classes=("a", "b", "c"), val_size=3)
     variant = dataclasses.replace(ck.get_variant("baseline"), options={"widths": (4, 8)})
     run = ck.train(variant, data, epochs=1)
     assert run.model[-1].out_features == 3

@@ -1,0 +1,44 @@
+"""Test pictures that were there to be learnt by heart."""
+
+from __future__ import annotations
+
+import warnings
+
+from torch import Tensor
+
+from cifarkit.data.splits import Splits
+from cifarkit.errors import CifarkitWarning
+
+__all__ = ["count_leaks", "warn_of_leaks"]
+
+ODD = 0.01  # of test; large sets gathered from the web hold a few pictures twice
+
+
+def count_leaks(splits: Splits) -> int:
+    """Count the test pictures that are also train or val pictures, byte for byte.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> data = load_synthetic(n_train=100, n_test=50, val_size=10)
+    >>> count_leaks(data), count_leaks(Splits(data.test, None, data.test, "itself"))
+    (0, 50)
+    """
+    others = (splits.train,) if splits.val is None else (splits.train, splits.val)
+    learnt = {picture for images in others for picture in _as_bytes(images.images)}
+    return sum(picture in learnt for picture in _as_bytes(splits.test.images))
+
+
+def warn_of_leaks(splits: Splits) -> None:
+    """Warn where many test pictures are also train or val pictures."""
+    found, test = count_leaks(splits), len(splits.test)
+    if found > ODD * test:
+        warnings.warn(
+            f"{found:,} of the {test:,} test pictures of {splits.name!r} are among those it is "
+            "trained on or chosen by, so test does not tell how a network does on new pictures; "
+            "take them out",
+            CifarkitWarning,
+            stacklevel=3,
+        )
+
+
+def _as_bytes(images: Tensor) -> list[bytes]:
+    return [picture.tobytes() for picture in images.flatten(1).cpu().numpy()]
