@@ -97,9 +97,13 @@ class Verification:
         return None if self.correct is None or not self.n else self.correct / self.n
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as JSON types, without what `run.json` says."""
+        """Return the findings as JSON types, with what the run says it is."""
+        variant = self.about.get("variant") or {}
         return {
             "folder": str(self.folder),
+            "variant": variant.get("name"),
+            "seed": self.about.get("seed"),
+            "data": self.data or None,
             "passed": self.passed,
             "accuracy": self.accuracy,
             "n": self.n,

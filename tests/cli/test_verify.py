@@ -172,6 +172,8 @@ def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
     out = " ".join(call("verify", *runs, copy).out.split())
     assert f"copies? The same logits, and records that differ: {runs[0]}, {copy}" in out
     said = json.loads(call("verify", *runs, copy, "--json").out)
+    about = [(one["variant"], one["seed"], one["data"]) for one in said]
+    assert about == [("linear", seed, "synthetic") for seed in (0, 1, 2, 0)]
     assert [one["copies"] for one in said] == [[str(copy)], [], [], [str(runs[0])]]
     ranked = json.loads(call("leaderboard", *runs, copy, "--json").out)["standings"]
     assert sorted(one["copies"] for one in ranked) == sorted([[str(runs[0])], [str(copy)]])
