@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cifarkit.models.contract import check_module, grey_images, in_evaluation
+from cifarkit.models.contract import check_module, show_grey
 from cifarkit.models.registry import create_model
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
@@ -72,7 +72,7 @@ class ModelSummary:
 
 
 def summary(model: nn.Module | str) -> ModelSummary:
-    """Summarise a network by showing it one grey image.
+    """Summarise a network by showing it grey images.
 
     Args:
         model: a network from `batch 3 32 32` to logits, or a registered name. It is left as it
@@ -80,7 +80,7 @@ def summary(model: nn.Module | str) -> ModelSummary:
 
     Raises:
         UnknownModelError: no variant has that name.
-        ModelContractError: it is no network.
+        ModelContractError: it is no network, or takes no images.
 
     >>> table = summary("baseline")
     >>> table.parameters, table.multiply_adds
@@ -95,8 +95,7 @@ def summary(model: nn.Module | str) -> ModelSummary:
         if not any(module.children())
     ]
     try:
-        with in_evaluation(network), torch.no_grad():
-            network(grey_images(network, 1))
+        show_grey(network, "the model")
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CheckpointError
+from cifarkit.models.contract import check_module
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -32,6 +33,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises:
         CheckpointError: there is no such file, it is damaged, or it holds other tensors than
             the network; the message lists which.
+        ModelContractError: it is no network.
 
     >>> import tempfile
     >>> from cifarkit.models.registry import create_model
@@ -46,6 +48,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
       differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
       differs: 1.bias is float32 (10,), the network has float32 (3,)
     """
+    check_module(model, "the model")
     path = expanded(path)
     file = path / WEIGHTS if path.is_dir() else path
     try:

@@ -159,7 +159,7 @@ def test_the_network_is_left_as_it_was(size: int) -> None:
     generator = torch.get_rng_state()
     try:
         ck.summary(model)
-    except RuntimeError:
+    except ck.ModelContractError:
         assert size == 31
     assert [module.training for module in model] == [False, True, True, True]
     assert model.training
@@ -180,3 +180,10 @@ def test_the_table_is_straight_and_holds_its_sums(name: str) -> None:
 
 def test_a_table_without_layers_has_a_total() -> None:
     assert str(ck.ModelSummary((), 0)).splitlines()[-1].split() == ["total", "0", "0"]
+
+
+def test_a_network_that_takes_no_images_is_told() -> None:
+    layer = nn.Linear(3, 3)
+    with pytest.raises(ck.ModelContractError, match="the model does not take images"):
+        ck.summary(layer)
+    assert not layer._forward_hooks

@@ -144,3 +144,9 @@ def test_a_tilde_is_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: 
     ck.load_weights(model, "~/run")
     assert torch.equal(model[1].weight, run.model[1].weight)  # type: ignore[index]
     assert ck.write_report(run, tiny, "~/page.html") == tmp_path / "page.html"
+
+
+def test_weights_go_into_a_network_and_not_into_its_run(tiny: ck.Splits, tmp_path: Path) -> None:
+    run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
+    with pytest.raises(ck.ModelContractError, match=r"pass its \.model"):
+        ck.load_weights(run, tmp_path / "run")
