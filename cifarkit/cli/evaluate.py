@@ -48,7 +48,7 @@ def evaluate(
     if on == Part.test and not trained.is_over:
         raise TrainingError(
             f"test is looked at when training is over, and the run in {str(run)!r} is "
-            f"{trained.status}; look with --on val, or go on with it (cifarkit resume)"
+            f"{trained.status}; look with --on val, or go on with it first"
         )
     evaluation = evaluate_model(trained.model, image_set, test_time=trained.recipe.test_time)
     check_finite(evaluation.logits)

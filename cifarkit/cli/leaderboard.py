@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, import_models
+from cifarkit.cli.saying import say
 from cifarkit.cli.verify import RunFolders, SharedData, verifications
 
 __all__ = ["leaderboard"]
@@ -19,7 +20,9 @@ def leaderboard(
     as_json: AsJson = False,
     by_folder: Annotated[
         bool,
-        typer.Option("--by-folder", help="Rank runs in different folders apart, as of students."),
+        typer.Option(
+            "--by-folder", help="Rank the runs in each folder apart, runs/ada/* and runs/ben/*."
+        ),
     ] = False,
     imported: ImportFile = None,
 ) -> None:
@@ -31,6 +34,8 @@ def leaderboard(
     import_models(imported)
     from cifarkit.verification.leaderboard import leaderboard as rank
 
+    if by_folder and len({run.parent for run in runs}) == 1 < len(runs):
+        say(f"all runs lie in {runs[0].parent}, so --by-folder ranks them together")
     board = rank(verifications(runs, data), by_folder=by_folder)
     typer.echo(json.dumps(board.to_json()) if as_json else str(board))
     if not board.standings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,10 +47,11 @@ def resume(
         )
     try:
         before = Command(**facts["command"])
+        files = [Path(file) for file in before.imported]
     except TypeError as error:
         raise RunFolderError(f"run.json in {str(folder)!r} names no command: {error}") from error
-    if before.imported and imported is None:  # a record is data; whoever made it wrote these names
-        named = " ".join(f"--import {shlex.quote(str(file))}" for file in before.imported)
+    if files and imported is None:  # a record is data; whoever made it wrote these names
+        named = " ".join(f"--import {shlex.quote(str(file))}" for file in files)
         raise RunFolderError(
             f"its network was registered by a file, which is run only where you name it: "
             f"cifarkit resume {shlex.quote(str(folder))} {named}"

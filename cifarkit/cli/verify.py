@@ -51,7 +51,7 @@ def verify(
     that nobody unpacked. `runs/*/` names folders alone.
     """
     import_models(imported)
-    from cifarkit.verification.copies import contradictions, families
+    from cifarkit.verification.same_logits import families, same_logits
 
     width = max(len(str(run)) for run in runs)
     found = []
@@ -60,13 +60,13 @@ def verify(
         if not as_json:  # as they come: sixty take a while
             typer.echo(_describe(one, width))
     verified = sum(one.passed for one in found)
-    pairs = list(contradictions(found))
+    pairs = list(same_logits(found))
     if as_json:
         typer.echo(json.dumps([_to_json(one, pairs) for one in found]))
     else:
         for alike in families(pairs):
             said = ", ".join(str(one.folder) for one in alike)
-            said = f"copies? The same logits, and records that differ: {said}"
+            said = f"the same logits under records that differ: {said}"
             typer.echo("\n".join(wrapped(said, 80, "", "    ")))
         typer.echo(f"{verified:,} of {len(found):,} verified")
     if verified < len(found):
@@ -129,7 +129,7 @@ def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits
 
 def _to_json(one: Verification, pairs: list[tuple[Verification, Verification]]) -> dict[str, Any]:
     others = [b if a is one else a for a, b in pairs if one in (a, b)]
-    return {**one.to_json(), "copies": [str(other.folder) for other in others]}
+    return {**one.to_json(), "same_logits": [str(other.folder) for other in others]}
 
 
 def _describe(one: Verification, width: int) -> str:

@@ -39,7 +39,7 @@ def load_arrays(
         split_seed: the seed of that draw.
 
     Returns:
-        The three image sets. A warning says so when one test picture in a hundred, or more, is a
+        The three image sets. A warning says so when more than one test picture in a hundred is a
         training picture too.
 
     Raises:

@@ -43,8 +43,8 @@ def load_image_folder(
         split_seed: the seed of that draw.
 
     Returns:
-        The three image sets, under the name of the folder. A warning says so when one test picture
-        in a hundred, or more, is a training picture too.
+        The three image sets, under the name of the folder. A warning says so when more than one
+        test picture in a hundred is a training picture too.
 
     Raises:
         DataError: a folder is missing or empty, the classes differ, or a picture cannot be

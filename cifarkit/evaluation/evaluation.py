@@ -205,9 +205,9 @@ def check_finite(logits: Floats) -> None:
     lost = int((~np.isfinite(logits)).any(axis=1).sum())
     if lost:
         raise NonFiniteLossError(
-            f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so it has "
-            "no score; train with a smaller learning rate, or look at what its layers do in eval "
-            "mode"
+            f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so nothing "
+            "can be said of them; train with a smaller learning rate, or look at what its layers "
+            "do in eval mode"
         )
 
 

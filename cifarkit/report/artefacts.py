@@ -98,14 +98,18 @@ def evaluation_to_json(evaluation: Evaluation, part: str, data: str) -> dict[str
 
 
 def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Path) -> None:
-    """Write `evaluation.json` and `figures/*.png` into the run's folder.
+    """Write `evaluation.json`, unless it is there, and `figures/*.png` into the run's folder.
+
+    Evaluated on another machine, the numbers of a run may differ in their last digits; those of
+    the first time are the run's.
 
     Raises:
         RunFolderError: the disk refuses.
     """
     try:
         numbers = evaluation_to_json(evaluation, "test", splits.name)
-        write_text(folder / "evaluation.json", json.dumps(numbers, indent=2) + "\n")
+        if not (folder / "evaluation.json").exists():
+            write_text(folder / "evaluation.json", json.dumps(numbers, indent=2) + "\n")
         for name, figure in draw_figures(run, evaluation, splits).items():
             write_bytes(folder / "figures" / f"{name}.png", as_png(figure))
     except OSError as error:

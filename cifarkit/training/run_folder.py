@@ -39,6 +39,7 @@ __all__ = ["HISTORY", "RunFolder", "load_run"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
+READ = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 
 
@@ -155,7 +156,7 @@ class RunFolder:
         path = self.path / ABOUT
         try:
             for entry in self.path.glob("*"):  # to read a pipe would never end
-                if entry.exists() and not (entry.is_file() or entry.is_dir()):
+                if entry.suffix in READ and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version, _ = about["format"], about["facts"]["status"]
@@ -204,7 +205,7 @@ class RunFolder:
             classes = tuple(about["classes"])
             model = like.model if like else None
             if model is None and variant is not None:
-                model = variant.build(num_classes=len(classes))
+                model = self._built(variant, len(classes))
             if model is not None:
                 load_weights(model, self.path)
             return Run(
@@ -219,8 +220,18 @@ class RunFolder:
             )
         except CifarkitError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._unreadable(error) from error
+
+    def _built(self, variant: Variant, num_classes: int) -> nn.Module:
+        try:
+            return variant.build(num_classes=num_classes)
+        except RuntimeError as error:  # torch's, of sizes that cannot be
+            if isinstance(error, CifarkitError):
+                raise
+            raise RunFolderError(
+                f"the network of the run in {str(self.path)!r} cannot be built: {error}"
+            ) from error
 
     def _unreadable(self, error: Exception) -> RunFolderError:
         return RunFolderError(

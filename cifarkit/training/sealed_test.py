@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import torch
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import (
     CheckpointError,
+    CifarkitWarning,
     DataError,
     RunFolderError,
     TrainingError,
@@ -134,9 +136,9 @@ class Looks(NamedTuple):
     Attributes:
         epochs: looks while it was trained.
         at_end: whether it was looked at when training was over.
-        flagged: whether training may have been steered by test: it was observed, and a callback
-            that is not cifarkit's own ended the training, chose its weights, or logged what they
-            were chosen by.
+        flagged: whether training may have been steered by test: it was observed, callbacks that
+            are not cifarkit's own were there, and training was stopped, or its weights were chosen
+            by another number than of train or val.
         foreign: whether callbacks that are not cifarkit's own were there, which may have looked
             without leaving a trace.
 
@@ -191,7 +193,10 @@ def _chose_otherwise(run: Run) -> bool:
     if not run.facts.get("weights_of_epoch"):
         return False
     measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
-    return run.facts.get("weights_chosen_by") not in measured
+    if "weights_chosen_by" in run.facts:
+        return run.facts["weights_chosen_by"] not in measured
+    # A record of an earlier version does not say by what.
+    return not any("EarlyStopping(" in kind for kind in run.facts["callbacks"])
 
 
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
@@ -247,10 +252,31 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
     check_finite(evaluation.logits)
-    score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
-    run.facts.setdefault("test", score)
-    if run.folder is not None:
-        if not (run.folder / RECEIPT).exists():
+    if not _has_score(run, Receipt.of(evaluation)):
+        score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
+        run.facts["test"] = score
+        if run.folder is not None:
             Receipt.of(evaluation).save(run.folder)
-        RunFolder(run.folder).save(run)
+            RunFolder(run.folder).save(run)
     return evaluation
+
+
+def _has_score(run: Run, now: Receipt) -> bool:
+    """Tell whether the folder has a score and a receipt from an earlier time, which are kept.
+
+    On another machine the last digits would be others. A receipt that is damaged is none.
+    """
+    if run.folder is None or "test" not in run.facts:
+        return False
+    try:
+        kept = Receipt.load(run.folder)
+    except RunFolderError:
+        return False
+    if not np.array_equal(kept.logits, now.logits) and not kept.is_copy_of(now):
+        warnings.warn(
+            f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
+            f"{RECEIPT} to score these in its place",
+            CifarkitWarning,
+            stacklevel=3,
+        )
+    return True

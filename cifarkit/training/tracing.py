@@ -74,7 +74,9 @@ def is_known(model: nn.Module) -> bool:
     """
     tensors = itertools.chain(model.parameters(), model.buffers())
     return {type(one) for one in tensors} <= {nn.Parameter, Tensor} and all(
-        type(layer).__module__.startswith(ROOMS) and "forward" not in vars(layer)
+        type(layer).__module__.startswith(ROOMS)
+        and getattr(type(layer).forward, "__module__", "").startswith(ROOMS)
+        and "forward" not in vars(layer)
         for layer in model.modules()
     )
 

@@ -13,12 +13,13 @@ from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
-from cifarkit.verification.copies import contradictions
+from cifarkit.verification.same_logits import same_logits
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]
 
 WIDTH = 80
+SHOWN = 5  # folders in one place of the table; JSON has all
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Standing:
 
     Args:
         variant: its name.
-        copies: folders of other standings with all but the same logits: one of the two is a copy,
-            whatever its record says.
+        same_logits: folders of other standings with all but the same logits: one is a copy, or
+            what differs has changed nothing.
         owner: the folder that its runs lie in, where every such folder has standings of its own.
         settings: in which it differs from other standings of that name on these data, such as
             `"recipe.epochs 3"`; empty when it is the only one.
@@ -59,7 +60,7 @@ class Standing:
     interval_of: Literal["t", "Wilson"]
     runs: tuple[str, ...]
     doubles: tuple[str, ...] = ()
-    copies: tuple[str, ...] = ()
+    same_logits: tuple[str, ...] = ()
     owner: str = ""
     settings: str = ""
 
@@ -117,13 +118,13 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     of their mean. Single runs come below all of these, by the lower end of their Wilson interval,
     which knows nothing of seeds: who has several cannot gain by handing in the best. Several runs
     of one seed count once, by the lowest of them, so that trying again does not pay; and so do
-    runs with all but the same logits, which are copies under other seeds. Between standings such
-    copies are named and stay.
+    runs with all but the same logits, which are copies under other seeds. Where two standings have
+    the same logits both stay, and name each other.
 
     Args:
         verifications: of as many runs as there are, in any order.
-        by_folder: runs that lie in different folders are different standings, as those of two
-            students are.
+        by_folder: the runs in each folder are standings of their own, as `runs/ada/*` and
+            `runs/ben/*` of two students.
 
     Raises:
         DataError: something in it is no verification.
@@ -142,13 +143,13 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
         else:
             unverified.append(one)
     records = [group[0].about for group in groups.values()]
-    pairs = list(contradictions(one for group in groups.values() for one in group))
+    pairs = list(same_logits(one for group in groups.values() for one in group))
     standings = sorted(
         (
             replace(
                 _standing(group),
                 settings=_settings(group[0].about, records),
-                copies=_copies(group, pairs),
+                same_logits=_elsewhere(group, pairs),
                 owner=owner,
             )
             for (_, owner), group in groups.items()
@@ -189,7 +190,7 @@ def _standing(group: Sequence[Verification]) -> Standing:
     )
 
 
-def _copies(
+def _elsewhere(
     group: Sequence[Verification], pairs: Iterable[tuple[Verification, Verification]]
 ) -> tuple[str, ...]:
     own = {one.folder for one in group}
@@ -264,10 +265,16 @@ def _table(group: Sequence[Standing]) -> str:
             lines += _indented(f"with {one.settings}")
         lines += _indented(", ".join(one.runs))
         if one.doubles:
-            lines += _indented(f"not counted, seed or logits are there: {', '.join(one.doubles)}")
-        if one.copies:
-            lines += _indented(f"a copy? The same logits are in {', '.join(one.copies)}")
+            lines += _indented(f"not counted, seed or logits are there: {_some(one.doubles)}")
+        if one.same_logits:
+            lines += _indented(f"the same logits are in {_some(one.same_logits)}")
     return "\n".join(lines)
+
+
+def _some(folders: Sequence[str]) -> str:
+    shown = ", ".join(folders[:SHOWN])
+    more = len(folders) - SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _reasons(one: Verification) -> list[str]:

@@ -493,9 +493,13 @@ def test_a_network_that_gives_nan_has_neither_score_nor_guesses(call: Any, tmp_p
     ("changes", "said"),
     [
         ({"command": {"data": "synthetic", "colour": "red"}}, "names no command"),
+        (
+            {"command": {"data": "x", "patience": 1, "device": "cpu", "imported": 5}},
+            "names no command",
+        ),
         ({}, "not begun by `cifarkit train`; go on with it in the way it was begun: ck.train("),
     ],
-    ids=["of another command", "without a command"],
+    ids=["of another command", "of other types", "without a command"],
 )
 def test_resume_says_why_it_cannot(
     changes: dict[str, Any], said: str, call: Any, tmp_path: Path
@@ -508,3 +512,28 @@ def test_resume_says_why_it_cannot(
     ended = call("resume", tmp_path / "run")
     assert ended.status == 1
     assert said in ended.err
+
+
+def test_a_run_that_is_read_again_keeps_its_numbers(call: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = ("train", "linear", "--data", "synthetic", "--epochs", "1", "--run-dir", folder)
+    assert call(*line).status == 0
+    path = folder / "evaluation.json"
+    said = path.read_text() + " "  # as the last digits of another machine would differ
+    path.write_text(said)
+    (folder / "figures" / "loss.png").unlink()
+    assert call("resume", folder).status == 0
+    assert path.read_text() == said
+    assert is_png(folder / "figures" / "loss.png")
+    assert call("verify", folder).status == 0
+
+
+def test_a_network_that_cannot_be_built_from_the_record_is_told(call: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    ck.train("mlp", load_synthetic(**SMALL), epochs=1, run_dir=folder)
+    about = json.loads((folder / "run.json").read_text())
+    about["variant"]["options"] = {"width": -5}
+    (folder / "run.json").write_text(json.dumps(about))
+    ended = call("report", folder)
+    assert ended.status == 1
+    assert "cannot be built" in ended.err

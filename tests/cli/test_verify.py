@@ -164,19 +164,19 @@ def test_the_leaderboard_as_json(call: Any, runs: list[Path]) -> None:
 def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
     call: Any, runs: list[Path], tmp_path: Path
 ) -> None:
-    assert "copies?" not in call("verify", *runs).out
+    assert "the same logits" not in call("verify", *runs).out
     copy = Path(shutil.copytree(runs[0], tmp_path / "mine"))
     about = json.loads((copy / "run.json").read_text())
     about["recipe"]["optimizer"]["eps"] = 1.1e-08
     (copy / "run.json").write_text(json.dumps(about))
     out = " ".join(call("verify", *runs, copy).out.split())
-    assert f"copies? The same logits, and records that differ: {runs[0]}, {copy}" in out
+    assert f"the same logits under records that differ: {runs[0]}, {copy}" in out
     said = json.loads(call("verify", *runs, copy, "--json").out)
     about = [(one["variant"], one["seed"], one["data"]) for one in said]
     assert about == [("linear", seed, "synthetic") for seed in (0, 1, 2, 0)]
-    assert [one["copies"] for one in said] == [[str(copy)], [], [], [str(runs[0])]]
+    assert [one["same_logits"] for one in said] == [[str(copy)], [], [], [str(runs[0])]]
     ranked = json.loads(call("leaderboard", *runs, copy, "--json").out)["standings"]
-    assert sorted(one["copies"] for one in ranked) == sorted([[str(runs[0])], [str(copy)]])
+    assert sorted(one["same_logits"] for one in ranked) == sorted([[str(runs[0])], [str(copy)]])
 
 
 def test_each_folder_is_ranked_apart_where_that_is_asked_for(call: Any, runs: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -112,11 +113,15 @@ def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits
     assert run.folder is not None
     ck.score_on_test(run, tiny)
     receipt = (run.folder / RECEIPT).read_bytes()
+    record = run.folder / "run.json"
+    about = json.loads(record.read_text(encoding="utf-8"))
+    about["facts"]["test"]["accuracy"] = 0.93
+    record.write_text(json.dumps(about), encoding="utf-8")
     edited = ck.load_run(run.folder)
-    edited.facts["test"]["accuracy"] = 0.93
     for weight in edited.model.parameters():
         torch.nn.init.zeros_(weight)
-    assert ck.score_on_test(edited, tiny).accuracy < 0.5
+    with pytest.warns(ck.CifarkitWarning, match="a receipt of other weights, and it stays"):
+        assert ck.score_on_test(edited, tiny).accuracy < 0.5
     assert (run.folder / RECEIPT).read_bytes() == receipt
     assert ck.load_run(run.folder).facts["test"]["accuracy"] == 0.93  # for `verify` to find
 
@@ -162,3 +167,44 @@ def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_pa
     run = ck.train("linear", tiny, epochs=3, run_dir=folder, resume=True)
     ck.score_on_test(run, tiny)
     assert str(ck.looks_at_test(run)) == "once at the end"
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut"])
+def test_a_receipt_that_is_lost_is_made_anew_with_its_score(
+    damage: str, run: ck.Run, tiny: ck.Splits
+) -> None:
+    assert run.folder is not None
+    ck.score_on_test(run, tiny)
+    path = run.folder / RECEIPT
+    whole = path.read_bytes()
+    if damage == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-9])
+    run.facts["test"]["accuracy"] += 0.01  # as by the last digits of another machine
+    evaluation = ck.score_on_test(run, tiny)
+    assert path.read_bytes() == whole
+    assert ck.load_run(run.folder).facts["test"]["accuracy"] == evaluation.accuracy
+    assert ck.verify(run.folder, tiny).passed
+
+
+def test_a_second_look_with_other_last_digits_leaves_the_run_verified(
+    run: ck.Run, tiny: ck.Splits
+) -> None:
+    assert run.folder is not None
+    ck.score_on_test(run, tiny)
+    before = {path: path.read_bytes() for path in run.folder.iterdir() if path.is_file()}
+    for weight in run.model.parameters():
+        weight.data.mul_(1 + 1e-6)
+    ck.score_on_test(run, tiny)  # a warning would be an error
+    assert {path: path.read_bytes() for path in before} == before
+    assert ck.verify(run.folder, tiny).passed
+
+
+def test_a_record_that_does_not_say_by_what_its_weights_were_chosen_is_believed(
+    tiny: ck.Splits,
+) -> None:
+    callbacks = [LogsTest(), ck.EarlyStopping("val_loss", patience=9)]
+    run = ck.train("linear", tiny, epochs=2, track_test=True, callbacks=callbacks)
+    del run.facts["weights_chosen_by"]
+    assert not ck.looks_at_test(run).flagged

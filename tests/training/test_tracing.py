@@ -217,6 +217,13 @@ class OwnTensor(Tensor):
     pass
 
 
+def test_a_class_whose_forward_was_replaced_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.ReLU())
+    assert is_known(network)
+    monkeypatch.setattr(nn.ReLU, "forward", lambda layer, signal: signal)
+    assert not is_known(network)
+
+
 def test_hooks_are_found_wherever_they_hang() -> None:
     def model() -> nn.Sequential:
         return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))

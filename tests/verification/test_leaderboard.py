@@ -166,26 +166,26 @@ def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
     copy = replace(verified("copy", 700, epochs=2), receipt=first.receipt)
     other = verified("other", 650, epochs=3)
     board = ck.leaderboard([first, copy, other])
-    assert {one.runs: one.copies for one in board.standings} == {
+    assert {one.runs: one.same_logits for one in board.standings} == {
         ("honest",): ("copy",),
         ("copy",): ("honest",),
         ("other",): (),
     }
-    assert str(board).count("a copy? The same logits are in") == 2
-    assert json.loads(json.dumps(board.to_json()))["standings"][0]["copies"]
+    assert str(board).count("the same logits are in") == 2
+    assert json.loads(json.dumps(board.to_json()))["standings"][0]["same_logits"]
 
 
 def test_the_same_training_may_give_two_students_the_same_logits() -> None:
     first = verified("ada/run", 700)
     second = replace(verified("ben/run", 700), receipt=first.receipt)
     board = ck.leaderboard([first, second], by_folder=True)
-    assert [(one.owner, one.seeds, one.copies) for one in board.standings] == [
+    assert [(one.owner, one.seeds, one.same_logits) for one in board.standings] == [
         ("ada", 1, ()),
         ("ben", 1, ()),
     ]
     again = replace(second, about={**second.about, "seed": 7})
     board = ck.leaderboard([first, again], by_folder=True)
-    assert [one.copies for one in board.standings] == [("ben/run",), ("ada/run",)]
+    assert [one.same_logits for one in board.standings] == [("ben/run",), ("ada/run",)]
 
 
 def test_by_folder_each_student_has_standings_of_their_own() -> None:
@@ -204,3 +204,15 @@ def test_by_folder_each_student_has_standings_of_their_own() -> None:
 def test_only_verifications_are_ranked() -> None:
     with pytest.raises(ck.DataError, match=r"what ck.verify returned, found 'runs/a'"):
         ck.leaderboard(["runs/a"])
+
+
+def test_a_long_list_of_folders_is_cut_and_json_has_all() -> None:
+    first = verified("run-00", 700)
+    others = [
+        replace(verified(f"run-{number:02}", 700, seed=number), receipt=first.receipt)
+        for number in range(1, 61)
+    ]
+    board = ck.leaderboard([first, *others])
+    assert "and 55 more" in str(board)
+    assert len(board.standings[0].doubles) == 60
+    assert len(str(board).splitlines()) < 10

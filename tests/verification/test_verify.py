@@ -331,3 +331,24 @@ def test_what_is_no_splits_is_refused(run: Path) -> None:
 
 def test_a_name_that_no_disk_takes_is_a_finding(tiny: ck.Splits) -> None:
     assert not ck.verify("x" * 500, tiny).passed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_that_is_none_of_the_runs_files_is_left_alone(run: Path, tiny: ck.Splits) -> None:
+    os.mkfifo(run / "p")
+    assert ck.verify(run, tiny).passed
+
+
+def test_an_honest_pair_of_one_seed_is_named_and_not_judged(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    """A limit that no gradient reaches changes nothing but the record."""
+    found = []
+    for name, callbacks in {"ada": [], "ben": [ck.GradientClip(1e6)]}.items():
+        run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / name, callbacks=callbacks)
+        ck.score_on_test(run, tiny)
+        found.append(ck.verify(tmp_path / name, tiny))
+    assert all(one.passed for one in found)
+    board = str(ck.leaderboard(found))
+    assert board.count("the same logits are in") == 2
+    assert "copy" not in board

@@ -1,4 +1,4 @@
-"""Runs that say the same of test and cannot both be what their records say."""
+"""Runs that say the same of test, though their records differ."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ from collections.abc import Iterable, Iterator
 from cifarkit.comparison.identity import training_of
 from cifarkit.verification.verify import Verification
 
-__all__ = ["contradictions", "families"]
+__all__ = ["families", "same_logits"]
 
 
-def contradictions(
+def same_logits(
     verifications: Iterable[Verification],
 ) -> Iterator[tuple[Verification, Verification]]:
     """Give each pair of runs with all but the same logits, whose records differ.
 
-    Another seed, recipe or variant moves the middle image much further, so one of the two is a
-    copy of the other under another record. The same training from the same seed may well give the
-    same logits, to two honest students.
+    Either one is a copy of the other, or what differs has changed nothing: a callback that never
+    came into play, one network under two names. Which of them cannot be told from here, but that
+    another seed moves the middle image much further. Two runs of one record may well be alike.
 
-    >>> list(contradictions([]))
+    >>> list(same_logits([]))
     []
     """
     scored = [one for one in verifications if one.receipt is not None]
     for one, other in itertools.combinations(scored, 2):
-        if _record(one) != _record(other) and _is_copy(one, other):
+        if _record(one) != _record(other) and _are_alike(one, other):
             yield one, other
 
 
 def families(
     pairs: Iterable[tuple[Verification, Verification]],
 ) -> list[list[Verification]]:
-    """Gather pairs that share a run, each run once.
+    """Gather what pairs connect, each run once.
 
     >>> families([])
     []
     """
     gathered: list[list[Verification]] = []
     for pair in pairs:
-        known = [family for family in gathered if any(one in family for one in pair)]
-        if not known:
-            gathered.append([])
-            known = gathered[-1:]
-        known[0] += [one for one in pair if one not in known[0]]
+        touched = [family for family in gathered if any(one in family for one in pair)]
+        merged = [one for family in touched for one in family]
+        merged += [one for one in pair if one not in merged]
+        gathered = [family for family in gathered if family not in touched] + [merged]
     return gathered
 
 
@@ -51,5 +50,5 @@ def _record(one: Verification) -> tuple[str, int]:
     return training_of(one.about), one.about["seed"]
 
 
-def _is_copy(one: Verification, other: Verification) -> bool:
+def _are_alike(one: Verification, other: Verification) -> bool:
     return bool(one.receipt and other.receipt and one.receipt.is_copy_of(other.receipt))

@@ -8,7 +8,7 @@ import numpy as np
 
 import cifarkit as ck
 from cifarkit.training.sealed_test import Receipt
-from cifarkit.verification.copies import contradictions, families
+from cifarkit.verification.same_logits import families, same_logits
 
 
 def run(folder: str, logits: int, *, seed: int = 0, epochs: int = 1) -> ck.Verification:
@@ -29,22 +29,28 @@ def names(pairs: list[tuple[ck.Verification, ck.Verification]]) -> list[tuple[st
 
 def test_the_same_logits_under_another_seed_or_recipe_contradict_each_other() -> None:
     runs = [run("a", 0), run("b", 0, seed=1), run("c", 0, epochs=2)]
-    assert names(list(contradictions(runs))) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert names(list(same_logits(runs))) == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
 def test_the_same_record_with_the_same_logits_and_other_logits_do_not() -> None:
-    assert list(contradictions([run("ada", 0), run("ben", 0), run("cleo", 1, seed=1)])) == []
+    assert list(same_logits([run("ada", 0), run("ben", 0), run("cleo", 1, seed=1)])) == []
+
+
+def test_families_that_a_later_pair_joins_become_one() -> None:
+    a, b, c, d = (run(name, 0) for name in "abcd")
+    (family,) = families([(a, d), (b, c), (c, d)])
+    assert sorted(str(one.folder) for one in family) == ["a", "b", "c", "d"]
 
 
 def test_what_has_no_receipt_is_no_copy() -> None:
     empty = ck.Verification(Path("none"), ())
-    assert list(contradictions([empty, empty, run("a", 0)])) == []
+    assert list(same_logits([empty, empty, run("a", 0)])) == []
 
 
 def test_a_family_names_each_run_once_and_families_stay_apart() -> None:
     honest = [run(f"student {number}", 0) for number in range(4)]
     others = [run("x", 1), run("y", 1, seed=5)]
-    found = families(contradictions([*honest, *others, run("copied", 0, seed=3)]))
+    found = families(same_logits([*honest, *others, run("copied", 0, seed=3)]))
     folders = [[str(one.folder) for one in family] for family in found]
     assert sorted(map(sorted, folders)) == [
         ["copied", "student 0", "student 1", "student 2", "student 3"],
