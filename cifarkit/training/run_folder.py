@@ -39,7 +39,7 @@ __all__ = ["HISTORY", "RunFolder", "load_run"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
-READ = (".json", ".csv", ".safetensors")
+SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 
 
@@ -156,7 +156,7 @@ class RunFolder:
         path = self.path / ABOUT
         try:
             for entry in self.path.glob("*"):  # to read a pipe would never end
-                if entry.suffix in READ and entry.exists() and not entry.is_file():
+                if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version, _ = about["format"], about["facts"]["status"]

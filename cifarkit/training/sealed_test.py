@@ -203,8 +203,9 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
     """Evaluate a run that is over on test, once, and keep the receipt in its folder.
 
     The receipt, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
-    the labels; `run.json` has the score. What is there from an earlier time stays as it is. Other
-    ways to evaluate leave no trace in the run.
+    the labels; `run.json` has the score. What the folder has from an earlier time stays as it is,
+    and a warning says so when it is of other weights. Other ways to evaluate leave no trace in the
+    run.
 
     Args:
         run: whose training is over.
@@ -252,31 +253,28 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
     check_finite(evaluation.logits)
-    if not _has_score(run, Receipt.of(evaluation)):
+    now, kept = Receipt.of(evaluation), _earlier_receipt(run)
+    if kept is None:
         score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
         run.facts["test"] = score
         if run.folder is not None:
-            Receipt.of(evaluation).save(run.folder)
+            now.save(run.folder)
             RunFolder(run.folder).save(run)
-    return evaluation
-
-
-def _has_score(run: Run, now: Receipt) -> bool:
-    """Tell whether the folder has a score and a receipt from an earlier time, which are kept.
-
-    On another machine the last digits would be others. A receipt that is damaged is none.
-    """
-    if run.folder is None or "test" not in run.facts:
-        return False
-    try:
-        kept = Receipt.load(run.folder)
-    except RunFolderError:
-        return False
-    if not np.array_equal(kept.logits, now.logits) and not kept.is_copy_of(now):
+    elif not np.array_equal(kept.logits, now.logits) and not kept.is_copy_of(now):
         warnings.warn(
             f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
             f"{RECEIPT} to score these in its place",
             CifarkitWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
-    return True
+    return evaluation
+
+
+def _earlier_receipt(run: Run) -> Receipt | None:
+    """Return the receipt that a scored run has in its folder; one that is damaged is none."""
+    if run.folder is None or "test" not in run.facts:
+        return None
+    try:
+        return Receipt.load(run.folder)
+    except RunFolderError:
+        return None

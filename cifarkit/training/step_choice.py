@@ -36,8 +36,8 @@ def choose_step(trainer: Trainer, run: Run) -> Step:
     A step is recorded where nothing in Python has a say in it: neither the network, nor a hook of a
     layer, a weight or the optimiser, nor a callback between gradients and step, nor, at any batch,
     a callback that is not cifarkit's own. Nothing may wait for the GPU, and the optimiser has to
-    say that it can be recorded. Where a foreign callback may have changed the network between
-    epochs, all is looked at once more.
+    say that it can be recorded. Where one of these is not so, the run's facts say which. Where a
+    foreign callback may have changed the network between epochs, all is looked at once more.
     """
     now = run.now
     foreign = [one for one in trainer.callbacks if is_foreign(one)]

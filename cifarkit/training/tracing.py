@@ -1,4 +1,4 @@
-"""Whether Python has a say in what a network does, found out by torch's own tracer."""
+"""Whether Python has a say in what a network does, by its layers or by torch's own tracer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cifarkit.training.forward import forward
 
 __all__ = ["decides_nothing", "has_hooks", "is_known"]
 
-# The rooms of torch.nn whose layers do the same every time; not all of them do so.
+# Modules whose layers do the same every time; of torch.nn some are left out, as recurrent layers.
 KINDS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "linear", "pooling")
 ROOMS = ("cifarkit.models.", *(f"torch.nn.modules.{kind}" for kind in KINDS))
 
@@ -67,7 +67,7 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
 def is_known(model: nn.Module) -> bool:
     """Tell whether a network is made of such layers alone as are known to do the same every time.
 
-    Then it need not be traced, which takes a second or two in a new process.
+    Then it need not be traced, which takes longer.
 
     >>> is_known(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
     True
