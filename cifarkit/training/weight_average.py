@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 __all__ = ["WeightAverage"]
 
-Tensors = tuple[Tensor, ...] | list[Tensor]
+PREFIX = "module."  # of the averages in a state: this is how torch's AveragedModel writes it
+COUNT = "n_averaged"
 
 
 class WeightAverage:
     """An exponential moving average of a network's weights and running statistics.
 
-    Integer buffers, such as batch norm's count of batches, are copied: an average would be cut.
+    Whole numbers, such as batch norm's count of batches, are copied: an average would be cut.
+    torch's `AveragedModel` would send the count of steps to the device at every one of them, and
+    wait until it has arrived there.
 
     Args:
         model: whose weights to average.
@@ -37,76 +39,89 @@ class WeightAverage:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = model
-        self.averaged = (
-            AveragedModel(model, multi_avg_fn=_average_of_floats(decay), use_buffers=True)
-            if decay
-            else None
-        )
+        self.decay = decay
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was counted in."""
+        self.steps = 0
+        self.averages: dict[str, Tensor] = {}
 
     @property
     def has_begun(self) -> bool:
         """Whether there is an average, of one step at least."""
-        return self.averaged is not None and bool(self.averaged.n_averaged > 0)
+        return self.steps > 0
 
     def update(self) -> None:
         """Count the weights in as they are after a step; the first are the average themselves."""
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.model)
+        if not self.decay:
+            return
+        weights = self.model.state_dict()
+        if self.has_begun:
+            self._count_in(weights)
+        else:
+            self.averages = _copied(weights)
+        self.steps += 1
+
+    def _count_in(self, weights: dict[str, Tensor]) -> None:
+        fractions = [name for name, weight in weights.items() if _has_fractions(weight)]
+        torch._foreach_lerp_(
+            [self.averages[name] for name in fractions],
+            [weights[name] for name in fractions],
+            1 - self.decay,
+        )
+        for name in weights.keys() - set(fractions):
+            self.averages[name].copy_(weights[name])
 
     def install(self) -> None:
-        """Put the average into the network, for good."""
-        if self.averaged is not None and self.has_begun:
-            self.model.load_state_dict(self.averaged.module.state_dict())
-
-    def restart(self) -> None:
-        """Forget what was counted in."""
-        if self.averaged is not None:
-            self.averaged.n_averaged.zero_()
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the average and how much it has seen."""
-        return {} if self.averaged is None else self.averaged.state_dict()
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state_dict` returned."""
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state)
-
-    @staticmethod
-    def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the averaged weights in a state; none where nothing was averaged."""
-        if not state or state["n_averaged"] == 0:
-            return {}
-        prefix = "module."
-        return {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state.items()
-            if name.startswith(prefix)
-        }
+        """Put the average into the network, for good; before the first step there is none."""
+        if self.has_begun:
+            self.model.load_state_dict(self.averages)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Hold the average in the network for a block."""
-        if self.averaged is None:
+        if not self.has_begun:
             yield
             return
-        own = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        own = _copied(self.model.state_dict())
         self.install()
         try:
             yield
         finally:
             self.model.load_state_dict(own)
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the average and how much it has seen; nothing before the first step."""
+        if not self.has_begun:
+            return {}
+        averages = {f"{PREFIX}{name}": average for name, average in self.averages.items()}
+        return {COUNT: torch.tensor(self.steps), **averages}
 
-def _average_of_floats(decay: float) -> Callable[[Tensors, Tensors, int | Tensor], None]:
-    """Return torch's way to average, which would cut whole numbers to other whole ones."""
-    average = get_ema_multi_avg_fn(decay)
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take up what `state_dict` returned."""
+        self.restart()
+        if averages := self.of_state(state):
+            self.steps = int(state[COUNT])
+            self.averages = _copied(self.model.state_dict())  # on its device, in its layout
+            for name, average in averages.items():
+                self.averages[name].copy_(average)
 
-    def update(averages: Tensors, values: Tensors, count: int | Tensor) -> None:
-        # They come in groups of one type.
-        if averages[0].is_floating_point() or averages[0].is_complex():
-            average(averages, values, count)
-        else:
-            torch._foreach_copy_(averages, values)
+    @staticmethod
+    def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the averaged weights in a state; none where nothing was averaged."""
+        if not state or state[COUNT] == 0:
+            return {}
+        return {
+            name.removeprefix(PREFIX): tensor
+            for name, tensor in state.items()
+            if name.startswith(PREFIX)
+        }
 
-    return update
+
+def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def _has_fractions(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()

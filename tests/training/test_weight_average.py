@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import cifarkit as ck
 from cifarkit.training.weight_average import WeightAverage
@@ -98,8 +102,56 @@ def test_without_a_decay_nothing_is_kept() -> None:
     average = WeightAverage(layer, 0.0)
     average.update()
     average.install()
-    assert average.averaged is None
+    assert not average.has_begun
+    assert average.state_dict() == {}
     assert torch.equal(layer.weight, before)
+
+
+def counted_in_twice(average: WeightAverage | AveragedModel) -> list[torch.device]:
+    """Return the devices that tensors come from which are sent to another one meanwhile."""
+    sent = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            answer = function(*args, **(kwargs or {}))
+            if isinstance(answer, torch.Tensor):
+                tensors = [one for one in args if isinstance(one, torch.Tensor)]
+                sent.extend(one.device for one in tensors if one.device != answer.device)
+            return answer
+
+    with Watch():
+        for _ in range(2):
+            if isinstance(average, AveragedModel):
+                average.update_parameters(nn.Linear(2, 2, device="meta"))
+            else:
+                average.update()
+    return sent
+
+
+def test_nothing_is_sent_to_the_device_at_a_step() -> None:
+    layer = nn.Linear(2, 2, device="meta")  # a GPU would be waited for
+    assert counted_in_twice(WeightAverage(layer, 0.5)) == []
+    torchs = AveragedModel(layer, multi_avg_fn=get_ema_multi_avg_fn(0.5), use_buffers=True)
+    assert counted_in_twice(torchs) == [torch.device("cpu")]  # the count
+
+
+def test_what_a_state_holds_is_taken_up_with_the_layout_of_the_weights() -> None:
+    layer = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    first = WeightAverage(layer, 0.5)
+    first.update()
+    nn.init.zeros_(layer.weight)
+    first.update()
+    second = WeightAverage(layer, 0.5)
+    second.load_state_dict({name: kept.contiguous() for name, kept in first.state_dict().items()})
+    second.update()
+    first.update()
+    assert second.averages["weight"].stride() == layer.weight.stride()
+    for name, kept in first.state_dict().items():
+        assert torch.equal(kept, second.state_dict()[name])
+    second.load_state_dict({})
+    assert not second.has_begun
 
 
 def _fields(recipe: ck.Recipe) -> dict[str, object]:
