@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -27,30 +27,45 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:
-            rate, first = group["lr"], group["params"][0]
-            if not isinstance(rate, Tensor):
-                rate = torch.full((), rate, dtype=first.dtype, device=first.device)
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                state["momentum"].mul_(group["momentum"]).add_(weight.grad)
-                update = weight.grad.add(state["momentum"], alpha=group["momentum"])
-                if group["orthogonal"]:
-                    # A filter's length has no say in a network with batch norm; held constant,
-                    # it does not change what the rate means either.
-                    weight.mul_(len(weight) ** 0.5 / weight.norm().clamp_min(1e-7))
-                    filters = update.permute(0, 2, 3, 1)  # channels-last: no number is moved
-                    filters = orthogonalized(filters.flatten(1)).view(filters.shape)
-                    update = filters.permute(0, 3, 1, 2)
-                weight.addcmul_(update, rate, value=-1)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._step(weights, group)
         return loss
 
+    def _step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Step on all weights of a group at once, so that a GPU has few launches to make."""
+        keep = group["momentum"]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        momenta = [self._momentum(weight) for weight in weights]
+        torch._foreach_mul_(momenta, keep)
+        torch._foreach_add_(momenta, gradients)
+        updates = list(torch._foreach_add(gradients, momenta, alpha=keep))
+        if group["orthogonal"]:
+            # A filter's length has no say in a network with batch norm; held constant,
+            # it does not change what the rate means either.
+            lengths = torch._foreach_norm(weights)
+            torch._foreach_clamp_min_(lengths, 1e-7)
+            torch._foreach_div_(lengths, [len(weight) ** 0.5 for weight in weights])
+            torch._foreach_div_(weights, lengths)
+            filters = [update.permute(0, 2, 3, 1) for update in updates]  # channels-last: no copies
+            matrices = orthogonalized([one.flatten(1) for one in filters])
+            updates = [
+                matrix.view(one.shape).permute(0, 3, 1, 2)
+                for matrix, one in zip(matrices, filters, strict=True)
+            ]
+        torch._foreach_mul_(updates, group["lr"])
+        torch._foreach_sub_(weights, updates)
 
-def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
-    """Bring singular values of a matrix towards 1 and leave its singular vectors.
+    def _momentum(self, weight: Tensor) -> Tensor:
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum: Tensor = state["momentum"]
+        return momentum
+
+
+def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
+    """Bring singular values of matrices towards 1 and leave their singular vectors.
 
     Those that are small beside the others stay small in so few steps.
 
@@ -59,35 +74,51 @@ def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
     steps. Each multiplies the matrix by a polynomial of its product with its own transpose. That
     product's next value follows from the polynomial too, so the matrix itself, which is long, is
     multiplied once, by all polynomials together ("Gram Newton-Schulz",
-    https://dao-lab.ai/blog/2026/gram-newton-schulz). It takes the digits of 32 bits.
+    https://dao-lab.ai/blog/2026/gram-newton-schulz). It is computed in float32 at least.
 
     Args:
-        matrix: `rows columns`; below 32 bits it is rounded at the end alone.
+        matrices: `rows columns` each; below 32 bits they are rounded at the end alone.
         steps: of the iteration, from 1 on.
 
     Returns:
-        `rows columns`.
+        `rows columns` each.
 
-    >>> orthogonalized(torch.diag(torch.tensor([3.0, 2.0])), steps=5).round(decimals=1)
+    >>> [matrix] = orthogonalized([torch.diag(torch.tensor([3.0, 2.0]))], steps=5)
+    >>> matrix.round(decimals=1)
     tensor([[1.1000, 0.0000],
             [0.0000, 0.7000]])
     """
-    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    wide = wide.to(torch.promote_types(wide.dtype, torch.float32))
-    wide = wide / (wide.norm() + 1e-7)  # no singular value above 1, where it would diverge
-    square = wide @ wide.T  # rows rows, as all that follow
-    polynomial = factor = _polynomial(square)
+    wide = [one if len(one) <= one.shape[1] else one.T for one in matrices]
+    wide = [one.to(torch.promote_types(one.dtype, torch.float32)) for one in wide]
+    squares = [one @ one.T for one in wide]
+    kinds = [(len(square), square.dtype) for square in squares]
+    for kind in dict.fromkeys(kinds):  # those of one size and type together
+        alike = [index for index, one in enumerate(kinds) if one == kind]
+        factors = _factors(torch.stack([squares[index] for index in alike]), steps)
+        for index, factor in zip(alike, factors, strict=True):
+            wide[index] = factor @ wide[index]
+    return [
+        (found if len(one) <= one.shape[1] else found.T).to(one.dtype)
+        for one, found in zip(matrices, wide, strict=True)
+    ]
+
+
+def _factors(squares: Tensor, steps: int) -> Tensor:
+    """Return what to multiply matrices by, given their squares, both `n rows rows`."""
+    # No singular value above 1, where it would diverge: none is longer than the whole matrix.
+    lengths = squares.diagonal(dim1=1, dim2=2).sum(1).sqrt().add(1e-7)[:, None, None]
+    squares = squares / lengths.square()
+    polynomials = factors = _polynomials(squares)
     for _ in range(steps - 1):
-        square = polynomial @ square @ polynomial
-        polynomial = _polynomial(square)
-        factor = polynomial @ factor
-    orthogonal: Tensor = (factor @ wide).to(matrix.dtype)
-    return orthogonal if len(matrix) <= matrix.shape[1] else orthogonal.T
+        squares = polynomials @ squares @ polynomials
+        polynomials = _polynomials(squares)
+        factors = polynomials @ factors
+    return factors / lengths
 
 
-def _polynomial(square: Tensor) -> Tensor:
-    """Return a + b S + c S^2 of a square matrix S: what the quintic multiplies the matrix by."""
+def _polynomials(squares: Tensor) -> Tensor:
+    """Return a + b S + c S^2 of square matrices S: what the quintic multiplies a matrix by."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    polynomial = torch.addmm(square, square, square, beta=b, alpha=c)
-    polynomial.diagonal().add_(a)
-    return polynomial
+    polynomials = torch.baddbmm(squares, squares, squares, beta=b, alpha=c)
+    polynomials.diagonal(dim1=1, dim2=2).add_(a)
+    return polynomials

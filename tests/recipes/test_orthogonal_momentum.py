@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 import cifarkit as ck
 from cifarkit.randomness import generator_for
@@ -19,6 +20,11 @@ def some_matrix(rows: int, columns: int, seed: int) -> torch.Tensor:
     return torch.randn(rows, columns, generator=generator_for("matrix", seed))
 
 
+def alone(matrix: torch.Tensor, steps: int = 3) -> torch.Tensor:
+    [found] = orthogonalized([matrix], steps)
+    return found
+
+
 @settings(deadline=None, max_examples=40)
 @given(rows=st.integers(1, 24), columns=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_the_singular_vectors_stay_and_no_singular_value_grows_past_a_known_bound(
@@ -26,7 +32,7 @@ def test_the_singular_vectors_stay_and_no_singular_value_grows_past_a_known_boun
 ) -> None:
     matrix = some_matrix(rows, columns, seed)
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    inner = left.T @ orthogonalized(matrix, steps=5) @ right.T  # diagonal, in the same basis
+    inner = left.T @ alone(matrix, steps=5) @ right.T  # diagonal, in the same basis
     torch.testing.assert_close(inner, torch.diag(inner.diagonal()), rtol=0, atol=2e-3)
     large = values / values.norm() > 0.01  # smaller ones need more steps
     assert inner.diagonal()[large].min() > 0.5
@@ -49,15 +55,58 @@ def test_the_iteration_is_the_quintic_polynomial(shape: tuple[int, int]) -> None
             - 4.7750 * slow @ slow.T @ slow
             + 2.0315 * (slow @ slow.T @ slow @ slow.T @ slow)
         )
-    torch.testing.assert_close(orthogonalized(matrix), slow, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(alone(matrix), slow, rtol=1e-6, atol=1e-9)
+
+
+SHAPES = [(6, 40), (3, 5), (40, 6), (6, 7), (2, 2)]
+
+
+@settings(deadline=None, max_examples=20)
+@given(shapes=st.permutations(SHAPES), seed=st.integers(0, 2**32))
+def test_in_company_each_matrix_comes_to_what_it_comes_to_alone(
+    shapes: list[tuple[int, int]], seed: int
+) -> None:
+    matrices = [some_matrix(*shape, seed + place) for place, shape in enumerate(shapes)]
+    for matrix, found in zip(matrices, orthogonalized(matrices), strict=True):
+        torch.testing.assert_close(found, alone(matrix))
+
+
+def test_matrices_of_several_types_keep_theirs() -> None:
+    types = [torch.float32, torch.float64, torch.bfloat16]
+    matrices = [some_matrix(6, 40, 0).to(dtype) for dtype in types]
+    for matrix, found in zip(matrices, orthogonalized(matrices), strict=True):
+        assert found.dtype == matrix.dtype
+        torch.testing.assert_close(found, alone(matrix))
+
+
+def test_another_matrix_of_the_same_shape_comes_to_something_else() -> None:
+    one, other = orthogonalized([some_matrix(6, 40, 0), some_matrix(6, 40, 1)])
+    assert not torch.allclose(one, other)
+
+
+def test_matrices_of_one_size_are_iterated_in_as_many_launches_as_one() -> None:
+    def products(count: int) -> int:
+        matrices = [some_matrix(6, 40, place) for place in range(count)]
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            orthogonalized(matrices)
+        return sum(event.name in ("aten::bmm", "aten::baddbmm") for event in profiled.events())
+
+    assert products(4) == products(1) == 9
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-12])
+def test_a_vanishing_matrix_gives_no_step(length: float) -> None:
+    found = alone(some_matrix(4, 9, 0) * length)
+    assert found.isfinite().all()
+    assert found.abs().max() < 1e-2
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_below_32_bits_only_the_answer_is_rounded(dtype: torch.dtype) -> None:
     matrix = some_matrix(24, 40, 2).to(dtype)
-    found = orthogonalized(matrix)
+    found = alone(matrix)
     assert found.dtype == dtype
-    assert torch.equal(found, orthogonalized(matrix.float()).to(dtype))
+    assert torch.equal(found, alone(matrix.float()).to(dtype))
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -68,7 +117,7 @@ def test_a_filters_layout_changes_nothing(layout: torch.memory_format) -> None:
     gradient = some_matrix(4, 27, 0).view(4, 3, 3, 3)
     layer.weight.grad = gradient.to(memory_format=layout)
     ck.Muon(lr=0.1, momentum=0).build(layer.parameters()).step()
-    expected = held - 0.1 * orthogonalized(gradient.flatten(1)).view(4, 3, 3, 3)
+    expected = held - 0.1 * alone(gradient.flatten(1)).view(4, 3, 3, 3)
     torch.testing.assert_close(layer.weight.detach(), expected)
 
 
@@ -124,7 +173,7 @@ def test_filters_step_as_muon_is_written_down() -> None:
         layer.weight.grad = gradient.view(4, 3, 3, 3)
         optimizer.step()
         momentum = 0.7 * momentum + gradient
-        slow = slow * 2 / slow.norm() - 0.1 * orthogonalized(gradient + 0.7 * momentum)
+        slow = slow * 2 / slow.norm() - 0.1 * alone(gradient + 0.7 * momentum)
     torch.testing.assert_close(layer.weight.detach().flatten(1), slow.float())
 
 
