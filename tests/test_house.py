@@ -15,7 +15,7 @@ PACKAGE = Path(ck.__file__).parent
 # A module imports from its own package and from floors above it in this list, which is the
 # house from the ground up. What stands on one line shares a floor and does not import each other.
 FLOORS = [
-    {"errors", "annotations", "values", "randomness"},
+    {"errors", "annotations", "arguments", "values", "randomness", "findings"},
     {"storage"},
     {"data"},
     {"recipes"},
@@ -28,7 +28,10 @@ FLOORS = [
     {"report"},
     {"cli"},
 ]
-GROUND = {("annotations", "errors"), ("values", "errors"), ("values", "annotations")}
+GROUND = {
+    *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
+    *(("arguments", "errors"), ("arguments", "annotations")),
+}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR_OF

@@ -79,7 +79,7 @@ def fetch(
         typer.Option("--from", metavar="FILE", help="Take an archive that was fetched elsewhere."),
     ] = None,
 ) -> None:
-    """Fetch a data set into its folder; what was cut off is gone on from."""
+    """Fetch a data set into its folder; a download that was cut off is resumed."""
     from cifarkit.data.archives import ARCHIVES
     from cifarkit.data.cifar import find
     from cifarkit.data.download import take

@@ -16,7 +16,7 @@ import typer
 from cifarkit import __version__
 from cifarkit.cli.options import AsJson
 from cifarkit.errors import CifarkitError
-from cifarkit.models.conformance.report import Finding, tabulated
+from cifarkit.findings import Finding, tabulated
 from cifarkit.storage.folders import data_folder
 
 __all__ = ["doctor"]

@@ -50,7 +50,8 @@ def evaluate(
             f"test is looked at when training is over, and the run in {str(run)!r} is "
             f"{trained.status}; look with --on val, or go on with it first"
         )
-    evaluation = evaluate_model(trained.model, image_set, test_time=trained.recipe.test_time)
+    views = trained.recipe.test_time if on == Part.test else None  # val as in the history
+    evaluation = evaluate_model(trained.model, image_set, test_time=views)
     check_finite(evaluation.logits)
     if as_json:
         typer.echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))

@@ -27,7 +27,9 @@ def predict(
     from cifarkit.training.run_folder import load_run
 
     trained = load_run(run)
-    predictions = predict_pictures(trained.model, pictures, classes=trained.classes)
+    predictions = predict_pictures(
+        trained.model, pictures, classes=trained.classes, test_time=trained.recipe.test_time
+    )
     check_finite(predictions.probabilities)
     guesses = [
         {predictions.classes[label]: float(row[label]) for label in (-row).argsort()[:top]}

@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a model, evaluate it once on test, and leave a folder with all there is to know."""
     import_models(imported)
-    from cifarkit.data.splits import check_seed
+    from cifarkit.arguments import check_seed
     from cifarkit.models.registry import get_variant
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
     from cifarkit.training.device import choose_device

@@ -12,7 +12,7 @@ import typer
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, ImportFile, import_models
 from cifarkit.errors import CifarkitError
-from cifarkit.models.conformance.report import wrapped
+from cifarkit.findings import wrapped
 from cifarkit.storage.folders import expanded
 
 if TYPE_CHECKING:

@@ -88,13 +88,13 @@ def plan_cells(
     taken = {folder for folders in there.values() for folder in folders}
     settings = [_settings(one) for one in callbacks]
     cells = []
+    listeners = tuple(callbacks)
     for seed in seeds:
         for variant in variants:
             key = key_of(_wanted(variant, seed, splits, device, settings))
             found, is_done = _believed(there.get(key, []), variant, seed, splits)
             place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
             taken.add(place)
-            listeners = tuple(callbacks)
             cells.append(Cell(variant, seed, str(device), listeners, place, key, is_done))
     return cells
 

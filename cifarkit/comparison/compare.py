@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
+from cifarkit.annotations import is_whole
+from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.comparison.budget import cells_within, seconds_of
 from cifarkit.comparison.cell_training import CellEnd, Workplace
 from cifarkit.comparison.cells import Cell, plan_cells
@@ -23,7 +24,7 @@ from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_cells
 from cifarkit.comparison.shipping import check_sendable, shipped_by_value
-from cifarkit.data.splits import Splits, check_seed, check_splits
+from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
 from cifarkit.models.registry import check_name, get_variant
 from cifarkit.models.variant import Variant
@@ -97,6 +98,7 @@ def compare(
     where, place = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     _check_executor(executor)
+    checked_flag("show_progress", show_progress, error=ComparisonError)
     for variant in chosen:  # what cannot be built is known before anything is trained
         _build(variant, len(splits.classes))
     cells = plan_cells(
@@ -135,7 +137,7 @@ def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> li
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    if isinstance(seeds, Integral) and not isinstance(seeds, bool) and int(seeds) >= 1:
+    if is_whole(seeds) and seeds >= 1:
         return list(range(int(seeds)))
     if isinstance(seeds, str) or not isinstance(seeds, Iterable):
         raise ComparisonError(f"seeds must be a count, 1 or more, or a list, found {seeds!r}")
@@ -255,4 +257,4 @@ def _comparison(
 def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
     """Return the run of the same variant that this one is a copy of, whatever its seed says."""
     own = (other for other in others if other.variant.name == outcome.variant.name)
-    return next((other for other in own if outcome.receipt.is_copy_of(other.receipt)), None)
+    return next((other for other in own if outcome.receipt.has_same_logits_as(other.receipt)), None)

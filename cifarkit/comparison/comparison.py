@@ -76,8 +76,15 @@ class Comparison:
         return formats.as_text(self)
 
     def of(self, name: str) -> list[Outcome]:
-        """Return the outcomes of one variant, by seed."""
+        """Return the outcomes of one variant, by seed.
+
+        Raises:
+            ComparisonError: none of its variants has that name.
+        """
         own = [one for one in self.outcomes if one.variant.name == name]
+        if name not in [variant.name for variant in self.variants]:
+            known = ", ".join(variant.name for variant in self.variants)
+            raise ComparisonError(f"no variant here is called {name!r}; there are {known}")
         return sorted(own, key=lambda one: one.seed)
 
     @cached_property

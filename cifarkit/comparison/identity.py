@@ -50,7 +50,7 @@ def key_of(about: dict[str, Any]) -> str:
 
 
 def is_known(about: dict[str, Any]) -> bool:
-    """Tell whether the record says all that matters: of callbacks not cifarkit's it has no code."""
+    """Tell whether the record says all that matters; of foreign callbacks it has no code."""
     return all(one.startswith("cifarkit.") for one in _that_matter(about))
 
 

@@ -143,7 +143,10 @@ class Crop(Augmentation):
 
         batch, side = len(images), images.shape[-1]
         if self.padding >= side or self.size > side + 2 * self.padding:
-            raise DataError(f"{self} cannot be cut out of pictures of {side} by {side} pixels")
+            raise DataError(
+                f"{self} cannot be cut out of pictures of {side} by {side} pixels; put it "
+                "before what makes them smaller"
+            )
         last = side + self.padding - self.size  # the last place where a window can begin
         begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
         begin = sent(begin, images.device)

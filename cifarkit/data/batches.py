@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cifarkit.arguments import checked_whole
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.draw import Draw
 from cifarkit.data.image_set import ImageSet, to_floats
@@ -64,6 +65,10 @@ def training_batches(
     Yields:
         Batches on the device of the image set.
 
+    Raises:
+        DataError: there are no images, `batch_size` is not a whole number from 1 on, or an
+            augmentation returns what is no batch.
+
     >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
     >>> nine = ImageSet(pictures, torch.zeros(9, dtype=torch.int64), ("cat", "dog"))
     >>> [len(batch.images) for batch in training_batches(nine, 4, seed=0, epoch=0)]
@@ -97,9 +102,9 @@ def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Ten
     # Fractions, say, would be scaled once more and give wrong pictures without a word.
     if not isinstance(changed, Tensor):
         raise DataError(f"{augmentation!r} must return a batch, and returned {changed!r}")
-    batch, channels, side, _ = images.shape
-    fits = changed.ndim == 4 and changed.shape == (batch, channels, *2 * changed.shape[-1:])
-    if changed.dtype != images.dtype or not fits or changed.shape[-1] > side:
+    size = changed.shape[-1] if changed.ndim else 0
+    fits = changed.shape == (*images.shape[:2], size, size) and size <= images.shape[-1]
+    if changed.dtype != images.dtype or not fits:
         raise DataError(
             f"{augmentation!r} must return a batch like the one it is given, {images.dtype} "
             f"{tuple(images.shape)}, or of smaller square ones; it returned {changed.dtype} "
@@ -110,8 +115,8 @@ def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Ten
 
 def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
     if len(order) == 0:
-        raise DataError("there are no images to train on")
-    batches = list(order.split(batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
+        raise DataError("there are no images to train on; load more, or take a smaller val_size")
+    batches = list(order.split(checked_whole("batch_size", batch_size, 1, error=DataError)))
+    if batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from cifarkit.arguments import checked_flag
 from cifarkit.data.archives import CIFAR10, CIFAR100, Archive
 from cifarkit.data.cache import cached
 from cifarkit.data.download import fetch
@@ -37,8 +38,8 @@ def load_cifar10(
         root: the folder that holds `cifar-10-batches-py` or its archive, or shall.
         val_size: how many training images, or which share of them, become val.
         split_seed: the seed of that draw.
-        download: fetch the archive (170 MB) when it is nowhere. A download that was cut off is
-            gone on from; several processes share one.
+        download: fetch the archive (170 MB) when it is nowhere. One that was cut off is
+            resumed; several processes share one.
         listener: hears how the download goes; by default, the log.
 
     Returns:
@@ -172,6 +173,7 @@ def _load(
     archive: Archive, root: str | Path | None, download: bool, listener: DownloadListener | None
 ) -> tuple[ImageSet, ImageSet]:
     """Return train and test from the tensor file, or else from wherever the data set is."""
+    checked_flag("download", download, error=DataError)
 
     def read() -> tuple[ImageSet, ImageSet]:
         import_datasets()  # what could not be read need not be fetched

@@ -26,8 +26,8 @@ CREEPING = 5_000.0  # bytes a second: a source below it is always left
 def fetch(archive: Archive, root: Path, listener: DownloadListener | None = None) -> None:
     """Have a data set in a folder, unpacked: from its archive there, or from the network.
 
-    What came before the download was cut off lies in a `.part` file and is gone on from, by the
-    next source or the next call. The archive has its name only when its MD5 sum is right. Of
+    What came before the download was cut off lies in a `.part` file; the next source or the
+    next call resumes it. The archive has its name only when its MD5 sum is right. Of
     several processes one fetches, and the others wait for it.
 
     Args:
@@ -92,7 +92,8 @@ def _explained(archive: Archive, root: Path) -> Iterator[None]:
         there = _size(_part(root / archive.file))
         raise DownloadError(
             f"{archive.title} could not be fetched, {there:,} of {archive.bytes:,} bytes are there "
-            f"to be gone on from:\n{indent(str(error), '  ')}\nThree ways on:\n"
+            "already, and the next attempt resumes from them:\n"
+            f"{indent(str(error), '  ')}\nThree ways on:\n"
             f"  put {archive.file}, fetched elsewhere, into {str(root)!r} and try again;\n"
             f"  point root= or $CIFARKIT_DATA to a folder that has {archive.folder} in it;\n"
             "  or practise without it on ck.load_synthetic() (--data synthetic)"

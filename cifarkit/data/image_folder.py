@@ -107,8 +107,15 @@ def _list_pictures(folder: Path) -> list[_Picture]:
             "test/<class>/ with picture files in them"
         ) from None
     except OSError as error:
-        raise DataError(f"the folder {str(folder)!r} cannot be read: {error}") from error
+        raise _unreadable(folder, error) from error
     return [picture for name in classes for picture in _list_class(folder / name)]
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"the folder {str(folder)!r} cannot be read: {error}; get the right to read it, and take "
+        "links away that lead nowhere"
+    )
 
 
 def _list_class(folder: Path) -> list[_Picture]:
@@ -122,7 +129,7 @@ def _list_class(folder: Path) -> list[_Picture]:
             and not stat.S_ISFIFO(entry.stat().st_mode)  # a pipe would be waited for
         ]
     except OSError as error:  # also a link that leads nowhere
-        raise DataError(f"the folder {str(folder)!r} cannot be read: {error}") from error
+        raise _unreadable(folder, error) from error
     if not pictures:
         raise DataError(
             f"the folder {str(folder)!r} holds no picture file; known endings are "

@@ -147,29 +147,27 @@ def _check_classes(classes: Any) -> None:
         raise DataError(f"classes must be two or more different names, found {classes!r}")
 
 
+def _described(thing: Any) -> str:
+    if isinstance(thing, Tensor):
+        return f"{thing.dtype} {tuple(thing.shape)}"
+    return type(thing).__name__
+
+
 def _check_images(images: Any) -> None:
-    found = (
-        f"{images.dtype} {tuple(images.shape)}"
-        if isinstance(images, Tensor)
-        else type(images).__name__
-    )
-    if found == type(images).__name__ or images.dtype != torch.uint8 or images.ndim != 4:
-        raise DataError(f"images must be a uint8 tensor n 3 32 32, found {found}")
+    if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.ndim != 4:
+        raise DataError(f"images must be a uint8 tensor n 3 32 32, found {_described(images)}")
     if images.shape[1:] != IMAGE_SHAPE:
         raise DataError(
-            f"images must be n 3 32 32, found {found}; "
+            f"images must be n 3 32 32, found {_described(images)}; "
             "ck.load_arrays takes other layouts, ck.load_image_folder other sizes"
         )
 
 
 def _check_labels(labels: Any, images: int, classes: int) -> None:
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-        found = (
-            f"{labels.dtype} {tuple(labels.shape)}"
-            if isinstance(labels, Tensor)
-            else type(labels).__name__
+        raise DataError(
+            f"labels must be an int64 tensor of one dimension, found {_described(labels)}"
         )
-        raise DataError(f"labels must be an int64 tensor of one dimension, found {found}")
     if len(labels) != images:
         raise DataError(f"each image needs one label, found {images} images, {len(labels)} labels")
     wrong = ((labels < 0) | (labels >= classes)).nonzero().flatten()

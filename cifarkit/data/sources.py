@@ -32,6 +32,10 @@ def load_data(spec: str | Path) -> Splits:
     >>> load_data("synthetic:n_train=200,n_test=50,val_size=20").train
     ImageSet(180 images of 10 classes)
     """
+    if not isinstance(spec, str | Path):
+        raise DataError(
+            f"a data source is a name such as 'cifar10' or the path of a folder, found {spec!r}"
+        )
     if spec == "cifar10":
         return load_cifar10()
     if spec == "cifar100":

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cifarkit.annotations import is_whole
+from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
@@ -33,7 +34,7 @@ class Splits:
     Args:
         train: what the weights learn from.
         val: what early stopping, sweeps and you may choose by; None when `val_size=0`, and then
-            nothing can select.
+            there are only train's numbers to select by.
         test: what is reported once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
         source: what `load_data` takes to find it again; empty for arrays.
@@ -142,16 +143,6 @@ def check_splits(splits: Any) -> None:
         raise DataError(
             f"training takes Splits, such as ck.load_cifar10() gives, found {type(splits).__name__}"
         )
-
-
-def check_seed(name: str, seed: Any) -> None:
-    """Refuse what is not a whole number from 0 to 2**63 - 1.
-
-    Raises:
-        DataError: naming the argument and what was found.
-    """
-    if not is_whole(seed) or not 0 <= seed < 2**63:
-        raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
 
 
 def _val_count(val_size: int | float, available: int) -> int:

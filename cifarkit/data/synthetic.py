@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from cifarkit.annotations import is_whole
+from cifarkit.arguments import check_seed, checked_whole
 from cifarkit.data.image_set import ImageSet
-from cifarkit.data.splits import Splits, check_seed, split_off_val
+from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
@@ -14,7 +16,6 @@ from cifarkit.randomness import generator_for
 __all__ = ["DEFAULTS", "load_synthetic"]
 
 MOST_PICTURES = 1_000_000
-DEFAULTS = {"n_train": 10_000, "n_test": 2_000, "val_size": 1_000, "seed": 0}
 
 
 def load_synthetic(
@@ -53,12 +54,12 @@ def load_synthetic(
     )
 
 
+DEFAULTS: dict[str, Any] = load_synthetic.__kwdefaults__ or {}
+
+
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:
-    if not is_whole(count) or not 1 <= count <= MOST_PICTURES:
-        raise DataError(
-            f"{name} must be a whole number from 1 to {MOST_PICTURES:,}, found {count!r}"
-        )
+    count = checked_whole(name, count, 1, MOST_PICTURES, error=DataError)
     # Classes take turns, so that every set is balanced as well as its size allows.
-    labels = torch.arange(int(count)) % len(SYNTHETIC_CLASSES)
+    labels = torch.arange(count) % len(SYNTHETIC_CLASSES)
     images = draw_pictures(labels, generator_for("synthetic", seed, part))
     return ImageSet(images, labels, SYNTHETIC_CLASSES)

@@ -29,7 +29,7 @@ class TestTimeAugmentation(Value):
         shift: also moved by so many pixels up and left, and down and right, the border mirrored;
             0 for not at all.
         size: the side of the window that is shown, in pixels, cut out of the middle. It costs less
-            than the whole picture, and a network that was trained on windows may know it better.
+            than the whole picture, and a network that was trained on windows may do better on them.
             With `shift=2, size=28` the three are the middle and two corners, where Krizhevsky et
             al. take all four.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cifarkit.annotations import is_whole
+from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
 
@@ -57,9 +57,7 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
     (array([0, 3]), 0.333)
     """
     check_evaluation(evaluation)
-    if not is_whole(bins) or not 1 <= bins <= 1_000:
-        raise DataError(f"bins must be a whole number from 1 to 1000, found {bins!r}")
-    bins = int(bins)
+    bins = checked_whole("bins", bins, 1, 1_000, error=DataError)
     confidence = evaluation.probabilities.max(axis=1).astype(np.float64)
     unknown = np.flatnonzero(np.isnan(confidence))
     if len(unknown):

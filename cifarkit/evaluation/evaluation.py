@@ -181,7 +181,9 @@ def evaluate(
     """
     check_image_set(image_set)
     if len(image_set) == 0:
-        raise DataError("there is nothing to evaluate: the image set is empty")
+        raise DataError(
+            "there is nothing to evaluate: the image set is empty; look at how it was chosen"
+        )
     logits = compute_logits(model, image_set.images, test_time)
     if logits.shape != (len(image_set), len(image_set.classes)):
         raise ModelContractError(

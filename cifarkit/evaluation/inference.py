@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from cifarkit.data.image_set import to_floats
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError
-from cifarkit.models.contract import check_module, in_evaluation, input_like, show_grey
+from cifarkit.models.contract import check_network, in_evaluation, input_like, show_grey
 
 __all__ = ["compute_logits"]
 
@@ -38,7 +38,7 @@ def compute_logits(
         ModelContractError: it is no network, does not take views of their size, or gives something
             else than `batch classes`.
     """
-    check_module(model, "the model")
+    check_network(model)
     if not isinstance(test_time, TestTimeAugmentation | None):
         raise DataError(f"test_time must be a ck.TestTimeAugmentation(…), found {test_time!r}")
     if test_time is not None:

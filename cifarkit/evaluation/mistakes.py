@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cifarkit.annotations import is_whole
+from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
 
@@ -52,7 +52,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     array([2, 1])
     """
     check_evaluation(evaluation)
-    _check_count(k)
+    checked_whole("k", k, 0, error=DataError)
     return np.argsort(-evaluation.losses, kind="stable")[:k]
 
 
@@ -67,7 +67,7 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     dog called cat: 1 (50.0 %)
     """
     check_evaluation(evaluation)
-    _check_count(k)
+    checked_whole("k", k, 0, error=DataError)
     errors = evaluation.confusion.copy()
     np.fill_diagonal(errors, 0)
     totals = evaluation.confusion.sum(axis=1)
@@ -83,8 +83,3 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
         for true, predicted in pairs
         if errors[true, predicted]
     ]
-
-
-def _check_count(k: Any) -> None:
-    if not is_whole(k) or k < 0:
-        raise DataError(f"k must be a whole number, 0 or more, found {k!r}")

@@ -146,7 +146,7 @@ def _source(thing: Any) -> str:
         return "\n".join(line.rstrip() for line in text.splitlines()[node.lineno - 1 :])
     return "".join(
         f"{code.co_code!r}{code.co_names}{code.co_varnames}{_without_code(code.co_consts)}"
-        for code in _codes(thing)
+        for code, _ in _codes(thing)
     )
 
 
@@ -168,13 +168,16 @@ def _functions(thing: Any) -> list[FunctionType]:
     return [one for one in members if isinstance(one, FunctionType)]
 
 
-def _codes(thing: Any) -> Iterator[CodeType]:
-    """Yield the compiled bodies of a function, or of a class's methods, nested ones too."""
-    waiting = [function.__code__ for function in _functions(thing)]
+def _codes(thing: Any) -> Iterator[tuple[CodeType, dict[str, Any]]]:
+    """Yield the compiled bodies of a function, or of a class's methods, nested ones too.
+
+    Each with the names around it: a method may come from another module than its class.
+    """
+    waiting = [(function.__code__, function.__globals__) for function in _functions(thing)]
     while waiting:
-        code = waiting.pop()
-        yield code
-        waiting += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+        code, world = waiting.pop()
+        yield code, world
+        waiting += [(inner, world) for inner in code.co_consts if isinstance(inner, CodeType)]
 
 
 def _used(thing: Any) -> Iterator[Any]:
@@ -191,11 +194,10 @@ def _used(thing: Any) -> Iterator[Any]:
         ):
             with suppress(ValueError):  # a name that has no value yet
                 yield from (name, cell.cell_contents)
-    worlds = [function.__globals__ for function in _functions(thing)]
-    for code in _codes(thing):
+    for code, world in _codes(thing):
         for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval in worlds[0]:
-                yield from _named(step.argval, worlds[0][step.argval], set(code.co_names))
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval in world:
+                yield from _named(step.argval, world[step.argval], set(code.co_names))
             elif step.opname == "IMPORT_NAME" and step.argval in sys.modules:
                 yield from _named(step.argval, sys.modules[step.argval], set(code.co_names))
 

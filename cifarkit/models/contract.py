@@ -17,6 +17,7 @@ __all__ = [
     "check_answer",
     "check_logits",
     "check_module",
+    "check_network",
     "grey_images",
     "show_grey",
     "in_evaluation",
@@ -25,28 +26,49 @@ __all__ = [
 
 
 def check_module(model: Any, who: str) -> None:
-    """Refuse what is not a network.
+    """Refuse what a builder returned, if it is no network.
 
     Args:
-        model: what a builder returned or a user passed.
-        who: whose it is, for the message.
+        model: what it returned.
+        who: the builder, for the message.
 
     Raises:
         ModelContractError: it is no `nn.Module` instance.
     """
-    if isinstance(model, nn.Module):
-        return
-    found, cure = repr(model), "return an nn.Module"
+    if not isinstance(model, nn.Module):
+        missing = "did you forget to return the network?"
+        found, cure = _told(model, missing if model is None else "return an nn.Module")
+        raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
+
+
+def check_network(model: Any) -> None:
+    """Refuse an argument that is no network.
+
+    Raises:
+        ModelContractError: it is no `nn.Module` instance.
+
+    >>> check_network("mlp")
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.ModelContractError: the model must be an nn.Module, found 'mlp';
+    ck.create_model('mlp') builds one
+    """
+    if not isinstance(model, nn.Module):
+        found, cure = _told(model, "ck.create_model(name) builds one")
+        raise ModelContractError(f"the model must be an nn.Module, found {found}; {cure}")
+
+
+def _told(model: Any, cure: str) -> tuple[str, str]:
+    """Return what was found in place of a network, and what to do: a closer guess, or `cure`."""
+    found = repr(model)
     found = found if len(found) <= 60 else found[:57] + "..."
-    if model is None:
-        found, cure = "None", "did you forget to return the network?"
-    elif inspect.isclass(model):
-        found, cure = f"the class {model.__name__}", f"call it: {model.__name__}(…)"
-    elif isinstance(model, str):
-        cure = f"ck.create_model({found}) builds one"
-    elif isinstance(getattr(type(model), "model", None), property):  # such as a run's
-        cure = "pass its .model"
-    raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
+    if inspect.isclass(model):
+        return f"the class {model.__name__}", f"call it: {model.__name__}(…)"
+    if isinstance(model, str):
+        return found, f"ck.create_model({found}) builds one"
+    if isinstance(getattr(type(model), "model", None), property):  # such as a run's
+        return found, "pass its .model"
+    return found, cure
 
 
 def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:

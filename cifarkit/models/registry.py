@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cifarkit.arguments import checked_flag
 from cifarkit.errors import (
     DuplicateModelError,
     ModelContractError,
@@ -70,6 +71,7 @@ class Registry(Mapping[str, Variant]):
         """Return a decorator that registers a builder; see `register_model`."""
         check_name(name)
         _check_arguments(name, recipe, summary, options)
+        checked_flag(f"replace of {name!r}", replace, error=ModelContractError)
 
         def decorate(builder: B) -> B:
             self._fill()  # a clash with a built-in must show here, not at the first look-up
@@ -138,13 +140,7 @@ class Registry(Mapping[str, Variant]):
 
 
 def _discover() -> None:
-    from cifarkit.models import (  # noqa: F401
-        convolutional,
-        perceptrons,
-        plugins,
-        residual,
-        speedrun,
-    )
+    from cifarkit.models import convolutional, perceptrons, plugins, residual, speedrun  # noqa: F401
 
     plugins.load_entry_points()
 

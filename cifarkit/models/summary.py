@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cifarkit.models.contract import check_module, show_grey
+from cifarkit.models.contract import check_network, show_grey
 from cifarkit.models.registry import create_model
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
@@ -87,7 +87,7 @@ def summary(model: nn.Module | str) -> ModelSummary:
     (2122186, 7705600)
     """
     network = create_model(model) if isinstance(model, str) else model
-    check_module(network, "the model")
+    check_network(network)
     layers: list[LayerSummary] = []
     hooks = [
         module.register_forward_hook(_recorder(name, layers))

@@ -115,7 +115,14 @@ class Variant:
         """Name every factor in which the two differ: `{factor: (theirs, ours)}`.
 
         A factor is a field of the recipe, an option of the builder, or `"builder"` itself.
+
+        Raises:
+            ModelContractError: the other is no variant.
         """
+        if not isinstance(other, Variant):
+            raise ModelContractError(
+                f"a variant differs from a variant, such as ck.get_variant(name), found {other!r}"
+            )
         differences = self.recipe.differs_from(other.recipe)
         theirs, ours = other._settings(), self._settings()
         if self.builder is not other.builder:

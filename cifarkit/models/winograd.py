@@ -31,11 +31,11 @@ class WinogradConv2d(nn.Conv2d):
 
     It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
     channels in and 256 out, or 128 and 128, and more with more; hardly with 32 in and 128 out. It
-    keeps two to five times the memory for the way back. In float32 all that it answers to random
-    numbers is off by less than a hundred thousandth, two to thirty times as much as torch's own;
-    infinities and NaN reach all of their picture. It *is* torch's own elsewhere than on a CPU (a
-    GPU's library chooses such ways itself), below 32 bits or in autocast, and for signals of more
-    than 18 by 18. The weights are named and shaped alike.
+    keeps two to five times the memory for the backward pass. In float32, on random numbers, the
+    error is below a hundred thousandth of the output, two to thirty times torch's; one infinity or
+    NaN spreads over its whole picture. It falls back to torch's own off the CPU (a GPU's library
+    chooses such ways itself), below 32 bits, under autocast, and for signals larger than 18 by 18.
+    The weights are named and shaped alike.
 
     Args:
         in_channels: of what comes in.

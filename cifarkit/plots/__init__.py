@@ -1,4 +1,4 @@
-"""Figures; alone in importing matplotlib and seaborn.
+"""Figures: all that is drawn. Who asks for one gives the axes, or a blank figure.
 
 Single plots take `ax=None` and return `Axes`, grids take `figure=None` and return a `Figure`.
 Nothing is shown and no global style is touched; pyplot makes a figure only where none is given.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cifarkit.annotations import is_whole
+from cifarkit.arguments import checked_whole
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Integers, check_evaluation
@@ -20,7 +20,6 @@ __all__ = [
     "Picture",
     "answers_at",
     "check_match",
-    "checked_count",
     "drawn",
     "pictures_at",
 ]
@@ -61,19 +60,8 @@ def drawn(places: Integers, n: int, seed: int) -> Integers:
     array([8, 5])
     """
     order = torch.randperm(len(places), generator=generator_for("pictures", seed)).numpy()
-    chosen: Integers = places[order[: checked_count(n)]]
+    chosen: Integers = places[order[: checked_whole("n", n, 1, error=DataError)]]
     return chosen
-
-
-def checked_count(n: Any, name: str = "n") -> int:
-    """Return a count of things to draw.
-
-    Raises:
-        DataError: it is not a whole number of at least 1.
-    """
-    if not is_whole(n) or n < 1:
-        raise DataError(f"{name} must be a whole number of at least 1, found {n!r}")
-    return int(n)
 
 
 def pictures_at(image_set: ImageSet, places: Integers) -> Sequence[Picture]:

@@ -40,8 +40,9 @@ def variant_rows(comparison: Comparison) -> list[SeedRow]:
     """Return test accuracies by variant, the highest mean first, variants without a run last.
 
     Raises:
-        DataError: there is no run.
+        DataError: there is no run, or it is no comparison.
     """
+    _check(comparison)
     rows = []
     for place, (name, row) in enumerate(comparison.table.iterrows()):
         interval = (float(row["low"]), float(row["high"])) if row["n"] > 1 else None
@@ -56,8 +57,9 @@ def difference_rows(comparison: Comparison) -> list[SeedRow]:
     """Return differences in test accuracy over the seeds that both have, in the order of `.pairs`.
 
     Raises:
-        DataError: there is no pair.
+        DataError: there is no pair, or it is no comparison.
     """
+    _check(comparison)
     if not comparison.pairs:
         raise DataError("there is nothing to draw: a difference needs two variants")
     rows = []
@@ -68,6 +70,13 @@ def difference_rows(comparison: Comparison) -> list[SeedRow]:
         name = f"{pair.a} - {pair.b}"
         rows.append(SeedRow(name, shared, pair.difference, pair.interval, p_holm=p))
     return rows
+
+
+def _check(comparison: object) -> None:
+    from cifarkit.comparison.comparison import Comparison
+
+    if not isinstance(comparison, Comparison):
+        raise DataError(f"the figure is of what ck.compare returned, found {comparison!r}")
 
 
 def _by_seed(comparison: Comparison, name: str) -> dict[int, float]:

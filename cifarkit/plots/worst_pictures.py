@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from cifarkit.arguments import checked_whole
 from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import DataError
 from cifarkit.evaluation import mistakes
 from cifarkit.evaluation.evaluation import Evaluation
-from cifarkit.plots.answers import answers_at, check_match, checked_count, drawn
+from cifarkit.plots.answers import answers_at, check_match, drawn
 from cifarkit.plots.picture_grid import Section, Tile, draw_grid, square_columns
 
 __all__ = ["confused", "top_losses"]
@@ -43,7 +45,7 @@ def top_losses(
     'The largest loss: 33.3 % of the images, 87.4 % of the whole loss'
     """
     check_match(evaluation, image_set)
-    places = mistakes.top_losses(evaluation, checked_count(n))
+    places = mistakes.top_losses(evaluation, checked_whole("n", n, 1, error=DataError))
     losses = np.abs(evaluation.losses.astype(np.float64))  # a loss of -0.0 shows as 0
     tiles = [
         Tile(answer.picture, f"{answer}\ntrue: {answer.true}\nloss {loss:.2f}", answer.wrong)
@@ -96,8 +98,8 @@ def confused(
     '1 of all 1 mistakes are of the most frequent kind'
     """
     check_match(evaluation, image_set)
-    checked_count(n)
-    most = mistakes.confused_pairs(evaluation, checked_count(pairs, "pairs"))
+    checked_whole("n", n, 1, error=DataError)
+    most = mistakes.confused_pairs(evaluation, checked_whole("pairs", pairs, 1, error=DataError))
     sections = []
     for pair in most:
         true, called = (evaluation.classes.index(name) for name in (pair.true, pair.predicted))

@@ -99,7 +99,8 @@ def _first_convolution(model: nn.Module) -> nn.Conv2d:
         if isinstance(layer, nn.Conv2d):
             filters, numbers = len(layer.weight), layer.weight[0].numel()
             if (
-                layer.in_channels == 3 * layer.groups == 3
+                layer.in_channels == 3
+                and layer.groups == 1
                 and layer.dilation == (1, 1)
                 and filters % 2 == 0
                 and filters <= 2 * numbers

@@ -35,10 +35,9 @@ class Optimizer(Value, ABC):
         lr: the learning rate that schedules start from.
 
     Attributes:
-        recordable: whether all that changes from one step to the next is in tensors on the device,
-            the rate aside, and that may be a tensor: then a GPU can play a step again that was
-            recorded once. Say so of your own only when you know it, and of each class anew; torch
-            calls it capturable.
+        recordable: whether a step can be captured in a CUDA graph: all its state is in tensors on
+            the device, and `lr` may be one too (torch calls that `capturable`). It is not
+            inherited; set it in a class of your own only when you know it.
 
     >>> import torch
     >>> @dataclass(frozen=True)

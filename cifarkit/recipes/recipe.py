@@ -35,8 +35,8 @@ class Recipe(Value):
         ema_decay: how much of the running average of the weights each step keeps; the network is
             measured, and left, with the average. 0 is the weights themselves (Polyak and
             Juditsky 1992; the decaying form of Tarvainen and Valpola 2017, section 2).
-        test_time: the views that are averaged when the trained network is evaluated on test; the
-            curves of the history are measured on each image as it is.
+        test_time: the views that are averaged when the trained network is evaluated on test, and
+            when `cifarkit predict` asks it; train and val are measured on each image as it is.
         precision: of the arithmetic in training; `"auto"` is bfloat16 autocast where the hardware
             is quicker at it (CUDA cards that multiply it, CPUs with AMX, AMD's Zen 5), and
             float32 elsewhere; `"float32"` is strict: its bits are those of a bare loop.

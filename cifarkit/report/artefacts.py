@@ -10,24 +10,28 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from cifarkit import plots
+from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
-from cifarkit.errors import RunFolderError
 from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.storage.atomic import write_bytes, write_text
 from cifarkit.training.run import Run
+from cifarkit.training.run_folder import unwritable
 
 __all__ = ["as_png", "draw_figures", "evaluation_to_json", "save_artefacts"]
 
 PIXELS_PER_INCH = 150
 
 
-def draw_figures(run: Run, evaluation: Evaluation, splits: Splits) -> dict[str, Figure]:
+def draw_figures(
+    run: Run, evaluation: Evaluation, shown: ImageSet, splits: Splits
+) -> dict[str, Figure]:
     """Draw every figure of a run, without pyplot.
 
     Args:
-        run: finished.
-        evaluation: of the run on test.
+        run: with its network.
+        evaluation: of the run.
+        shown: what was evaluated.
         splits: the data of the run.
 
     Returns:
@@ -60,9 +64,9 @@ def draw_figures(run: Run, evaluation: Evaluation, splits: Splits) -> dict[str, 
     }.items():
         figures[name] = Figure(figsize=(width, 4))
     plots.samples(splits.train, figure=figures["samples"])
-    plots.predictions(evaluation, splits.test, figure=figures["predictions"])
-    plots.top_losses(evaluation, splits.test, figure=figures["top_losses"])
-    plots.confused(evaluation, splits.test, figure=figures["confused"])
+    plots.predictions(evaluation, shown, figure=figures["predictions"])
+    plots.top_losses(evaluation, shown, figure=figures["top_losses"])
+    plots.confused(evaluation, shown, figure=figures["confused"])
     for figure in figures.values():
         figure.supxlabel(_origin(run, splits), fontsize=7, color="#555555")
     return figures
@@ -110,12 +114,10 @@ def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Pat
         numbers = evaluation_to_json(evaluation, "test", splits.name)
         if not (folder / "evaluation.json").exists():
             write_text(folder / "evaluation.json", json.dumps(numbers, indent=2) + "\n")
-        for name, figure in draw_figures(run, evaluation, splits).items():
+        for name, figure in draw_figures(run, evaluation, splits.test, splits).items():
             write_bytes(folder / "figures" / f"{name}.png", as_png(figure))
     except OSError as error:
-        raise RunFolderError(
-            f"the run folder {str(folder)!r} cannot be written: {error}"
-        ) from error
+        raise unwritable(folder, error) from error
 
 
 def _origin(run: Run, splits: Splits) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cifarkit.data.splits import Splits
+from cifarkit.errors import TrainingError
 from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import check_finite, evaluate
 from cifarkit.evaluation.mistakes import confused_pairs
@@ -16,18 +17,31 @@ __all__ = ["run_page"]
 
 
 def run_page(run: Run, splits: Splits) -> str:
-    """Evaluate a run on test and return its page as HTML."""
-    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    """Evaluate a run and return its page as HTML: on test, or on val while it is not over.
+
+    Raises:
+        TrainingError: it is not over, and there is no val.
+    """
+    part, shown, views = "test", splits.test, run.recipe.test_time
+    if not run.is_over:
+        if splits.val is None:
+            raise TrainingError(
+                f"test is looked at when training is over, the run is {run.status}, and there is "
+                "no val to look at in its place; go on with the run first"
+            )
+        part, shown, views = "val", splits.val, None
+    evaluation = evaluate(run.model, shown, test_time=views)
     check_finite(evaluation.logits)
     name = run.variant.name if run.variant else "own model"
     return rendered(
         "run.html.jinja",
-        figures=draw_figures(run, evaluation, splits),
+        figures=draw_figures(run, evaluation, shown, splits),
         title=f"{name} on {splits.name}",
         subtitle=run.variant.summary if run.variant else "",
         data=splits.name,
         run=run,
         splits=splits,
+        part=part,
         evaluation=evaluation,
         looks=looks_at_test(run),
         per_class=evaluation.per_class,

@@ -1,1 +1,1 @@
-"""Files that survive: atomic writes, the data-only tensor file, the run folder, the caches."""
+"""Files that survive: atomic writes, and tensor files that hold data alone."""

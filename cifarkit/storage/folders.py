@@ -1,4 +1,4 @@
-"""Where cifarkit keeps what it can make again."""
+"""Where folders are: that of data sets, and what a user means by `~`."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ __all__ = [
     "is_foreign",
     "kind_of",
     "listens",
+    "may_intervene",
     "notify",
     "settings_of",
 ]
@@ -81,39 +82,33 @@ class Callback:
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
 
-    @classmethod
-    def may_intervene(cls) -> bool:
-        """Tell whether it listens where batches and gradients can be changed."""
-        doors = ("on_batch_start", "on_backward_end")
-        return any(getattr(cls, door) is not getattr(Callback, door) for door in doors)
-
     def on_fit_start(self, run: Run) -> None:
-        """Come first: before the first batch."""
+        """Called once, before the first batch."""
 
     def on_epoch_start(self, run: Run) -> None:
-        """Come before an epoch."""
+        """Called before each epoch."""
 
     def on_batch_start(self, run: Run) -> None:
-        """Come before a batch is shown to the network; may replace `run.now.batch`."""
+        """Called before a batch is shown to the network; may replace `run.now.batch`."""
 
     def on_backward_end(self, run: Run) -> None:
-        """Come when the gradients are there and before the step; may change them.
+        """Called between gradients and step; may change the gradients.
 
-        Steps are then made by hand on a GPU, none is recorded.
+        A callback with this hook turns the recording of steps off, on a GPU.
         """
 
     def on_batch_end(self, run: Run) -> None:
-        """Come after a step."""
+        """Called after each step."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """Come after an epoch and its validation.
+        """Called after each epoch and its validation.
 
         With the recipe's `ema_decay` the network holds the average of its weights here, and goes on
         from its own afterwards: what is changed in them does not last.
         """
 
     def on_fit_end(self, run: Run) -> None:
-        """Come last, whatever ended the training."""
+        """Called last, whatever ended the training."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know, as tensors and JSON types."""
@@ -153,6 +148,11 @@ def listens(callback: Callback, *hooks: str) -> bool:
         getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
         for hook in hooks
     )
+
+
+def may_intervene(callback: Callback) -> bool:
+    """Tell whether a callback listens where batches and gradients can be changed."""
+    return listens(callback, "on_batch_start", "on_backward_end")
 
 
 def is_foreign(callback: Callback) -> bool:

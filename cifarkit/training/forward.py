@@ -37,13 +37,13 @@ def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Ten
 class CompiledForward:
     """`forward`, compiled for the forms of batches that it was warmed up for.
 
-    Another one, such as a smaller last batch, goes the plain way: to compile for it takes longer
-    than it does.
+    Another one, such as a smaller last batch, runs uncompiled: to compile for it would cost more
+    than it saves.
     """
 
     def __init__(self) -> None:
-        # Rounded where uncompiled bfloat16 rounds. Else what is computed once more on the way back
-        # is not what it was: a maximum is looked for by its value, not found, and all becomes NaN.
+        # Round where uncompiled bfloat16 rounds. Else the backward pass recomputes other values,
+        # max pooling does not find its maximum among them, and the gradients become NaN.
         rounding: Options = {"emulate_precision_casts": True}
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
         self.forms: set[object] = set()

@@ -16,12 +16,12 @@ from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.contract import check_logits, check_module
+from cifarkit.models.contract import check_logits, check_network
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.callback import kind_of, settings_of
+from cifarkit.training.callback import kind_of, may_intervene, settings_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import CompiledForward
 from cifarkit.training.interruption import Interruption
@@ -59,7 +59,7 @@ def prepare(
     """
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
-    check_module(model, who)
+    check_network(model)
     model.to(trainer.device).to(memory_format=torch.channels_last)
     check_logits(model, len(splits.classes), who)
     for name, value in model.state_dict().items():
@@ -209,7 +209,7 @@ def _facts(
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
         "callbacks": [settings_of(one) for one in trainer.callbacks],
-        "intervening": [kind_of(one) for one in trainer.callbacks if one.may_intervene()],
+        "intervening": [kind_of(one) for one in trainer.callbacks if may_intervene(one)],
         "environment": describe_environment(trainer.device),
     }
 

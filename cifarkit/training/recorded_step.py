@@ -129,8 +129,9 @@ class RecordedStep:
 def is_held(model: nn.Module) -> bool:
     """Tell whether something still holds the way back of an earlier pass, as its loss does.
 
-    That way ends, at each weight, where it was begun: on the usual stream. A recording is made on
-    a stream of its own, and what led out of it would end it
+    Autograd adds up each weight's gradient on the stream that the graph of the pass was made on.
+    While an earlier graph lives, that is the usual stream; a recording is made on a stream of its
+    own, and what leads out of it ends it
     (https://docs.pytorch.org/docs/stable/notes/cuda.html#stream-semantics-of-backward-passes).
 
     >>> layer = nn.Linear(2, 2)

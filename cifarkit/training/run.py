@@ -217,7 +217,7 @@ class Run:
         Raises:
             TrainingError: the name is one of the trainer's own, or the value is no number.
         """
-        if not name.isidentifier() or name.startswith(OWN_COLUMNS):
+        if not (isinstance(name, str) and name.isidentifier()) or name.startswith(OWN_COLUMNS):
             raise TrainingError(
                 f"{name!r} cannot be logged: a name is letters, digits and _, and must not begin "
                 f"with one of {', '.join(OWN_COLUMNS)}, which the trainer writes itself"

@@ -35,7 +35,7 @@ from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["HISTORY", "RunFolder", "load_run"]
+__all__ = ["HISTORY", "RunFolder", "load_run", "unwritable"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
@@ -122,7 +122,7 @@ class RunFolder:
             if len(run.history):
                 write_text(self.path / HISTORY, run.history.as_csv())
         except OSError as error:
-            raise self._refused(error) from error
+            raise unwritable(self.path, error) from error
 
     def save_weights(self, model: nn.Module, name: str = WEIGHTS) -> None:
         """Write the network's weights and buffers.
@@ -133,7 +133,7 @@ class RunFolder:
         try:
             save_tensors(self.path / name, model.state_dict())
         except OSError as error:
-            raise self._refused(error) from error
+            raise unwritable(self.path, error) from error
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write what the run can be taken up from.
@@ -145,7 +145,7 @@ class RunFolder:
             CheckpointFiles(self.path).save(state)
             (self.path / WEIGHTS).unlink(missing_ok=True)  # of an earlier end, older than this
         except OSError as error:
-            raise self._refused(error) from error
+            raise unwritable(self.path, error) from error
 
     def about(self) -> dict[str, Any]:
         """Return what `run.json` says.
@@ -162,7 +162,8 @@ class RunFolder:
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
-                f"there is no run in {str(self.path)!r}: it has no {ABOUT}"
+                f"there is no run in {str(self.path)!r}: it has no {ABOUT}; "
+                "name the folder that was run_dir"
             ) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
@@ -236,6 +237,7 @@ class RunFolder:
     def _unreadable(self, error: Exception) -> RunFolderError:
         return RunFolderError(
             f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
+            "; put a copy of it back, or train again"
         )
 
     def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:
@@ -244,11 +246,13 @@ class RunFolder:
             f"the run folder {str(self.path)!r} cannot be made: {reason}; choose another run_dir"
         )
 
-    def _refused(self, error: OSError) -> RunFolderError:
-        return RunFolderError(
-            f"the run folder {str(self.path)!r} cannot be written: {error}; "
-            "make room or choose another run_dir"
-        )
+
+def unwritable(folder: Path, error: OSError) -> RunFolderError:
+    """Return the error that says that a run's folder cannot be written, and what to do."""
+    return RunFolderError(
+        f"the run folder {str(folder)!r} cannot be written: {error}; make room, get the right to "
+        "write there, or choose another run_dir"
+    )
 
 
 def load_run(folder: str | Path) -> Run:

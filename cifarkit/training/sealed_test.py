@@ -27,7 +27,7 @@ from cifarkit.evaluation.evaluation import (
 )
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.training.run_folder import RunFolder, unwritable
 
 __all__ = ["RECEIPT", "Looks", "Receipt", "looks_at_test", "score_on_test"]
 
@@ -67,10 +67,10 @@ class Receipt:
         """The share of images that got their own label, in [0, 1]."""
         return float(self.correct.mean())
 
-    def is_copy_of(self, other: Receipt) -> bool:
-        """Tell whether two trainings cannot have given both: the logits are all but the same.
+    def has_same_logits_as(self, other: Receipt) -> bool:
+        """Tell whether the logits are the same but for rounding; why is for the caller to judge.
 
-        Where a network says the same of every image, nothing can be told, and it is no copy.
+        Where a network says the same of every image nothing can be told, and the answer is False.
         """
         if self.logits.shape != other.logits.shape:
             return False
@@ -103,7 +103,8 @@ class Receipt:
             ) from None
         except (OSError, CheckpointError, KeyError) as error:
             raise RunFolderError(
-                f"the receipt of the run in {str(folder)!r} cannot be read: {error}"
+                f"the receipt of the run in {str(folder)!r} cannot be read: {error}; put a copy "
+                "of it back, or delete it and score again"
             ) from error
         logits, predicted, labels = arrays
         return cls(logits, predicted.astype(np.int64), labels.astype(np.int64))
@@ -123,9 +124,7 @@ class Receipt:
         try:
             save_tensors(folder / RECEIPT, tensors)
         except OSError as error:
-            raise RunFolderError(
-                f"the run folder {str(folder)!r} cannot be written: {error}"
-            ) from error
+            raise unwritable(folder, error) from error
 
 
 class Looks(NamedTuple):
@@ -260,7 +259,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         if run.folder is not None:
             now.save(run.folder)
             RunFolder(run.folder).save(run)
-    elif not np.array_equal(kept.logits, now.logits) and not kept.is_copy_of(now):
+    elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
         warnings.warn(
             f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
             f"{RECEIPT} to score these in its place",

@@ -24,7 +24,7 @@ __all__ = ["choose_step", "may_record"]
 def may_record(compiled: Compile, device: torch.device, precision: torch.dtype) -> bool:
     """Tell whether steps are recorded: on CUDA, but by `"auto"` not in strict float32.
 
-    There a rate that lies in a tensor would change last digits.
+    In float32 a learning rate that is held in a tensor changes last digits.
     """
     is_strict = precision == torch.float32 and compiled == "auto"
     return device.type == "cuda" and compiled != "off" and not is_strict

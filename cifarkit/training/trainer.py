@@ -1,4 +1,4 @@
-"""The training loop: twelve lines a student could have written, and seven places to listen.
+"""The training loop: a step as a student would write it, and seven places to listen.
 
 The law of this file: in float32, `Trainer.fit` leaves the weights bit-identical to a bare
 PyTorch loop over the same batches at the same seed. `tests/training/test_trainer.py` holds it.
@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.data.batches import Batch, training_batches
-from cifarkit.data.splits import Splits, check_seed
+from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
@@ -58,7 +59,7 @@ class Trainer:
         run_dir: this run's own folder, made and filled as training goes; nothing is written
             when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
-            nothing can select by them.
+            cifarkit's own callbacks refuse to select by them.
         compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
             them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
             The run's facts say what it took (`warm_up_seconds`), and `steps_recorded`.
@@ -66,7 +67,7 @@ class Trainer:
     Raises:
         DataError: the seed is not a whole number from 0 on.
         RecipeError: the recipe is none.
-        TrainingError: the device cannot be used here.
+        TrainingError: the device cannot be used here, or `track_test` is not True or False.
         TypeError: a callback is none.
 
     >>> from cifarkit.data.synthetic import load_synthetic
@@ -96,7 +97,7 @@ class Trainer:
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
         self.run_dir = None if run_dir is None else expanded(run_dir)
-        self.track_test = track_test
+        self.track_test = checked_flag("track_test", track_test, error=TrainingError)
         self.precision = choose_precision(self.recipe, self.device)
         self.forward = choose_forward(compile)
         self.may_record = may_record(compile, self.device, self.precision)
@@ -125,7 +126,7 @@ class Trainer:
             The run, with its history; the model in evaluation mode. In a notebook after Ctrl-C too.
 
         Raises:
-            CheckpointError: `resume` without a `run_dir`, or with another run or a damaged one.
+            CheckpointError: `resume` is no bool, has no `run_dir`, or the run there does not fit.
             RecipeError: the schedule gives what is no rate.
             KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
                 `run_dir`, all is saved. A second one ends it at once.
@@ -138,7 +139,7 @@ class Trainer:
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
-        if resume and self.run_dir is None:
+        if checked_flag("resume", resume, error=CheckpointError) and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with ExitStack() as ends:
             ends.enter_context(self._one_at_a_time())
@@ -288,9 +289,8 @@ class Trainer:
     def _is_over(self, run: Run) -> bool:
         """Tell whether any process was told to stop, or interrupted; then all are."""
         now = run.now
-        stopped, now.interrupted = now.processes.any(
-            run.stopped is not None, now.interruption.asked
-        )
+        asked = now.interruption.asked
+        stopped, now.interrupted = now.processes.any(run.stopped is not None, asked)
         if stopped:
             run.stop("it was stopped in another process")
         return stopped or now.interrupted

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CheckpointError
-from cifarkit.models.contract import check_module
+from cifarkit.models.contract import check_network
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -48,7 +48,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
       differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
       differs: 1.bias is float32 (10,), the network has float32 (3,)
     """
-    check_module(model, "the model")
+    check_network(model)
     path = expanded(path)
     file = path / WEIGHTS if path.is_dir() else path
     try:
@@ -98,7 +98,7 @@ def import_weights(path: str | Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"there are no weights at {str(path)!r}") from None
+        raise CheckpointError(f"there are no weights at {str(path)!r}; check the path") from None
     except Exception as error:  # what a broken pickle raises has no bounds
         raise CheckpointError(
             f"{str(path)!r} cannot be imported: it is damaged, or holds more than data "

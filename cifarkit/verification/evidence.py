@@ -9,7 +9,7 @@ from typing import Any
 
 from cifarkit.data.splits import Splits
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
-from cifarkit.models.conformance.report import Finding
+from cifarkit.findings import Finding
 from cifarkit.training.run import Run
 from cifarkit.training.sealed_test import Receipt
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from cifarkit.arguments import checked_flag
 from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
-from cifarkit.verification.same_logits import same_logits
+from cifarkit.verification.same_logits import are_alike, same_logits
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]
@@ -127,11 +128,12 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
             `runs/ben/*` of two students.
 
     Raises:
-        DataError: something in it is no verification.
+        DataError: something in it is no verification, or `by_folder` neither True nor False.
 
     >>> leaderboard([]).standings
     ()
     """
+    checked_flag("by_folder", by_folder, error=DataError)
     groups: dict[tuple[str, str], list[Verification]] = {}
     unverified = []
     for one in verifications:
@@ -204,8 +206,7 @@ def _elsewhere(
 
 
 def _is_double(one: Verification, other: Verification) -> bool:
-    is_copy = one.receipt and other.receipt and one.receipt.is_copy_of(other.receipt)
-    return one.about["seed"] == other.about["seed"] or bool(is_copy)
+    return one.about["seed"] == other.about["seed"] or are_alike(one, other)
 
 
 def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from cifarkit.evaluation.intervals import wilson_interval
-from cifarkit.models.conformance.report import Finding
+from cifarkit.findings import Finding
 from cifarkit.training.history import Record
 from cifarkit.training.run_folder import HISTORY
 from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from cifarkit.evaluation.evaluation import evaluate
-from cifarkit.models.conformance.report import Finding
+from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.callbacks.early_stopping import EarlyStopping

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from cifarkit.comparison.identity import training_of
 from cifarkit.verification.verify import Verification
 
-__all__ = ["families", "same_logits"]
+__all__ = ["are_alike", "families", "same_logits"]
 
 
 def same_logits(
@@ -25,7 +25,7 @@ def same_logits(
     """
     scored = [one for one in verifications if one.receipt is not None]
     for one, other in itertools.combinations(scored, 2):
-        if _record(one) != _record(other) and _are_alike(one, other):
+        if _record(one) != _record(other) and are_alike(one, other):
             yield one, other
 
 
@@ -50,5 +50,6 @@ def _record(one: Verification) -> tuple[str, int]:
     return training_of(one.about), one.about["seed"]
 
 
-def _are_alike(one: Verification, other: Verification) -> bool:
-    return bool(one.receipt and other.receipt and one.receipt.is_copy_of(other.receipt))
+def are_alike(one: Verification, other: Verification) -> bool:
+    """Tell whether two runs have the same logits, as far as their receipts can be read."""
+    return bool(one.receipt and other.receipt and one.receipt.has_same_logits_as(other.receipt))

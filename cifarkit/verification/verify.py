@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from cifarkit.data.splits import Splits, check_seed, check_splits
-from cifarkit.errors import CifarkitError, RunFolderError
-from cifarkit.models.conformance.report import Finding, tabulated
+from cifarkit.arguments import check_seed, checked_flag
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.errors import CifarkitError, DataError, RunFolderError
+from cifarkit.findings import Finding, tabulated
 from cifarkit.storage.folders import expanded
 from cifarkit.training.device import choose_device
 from cifarkit.training.run import OVER
@@ -146,7 +147,7 @@ def verify(
         The findings. A folder that is broken, or is none, is a failure and no error.
 
     Raises:
-        DataError: `splits` is none.
+        DataError: `splits` is none, or `retrain` neither True nor False.
         TrainingError: the device cannot be used here.
 
     >>> import tempfile
@@ -161,6 +162,7 @@ def verify(
     (True, 'bitwise equal')
     """
     check_splits(splits)
+    checked_flag("retrain", retrain, error=DataError)
     place = choose_device(device)
     folder = expanded(folder)
     try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
-from cifarkit.models.conformance.report import Finding
+from cifarkit.findings import Finding
 from cifarkit.training.history import Record
 from cifarkit.training.sealed_test import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent

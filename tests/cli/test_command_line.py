@@ -245,6 +245,23 @@ def test_predict_names_what_is_on_pictures(call: Any, run_folder: Path, tmp_path
     assert len(guesses[0]["guesses"]) == 3
 
 
+def test_views_are_averaged_on_test_and_on_pictures_and_val_is_measured_as_in_training(
+    call: Any, tmp_path: Path
+) -> None:
+    data, views = load_synthetic(**SMALL), ck.TestTimeAugmentation()
+    run = ck.train("linear", data, epochs=1, test_time=views, run_dir=tmp_path / "run")
+    on_val = json.loads(call("evaluate", tmp_path / "run", "--on", "val", "--json").out)
+    assert on_val["loss"] == run.history[-1]["val_loss"]
+    on_test = json.loads(call("evaluate", tmp_path / "run", "--json").out)
+    assert on_test["loss"] == ck.evaluate(run.model, data.test, test_time=views).loss
+    assert on_test["loss"] != ck.evaluate(run.model, data.test).loss
+    picture = tmp_path / "one.png"
+    Image.fromarray(data.test.images[0].permute(1, 2, 0).numpy()).save(picture)
+    [found] = json.loads(call("predict", tmp_path / "run", picture, "--top", "10", "--json").out)
+    shares = ck.predict(run.model, picture, test_time=views).probabilities[0]
+    assert sorted(found["guesses"].values()) == sorted(map(float, shares))
+
+
 def test_predict_on_no_picture_is_one_error(call: Any, run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.png").write_text("dear teacher")
     done = call("predict", run_folder, tmp_path / "letter.png")

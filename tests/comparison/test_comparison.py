@@ -61,6 +61,13 @@ def test_the_later_variant_is_compared_with_the_earlier(make_comparison: Any) ->
     assert pairs[0].wins == 6
 
 
+def test_a_variant_that_is_not_there_has_no_outcomes(make_comparison: Any) -> None:
+    result = make_comparison(SIX)
+    assert len(result.of("mlp")) == 6
+    with pytest.raises(ck.ComparisonError, match="no variant here is called 'nope'; there are li"):
+        result.of("nope")
+
+
 def test_what_changed_is_from_the_second_to_the_first(make_comparison: Any) -> None:
     comparison = make_comparison({"baseline": [0.5, 0.6], "batchnorm": [0.6, 0.7]})
     assert comparison.pairs[0].changed == {"batch_norm": (False, True)}

@@ -91,6 +91,12 @@ def test_no_images_are_an_error_before_any_batch() -> None:
         count_batches(0, B)
 
 
+@pytest.mark.parametrize("batch_size", [0, -3, 2.0, "8", None, True])
+def test_nonsense_for_a_batch_size_is_refused(batch_size: Any) -> None:
+    with pytest.raises(ck.DataError, match="batch_size must be a whole number from 1 on, found"):
+        next(training_batches(numbered(9), batch_size, seed=0, epoch=0))
+
+
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**62), epoch=st.integers(0, 100), drawn=st.integers(0, 9))
 def test_the_order_depends_on_seed_and_epoch_alone(seed: int, epoch: int, drawn: int) -> None:

@@ -70,6 +70,12 @@ def test_what_is_no_source_is_refused_with_what_is_allowed(spec: str) -> None:
     )
 
 
+@pytest.mark.parametrize("spec", [None, 3, b"cifar10", ["cifar10"]])
+def test_what_is_neither_a_name_nor_a_path_is_refused(spec: Any) -> None:
+    with pytest.raises(ck.DataError, match="a data source is a name such as 'cifar10' or the path"):
+        ck.load_data(spec)
+
+
 def test_a_file_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ck.DataError, match="there is no data source"):

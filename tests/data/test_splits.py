@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import cifarkit as ck
-from cifarkit.data.splits import check_seed, split_off_val
+from cifarkit.arguments import check_seed
+from cifarkit.data.splits import split_off_val
 
 CLASSES = ("a", "b", "c", "d")
 

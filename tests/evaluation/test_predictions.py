@@ -195,7 +195,7 @@ def test_a_set_of_other_classes_than_the_networks_is_refused(model: nn.Module) -
 
 @pytest.mark.parametrize("wrong", ["linear", None, nn.Linear])
 def test_what_is_no_network_is_refused(pictures: Tensor, wrong: Any) -> None:
-    with pytest.raises(ck.ModelContractError, match="in place of a network"):
+    with pytest.raises(ck.ModelContractError, match=r"the model must be an nn.Module, found"):
         ck.predict(wrong, pictures)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -187,6 +188,22 @@ def test_defaults_closures_instances_and_methods_count() -> None:
 def test_two_functions_on_one_line_are_two() -> None:
     one, other = (lambda: 1), (lambda: 2)
     assert code_digest(one) != code_digest(other)
+
+
+def test_a_method_from_another_module_is_read_there() -> None:
+    def digest_with(scale: int) -> str:
+        elsewhere: dict[str, Any] = {"__name__": "__main__", "SCALE": scale}
+        exec("def forward(self): return SCALE", elsewhere)
+
+        class Net:
+            def __init__(self) -> None:
+                self.width = 8
+
+            forward = elsewhere["forward"]
+
+        return code_digest(Net)
+
+    assert digest_with(2) == digest_with(2) != digest_with(3)
 
 
 def test_what_goes_round_in_a_circle_comes_to_an_end() -> None:

@@ -9,7 +9,27 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.models.contract import check_logits, check_module, in_evaluation
+from cifarkit.models.contract import check_logits, check_module, check_network, in_evaluation
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, r"found None; ck\.create_model\(name\) builds one"),
+        (5, r"found 5; ck\.create_model\(name\) builds one"),
+        ("mlp", r"found 'mlp'; ck\.create_model\('mlp'\) builds one"),
+        (nn.Linear, r"found the class Linear; call it: Linear\("),
+    ],
+)
+def test_an_argument_that_is_no_network_is_not_blamed_on_a_builder(given: Any, said: str) -> None:
+    with pytest.raises(ck.ModelContractError, match=rf"the model must be an nn\.Module, {said}"):
+        check_network(given)
+
+
+def test_a_run_in_place_of_its_network_is_told_where_it_is(tiny: ck.Splits) -> None:
+    run = ck.train("linear", tiny, epochs=1)
+    with pytest.raises(ck.ModelContractError, match=r"found Run\(.*; pass its \.model"):
+        check_network(run)
 
 
 class Gives(nn.Module):

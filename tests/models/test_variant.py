@@ -188,3 +188,10 @@ def test_the_source_of_an_installed_builder_is_named_from_where_python_imports_i
     path, _, line = ck.get_variant("baseline").source.rpartition(":")
     assert Path(path) == Path("cifarkit", "models", "convolutional.py")
     assert int(line) > 1
+
+
+def test_a_variant_differs_from_nothing_else() -> None:
+    with pytest.raises(
+        ck.ModelContractError, match=r"such as ck\.get_variant\(name\), found 'mlp'"
+    ):
+        ck.get_variant("linear").differs_from("mlp")  # type: ignore[arg-type]

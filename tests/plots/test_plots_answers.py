@@ -11,7 +11,7 @@ import cifarkit as ck
 from cifarkit.data.image_set import ImageSet, to_bytes
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation
-from cifarkit.plots.answers import answers_at, check_match, checked_count, drawn, pictures_at
+from cifarkit.plots.answers import answers_at, check_match, drawn, pictures_at
 
 
 def test_a_seed_gives_the_same_places_again() -> None:
@@ -37,8 +37,8 @@ def test_every_place_is_drawn_about_alike() -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True, "9", None])
 def test_nonsense_for_a_count_is_refused(n: Any) -> None:
-    with pytest.raises(DataError, match="pairs must be a whole number of at least 1, found"):
-        checked_count(n, "pairs")
+    with pytest.raises(DataError, match=r"^n must be a whole number from 1 on, found"):
+        drawn(np.array([3, 5, 8]), n, seed=0)
 
 
 def test_pictures_are_what_the_network_saw_with_the_normalisation_undone(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,10 @@ def test_nothing_is_drawn_of_nothing(make_comparison: Callable[..., Comparison])
         variant_rows(make_comparison({"a": [], "b": []}))
     with pytest.raises(DataError, match="a difference needs two variants"):
         difference_rows(make_comparison({"a": [0.5]}))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "runs"])
+def test_what_is_no_comparison_is_refused(wrong: Any) -> None:
+    for rows in (variant_rows, difference_rows):
+        with pytest.raises(DataError, match=r"the figure is of what ck\.compare returned, found"):
+            rows(wrong)

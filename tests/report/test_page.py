@@ -86,7 +86,7 @@ def test_every_figure_says_what_it_was_drawn_from(
     run_and_page: tuple[ck.Run, ck.Splits, str],
 ) -> None:
     run, data, _ = run_and_page
-    figures = draw_figures(run, ck.evaluate(run.model, data.test), data)
+    figures = draw_figures(run, ck.evaluate(run.model, data.test), data.test, data)
     assert {figure.get_supxlabel() for figure in figures.values()} == {
         "linear, seed 0, 2 epochs on synthetic"
     }
@@ -97,7 +97,7 @@ def test_drawing_opens_no_pyplot_figure(run_and_page: tuple[ck.Run, ck.Splits, s
 
     run, data, _ = run_and_page
     before = plt.get_fignums()
-    draw_figures(run, ck.evaluate(run.model, data.test), data)
+    draw_figures(run, ck.evaluate(run.model, data.test), data.test, data)
     assert plt.get_fignums() == before
     assert "matplotlib.pyplot" in sys.modules
 
@@ -181,6 +181,27 @@ def test_a_run_that_was_killed_has_a_page_without_a_time(tmp_path: Path) -> None
     text = ck.write_report(run, data).read_text(encoding="utf-8")
     assert "did not come to its end" in text
     assert "training took" not in text
+
+
+def test_test_is_not_looked_at_before_the_end(tmp_path: Path) -> None:
+    views = ck.TestTimeAugmentation()  # of test alone
+    data = ck.load_synthetic(n_train=120, n_test=40, val_size=20)
+    ck.train("linear", data, epochs=1, test_time=views, run_dir=tmp_path / "run")
+    run = ck.load_run(tmp_path / "run")
+    over, on_test = (
+        ck.write_report(run, data, tmp_path / "over.html").read_text(encoding="utf-8"),
+        ck.evaluate(run.model, data.test, test_time=views),
+    )
+    assert f"test loss\n{on_test.loss:.4f}" in over
+    assert "val images" not in over.split("<h2>Data")[0]
+    run.facts["status"] = "interrupted"
+    text = ck.write_report(run, data, tmp_path / "not-over.html").read_text(encoding="utf-8")
+    assert f"val loss\n{run.history[-1]['val_loss']:.4f}" in text
+    assert "test images" not in text.split("<h2>Data")[0]
+    without = ck.load_synthetic(n_train=120, n_test=40, val_size=0)
+    with pytest.raises(ck.TrainingError, match="is interrupted, and there is no val to look at"):
+        ck.write_report(run, without, tmp_path / "none.html")
+    assert not (tmp_path / "none.html").exists()
 
 
 def test_a_page_is_made_of_a_run_and_not_of_its_name() -> None:

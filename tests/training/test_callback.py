@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import cifarkit as ck
-from cifarkit.training.callback import HOOKS
+from cifarkit.training.callback import HOOKS, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,3 +191,17 @@ def test_a_column_that_is_no_tuple_is_shown_the_right_spelling() -> None:
 
     with pytest.raises(TypeError, match=r"write Logs.columns = \('metric',\)"):
         ck.Trainer(callbacks=[Logs()])
+
+
+def test_a_hook_of_one_instance_may_intervene_as_one_of_its_class(tiny: ck.Splits) -> None:
+    class Watches(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None: ...
+
+    class Changes(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None: ...
+
+    patched = Watches()
+    patched.on_batch_start = lambda run: None  # type: ignore[method-assign]
+    watches, changes = Watches(), Changes()
+    run = ck.train("linear", tiny, epochs=1, callbacks=[watches, changes, patched])
+    assert run.facts["intervening"] == [kind_of(changes), kind_of(patched)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -34,8 +36,10 @@ def test_the_record_holds_the_mean_of_what_was_logged(hook: str, tiny: ck.Splits
     assert run.history.column("score") == [3.0, 3.0]
 
 
-@pytest.mark.parametrize("name", ["val_loss", "epoch", "lr", "train_score", "two words", ""])
-def test_names_of_the_trainers_own_and_nonsense_are_refused(name: str, tiny: ck.Splits) -> None:
+@pytest.mark.parametrize(
+    "name", ["val_loss", "epoch", "lr", "train_score", "two words", "", 3, None]
+)
+def test_names_of_the_trainers_own_and_nonsense_are_refused(name: Any, tiny: ck.Splits) -> None:
     with pytest.raises(ck.TrainingError, match="cannot be logged"):
         ck.train("linear", tiny, epochs=1, callbacks=[Log("epoch", name, [1.0])])
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
+from cifarkit.findings import Finding
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
-from cifarkit.models.conformance.report import ConformanceReport, Finding
+from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant

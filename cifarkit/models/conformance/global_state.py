@@ -27,8 +27,8 @@ def all_seeded(*key: str | int) -> Iterator[None]:
 def changes_of(action: Callable[[], object]) -> list[str]:
     """Name what an action changes for everyone; it is done three times, and all is put back.
 
-    To draw from a generator is right. After a reseeding it stands where the seed before it does
-    not matter, or where chance put it.
+    Drawing from a generator is allowed. A reseeding shows: the state no longer depends on the seed
+    that was set before, or is random.
 
     >>> changes_of(lambda: torch.rand(3))
     []

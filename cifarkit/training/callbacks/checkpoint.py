@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from cifarkit.annotations import Range
+from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
-from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import BEST, RunFolder
@@ -37,9 +37,11 @@ class Checkpoint(Callback):
 
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:
         if every_steps is not None:
-            every_steps = checked_whole("every_steps", every_steps, least=1)
+            every_steps = checked_whole("every_steps", every_steps, least=1, error=TrainingError)
         if every_seconds is not None:
-            every_seconds = checked_number("every_seconds", every_seconds, Range(0, 1e9, open="("))
+            every_seconds = checked_number(
+                "every_seconds", every_seconds, Range(0, 1e9, open="("), error=TrainingError
+            )
         self.every_steps = every_steps
         self.every_seconds = every_seconds
         self._last = 0.0

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.annotations import Range
+from cifarkit.arguments import checked_flag, checked_number, checked_whole
 from cifarkit.errors import TrainingError
-from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.selection import check_column
@@ -52,9 +52,9 @@ class EarlyStopping(Callback):
                 "write EarlyStopping('val_loss', patience=5)"
             )
         self.column = column
-        self.patience = checked_whole("patience", patience, least=1)
-        self.min_delta = checked_number("min_delta", min_delta, Range(0, 1e9))
-        self.restore = restore
+        self.patience = checked_whole("patience", patience, least=1, error=TrainingError)
+        self.min_delta = checked_number("min_delta", min_delta, Range(0, 1e9), error=TrainingError)
+        self.restore = checked_flag("restore", restore, error=TrainingError)
         self._begin_anew()
 
     def __repr__(self) -> str:

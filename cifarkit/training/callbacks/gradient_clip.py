@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch.nn.utils import clip_grad_norm_
 
 from cifarkit.annotations import Range
-from cifarkit.training.arguments import checked_number
+from cifarkit.arguments import checked_number
+from cifarkit.errors import TrainingError
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 
@@ -30,7 +31,9 @@ class GradientClip(Callback):
     columns = ("gradient_norm",)
 
     def __init__(self, max_norm: float = 1.0) -> None:
-        self.max_norm = checked_number("max_norm", max_norm, Range(0, 1e9, open="("))
+        self.max_norm = checked_number(
+            "max_norm", max_norm, Range(0, 1e9, open="("), error=TrainingError
+        )
 
     def __repr__(self) -> str:
         return f"GradientClip({self.max_norm})"

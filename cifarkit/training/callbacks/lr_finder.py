@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.annotations import Range
+from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
-from cifarkit.training.arguments import checked_number, checked_whole
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 
@@ -42,9 +42,9 @@ class LRFinder(Callback):
     SMOOTHING = 0.9
 
     def __init__(self, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> None:
-        self.start = checked_number("start", start, Range(0, 1e9, open="("))
-        self.end = checked_number("end", end, Range(self.start, 1e9, open="("))
-        self.steps = checked_whole("steps", steps, least=10)
+        self.start = checked_number("start", start, Range(0, 1e9, open="("), error=TrainingError)
+        self.end = checked_number("end", end, Range(self.start, 1e9, open="("), error=TrainingError)
+        self.steps = checked_whole("steps", steps, least=10, error=TrainingError)
         self._begin_anew()
 
     def __repr__(self) -> str:

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from cifarkit.annotations import Range
+from cifarkit.arguments import checked_number
 from cifarkit.data.batches import Batch
 from cifarkit.data.transfer import sent
+from cifarkit.errors import TrainingError
 from cifarkit.randomness import generator_for
-from cifarkit.training.arguments import checked_number
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 
@@ -33,7 +34,7 @@ class Mixup(Callback):
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("))
+        self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("), error=TrainingError)
 
     def __repr__(self) -> str:
         return f"Mixup(alpha={self.alpha})"

@@ -1,0 +1,73 @@
+"""What checks found, and how it is printed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding", "Result", "tabulated", "wrapped"]
+
+Result = Literal["passed", "failed", "not run"]
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Args:
+        check: the name of the check.
+        outcome: `"not run"` where another failed that it builds on.
+        found: a sentence.
+        cure: what to do about it; empty unless it failed.
+
+    >>> Finding("batch of one", "passed", "a single picture gives logits 1 classes").outcome
+    'passed'
+    """
+
+    check: str
+    outcome: Result
+    found: str
+    cure: str = ""
+
+
+def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
+    """Return findings as the lines of a table: check, outcome, sentence, and the cure below.
+
+    Args:
+        findings: to be shown, in this order.
+        width: of the lines, in characters.
+    """
+    widest = max((len(one.check) for one in findings), default=0)
+    lines = []
+    for one in findings:
+        head = f"{one.check:<{widest}}  {one.outcome:<7}  "
+        indent = " " * len(head)
+        lines += wrapped(one.found, width, head, indent)
+        if one.cure:
+            lines += wrapped(f"-> {one.cure}", width, indent, f"{indent}   ")
+    return lines
+
+
+def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    """Return a text as lines, in which paths and commands stay whole.
+
+    Args:
+        text: of any length.
+        width: of the lines, in characters.
+        first: what the first line begins with.
+        others: what the others begin with.
+
+    >>> wrapped("run this-command", 8, "", "  ")
+    ['run', '  this-command']
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
