@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,27 @@ def test_rooms_are_small(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("test_*.py")), ids=str)
 def test_a_file_of_tests_has_tests(path: Path) -> None:
     assert "\ndef test_" in path.read_text(encoding="utf-8")
+
+
+def taken(source: str) -> Iterator[tuple[str, str]]:
+    """Yield each module of cifarkit that a source imports names from, with the name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cifarkit."):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_another_room_takes_is_meant_to_be_taken(path: Path) -> None:
+    for module, name in taken(path.read_text(encoding="utf-8")):
+        room = importlib.import_module(module)
+        is_module = (Path(room.__file__ or "").parent / f"{name}.py").exists()
+        assert name in getattr(room, "__all__", ()) or is_module, f"{module}.{name}"
+
+
+def test_a_name_that_is_taken_would_be_seen() -> None:
+    source = "def f():\n    from cifarkit.training.run import Run, OVER"
+    names = [("cifarkit.training.run", name) for name in ("Run", "OVER")]
+    assert list(taken(source)) == names
 
 
 def test_only_plots_and_report_know_matplotlib() -> None:

@@ -55,7 +55,7 @@ def compare(
     """
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
-    from cifarkit.comparison.limits import seeds_needed
+    from cifarkit.comparison.power import seeds_needed
     from cifarkit.models.registry import get_variant
     from cifarkit.report.comparison_folder import save_comparison
     from cifarkit.storage.atomic import check_new

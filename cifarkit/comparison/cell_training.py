@@ -25,7 +25,7 @@ from cifarkit.training.run import Run
 from cifarkit.training.sealed_test import score_on_test
 from cifarkit.training.train import train
 
-__all__ = ["CellEnd", "Workplace", "end_with_parent", "train_cell"]
+__all__ = ["CellEnd", "ONE_AT_A_TIME", "Workplace", "end_with_parent", "train_cell"]
 
 ONE_AT_A_TIME = threading.Lock()  # torch's global generators belong to one training
 STOPPED = "not trained: the comparison was stopped"

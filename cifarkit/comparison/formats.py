@@ -16,7 +16,7 @@ from cifarkit.comparison.wording import (
     Rows,
     changes,
     heading,
-    limits,
+    limitations,
     notes,
     pair_rows,
     variant_rows,
@@ -50,7 +50,7 @@ def as_text(comparison: Comparison) -> str:
         )
     parts.append(
         "What this does not show\n"
-        + "\n".join(f"- {_filled(one, 2)[2:]}" for one in limits(comparison))
+        + "\n".join(f"- {_filled(one, 2)[2:]}" for one in limitations(comparison))
     )
     return "\n\n".join(parts)
 
@@ -69,7 +69,7 @@ def as_markdown(comparison: Comparison) -> str:
             )
         )
     parts.append("What this does not show:")
-    parts.append("\n".join(f"- {one}" for one in limits(comparison)))
+    parts.append("\n".join(f"- {one}" for one in limitations(comparison)))
     return "\n\n".join(parts) + "\n"
 
 

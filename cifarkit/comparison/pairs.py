@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cifarkit.comparison.limits import detectable_difference
+from cifarkit.comparison.power import detectable_difference
 from cifarkit.comparison.statistics import (
     McNemar,
     Span,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from cifarkit.comparison.limits import seeds_needed, smallest_p
 from cifarkit.comparison.pairs import Pair
+from cifarkit.comparison.power import seeds_needed, smallest_p
 from cifarkit.errors import DataError
 
 __all__ = ["Verdict", "verdict"]

@@ -1,4 +1,4 @@
-"""What a comparison says: its heading, rows, notes, changes and limits, in words."""
+"""What a comparison says: its heading, rows, notes, changes and limitations, in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "Rows",
     "changes",
     "heading",
-    "limits",
+    "limitations",
     "notes",
     "pair_rows",
     "variant_rows",
@@ -133,7 +133,7 @@ def changes(pair: Pair) -> str:
     )
 
 
-def limits(comparison: Comparison) -> list[str]:
+def limitations(comparison: Comparison) -> list[str]:
     """Return what the comparison does not show, a sentence each."""
     data, several = comparison.data, len({one.seed for one in comparison.outcomes}) > 1
     sentences = [

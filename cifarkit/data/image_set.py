@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 
-__all__ = ["ImageSet", "check_image_set", "to_bytes", "to_floats"]
+__all__ = ["IMAGE_SHAPE", "ImageSet", "check_image_set", "to_bytes", "to_floats"]
 
 IMAGE_SHAPE = (3, 32, 32)
 

@@ -21,7 +21,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
 
-__all__ = ["Splits", "split_off_val"]
+__all__ = ["Splits", "check_splits", "split_off_val"]
 
 
 @dataclass(frozen=True, eq=False)

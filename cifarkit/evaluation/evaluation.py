@@ -20,7 +20,14 @@ from cifarkit.evaluation.intervals import Interval, wilson_interval
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = [
+    "Evaluation",
+    "Floats",
+    "Integers",
+    "check_evaluation",
+    "check_finite",
+    "evaluate",
+]
 
 Floats = np.ndarray[Any, np.dtype[np.floating]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]

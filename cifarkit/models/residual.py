@@ -54,7 +54,7 @@ def resnet(*, num_classes: int = 10, blocks: int = 3) -> nn.Module:
     """
     from torch import nn
 
-    from cifarkit.models.residual_block import ResidualBlock
+    from cifarkit.models.residual_blocks import ResidualBlock
 
     layers: list[nn.Module] = [
         nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False),

@@ -90,7 +90,7 @@ def speedrun(
     from torch import nn
 
     from cifarkit.models.global_max_pool import GlobalMaxPool
-    from cifarkit.models.residual_layers import ResidualLayers
+    from cifarkit.models.residual_blocks import ResidualLayers
 
     layers: list[nn.Module] = [nn.Conv2d(3, whitened, kernel_size=2), nn.GELU()]  # batch … 31 31
     channels = whitened

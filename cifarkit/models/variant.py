@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # variants are listed without torch
 
     Builder = Callable[..., nn.Module]
 
-__all__ = ["Variant"]
+__all__ = ["Builder", "Variant", "source_of"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cifarkit.comparison.wording import (
     VARIANT_COLUMNS,
     changes,
     heading,
-    limits,
+    limitations,
     notes,
     pair_rows,
     variant_rows,
@@ -57,7 +57,7 @@ def comparison_page(comparison: Comparison) -> str:
             _run_row(one) for variant in comparison.variants for one in comparison.of(variant.name)
         ],
         environments=environments,
-        limits=limits(comparison),
+        limitations=limitations(comparison),
     )
 
 

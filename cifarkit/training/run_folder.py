@@ -35,7 +35,7 @@ from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["HISTORY", "RunFolder", "load_run", "unwritable"]
+__all__ = ["BEST", "HISTORY", "LOCK", "RunFolder", "load_run", "unwritable"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"

@@ -16,7 +16,7 @@ from cifarkit.storage.tensor_file import load_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.weight_average import WeightAverage
 
-__all__ = ["differences", "import_weights", "load_weights"]
+__all__ = ["WEIGHTS", "differences", "import_weights", "load_weights"]
 
 WEIGHTS = "weights.safetensors"  # in a run folder
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which others keep the weights

@@ -15,6 +15,7 @@ from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test
 from cifarkit.verification.evidence import Evidence, judged, percent
 
 __all__ = [
+    "ROUNDING",
     "check_code",
     "check_data",
     "check_evaluation",
@@ -129,22 +130,21 @@ def check_evaluation(evidence: Evidence) -> Finding:
 
 
 def check_history(evidence: Evidence) -> Finding:
-    """Count the epochs."""
+    """Count the epochs, and look for numbers that no training gives."""
     history, planned = evidence.run.history, evidence.run.recipe.epochs
-    finished = evidence.run.status == "finished"
-    epochs = [record.get("epoch") for record in history]
-    whole = epochs == list(range(1, len(epochs) + 1))
-    fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
-    due = f"{planned}" if finished else f"1 to {planned} (stopped)"
-    found = f"history.csv has {len(epochs)} of {due} epochs"
-    cure = "rows were taken away or added after the run"
     if not (evidence.folder / HISTORY).exists():
-        found = f"there is no {HISTORY}"
-    elif not whole:
+        return judged("history", False, f"there is no {HISTORY}", "ask for the whole folder")
+    cure = "rows were taken away or added after the run"
+    epochs = [record.get("epoch") for record in history]
+    if epochs != list(range(1, len(epochs) + 1)):
         found = f"the epochs in {HISTORY} are not numbered 1, 2, 3, …"
-    elif fits and (wrong := next(filter(None, map(_impossible, history)), "")):
+        return judged("history", False, found, cure)
+    finished = evidence.run.status == "finished"
+    fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
+    if fits and (wrong := next(filter(None, map(_impossible, history)), "")):
         return judged("history", False, f"{HISTORY}, {wrong}", "it was changed after the run")
-    return judged("history", whole and fits, found, cure)
+    due = f"{planned}" if finished else f"1 to {planned} (stopped)"
+    return judged("history", fits, f"{HISTORY} has {len(epochs)} of {due} epochs", cure)
 
 
 def _impossible(record: Record) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import cifarkit as ck
-from cifarkit.comparison.wording import changes, limits
+from cifarkit.comparison.wording import changes, limitations
 
 NAMES = ("linear", "mlp", "baseline", "batchnorm", "augmented", "deeper", "resnet20", "speedrun")
 
@@ -48,7 +48,7 @@ def test_the_text_says_all_there_is_to_say(four: ck.Comparison) -> None:
     assert "Trained on " in text
     for verdict in four.verdicts:
         assert " ".join(verdict.text.split()) in text
-    for sentence in limits(four):
+    for sentence in limitations(four):
         assert sentence in text
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cifarkit.comparison.limits import detectable_difference
 from cifarkit.comparison.pairs import Pair, compare_pairs
+from cifarkit.comparison.power import detectable_difference
 from cifarkit.comparison.statistics import holm, mcnemar, sign_flip_test, t_interval
 from cifarkit.comparison.two_levels import two_level_interval
 from cifarkit.errors import DataError

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.models.residual_block import ResidualBlock
-from cifarkit.models.residual_layers import ResidualLayers
+from cifarkit.models.residual_blocks import ResidualBlock, ResidualLayers
 from cifarkit.randomness import generator_for
 
 VARIANTS = ck.list_models()

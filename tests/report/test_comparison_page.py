@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cifarkit as ck
-from cifarkit.comparison.wording import limits, notes, pair_rows, variant_rows
+from cifarkit.comparison.wording import limitations, notes, pair_rows, variant_rows
 from cifarkit.report.comparison_page import draw_comparison
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_the_page_ends_with_what_it_does_not_show(
     comparison: ck.Comparison, tmp_path: Path
 ) -> None:
     assert text_of(comparison, tmp_path).endswith(
-        " ".join(["What this does not show", *limits(comparison)])
+        " ".join(["What this does not show", *limitations(comparison)])
     )
 
 

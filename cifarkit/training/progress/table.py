@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from cifarkit.training.history import Record
 
-__all__ = ["BEST_NOTE", "Column", "choose_columns", "format_row", "headings", "is_best"]
+__all__ = [
+    "BEST_NOTE",
+    "COLUMNS",
+    "Column",
+    "choose_columns",
+    "format_row",
+    "headings",
+    "is_best",
+]
 
 BEST_NOTE = "* best val loss so far"
 

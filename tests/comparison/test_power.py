@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cifarkit.comparison.limits import detectable_difference, seeds_needed, smallest_p
+from cifarkit.comparison.power import detectable_difference, seeds_needed, smallest_p
 from cifarkit.comparison.statistics import holm, sign_flip_test
 from cifarkit.errors import DataError
 

@@ -1,11 +1,11 @@
-"""The residual block: two convolutions around which the signal also passes unchanged."""
+"""Layers around which the signal also passes unchanged."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ResidualBlock"]
+__all__ = ["ResidualBlock", "ResidualLayers"]
 
 
 class ResidualBlock(nn.Module):
@@ -43,3 +43,19 @@ class ResidualBlock(nn.Module):
         after = self.new_channels - before
         around = F.pad(around, (0, 0, 0, 0, before, after))  # batch width side side
         return F.relu(self.body(signal) + around)
+
+
+class ResidualLayers(nn.Sequential):
+    """Add what the layers make of the signal to the signal: He et al. 2016, section 3.2.
+
+    >>> import torch
+    >>> ResidualLayers(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())(torch.zeros(1, 8, 4, 4)).shape
+    torch.Size([1, 8, 4, 4])
+    """
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the sum, of the signal's own shape."""
+        made = signal
+        for layer in self:
+            made = layer(made)
+        return signal + made

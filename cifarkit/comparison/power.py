@@ -1,4 +1,4 @@
-"""What a study of so many seeds cannot tell."""
+"""Statistical power: what a study of so many seeds can tell, and what it cannot."""
 
 from __future__ import annotations
 
