@@ -50,6 +50,9 @@ def seed_for(*key: str | int) -> int:
 def generator_for(*key: str | int) -> torch.Generator:
     """Make a CPU generator for one purpose.
 
+    Args:
+        key: as of `seed_for`.
+
     >>> torch.randperm(5, generator=generator_for("order", 0, 1))
     tensor([1, 2, 0, 3, 4])
     """
@@ -61,6 +64,9 @@ def seeded(*key: str | int) -> Iterator[None]:
     """Seed torch's global generators inside a block and put them back after it.
 
     Layers draw their first weights, and dropout its masks, from the global generators.
+
+    Args:
+        key: as of `seed_for`.
 
     >>> with seeded("weights", 0):
     ...     first = torch.nn.Linear(3, 2).weight

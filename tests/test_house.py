@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -134,6 +135,28 @@ def test_the_public_table_and_what_editors_see_agree() -> None:
         for alias in node.names
     }
     assert seen == ck._HOME
+
+
+def lacks(thing: object) -> list[str]:
+    """Name what a docstring owes its reader and has not."""
+    text = inspect.getdoc(thing) or ""
+    is_error = isinstance(thing, type) and issubclass(thing, BaseException | Warning)
+    owed = [] if is_error or inspect.ismodule(thing) else [">>> "]
+    if inspect.isfunction(thing) and inspect.signature(thing).parameters:
+        owed.append("Args:\n")
+    return [one for one in owed if one not in text]
+
+
+@pytest.mark.parametrize("name", [name for name in ck.__all__ if name != "__version__"])
+def test_every_public_docstring_has_an_example_and_says_what_it_takes(name: str) -> None:
+    assert lacks(getattr(ck, name)) == []
+
+
+def test_a_docstring_without_them_would_be_seen() -> None:
+    def bare(images: object) -> None:
+        """Do something."""
+
+    assert lacks(bare) == [">>> ", "Args:\n"]
 
 
 @pytest.mark.parametrize("name", ck.__all__)

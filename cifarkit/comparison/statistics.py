@@ -37,6 +37,10 @@ class Span(NamedTuple):
 
     As text it is an interval of a difference, in percentage points.
 
+    Attributes:
+        low: the lower end.
+        high: the upper end.
+
     >>> str(Span(-0.0004, 0.012))
     '+0.0 to +1.2'
     """

@@ -17,6 +17,10 @@ Kind = Literal["better", "not distinguishable", "too few seeds"]
 class Verdict(NamedTuple):
     """One of three kinds, and the sentences that say it with its numbers.
 
+    Attributes:
+        kind: `"better"`, `"not distinguishable"` or `"too few seeds"`.
+        text: the sentences.
+
     >>> Verdict("better", "wide is better than narrow: …").kind
     'better'
     """

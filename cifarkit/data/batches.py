@@ -25,6 +25,10 @@ class Batch(NamedTuple):
         images: float32 `batch 3 32 32` in [-1, 1], or smaller where an augmentation cuts; laid
             out channels-last, which convolutions run fastest on.
         targets: int64 `batch` labels, or float32 `batch classes` shares that sum to 1.
+
+    >>> images, targets = Batch(torch.zeros(2, 3, 32, 32), torch.tensor([0, 9]))
+    >>> targets.tolist()
+    [0, 9]
     """
 
     images: Tensor

@@ -28,7 +28,7 @@ __all__ = ["Splits", "check_splits", "split_off_val"]
 class Splits:
     """The three image sets of one data source.
 
-    To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(places))`,
+    To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(indices))`,
     which has a fingerprint of its own.
 
     Args:
@@ -41,6 +41,11 @@ class Splits:
 
     Raises:
         DataError: a set is empty, or they are not of the same classes in the same order.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> splits = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> len(splits.train), len(splits.val), len(splits.test), splits.classes[:2]
+    (180, 20, 50, ('disc', 'ring'))
     """
 
     train: ImageSet

@@ -22,6 +22,10 @@ class Calibration:
         counts: int64 `bins`, images in each bin.
         confidence: float `bins`, mean confidence in each bin; NaN where it is empty.
         accuracy: float `bins`, share of right answers in each bin; NaN where it is empty.
+
+    >>> sure, right = np.array([0.4, 0.9]), np.array([0.5, 0.7])
+    >>> round(Calibration(np.array([0, 0.5, 1]), np.array([10, 30]), sure, right).ece, 3)
+    0.175
     """
 
     edges: Floats

@@ -16,6 +16,10 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 class Interval(NamedTuple):
     """A 95 % interval of a share, both ends in [0, 1].
 
+    Attributes:
+        low: the lower end.
+        high: the upper end.
+
     >>> str(Interval(0.7214, 0.7388))
     '72.1 to 73.9 %'
     """

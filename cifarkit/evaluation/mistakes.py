@@ -23,6 +23,9 @@ class ConfusedPair:
         predicted: what they were called.
         count: how many there are.
         share: of all images of their class, in [0, 1].
+
+    >>> print(ConfusedPair("dog", "cat", 120, 0.12))
+    dog called cat: 120 (12.0 %)
     """
 
     true: str
@@ -58,6 +61,10 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
 
 def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
+
+    Args:
+        evaluation: of the image set.
+        k: how many; none when 0.
 
     Raises:
         DataError: it is no evaluation, or `k` is not a whole number, 0 or more.

@@ -16,8 +16,12 @@ class Dropout(nn.Dropout):
     On the CPU torch draws one number after the other, one for each unit, which is a good part of
     a small network's step. Here each 64-bit number serves four units, 16 bits to each.
     Elsewhere, where numbers are drawn side by side, it is torch's own; so it is in place, and when
-    `torch.compile` follows it. `torch.jit.trace` and `torch.func.vmap` cannot follow
-    this one; use `torch.nn.Dropout` there.
+    `torch.compile` follows it. `torch.jit.trace` and `torch.func.vmap` cannot follow this one; use
+    `torch.nn.Dropout` there.
+
+    Args:
+        p: the share, in [0, 1].
+        inplace: write what comes out over what came in.
 
     >>> layer = Dropout(0.25)
     >>> layer(torch.ones(1000)).unique()

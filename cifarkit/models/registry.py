@@ -83,9 +83,8 @@ class Registry(Mapping[str, Variant]):
                     f"name, or @register_model({name!r}, replace=True)"
                 )
             text = summary if summary is not None else _first_line(builder)
-            self._variants[name] = Variant(
-                name, builder, dict(options or {}), recipe or Recipe(), text
-            )
+            chosen = dict(options or {})
+            self._variants[name] = Variant(name, builder, chosen, recipe or Recipe(), text)
             return builder
 
         return decorate
@@ -215,6 +214,9 @@ def create_model(name: str, **options: Any) -> nn.Module:
 def list_models(pattern: str = "*") -> list[str]:
     """List the registered names that match a wildcard, in the order of registration.
 
+    Args:
+        pattern: in which `*` stands for any letters, and `?` for one.
+
     >>> list_models("res*")
     ['resnet20']
     """
@@ -223,6 +225,9 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def get_variant(name: str) -> Variant:
     """Return what a name means.
+
+    Args:
+        name: a registered name.
 
     Raises:
         UnknownModelError: no variant has that name; the message has the nearest match.
@@ -265,9 +270,8 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
     try:
         inspect.signature(builder).bind(num_classes=10, **options)
     except (TypeError, ValueError) as error:
-        wanted = ", ".join(
-            ["num_classes=10", *(f"{key}={value!r}" for key, value in options.items())]
-        )
+        given = [f"{key}={value!r}" for key, value in options.items()]
+        wanted = ", ".join(["num_classes=10", *given])
         raise ModelContractError(
             f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
             f"{error}. Write it as def my_model(*, num_classes=10): …"

@@ -26,6 +26,9 @@ class LayerSummary:
         parameters: trainable numbers, of this layer alone.
         multiply_adds: multiplications paired with additions for one image, as the layer is
             defined (`WinogradConv2d` makes do with fewer); convolutions and linear layers only.
+
+    >>> LayerSummary("0", "Linear", (10,), 7_690, 7_680).output
+    (10,)
     """
 
     name: str
@@ -42,6 +45,13 @@ class ModelSummary:
     Args:
         layers: one entry for each layer that holds no others.
         parameters: trainable numbers in all, shared ones counted once.
+
+    >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
+    layer       output  parameters  multiply-adds
+    ---------------------------------------------
+    0  Linear  batch 10       7,690          7,680
+    ---------------------------------------------
+    total                   7,690          7,680
     """
 
     layers: tuple[LayerSummary, ...]

@@ -24,6 +24,9 @@ class History:
     numbers are running means: over the images as they went by, while the weights moved, with
     dropout on.
 
+    Args:
+        records: the epochs so far, `{column: number}` each.
+
     >>> history = History([{"epoch": 1, "train_loss": 2.1}, {"epoch": 2, "train_loss": 1.7}])
     >>> len(history), history.column("train_loss")
     (2, [2.1, 1.7])

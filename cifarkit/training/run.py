@@ -96,6 +96,12 @@ class Run:
         history: one record an epoch.
         folder: where it is kept, if anywhere.
         facts: what else is true of it: device, precision, data, versions, times.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.training.train import train
+    >>> run = train("linear", load_synthetic(n_train=200, n_test=50, val_size=20), epochs=1)
+    >>> run, run.is_over, run.history.column("epoch")
+    (Run('linear', seed 0, 1 epoch, finished), True, [1])
     """
 
     def __init__(

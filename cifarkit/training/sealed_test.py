@@ -163,6 +163,9 @@ class Looks(NamedTuple):
 def looks_at_test(run: Run) -> Looks:
     """Count how often the test set was looked at in a run.
 
+    Args:
+        run: read, or as training left it.
+
     Raises:
         TrainingError: it is no run.
 

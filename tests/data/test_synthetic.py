@@ -29,10 +29,19 @@ def test_the_sizes_are_those_asked_for_and_the_classes_are_balanced(
     val = 0 if splits.val is None else len(splits.val)
     assert (len(splits.train), val, len(splits.test)) == (n_train - val_size, val_size, n_test)
     for part in filter(None, (splits.train, splits.val, splits.test)):
-        counts = torch.bincount(part.labels, minlength=10)
-        assert int(counts.max() - counts.min()) <= 2
+        assert imbalance(part.labels) <= 2
         assert part.images.dtype == torch.uint8
         assert part.images.shape == (len(part), 3, 32, 32)
+
+
+def imbalance(labels: torch.Tensor) -> int:
+    counts = torch.bincount(labels, minlength=10)
+    return int(counts.max() - counts.min())
+
+
+def test_classes_that_were_drawn_by_lot_would_be_seen() -> None:
+    labels = torch.randint(10, (60,), generator=ck.generator_for("labels", 0))
+    assert imbalance(labels) > 2
 
 
 def test_a_seed_gives_the_same_pictures_whatever_else_was_drawn() -> None:

@@ -267,9 +267,23 @@ def test_a_file_may_define_dataclasses_and_callbacks(tmp_path: Path) -> None:
         def shape(self, epoch, epochs, lr):
             return lr
 
-    Imported(warmup=2)
+    class Counts(ck.Callback):
+        def __init__(self):
+            self.epochs = 0
+
+        def on_epoch_end(self, run):
+            self.epochs += 1
+
+    SCHEDULE, CALLBACK = Imported(warmup=2), Counts()
     """
-    import_file(written(tmp_path, textwrap.dedent(source)))
+    file = written(tmp_path, textwrap.dedent(source))
+    import_file(file)
+    (imported,) = (one for one in sys.modules.values() if getattr(one, "__file__", "") == str(file))
+    data = ck.load_synthetic(n_train=40, n_test=10, val_size=10)
+    schedule, callback = imported.SCHEDULE, imported.CALLBACK
+    run = ck.train("linear", data, epochs=2, schedule=schedule, callbacks=[callback])
+    assert run.recipe.schedule == schedule
+    assert callback.epochs == 2
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -29,14 +29,20 @@ def test_labels_never_overlap_and_stay_in_a_column_that_has_room(
 ) -> None:
     heights = data.draw(st.lists(st.floats(0.01, 0.12), min_size=len(wanted), max_size=len(wanted)))
     middles = spread(wanted, heights, 0, 1)
-    order = sorted(range(len(wanted)), key=middles.__getitem__)
-    ends = [
-        (middles[place] - heights[place] / 2, middles[place] + heights[place] / 2)
-        for place in order
-    ]
-    assert ends[0][0] >= -1e-9
-    assert ends[-1][1] <= 1 + 1e-9
-    assert all(below[1] <= above[0] + 1e-9 for below, above in pairwise(ends))
+    assert fits(middles, heights)
+
+
+def fits(middles: list[float], heights: list[float]) -> bool:
+    labels = sorted(zip(middles, heights, strict=True))
+    ends = [(middle - height / 2, middle + height / 2) for middle, height in labels]
+    apart = all(below[1] <= above[0] + 1e-9 for below, above in pairwise(ends))
+    return apart and ends[0][0] >= -1e-9 and ends[-1][1] <= 1 + 1e-9
+
+
+def test_labels_that_were_not_spread_would_be_seen() -> None:
+    assert fits([0.2, 0.4], [0.1, 0.1])
+    assert not fits([0.5, 0.55], [0.1, 0.1])
+    assert not fits([0.0, 0.5], [0.1, 0.1])
 
 
 @given(PLACES)

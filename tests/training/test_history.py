@@ -35,6 +35,15 @@ def test_a_history_comes_back_from_its_csv_exactly(
     assert list(ck.History.from_csv(path)) == list(history)
 
 
+def test_a_changed_digit_is_another_history(tmp_path: Path) -> None:
+    history = ck.History([{"epoch": 1, "train_loss": 0.1}])
+    history.to_csv(tmp_path / "history.csv")
+    text = (tmp_path / "history.csv").read_text(encoding="utf-8")
+    changed = tmp_path / "changed.csv"
+    changed.write_text(text.replace("0.1", "0.10000000000000002"), encoding="utf-8")
+    assert list(ck.History.from_csv(changed)) != list(history)
+
+
 def test_the_csv_is_plain_and_readable_without_cifarkit(tmp_path: Path) -> None:
     ck.History([{"epoch": 1, "lr": 0.1}, {"epoch": 2, "lr": 0.01, "extra": 3.0}]).to_csv(
         tmp_path / "history.csv"

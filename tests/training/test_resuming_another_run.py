@@ -206,7 +206,8 @@ def test_unchecked_another_run_would_be_gone_on_with(
     """The negative control: torch itself takes another recipe's state, and says nothing."""
     begin(SAME, tmp_path / "run")
     monkeypatch.setattr(resuming, "_check_same_run", lambda *arguments: None)
-    fit(SAME | change, model_of(SAME | change), tmp_path / "run")
+    run = fit(SAME | change, model_of(SAME | change), tmp_path / "run")
+    assert run.is_over
 
 
 def test_weights_that_a_callback_added_to_the_optimiser_cannot_be_taken_up(
