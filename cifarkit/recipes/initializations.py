@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cifarkit.annotations import Range
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import DataError, ModelContractError
 from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes are listed without torch
     from torch import Tensor, nn
 
 __all__ = ["Initialization", "Whitening"]
+
+PART = 500  # pictures at once
 
 
 class Initialization(Value, ABC):
@@ -40,7 +42,7 @@ class Initialization(Value, ABC):
 
 @dataclass(frozen=True)
 class Whitening(Initialization):
-    """Fix the first convolution to filters that whiten small patches of the training pictures.
+    """Fix the first convolution to filters that whiten small patches of what it is given.
 
     The filters are the eigenvectors of the second moments of all patches as large as the kernel,
     each divided by the root of its eigenvalue: what comes out is of one size in every direction.
@@ -50,12 +52,15 @@ class Whitening(Initialization):
     layer has too few channels for all eigenvectors, it gets those of the largest eigenvalues.
 
     Args:
-        pictures: how many of the training pictures to look at.
+        pictures: how many of the training pictures to look at, spread over all of them: those of
+            an image folder lie class by class.
         eps: added to each eigenvalue, so that those of almost nothing are not blown up.
 
     Raises:
-        ModelContractError: the network does not begin with a convolution of three channels, not
-            dilated, and an even number of filters, at most two for each number in a patch.
+        ModelContractError: the pictures reach no convolution, or the first one has not three
+            channels, or is dilated, larger than they are, of an odd number of filters, or of more
+            than two for each number in a patch; or its weight is computed from others.
+        DataError: there are no pictures, or not as a tensor of bytes.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 24, kernel_size=2))
@@ -72,18 +77,11 @@ class Whitening(Initialization):
         """Set and freeze the first convolution."""
         import torch
 
-        from cifarkit.data.image_set import to_floats
-
-        layer = _first_convolution(model)
-        half = len(layer.weight) // 2
-        floats = to_floats(images[: self.pictures])
-        height, width = layer.kernel_size
-        patches = floats.unfold(2, height, 1).unfold(3, width, 1)  # n 3 rows columns height width
-        patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # patches numbers
-        moments = patches.T @ patches / len(patches)  # numbers numbers
+        layer, moments = _second_moments(model, _spread(images, self.pictures))
         values, vectors = torch.linalg.eigh(moments.cpu())  # smallest first
         values = values.clamp_min(0)  # rounding takes those of nothing below
         filters = vectors.T / (values + self.eps).sqrt()[:, None]
+        half = len(layer.weight) // 2
         filters = filters[-half:].view(half, *layer.weight.shape[1:])
         with torch.no_grad():
             layer.weight.copy_(torch.cat([filters, -filters]))
@@ -92,22 +90,89 @@ class Whitening(Initialization):
         layer.requires_grad_(False)
 
 
-def _first_convolution(model: nn.Module) -> nn.Conv2d:
+def _spread(images: Tensor, count: int) -> Tensor:
+    """Return so many images at equal distances, or all of them."""
+    import torch
+
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or len(images) == 0:
+        raise DataError("Whitening looks at pictures, as uint8 n 3 32 32; it was given none")
+    count = min(count, len(images))
+    return images[torch.arange(count, device=images.device) * len(images) // count]
+
+
+def _second_moments(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Tensor]:
+    """Return the first convolution, and the second moments `numbers numbers` of its patches."""
+    import torch
+
+    moments, count = [], 0
+    for part in images.split(PART):  # all patches at once would be gigabytes
+        layer, given = _first_convolution(model, part)
+        height, width = layer.kernel_size
+        given = given.to(torch.promote_types(given.dtype, torch.float32))
+        patches = given.unfold(2, height, 1).unfold(3, width, 1)
+        patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)  # patches numbers
+        moments.append(patches.T @ patches)
+        count += len(patches)
+    return layer, torch.stack(moments).sum(0) / count
+
+
+class _Reached(Exception):  # noqa: N818 - it ends a pass that has come far enough
+    def __init__(self, layer: nn.Conv2d, given: Tensor) -> None:
+        super().__init__()
+        self.layer, self.given = layer, given
+
+
+def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Tensor]:
+    """Return the convolution that images reach first, and what it is given then."""
+    import torch
     from torch import nn
 
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d):
-            filters, numbers = len(layer.weight), layer.weight[0].numel()
-            if (
-                layer.in_channels == 3
-                and layer.groups == 1
-                and layer.dilation == (1, 1)
-                and filters % 2 == 0
-                and filters <= 2 * numbers
-            ):
-                return layer
-            raise ModelContractError(
-                f"Whitening cannot set {layer}: it needs 3 channels in, no dilation, and an even "
-                f"number of filters, here at most {2 * numbers}"
-            )
+    from cifarkit.data.image_set import to_floats
+
+    def stop(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        raise _Reached(cast("nn.Conv2d", layer), given[0])
+
+    modes = {layer: layer.training for layer in model.modules()}
+    convolutions = [layer for layer in modes if isinstance(layer, nn.Conv2d)]
+    hooks = [layer.register_forward_pre_hook(stop) for layer in convolutions]
+    types = [weight.dtype for weight in model.parameters() if weight.is_floating_point()]
+    try:
+        model.eval()  # so that what comes before learns nothing from it
+        with torch.no_grad():
+            if convolutions:
+                model(to_floats(images).to(types[0]))
+    except _Reached as reached:
+        _check(reached.layer, reached.given)
+        return reached.layer, reached.given
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode
+        for hook in hooks:
+            hook.remove()
     raise ModelContractError("Whitening sets the first convolution, and this network has none")
+
+
+def _check(layer: nn.Conv2d, given: Tensor) -> None:
+    """Refuse a convolution that no filters can be computed for."""
+    numbers = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+    if not (
+        layer.in_channels == 3
+        and layer.groups == 1
+        and layer.dilation == (1, 1)
+        and layer.out_channels % 2 == 0
+        and layer.out_channels <= 2 * numbers
+    ):
+        raise ModelContractError(
+            f"Whitening cannot set {layer}: it needs 3 channels in, no dilation, and an even "
+            f"number of filters, here at most {2 * numbers}"
+        )
+    if "weight" not in layer._parameters:
+        raise ModelContractError(
+            f"Whitening cannot set {layer}: its weight is computed from others, as weight_norm "
+            "does; build the network without that"
+        )
+    if layer.kernel_size[0] > given.shape[2] or layer.kernel_size[1] > given.shape[3]:
+        raise ModelContractError(
+            f"Whitening cannot set {layer}: its patches are larger than the pictures, "
+            f"{given.shape[2]} by {given.shape[3]}"
+        )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import spectral_norm
+from torch.nn.utils.parametrizations import weight_norm
 
 import cifarkit as ck
+from cifarkit.recipes import initializations
 
 
 def first_layer(filters: int = 24, kernel: int = 2) -> nn.Sequential:
@@ -82,8 +87,11 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
         (first_layer(23), "even number"),
         (nn.Sequential(nn.Conv2d(1, 4, 3)), "3 channels in"),
         (nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)), "no dilation"),
+        (nn.Sequential(nn.Conv2d(3, 4, 40, padding=20)), "larger than the pictures, 32 by 32"),
+        (nn.Sequential(weight_norm(nn.Conv2d(3, 24, 2))), "its weight is computed from others"),
+        (nn.Sequential(spectral_norm(nn.Conv2d(3, 24, 2))), "its weight is computed from others"),
     ],
-    ids=["no convolution", "too many", "odd", "grey", "dilated"],
+    ids=["none", "too many", "odd", "grey", "dilated", "large", "weight norm", "spectral norm"],
 )
 def test_a_network_it_does_not_fit_is_refused(model: nn.Module, said: str) -> None:
     with pytest.raises(ck.ModelContractError, match=said):
@@ -100,11 +108,84 @@ def test_grey_pictures_have_directions_of_nothing_and_still_give_numbers() -> No
 
 def test_only_as_many_pictures_are_looked_at_as_were_asked_for(tiny: ck.Splits) -> None:
     few, other, whole = first_layer(), first_layer(), first_layer()
-    ck.Whitening(pictures=9)(few, tiny.train.images)
-    ck.Whitening(pictures=9)(other, tiny.train.images[:9])
+    ck.Whitening(pictures=10)(few, tiny.train.images)
+    ck.Whitening()(other, tiny.train.images[::20])
     ck.Whitening()(whole, tiny.train.images)
     assert torch.equal(few[0].weight, other[0].weight)
     assert not torch.equal(few[0].weight, whole[0].weight)
+
+
+def test_pictures_that_lie_class_by_class_are_all_looked_at() -> None:
+    black, noise = torch.zeros(900, 3, 16, 16), torch.randint(256, (100, 3, 16, 16))
+    images = torch.cat([black, noise]).to(torch.uint8)
+    spread, first = first_layer(), first_layer()
+    ck.Whitening(pictures=200)(spread, images)
+    ck.Whitening()(first, images[:200])
+    with torch.no_grad():
+        sizes = [covariance_of_responses(one, images).diagonal() for one in (spread, first)]
+    torch.testing.assert_close(sizes[0], torch.ones(12), rtol=0, atol=0.3)
+    assert sizes[1].max() > 10
+
+
+def test_parts_add_up(tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(initializations, "PART", 7)
+    model = first_layer()
+    ck.Whitening(eps=1e-9)(model, tiny.train.images)
+    with torch.no_grad():
+        found = covariance_of_responses(model, tiny.train.images)
+    torch.testing.assert_close(found, torch.eye(12), rtol=0, atol=2e-3)
+
+
+class Backwards(nn.Module):
+    """A network whose layers are not used in the order that they are written in."""
+
+    def __init__(self, before: nn.Module) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(24, 4, 1)
+        self.first = nn.Conv2d(3, 24, 2)
+        self.before = before
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.first(self.before(images))).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [nn.Identity(), nn.AvgPool2d(2), nn.InstanceNorm2d(3), nn.BatchNorm2d(3), nn.Dropout(0.5)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_what_counts_is_what_the_layer_is_given(before: nn.Module, tiny: ck.Splits) -> None:
+    model = Backwards(before).train()
+    state = {name: tensor.clone() for name, tensor in model.before.state_dict().items()}
+    generator = torch.get_rng_state()
+    ck.Whitening(eps=1e-9)(model, tiny.train.images)
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in before.state_dict().items())
+    assert all(layer.training for layer in model.modules())
+    assert model.last.weight.requires_grad
+    with torch.no_grad():
+        given = before.eval()(ck.to_floats(tiny.train.images))
+        rows = model.first(given)[:, :12].permute(0, 2, 3, 1).flatten(0, 2)
+    torch.testing.assert_close(rows.T @ rows / len(rows), torch.eye(12), rtol=0, atol=5e-3)
+
+
+def test_networks_of_other_types_are_whitened(tiny: ck.Splits) -> None:
+    model = first_layer().double()
+    ck.Whitening(eps=1e-9)(model, tiny.train.images)
+    assert model[0].weight.dtype == torch.float64
+    with torch.no_grad():
+        found = covariance_of_responses(model.float(), tiny.train.images)
+    torch.testing.assert_close(found, torch.eye(12), rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "images", [None, np.zeros((4, 3, 32, 32), np.uint8), torch.zeros(4, 3, 8, 8)]
+)
+def test_what_are_no_pictures_is_refused(images: Any) -> None:
+    with pytest.raises(ck.DataError, match="it was given none"):
+        ck.Whitening()(first_layer(), images)
+    with pytest.raises(ck.DataError, match="it was given none"):
+        ck.Whitening()(first_layer(), torch.zeros(0, 3, 32, 32, dtype=torch.uint8))
 
 
 def test_training_sees_it_and_leaves_the_layer_alone(tiny: ck.Splits) -> None:
