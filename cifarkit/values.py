@@ -68,7 +68,7 @@ class Value:
         unknown = [name for name in changes if name not in known]
         if unknown:
             inner = "".join(
-                f"; {name} belongs to {owner}: {owner}={type(value).__name__}({name}=…)"
+                f"; {name} belongs to {owner}: {owner}={_with(value, name)}"
                 for name in unknown
                 for owner, value in vars(self).items()
                 if isinstance(value, Value) and name in vars(value)
@@ -166,6 +166,14 @@ def _kinds_by_name() -> dict[str, type[Value]]:
 
 def _is_cifarkits(kind: type[Value]) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _with(value: Value, name: str) -> str:
+    """Write a value with one field to fill in; what is not by default must be said again."""
+    fields = dataclasses.fields(value)
+    others = [one.name for one in fields if getattr(value, one.name) != one.default]
+    said = [f"{one}={getattr(value, one)!r}" for one in others if one != name]
+    return f"{type(value).__name__}({', '.join([f'{name}=…', *said])})"
 
 
 def _short(found: Any) -> str:

@@ -176,7 +176,8 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
         folder.mkdir(exist_ok=True)
     except Timeout:
         raise ComparisonError(
-            f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
+            f"another comparison is at work in {str(run_dir)!r} (or another process of this one: "
+            "it is not for torchrun, it starts its own); wait for it, or choose another "
             "run_dir"
         ) from None
     except (OSError, ValueError) as error:

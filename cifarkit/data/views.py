@@ -53,9 +53,13 @@ class TestTimeAugmentation(Value):
             A share, all of which sum to 1, and images `batch 3 size size`.
 
         Raises:
-            DataError: the images are smaller than a window, or than a move.
+            DataError: the images are not square, or smaller than a window or a move.
         """
-        side = images.shape[-1]
+        height, side = images.shape[-2:]
+        if height != side:
+            raise DataError(
+                f"{self!r} shows square windows of square images, found {height} by {side}"
+            )
         if side < max(self.size, self.shift + 1):
             raise DataError(
                 f"{self!r} shows windows of {self.size} pixels, moved by {self.shift}, and the "

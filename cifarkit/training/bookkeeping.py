@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from cifarkit.training.callback import Callback
+from cifarkit.errors import CallbackError
+from cifarkit.randomness import generator_states
+from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.resuming import state_of
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 
@@ -26,7 +28,7 @@ def save(run: Run) -> None:
 
 
 def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) -> None:
-    """Write what the run can be taken up from.
+    """Write what the run can be taken up from; where several processes train, all have to ask.
 
     Args:
         run: between two steps.
@@ -38,10 +40,62 @@ def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step
         RunFolderError: the disk refuses; the checkpoints before are still there.
         CheckpointError: a callback's state holds what cannot be saved.
     """
-    run.now.checkpoint_wanted = False
+    now = run.now
+    now.checkpoint_wanted = False
+    sums = now.sums.state_dict(now.processes) if step and now.sums is not None else None
     if run.folder is not None:
-        RunFolder(run.folder).save_checkpoint(state_of(run, callbacks, epoch=epoch, step=step))
+        state = state_of(run, callbacks, epoch=epoch, step=step, sums=sums)
+        RunFolder(run.folder).save_checkpoint(state)
         save(run)
+
+
+def state_of(
+    run: Run,
+    callbacks: Sequence[Callback],
+    *,
+    epoch: int,
+    step: int,
+    sums: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what a resumed run must know.
+
+    Args:
+        run: between two steps.
+        callbacks: that listen to it, and may have something in hand themselves.
+        epoch: of the next step, counted from 0.
+        step: the next one within the epoch, counted from 0.
+        sums: what the epoch has added up to so far, over all processes; None between epochs.
+    """
+    now = run.now
+    return {
+        "about": run.describe(),
+        "place": {"epoch": epoch, "step": step},
+        "history": list(run.history),
+        "seconds": time.perf_counter() - now.began,
+        "logged": now.logged if step else {},
+        "sums": sums,
+        "model": run.model.state_dict(),
+        "average": now.average.state_dict(),
+        "optimizer": now.optimizer.state_dict(),
+        "generators": generator_states(),
+        "loss": None if now.loss is None else now.loss.detach(),
+        "callbacks": [
+            {"kind": kind_of(one), "settings": repr(one), "state": _state_of(one)}
+            for one in callbacks
+        ],
+    }
+
+
+def _state_of(callback: Callback) -> dict[str, Any]:
+    try:
+        state = callback.state_dict()
+    except Exception as error:
+        raise CallbackError(
+            f"{type(callback).__name__}.state_dict raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(state, dict):
+        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, no dict")
+    return state
 
 
 @contextmanager

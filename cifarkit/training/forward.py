@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
 from cifarkit.models.contract import input_like
+from cifarkit.training.out_of_memory import is_shortage
 
 __all__ = [
     "Compile",
@@ -56,12 +57,26 @@ class CompiledForward:
         return chosen(model, batch, label_smoothing)
 
     def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
-        """Compile for batches of this form, on a copy of the network."""
+        """Compile for batches of this form, on a copy of the network.
+
+        Raises:
+            TrainingError: the network cannot be copied, or not be compiled here.
+        """
         self.forms.add(batch.form)
-        with _unlimited_tracing():
-            loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
-            loss.backward()
-        loss.item()  # waits for the device
+        try:
+            with _unlimited_tracing():
+                loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
+                loss.backward()
+            loss.item()  # waits for the device
+        except Exception as error:
+            if isinstance(error, RuntimeError | MemoryError) and is_shortage(error):
+                raise
+            said = (str(error).strip() or "without a word").splitlines()[0]
+            raise TrainingError(
+                f"a copy of the network could not be compiled ({type(error).__name__}: {said}); "
+                "train with compile='auto', or look at that first: on a CPU torch.compile needs a "
+                "C++ compiler, and a network that keeps what it has computed cannot be copied"
+            ) from error
 
 
 def choose_forward(compiled: Compile) -> Forward:
@@ -72,10 +87,15 @@ def choose_forward(compiled: Compile) -> Forward:
     recording, see `RecordedStep`.
 
     Raises:
-        TrainingError: `compiled` is none of the three.
+        TrainingError: `compiled` is none of the three, or this torch is too old for it.
     """
     if compiled not in ("auto", "on", "off"):
         raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compiled!r}")
+    if compiled == "on" and not hasattr(torch._dynamo.config, "recompile_limit"):
+        raise TrainingError(
+            f"compile='on' needs torch 2.7, and this is {torch.__version__}; install a newer one, "
+            "or train with compile='auto'"
+        )
     return CompiledForward() if compiled == "on" else forward
 
 

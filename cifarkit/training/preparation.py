@@ -7,6 +7,7 @@ import hashlib
 import re
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.contract import check_logits, check_network
+from cifarkit.models.contract import check_logits, check_network, input_like
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
@@ -107,14 +108,12 @@ def begin(
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
     splits = _on_device(splits, trainer.device)
-    batch, last = (  # windows may have grown by then
-        first_batch(splits.train, recipe, seed=trainer.seed, epoch=epoch)
-        for epoch in (0, recipe.epochs - 1)
-    )
+    batches = _batches_by_size(splits.train, recipe, trainer.seed)
+    batch = batches[0]
     processes.check_sizes(splits, recipe.batch_size)
     steps = count_batches(len(splits.train), recipe.batch_size)
     _check_rates(recipe, steps)
-    shown = {batch.images.shape[-1], last.images.shape[-1]}
+    shown = {batch.images.shape[-1] for batch in batches}
     if recipe.test_time is not None:
         shown.add(recipe.test_time.size)
     for side in sorted(shown - {32}):  # at 32 it was looked at before
@@ -129,7 +128,7 @@ def begin(
         for symptom in _symptoms(run, batch, who):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
-    run.facts["warm_up_seconds"] = _warm_up(trainer, model, splits.train)
+    run.facts["warm_up_seconds"] = _warm_up(trainer, model, batches)
     optimizer = recipe.optimizer.build(weights)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise RecipeError(
@@ -142,7 +141,7 @@ def begin(
         splits=splits,
         optimizer=optimizer,
         steps_per_epoch=steps,
-        network=processes.wrap(model),
+        network=processes.wrap(model, batch, recipe.label_smoothing),
         processes=processes,
         average=WeightAverage(model, recipe.ema_decay),
         interruption=interruption,
@@ -182,18 +181,26 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
         ) from error
 
 
-def _warm_up(trainer: Trainer, model: nn.Module, train: ImageSet) -> float:
-    """Compile what is compiled, for each side that windows have; return the seconds it took."""
+def _batches_by_size(train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
+    """Return the first batch of the first epoch, and of each in which windows have another size."""
+    of_epoch = partial(first_batch, train, recipe, seed=seed)
+    first, last = of_epoch(epoch=0), of_epoch(epoch=recipe.epochs - 1)
+    batches = {first.images.shape: first}
+    if last.images.shape != first.images.shape:
+        for epoch in range(recipe.epochs):
+            batch = of_epoch(epoch=epoch)
+            batches.setdefault(batch.images.shape, batch)
+    return list(batches.values())
+
+
+def _warm_up(trainer: Trainer, model: nn.Module, batches: list[Batch]) -> float:
+    """Compile what is compiled, for each size that windows have; return the seconds it took."""
     if not isinstance(trainer.forward, CompiledForward):
         return 0.0
-    recipe, began = trainer.recipe, time.perf_counter()
-    batches: dict[torch.Size, Batch] = {}
-    for epoch in range(recipe.epochs):
-        batch = first_batch(train, recipe, seed=trainer.seed, epoch=epoch)
-        batches.setdefault(batch.images.shape, batch)
+    began = time.perf_counter()
     with preserved(), trainer.arithmetic():
-        for batch in batches.values():
-            trainer.forward.warm_up(model, batch, recipe.label_smoothing)
+        for batch in batches:
+            trainer.forward.warm_up(model, batch, trainer.recipe.label_smoothing)
     return time.perf_counter() - began
 
 
@@ -204,7 +211,8 @@ def _facts(
         "status": "running",
         "network": _digest(model),
         "data": splits.describe(),
-        "precision": str(trainer.precision).removeprefix("torch."),
+        "precision": str(_precision(trainer, model)).removeprefix("torch."),
+        "compile": trainer.compile,
         "processes": processes.count,
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
@@ -212,6 +220,11 @@ def _facts(
         "intervening": [kind_of(one) for one in trainer.callbacks if may_intervene(one)],
         "environment": describe_environment(trainer.device),
     }
+
+
+def _precision(trainer: Trainer, model: nn.Module) -> torch.dtype:
+    _, dtype = input_like(model)
+    return dtype if dtype == torch.float64 else trainer.precision  # autocast leaves float64 alone
 
 
 def _digest(model: nn.Module) -> str:

@@ -21,10 +21,14 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
-from cifarkit.randomness import seed_for
+from cifarkit.models.symptoms import as_found
+from cifarkit.randomness import preserved, seed_for
+from cifarkit.training.forward import forward
 from cifarkit.training.history import Record
 
 __all__ = ["Processes", "is_first_process", "join_processes"]
+
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it starts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,9 +101,19 @@ class Processes:
         loss, correct, images = self.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
         return {f"{part}_loss": loss / images, f"{part}_accuracy": correct / images}
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """Return the network with its gradients averaged over all processes."""
-        return model if self.count == 1 else DistributedDataParallel(model)
+    def wrap(self, model: nn.Module, batch: Batch, label_smoothing: float) -> nn.Module:
+        """Return the network with its gradients averaged over all processes.
+
+        Args:
+            model: left as it is.
+            batch: to find out which weights a gradient reaches; PyTorch waits for those of all
+                others, unless it is told to look for them.
+            label_smoothing: of the loss.
+        """
+        if self.count == 1:
+            return model
+        has_more = _leaves_weights_out(model, batch, label_smoothing)
+        return DistributedDataParallel(model, find_unused_parameters=has_more)
 
     def sum(self, numbers: Tensor) -> Tensor:
         """Add up over all processes."""
@@ -117,24 +131,34 @@ class Processes:
         return self.sum(torch.tensor(flags, dtype=torch.float32)).bool().tolist()
 
 
+def _leaves_weights_out(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    with as_found(model), preserved():
+        loss, _ = forward(model.train(), batch, label_smoothing)
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+    return any(gradient is None for gradient in gradients)
+
+
 def join_processes(device: torch.device) -> Processes:
     """Join the processes that `torchrun` started; alone where it started none.
 
     The group stays until the program ends, for the next training in it; one that exists already
     is used.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized():
+    if TORCHRUN in os.environ and not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         atexit.register(dist.destroy_process_group)
-    if dist.is_available() and dist.is_initialized():
-        return Processes(dist.get_rank(), dist.get_world_size())
-    return Processes()
+    if not (dist.is_available() and dist.is_initialized()):
+        return Processes()
+    processes = Processes(dist.get_rank(), dist.get_world_size())
+    processes.any(False)  # waits for all: one may still write what the others are about to read
+    return processes
 
 
 def is_first_process() -> bool:
     """Tell whether this process is the one that prints and writes."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank() == 0
-    return os.environ.get("RANK", "0") == "0"
+    return TORCHRUN not in os.environ or os.environ.get("RANK", "0") == "0"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
-from cifarkit.randomness import generator_states, set_generator_states
+from cifarkit.randomness import set_generator_states
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
@@ -25,48 +25,7 @@ from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
 from cifarkit.training.weights import differences
 
-__all__ = ["read_past", "state_of", "take_up", "take_up_callbacks"]
-
-
-def state_of(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) -> dict[str, Any]:
-    """Return what a resumed run must know.
-
-    Args:
-        run: between two steps.
-        callbacks: that listen to it, and may have something in hand themselves.
-        epoch: of the next step, counted from 0.
-        step: the next one within the epoch, counted from 0.
-    """
-    now = run.now
-    return {
-        "about": run.describe(),
-        "place": {"epoch": epoch, "step": step},
-        "history": list(run.history),
-        "seconds": time.perf_counter() - now.began,
-        "logged": now.logged if step else {},
-        "sums": now.sums.state_dict() if step and now.sums is not None else None,
-        "model": run.model.state_dict(),
-        "average": now.average.state_dict(),
-        "optimizer": now.optimizer.state_dict(),
-        "generators": generator_states(),
-        "loss": None if now.loss is None else now.loss.detach(),
-        "callbacks": [
-            {"kind": kind_of(one), "settings": repr(one), "state": _state_of(one)}
-            for one in callbacks
-        ],
-    }
-
-
-def _state_of(callback: Callback) -> dict[str, Any]:
-    try:
-        state = callback.state_dict()
-    except Exception as error:
-        raise CallbackError(
-            f"{type(callback).__name__}.state_dict raised {type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(state, dict):
-        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, no dict")
-    return state
+__all__ = ["read_past", "take_up", "take_up_callbacks"]
 
 
 def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict[str, Any] | None:
@@ -133,7 +92,7 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     now.began = time.perf_counter() - (state["seconds"] if now.first_step else 0.0)
     if state["sums"] is not None:
         now.sums = RunningSums(run.model, now.splits.train.images.device)
-        now.sums.load_state_dict(state["sums"])
+        now.sums.load_state_dict(state["sums"], now.processes)
     before = state["about"]["facts"]
     place = f"epoch {now.epoch + 1}, step {now.first_step + 1}"
     run.facts |= {
@@ -293,6 +252,7 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
         "CPU": environment["cpu"],
         "threads": environment["threads"],
         "precision": facts["precision"],
+        "compile": facts.get("compile", "auto"),  # which early records do not name
         "processes": facts["processes"],
         "callbacks that may change batches or gradients:": intervening,
     }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cifarkit.errors import NonFiniteLossError
 from cifarkit.training.history import Record
+from cifarkit.training.processes import Processes
 from cifarkit.training.run import Moment
 
 __all__ = ["RunningSums", "count_hits"]
@@ -92,19 +93,22 @@ class RunningSums:
         if not self.looks_at_once:
             self._check(now, torch.stack(self.losses).cpu().tolist(), self.rates, first=0)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the sums so far."""
-        return {
-            "losses": torch.stack(self.losses),
-            "hits": torch.stack(self.hits),
-            "counts": list(self.counts),
-        }
+    def state_dict(self, processes: Processes) -> dict[str, Any]:
+        """Return the sums so far, over all processes, each of which has to ask."""
+        losses, hits = torch.stack(self.losses), torch.stack(self.hits)
+        counts = torch.tensor(self.counts)
+        if processes.count > 1:
+            shares = torch.stack([losses.cpu().double() * counts, hits.cpu(), counts])
+            summed, hits, counts = processes.sum(shares)
+            losses, hits, counts = (summed / counts).to(losses), hits.long(), counts.long()
+        return {"losses": losses, "hits": hits, "counts": counts.tolist()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` returned."""
+    def load_state_dict(self, state: dict[str, Any], processes: Processes) -> None:
+        """Take up what `state_dict` returned: its images count once, in the first process."""
+        is_first = int(processes.rank == 0)
         self.losses = list(state["losses"].to(self.device).unbind())
-        self.hits = list(state["hits"].to(self.device).unbind())
-        self.counts = list(state["counts"])
+        self.hits = list((state["hits"] * is_first).to(self.device).unbind())
+        self.counts = [count * is_first for count in state["counts"]]
 
     def _check(self, now: Moment, losses: list[float], rates: list[float], first: int) -> None:
         """Refuse a loss that is no number; `first` is the step of the first of these."""

@@ -99,7 +99,7 @@ class Trainer:
         self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = checked_flag("track_test", track_test, error=TrainingError)
         self.precision = choose_precision(self.recipe, self.device)
-        self.forward = choose_forward(compile)
+        self.compile, self.forward = compile, choose_forward(compile)
         self.may_record = may_record(compile, self.device, self.precision)
         self.arithmetic = partial(arithmetic, self.device, self.precision)
         self._is_training = False
@@ -287,10 +287,10 @@ class Trainer:
         return record
 
     def _is_over(self, run: Run) -> bool:
-        """Tell whether any process was told to stop, or interrupted; then all are."""
+        """Tell whether any process was told to stop, or interrupted; what one wants, all do."""
         now = run.now
-        asked = now.interruption.asked
-        stopped, now.interrupted = now.processes.any(run.stopped is not None, asked)
+        flags = run.stopped is not None, now.interruption.asked, now.checkpoint_wanted
+        stopped, now.interrupted, now.checkpoint_wanted = now.processes.any(*flags)
         if stopped:
             run.stop("it was stopped in another process")
         return stopped or now.interrupted

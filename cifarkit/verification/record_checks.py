@@ -6,9 +6,11 @@ import json
 import math
 
 import numpy as np
+import torch
 
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.findings import Finding
+from cifarkit.models.contract import input_like
 from cifarkit.training.history import Record
 from cifarkit.training.run_folder import HISTORY
 from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test
@@ -161,7 +163,10 @@ def _impossible(record: Record) -> str:
 def check_record(evidence: Evidence) -> Finding:
     """Look whether `run.json` contradicts itself."""
     recipe, facts = evidence.run.recipe, evidence.facts
-    if recipe.precision not in ("auto", facts["precision"]):
+    _, weights = input_like(evidence.run.model)
+    if (weights == torch.float64) != (facts["precision"] == "float64"):
+        found = f"it trained in {facts['precision']}, and its weights are {weights}"
+    elif weights != torch.float64 and recipe.precision not in ("auto", facts["precision"]):
         found = f"the recipe asks for {recipe.precision}, and it trained in {facts['precision']}"
     elif not 0 <= facts["seconds"] < math.inf:
         found = f"training cannot have taken {facts['seconds']} s"

@@ -77,7 +77,8 @@ def _obstacle(facts: dict[str, Any]) -> str:
 def _train_again(evidence: Evidence, device: torch.device) -> Run:
     run, facts = evidence.run, evidence.facts
     recipe = run.recipe
-    if str(choose_precision(recipe, device)) != f"torch.{facts['precision']}":
+    due = str(choose_precision(recipe, device)).removeprefix("torch.")
+    if facts["precision"] not in (due, "float64"):  # a network of float64 stays one
         recipe = recipe.replace(precision=facts["precision"])
     variant = run.variant
     if not isinstance(variant, Variant):  # `verify` has looked
@@ -90,6 +91,7 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
             device=device,
             callbacks=_callbacks(evidence.facts),
             track_test=facts["track_test"],
+            compile=facts.get("compile", "auto"),
         )
 
 

@@ -121,6 +121,8 @@ def main() -> None:
     words = sys.argv[1:]
     cut = words.index("--") if "--" in words else len(words)
     given = parser.parse_args(words[:cut])
+    if given.rounds < 1:
+        parser.error("--rounds must be 1 or more")
     contenders = given.only or SUITES[given.suite]
     arguments = words[cut + 1 :]  # for the contenders
     rounds = []

@@ -108,6 +108,30 @@ def test_the_field_that_changed_is_named_and_not_the_whole_value(make_comparison
     assert changes(pair) == "optimizer.weight_decay 0.0 -> 0.1"
 
 
+def test_of_augmentations_those_that_differ_are_named(make_comparison: Any) -> None:
+    comparison = make_comparison({"linear": [0.4], "twin": [0.5]})
+    plain = comparison.variants[0]
+
+    def changed(theirs: tuple[ck.Augmentation, ...], ours: tuple[ck.Augmentation, ...]) -> str:
+        one, other = (
+            dataclasses.replace(plain, name=name, recipe=plain.recipe.replace(augment=augment))
+            for name, augment in (("linear", theirs), ("twin", ours))
+        )
+        (pair,) = dataclasses.replace(comparison, variants=(one, other)).pairs
+        return changes(pair)
+
+    long = (ck.AlternatingFlip(), ck.GrowingCrop(first=20, last=28, step=4))
+    assert changed((*long, ck.Cutout(4)), (*long, ck.Cutout(8))) == (
+        "augment (Cutout(size=4),) -> (Cutout(size=8),)"
+    )
+    assert changed(long[:1], long[:1] * 2) == (
+        "augment (AlternatingFlip(),) -> (AlternatingFlip(), AlternatingFlip())"
+    )
+    assert changed((ck.Flip(), ck.Cutout(4)), (ck.Cutout(4), ck.Flip())).startswith(
+        "augment (Flip(probability=0.5), Cutout(size=4)) -> (Cutout("
+    )
+
+
 def test_seeds_and_drawn_p_are_told(make_comparison: Any) -> None:
     few = " ".join(str(make_comparison({"linear": {7: 0.4, 3: 0.5}})).split())
     assert "Seeds: 3, 7." in few

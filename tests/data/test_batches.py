@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 import cifarkit as ck
 from cifarkit.data.batches import Batch, count_batches, training_batches
@@ -294,6 +294,28 @@ def test_a_network_that_cannot_take_smaller_pictures_is_refused_before_training(
 ) -> None:
     with pytest.raises(ck.ModelContractError, match="does not take images batch 3 28 28"):
         ck.train("linear", tiny, augment=(ck.Crop(padding=0, size=28),))
+
+
+class Even(nn.Module):
+    """A network that takes pictures of even sides alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(12, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layer(nn.functional.pixel_unshuffle(images, 2).mean((2, 3)))
+        return logits
+
+
+def test_windows_between_the_first_and_the_last_are_tried_too(tiny: ck.Splits) -> None:
+    def trained(step: int) -> ck.Run:
+        augment = (ck.GrowingCrop(first=20, last=28, step=step),)
+        return ck.Trainer(ck.Recipe(epochs=9, batch_size=100, augment=augment)).fit(Even(), tiny)
+
+    assert len(trained(2).history) == 9
+    with pytest.raises(ck.ModelContractError, match="does not take images batch 3 21 21"):
+        trained(1)
 
 
 def test_windows_that_will_have_grown_too_large_are_refused_before_training(

@@ -68,6 +68,11 @@ def test_pictures_that_are_smaller_than_what_is_shown_are_refused(
         list(test_time.views(torch.zeros(2, 3, 10, 10)))
 
 
+def test_pictures_that_are_not_square_are_refused() -> None:
+    with pytest.raises(ck.DataError, match="square windows of square images, found 20 by 40"):
+        list(ck.TestTimeAugmentation(size=16).views(torch.zeros(2, 3, 20, 40)))
+
+
 @pytest.mark.parametrize("shift", [1, 3])
 def test_the_views_are_the_picture_mirrored_and_moved(shift: int) -> None:
     images = pictures(1)

@@ -134,6 +134,12 @@ def test_replace_with_unknown_fields_names_them_and_those_there_are() -> None:
     )
 
 
+def test_a_hint_does_not_forget_what_was_chosen() -> None:
+    recipe = ck.Recipe(optimizer=ck.Muon(lr=0.1, bias_lr=26.5))
+    with pytest.raises(ck.RecipeError, match=r"optimizer=Muon\(lr=…, bias_lr=26\.5\); its"):
+        recipe.replace(lr=0.2)
+
+
 def test_replace_checks_its_values() -> None:
     with pytest.raises(ck.RecipeError, match="epochs=0: allowed is"):
         ck.Recipe().replace(epochs=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +70,47 @@ def test_a_batch_of_another_form_goes_the_plain_way(
     for batch in (whole, ck.Batch(*(part[:8] for part in whole)), whole._replace(targets=shares)):
         compiled(model, batch, 0.0)
     assert [batch is whole for batch in calls] == [True]
+
+
+class Keeps(nn.Module):
+    """A network that keeps what it has computed, with the graph of it, so it cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3072, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layer(images.flatten(1))
+        if self.training:
+            self.kept = logits
+        return logits
+
+
+def test_a_network_that_cannot_be_copied_is_not_compiled_and_may_be_averaged(
+    tiny: ck.Splits,
+) -> None:
+    with pytest.raises(ck.TrainingError, match=r"could not be compiled \(.*compile='auto'"):
+        ck.Trainer(STRICT, compile="on", device="cpu").fit(Keeps(), tiny)
+    run = ck.Trainer(STRICT.replace(ema_decay=0.9), device="cpu").fit(Keeps(), tiny)
+    assert len(run.history) == 2
+
+
+def test_memory_that_runs_out_is_not_taken_for_a_fault_of_the_network(
+    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("cifarkit.training.forward.copy", SimpleNamespace(deepcopy=full))
+    with pytest.raises(ck.OutOfMemoryError):
+        ck.Trainer(STRICT, compile="on", device="cpu").fit(ck.create_model("linear"), tiny)
+
+
+def test_an_old_torch_is_told_before_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch._dynamo, "config", SimpleNamespace())  # as in torch 2.6
+    with pytest.raises(ck.TrainingError, match=r"compile='on' needs torch 2\.7, and this is 2"):
+        ck.Trainer(compile="on")
+    assert ck.Trainer(compile="auto").compile == "auto"
 
 
 def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -102,6 +103,52 @@ def test_a_process_that_stops_stops_all(tmp_path: Path) -> None:
     assert json.loads((run / "run.json").read_text())["facts"]["status"] == "stopped"
 
 
+CUT_OFF = """
+import os, pathlib, sys
+import cifarkit as ck
+from torch import nn
+
+data = ck.load_synthetic(n_train=640, n_test=40, val_size=30)
+
+class Interrupts(ck.Callback):
+    def on_batch_end(self, run):
+        if run.now.step == run.now.steps_per_epoch - 2:
+            run.now.interruption.asked = True
+
+class HasMore(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = nn.Linear(3072, 10), nn.Linear(3, 3)
+
+    def forward(self, images):
+        return self.used(images.flatten(1))
+
+def trained(folder, *callbacks):
+    recipe = ck.Recipe(epochs=1, precision="float32")
+    trainer = ck.Trainer(recipe, run_dir=folder, device="cpu", callbacks=callbacks)
+    model = HasMore()
+    nn.init.zeros_(model.used.weight)
+    nn.init.zeros_(model.used.bias)
+    return trainer.fit(model, data, resume=True)
+
+try:
+    trained("cut-off", Interrupts())
+except KeyboardInterrupt:
+    cut, whole = trained("cut-off").history[-1], trained("whole").history[-1]
+    told = pathlib.Path("told-" + os.environ["RANK"])
+    numbers = [[one[name] for name in one if name != "seconds"] for one in (cut, whole)]
+    told.write_text(repr(numbers))
+"""
+
+
+def test_an_epoch_that_was_cut_off_counts_the_images_of_all_processes(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(CUT_OFF)
+    launched(2, "script.py", cwd=tmp_path)
+    for rank in range(2):
+        cut, whole = ast.literal_eval((tmp_path / f"told-{rank}").read_text())
+        assert cut == pytest.approx(whole, rel=1e-6)
+
+
 def test_the_command_line_writes_and_prints_once(tmp_path: Path) -> None:
     told = launched(
         2,
@@ -133,6 +180,8 @@ def test_one_process_is_the_first_and_adds_nothing(monkeypatch: pytest.MonkeyPat
     assert Processes().share(batch) is batch
     assert Processes().weighed(loss, batch, batch) is loss
     monkeypatch.setenv("RANK", "1")
+    assert is_first_process()  # some other program's
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "here")
     assert not is_first_process()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import random
 import subprocess
@@ -313,6 +314,19 @@ def test_another_processor_is_said(
     monkeypatch.setattr(environment, "_processor", lambda: "another maker's")
     with pytest.warns(CifarkitWarning, match="CPU .+ then, another maker's now"):
         fit("augmented", tiny, tmp_path / "run")
+
+
+def test_another_way_to_compile_is_said(tiny: ck.Splits, tmp_path: Path) -> None:
+    class Interrupt(ck.Callback):
+        def on_batch_end(self, run: ck.Run) -> None:
+            run.now.interruption.asked = True
+
+    begun = functools.partial(ck.train, "linear", tiny, run_dir=tmp_path / "run", epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        begun(callbacks=[Interrupt()])
+    with pytest.warns(CifarkitWarning, match="compile auto then, off now"):
+        run = begun(resume=True, compile="off")
+    assert run.facts["compile"] == "off"
 
 
 def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_bit(

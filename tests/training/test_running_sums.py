@@ -73,11 +73,37 @@ def test_a_rate_is_that_of_its_step_when_an_epoch_was_taken_up_in_its_middle() -
     first, second = RunningSums(model, ELSEWHERE), RunningSums(model, ELSEWHERE)
     fed(first, [3.0, 1.0], model)
     second.device = CPU  # where the tensors are
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(first.state_dict(Processes()), Processes())
     for step, loss in ((2, float("nan")), (3, 2.0)):
         second.add(moment(step), torch.tensor(loss), torch.tensor(1), 1)
     with pytest.raises(ck.NonFiniteLossError, match=r"step 3 of 9, at learning rate 0.25 "):
         second.check(moment(3))
+
+
+class Pair(Processes):
+    """The first of two processes, of which the other has seen as much, with a loss of 5."""
+
+    def sum(self, numbers: torch.Tensor) -> torch.Tensor:
+        _, hits, counts = numbers
+        return numbers + torch.stack([5.0 * counts, hits, counts])
+
+
+def test_what_several_processes_have_seen_is_kept_once() -> None:
+    model = nn.Linear(1, 1)
+    sums = RunningSums(model, CPU)
+    fed(sums, [3.0, 1.0], model)
+    alone = sums.state_dict(Processes())
+    assert torch.equal(alone["losses"], torch.tensor([3.0, 1.0]))
+    assert (alone["hits"].tolist(), alone["counts"]) == ([1, 1], [1, 2])
+    both = sums.state_dict(Pair(0, 2))
+    assert both["losses"].tolist() == [4.0, 3.0]
+    assert (both["hits"].tolist(), both["counts"]) == ([2, 2], [2, 4])
+    first, second = (RunningSums(model, CPU) for _ in range(2))
+    first.load_state_dict(both, Pair(0, 2))
+    second.load_state_dict(both, Pair(1, 2))
+    assert (first.counts, [hit.item() for hit in first.hits]) == ([2, 4], [2, 2])
+    assert (second.counts, [hit.item() for hit in second.hits]) == ([0, 0], [0, 0])
+    assert first.means(moment())["train_loss"] == pytest.approx((2 * 4.0 + 4 * 3.0) / 6)
 
 
 def test_on_the_cpu_it_is_found_before_the_step() -> None:

@@ -280,6 +280,16 @@ def test_bfloat16_trains_and_is_recorded(tiny: ck.Splits) -> None:
     assert next(run.model.parameters()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("precision", ["auto", "bfloat16", "float32"])
+def test_a_network_of_float64_is_trained_in_it_and_the_record_says_so(
+    precision: str, tiny: ck.Splits
+) -> None:
+    recipe = ck.Recipe(epochs=1, precision=precision)
+    run = ck.Trainer(recipe, device="cpu").fit(ck.create_model("linear").double(), tiny)
+    assert run.facts["precision"] == "float64"
+    assert next(run.model.parameters()).dtype == torch.float64
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**63 - 1))
 def test_the_same_seed_gives_the_same_run(seed: int) -> None:

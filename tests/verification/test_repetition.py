@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import cifarkit as ck
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.sealed_test import RECEIPT
+from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
 
 
@@ -44,6 +46,36 @@ def test_a_run_is_repeated_bit_for_bit(tiny: ck.Splits, tmp_path: Path) -> None:
     assert the_finding(verification, "each epoch").outcome == "passed"
     assert torch.get_num_threads() == threads
     assert "bitwise equal" in verification.verdict
+
+
+def test_it_is_repeated_as_it_was_compiled(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(*arguments: Any, compile: str, **options: Any) -> ck.Run:
+        asked.append(compile)
+        return ck.train(*arguments, compile=compile, **options)
+
+    monkeypatch.setattr(repetition, "train", noted)
+    folder = scored(tmp_path / "run", tiny, compile="off")
+    assert ck.verify(folder, tiny, retrain=True).repeated == "bitwise equal"
+    rewrite(folder / "run.json", lambda about: about["facts"].pop("compile"))  # an early record
+    assert ck.verify(folder, tiny, retrain=True).repeated == "bitwise equal"
+    assert asked == ["off", "auto"]
+
+
+def test_a_network_of_float64_is_verified_and_repeated(tiny: ck.Splits, tmp_path: Path) -> None:
+    @ck.register_model("in-float64", recipe=ck.Recipe(precision="float32"), summary="double")
+    def in_float64(*, num_classes: int = 10) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes)).double()
+
+    run = ck.train("in-float64", tiny, epochs=1, run_dir=tmp_path / "run", device="cpu")
+    ck.score_on_test(run, tiny)
+    verification = ck.verify(tmp_path / "run", tiny, retrain=True)
+    assert verification.passed
+    assert verification.repeated == "bitwise equal"
+    assert the_finding(verification, "record").found.startswith("it trained in float64")
 
 
 def test_what_a_fellow_s_record_says_cannot_spoil_a_repetition(

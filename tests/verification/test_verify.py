@@ -213,6 +213,11 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "record",
         "and it trained in",
     ),
+    "a precision that its weights have not": (
+        edit_facts(precision="float64"),
+        "record",
+        "it trained in float64, and its weights are torch.float32",
+    ),
     "other code": (lambda run: edit(run / "run.json", other_code), "code", "on other code"),
     "other weights": (
         edit_weights(lambda it: it + 0.05 * torch.randn_like(it)),
