@@ -109,10 +109,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.callbacks.mixup import Mixup as Mixup
     from cifarkit.training.history import History as History
     from cifarkit.training.progress.progress import Progress as Progress
+    from cifarkit.training.receipt import Receipt as Receipt
     from cifarkit.training.run import Run as Run
     from cifarkit.training.run_folder import load_run as load_run
     from cifarkit.training.sealed_test import Looks as Looks
-    from cifarkit.training.sealed_test import Receipt as Receipt
     from cifarkit.training.sealed_test import looks_at_test as looks_at_test
     from cifarkit.training.sealed_test import score_on_test as score_on_test
     from cifarkit.training.train import train as train
@@ -225,7 +225,7 @@ _HOME = {
     "Run": "cifarkit.training.run",
     "load_run": "cifarkit.training.run_folder",
     "Looks": "cifarkit.training.sealed_test",
-    "Receipt": "cifarkit.training.sealed_test",
+    "Receipt": "cifarkit.training.receipt",
     "looks_at_test": "cifarkit.training.sealed_test",
     "score_on_test": "cifarkit.training.sealed_test",
     "train": "cifarkit.training.train",

@@ -20,9 +20,9 @@ from cifarkit.models.variant import Variant
 from cifarkit.training.callback import Callback, settings_of
 from cifarkit.training.device import choose_precision
 from cifarkit.training.environment import describe_environment
+from cifarkit.training.receipt import RECEIPT
 from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.sealed_test import RECEIPT
 
 __all__ = ["Cell", "plan_cells"]
 

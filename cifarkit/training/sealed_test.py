@@ -1,18 +1,14 @@
-"""The sealed test set: one look at the end of a run, a receipt of it, a count of all looks."""
+"""The sealed test set: one look at the end of a run, and a count of all looks."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import (
-    CheckpointError,
     CifarkitWarning,
     DataError,
     RunFolderError,
@@ -20,111 +16,14 @@ from cifarkit.errors import (
 )
 from cifarkit.evaluation.evaluation import (
     Evaluation,
-    Floats,
-    Integers,
     check_finite,
     evaluate,
 )
-from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder, unwritable
+from cifarkit.training.run_folder import RunFolder
 
-__all__ = ["RECEIPT", "Looks", "Receipt", "looks_at_test", "score_on_test"]
-
-Booleans = np.ndarray[Any, np.dtype[np.bool_]]
-
-RECEIPT = "test_logits.safetensors"
-ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
-
-
-@dataclass(frozen=True, eq=False)
-class Receipt:
-    """What a network said of each test image: enough to score it again without the network.
-
-    Args:
-        logits: float16 `n classes`.
-        predicted: int64 `n`, the class with the largest logit, taken before the logits were
-            rounded, which makes ties of the closest.
-        labels: int64 `n`, the truth.
-
-    >>> logits = np.array([[0.5, 0.1], [2.00001, 2.0]], np.float32)
-    >>> receipt = Receipt.of(Evaluation(logits, np.array([0, 1]), ("cat", "dog")))
-    >>> receipt.accuracy, receipt.logits[1].tolist()
-    (0.5, [2.0, 2.0])
-    """
-
-    logits: Floats
-    predicted: Integers
-    labels: Integers
-
-    @property
-    def correct(self) -> Booleans:
-        """Which images got their own label, bool `n`."""
-        return np.equal(self.predicted, self.labels)
-
-    @property
-    def accuracy(self) -> float:
-        """The share of images that got their own label, in [0, 1]."""
-        return float(self.correct.mean())
-
-    def has_same_logits_as(self, other: Receipt) -> bool:
-        """Tell whether the logits are the same but for rounding; why is for the caller to judge.
-
-        Where a network says the same of every image nothing can be told, and the answer is False.
-        """
-        if self.logits.shape != other.logits.shape:
-            return False
-        ours, theirs = self.logits.astype(np.float64), other.logits.astype(np.float64)
-        spread = float(ours.std(axis=0).mean())  # over images
-        gaps = np.abs(ours - theirs).max(axis=1)  # n
-        return spread > 0 and float(np.median(gaps)) <= ALIKE * spread
-
-    @classmethod
-    def of(cls, evaluation: Evaluation) -> Receipt:
-        """Make the receipt of an evaluation; what is too large for float16 becomes its largest."""
-        reach = np.finfo(np.float16).max
-        logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
-        return cls(logits, evaluation.predicted, evaluation.labels)
-
-    @classmethod
-    def load(cls, folder: Path) -> Receipt:
-        """Read the receipt in a run's folder.
-
-        Raises:
-            RunFolderError: there is none, or it is damaged.
-        """
-        try:
-            tensors, _ = load_tensors(folder / RECEIPT)
-            arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
-        except FileNotFoundError:
-            raise RunFolderError(
-                f"the run in {str(folder)!r} has no receipt of its test ({RECEIPT}); "
-                "ck.score_on_test(run, splits) makes it"
-            ) from None
-        except (OSError, CheckpointError, KeyError) as error:
-            raise RunFolderError(
-                f"the receipt of the run in {str(folder)!r} cannot be read: {error}; put a copy "
-                "of it back, or delete it and score again"
-            ) from error
-        logits, predicted, labels = arrays
-        return cls(logits, predicted.astype(np.int64), labels.astype(np.int64))
-
-    def save(self, folder: Path) -> None:
-        """Write it into a run's folder.
-
-        Raises:
-            RunFolderError: the disk refuses.
-        """
-        small = np.uint8 if self.logits.shape[1] <= 256 else np.int64
-        tensors = {
-            "logits": torch.from_numpy(self.logits),
-            "predicted": torch.from_numpy(self.predicted.astype(small)),
-            "labels": torch.from_numpy(self.labels.astype(small)),
-        }
-        try:
-            save_tensors(folder / RECEIPT, tensors)
-        except OSError as error:
-            raise unwritable(folder, error) from error
+__all__ = ["Looks", "looks_at_test", "score_on_test"]
 
 
 class Looks(NamedTuple):

@@ -12,8 +12,9 @@ from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.findings import Finding
 from cifarkit.models.contract import input_like
 from cifarkit.training.history import Record
+from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.run_folder import HISTORY
-from cifarkit.training.sealed_test import RECEIPT, Receipt, looks_at_test
+from cifarkit.training.sealed_test import looks_at_test
 from cifarkit.verification.evidence import Evidence, judged, percent
 
 __all__ = [
@@ -49,33 +50,12 @@ def check_data(evidence: Evidence) -> Finding:
 
 def check_receipt(evidence: Evidence) -> Finding:
     """Look whether the receipt is of this test set and agrees with itself."""
-    fault = _fault(evidence)
+    test = evidence.splits.test
+    fault = evidence.receipt.fault(test.labels.cpu().numpy(), len(test.classes))
     if fault:
         return judged("receipt", False, fault, f"this is not the {RECEIPT} that cifarkit wrote")
-    n = len(evidence.splits.test)
+    n = len(test)
     return judged("receipt", True, f"it is whole and has the labels of the {n:,} test images")
-
-
-def _fault(evidence: Evidence) -> str:
-    """Say what is wrong with a receipt in itself."""
-    receipt, test = evidence.receipt, evidence.splits.test
-    n, classes = len(test), len(evidence.splits.classes)
-    shapes = [array.shape for array in (receipt.logits, receipt.predicted, receipt.labels)]
-    if shapes != [(n, classes), (n,), (n,)] or receipt.logits.dtype != np.float16:
-        found = ", ".join(" ".join(map(str, shape)) for shape in shapes)
-        return (
-            f"it holds {receipt.logits.dtype} logits, predictions and labels of shapes {found}; "
-            f"due are float16 logits {n} {classes}"
-        )
-    wrong = int((receipt.labels != test.labels.cpu().numpy()).sum())
-    if wrong:
-        return f"{wrong:,} of its {n:,} labels are not those of the test set"
-    if receipt.predicted.min() < 0 or receipt.predicted.max() >= classes:
-        return f"it predicts something that is none of the {classes} classes"
-    # Rounding keeps the order: what was largest before it is one of the largest after it.
-    chosen = np.take_along_axis(receipt.logits, receipt.predicted[:, None], axis=1)[:, 0]
-    odd = n - int((chosen >= receipt.logits.max(axis=1)).sum())
-    return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
 
 
 def check_score(evidence: Evidence) -> Finding:

@@ -16,9 +16,9 @@ from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, tabulated
 from cifarkit.storage.folders import expanded
 from cifarkit.training.device import choose_device
+from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder, load_run
-from cifarkit.training.sealed_test import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.record_checks import (
     check_code,

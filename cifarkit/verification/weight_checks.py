@@ -17,7 +17,7 @@ import numpy as np
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
 from cifarkit.findings import Finding
 from cifarkit.training.history import Record
-from cifarkit.training.sealed_test import Receipt
+from cifarkit.training.receipt import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.record_checks import ROUNDING
 

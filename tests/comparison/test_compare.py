@@ -30,7 +30,7 @@ from filelock import FileLock
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.training.sealed_test import Receipt
+from cifarkit.training.receipt import Receipt
 
 
 @pytest.fixture
@@ -672,7 +672,10 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     ),
     "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
     "a forged receipt": ("not those of its logits", lambda folder: forge(folder)),
-    "a receipt of other images": ("not of this test set", lambda folder: relabel(folder)),
+    "a receipt of other images": (
+        "labels are not those of the test set",
+        lambda folder: relabel(folder),
+    ),
     "a receipt cut short": (
         "cannot be read",
         lambda folder: (folder / "test_logits.safetensors").write_bytes(b"half"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.sealed_test import RECEIPT
+from cifarkit.training.receipt import RECEIPT
 
 
 @pytest.fixture
@@ -27,13 +27,6 @@ def test_the_receipt_scores_as_the_network_does(run: ck.Run, tiny: ck.Splits) ->
     np.testing.assert_allclose(receipt.logits, evaluation.logits, rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(receipt.labels, tiny.test.labels)
     np.testing.assert_array_equal(receipt.correct, evaluation.predicted == evaluation.labels)
-
-
-def test_logits_beyond_float16_keep_their_order() -> None:
-    logits = np.array([[1e6, 2e6], [-1e6, 0.0]], np.float32)
-    receipt = ck.Receipt.of(ck.Evaluation(logits, np.array([1, 1]), ("cat", "dog")))
-    assert np.isfinite(receipt.logits).all()
-    assert receipt.accuracy == 1.0
 
 
 def test_the_score_stands_in_the_record_of_the_run(run: ck.Run, tiny: ck.Splits) -> None:
@@ -139,19 +132,6 @@ def test_other_data_is_refused(run: ck.Run) -> None:
     other = ck.load_synthetic(n_train=200, n_test=50, val_size=20, seed=9)
     with pytest.raises(ck.DataError, match="not what the run was trained on"):
         ck.score_on_test(run, other)
-
-
-def test_a_damaged_or_missing_receipt_is_an_error(run: ck.Run, tiny: ck.Splits) -> None:
-    assert run.folder is not None
-    with pytest.raises(ck.RunFolderError, match="no receipt"):
-        ck.Receipt.load(run.folder)
-    ck.score_on_test(run, tiny)
-    path = run.folder / RECEIPT
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ck.RunFolderError, match="cannot be read"):
-        ck.Receipt.load(run.folder)
 
 
 def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import cifarkit as ck
-from cifarkit.training.sealed_test import Receipt
+from cifarkit.training.receipt import Receipt
 
 N = 1_000
 

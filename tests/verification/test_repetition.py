@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.training.receipt import RECEIPT
 from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.sealed_test import RECEIPT
 from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
 

@@ -18,7 +18,7 @@ import torch
 import cifarkit as ck
 from cifarkit.report.artefacts import evaluation_to_json
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
-from cifarkit.training.sealed_test import RECEIPT, Receipt
+from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.weights import WEIGHTS
 
 CHECKS = ["run", "data", "receipt", "record", "score", "evaluation", "history", "code", "looks"]
