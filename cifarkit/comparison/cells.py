@@ -17,7 +17,7 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitWarning, RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
-from cifarkit.training.callback import Callback, settings_of
+from cifarkit.training.callback import Callback, is_builtin, settings_of
 from cifarkit.training.device import choose_precision
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.receipt import RECEIPT
@@ -165,7 +165,7 @@ def _wanted(
 def _settings(callback: Callback) -> str:
     """Return what decides what a callback does: its settings, and of one's own the code too."""
     settings = settings_of(callback)
-    if settings.startswith("cifarkit."):
+    if is_builtin(settings):
         return settings
     return f"{settings} {code_digest(type(callback), vars(callback))}"
 

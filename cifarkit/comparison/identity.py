@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from cifarkit.training.callback import is_builtin
+
 __all__ = ["is_known", "key_of", "training_of"]
 
 WATCHERS = (  # callbacks of cifarkit's own that leave training as it is
@@ -51,7 +53,7 @@ def key_of(about: dict[str, Any]) -> str:
 
 def is_known(about: dict[str, Any]) -> bool:
     """Tell whether the record says all that matters; of foreign callbacks it has no code."""
-    return all(one.startswith("cifarkit.") for one in _that_matter(about))
+    return all(is_builtin(one) for one in _that_matter(about))
 
 
 def _that_matter(about: dict[str, Any]) -> list[str]:

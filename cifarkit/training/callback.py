@@ -15,6 +15,7 @@ __all__ = [
     "HOOKS",
     "Callback",
     "check_callbacks",
+    "is_builtin",
     "is_foreign",
     "kind_of",
     "listens",
@@ -157,8 +158,16 @@ def may_intervene(callback: Callback) -> bool:
 
 def is_foreign(callback: Callback) -> bool:
     """Tell whether a callback is not cifarkit's own, or has hooks that its class has not."""
-    own = type(callback).__module__.partition(".")[0] == __name__.partition(".")[0]
-    return not own or not vars(callback).keys().isdisjoint(HOOKS)
+    return not is_builtin(kind_of(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
+
+
+def is_builtin(kind: str) -> bool:
+    """Tell of a callback in a record, by its kind or settings, whether it is cifarkit's own.
+
+    >>> is_builtin("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"), is_builtin("mine.Mixup")
+    (True, False)
+    """
+    return kind.startswith("cifarkit.")
 
 
 def kind_of(callback: Callback) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
 from cifarkit.randomness import set_generator_states
-from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.callback import Callback, is_builtin, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
 from cifarkit.training.run import Run
@@ -242,7 +242,7 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
     facts = about["facts"]
     environment = facts["environment"]
     # With settings where they are cifarkit's own; others print what they like.
-    own = [one for one in facts["callbacks"] if one.startswith("cifarkit.")]
+    own = [one for one in facts["callbacks"] if is_builtin(one)]
     named = {kind: kind for kind in facts["intervening"]} | {one.split("(")[0]: one for one in own}
     intervening = [named[kind] for kind in facts["intervening"]]
     return {

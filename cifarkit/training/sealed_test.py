@@ -19,6 +19,7 @@ from cifarkit.evaluation.evaluation import (
     check_finite,
     evaluate,
 )
+from cifarkit.training.callback import is_builtin
 from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
@@ -83,7 +84,7 @@ def looks_at_test(run: Run) -> Looks:
     if not isinstance(run, Run):
         raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
-    foreign = [kind for kind in run.facts.get("callbacks", []) if not kind.startswith("cifarkit.")]
+    foreign = [kind for kind in run.facts.get("callbacks", []) if not is_builtin(kind)]
     is_steered = run.stopped is not None or _chose_otherwise(run)
     flagged = bool(observed and foreign and is_steered)
     return Looks(observed, "test" in run.facts, flagged, bool(foreign))

@@ -33,7 +33,7 @@ class Plain:
             for name, number in record.items()
             if name != "epoch"
         ]
-        cells += ["best"] if is_best(list(run.history)) else []
+        cells += ["best val loss"] if is_best(list(run.history)) else []
         self.note("  ".join(cells))
 
     def close(self) -> None:
