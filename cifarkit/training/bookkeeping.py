@@ -72,7 +72,7 @@ def state_of(
         "place": {"epoch": epoch, "step": step},
         "history": list(run.history),
         "seconds": time.perf_counter() - now.began,
-        "logged": now.logged if step else {},
+        "logged": run.logged() if step else {},
         "sums": sums,
         "model": run.model.state_dict(),
         "average": now.average.state_dict(),

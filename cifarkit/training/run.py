@@ -74,7 +74,7 @@ class Moment:
     step: int = 0
     batch: Batch = field(init=False)
     loss: Tensor | None = None
-    logged: dict[str, list[float]] = field(default_factory=dict)
+    logged: dict[str, list[float | Tensor]] = field(default_factory=dict)
     first_step: int = 0
     began: float = 0.0
     sums: RunningSums | None = None
@@ -215,10 +215,14 @@ class Run:
             "code": self.variant.code,
         }
 
-    def log(self, name: str, value: float) -> None:
+    def log(self, name: str, value: float | Tensor) -> None:
         """Put a number into this epoch's record, as a column of that name.
 
         Logged several times in an epoch, the record holds the mean.
+
+        Args:
+            name: of the column.
+            value: a number, or a tensor of one, which no GPU is waited for before the epoch ends.
 
         Raises:
             TrainingError: the name is one of the trainer's own, or the value is no number.
@@ -228,13 +232,25 @@ class Run:
                 f"{name!r} cannot be logged: a name is letters, digits and _, and must not begin "
                 f"with one of {', '.join(OWN_COLUMNS)}, which the trainer writes itself"
             )
-        number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-        if isinstance(number, bool) or not isinstance(number, numbers.Real):
+        number: float | Tensor
+        if isinstance(value, Tensor) and value.numel() == 1 and _is_of_numbers(value):
+            number = value.detach().clone()  # the place may be written to again
+        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+            number = float(value)
+        else:
             raise TrainingError(f"run.log({name!r}, …) wants a number, found {value!r}")
-        self.now.logged.setdefault(name, []).append(float(number))
+        self.now.logged.setdefault(name, []).append(number)
         if len(self.history) > self.now.epoch:  # in on_epoch_end the record stands already
             self.history[-1].update(self.logged_means())
 
     def logged_means(self) -> Record:
         """Return the mean of what was logged under each name in this epoch."""
-        return {name: math.fsum(all_) / len(all_) for name, all_ in self.now.logged.items()}
+        return {name: math.fsum(all_) / len(all_) for name, all_ in self.logged().items()}
+
+    def logged(self) -> dict[str, list[float]]:
+        """Return what was logged under each name in this epoch, in plain numbers."""
+        return {name: [float(one) for one in all_] for name, all_ in self.now.logged.items()}
+
+
+def _is_of_numbers(tensor: Tensor) -> bool:
+    return tensor.dtype != torch.bool and not tensor.is_complex()

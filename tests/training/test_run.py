@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import cifarkit as ck
 
@@ -34,6 +35,41 @@ def test_the_record_holds_the_mean_of_what_was_logged(hook: str, tiny: ck.Splits
     log = Log(hook, "score", [1.0, torch.tensor(2.0), 6])
     run = ck.train("linear", tiny, epochs=2, callbacks=[log])
     assert run.history.column("score") == [3.0, 3.0]
+
+
+def test_a_tensor_is_not_asked_before_the_epoch_ends_and_may_be_written_to_again(
+    tiny: ck.Splits,
+) -> None:
+    asked: list[str] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            asked.extend(["item"] * (function is torch.ops.aten._local_scalar_dense.default))
+            return function(*args, **(kwargs or {}))
+
+    class Logs(ck.Callback):
+        columns = ("score",)
+        place = torch.zeros(())
+
+        def on_batch_end(self, run: ck.Run) -> None:
+            self.place.fill_(run.now.step)
+            with Watch():
+                run.log("score", self.place)
+
+    run = ck.train("linear", tiny, epochs=1, batch_size=50, callbacks=[Logs()])
+    assert asked == []
+    assert run.history.column("score") == [1.5]  # of steps 0 to 3
+    with Watch():
+        torch.zeros(()).item()
+    assert asked == ["item"]
+
+
+@pytest.mark.parametrize("value", [torch.tensor(True), torch.tensor(1j), torch.zeros(2)])
+def test_a_tensor_of_something_else_is_refused(value: torch.Tensor, tiny: ck.Splits) -> None:
+    with pytest.raises(ck.TrainingError, match=r"run.log\('score', …\) wants a number, found tens"):
+        ck.train("linear", tiny, epochs=1, callbacks=[Log("batch", "score", [value])])
 
 
 @pytest.mark.parametrize(

@@ -40,4 +40,4 @@ class GradientClip(Callback):
 
     def on_backward_end(self, run: Run) -> None:
         """Shorten the gradient where it is too long."""
-        run.log("gradient_norm", clip_grad_norm_(run.model.parameters(), self.max_norm).item())
+        run.log("gradient_norm", clip_grad_norm_(run.model.parameters(), self.max_norm))
