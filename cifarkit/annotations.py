@@ -23,6 +23,14 @@ K = TypeVar("K")
 class Range:
     """The numbers from `least` to `most`, ends included unless `open` holds `"("` or `")"`.
 
+    Args:
+        least: the lower end.
+        most: the upper end.
+        open: which ends are left out: `"("` the lower, `")"` the upper, `"()"` both.
+
+    Raises:
+        RecipeError: it would hold no number, or `open` is none of these.
+
     >>> print(Range(0, 1, open=")"))
     0 <= value < 1
     """
@@ -30,6 +38,15 @@ class Range:
     least: float
     most: float
     open: Literal["", "(", ")", "()"] = ""
+
+    def __post_init__(self) -> None:
+        if self.open not in ("", "(", ")", "()"):
+            raise RecipeError(f'open must be "", "(", ")" or "()", found {self.open!r}')
+        if not self.least <= self.most or (self.open and self.least == self.most):
+            raise RecipeError(
+                f"no number is in the range {self}; the smaller end comes first, and none is left out "
+                "where both are the same"
+            )
 
     def __contains__(self, value: float) -> bool:
         above = value > self.least if "(" in self.open else value >= self.least

@@ -88,6 +88,18 @@ def test_what_does_not_fit_is_refused_with_what_would(value: Any, hint: Any, sai
     assert str(refused.value).startswith(said)
 
 
+@pytest.mark.parametrize("ends", [(3, 1), (1, 1, "("), (math.nan, 1), (0, math.nan)])
+def test_a_range_without_a_number_is_refused(ends: tuple[Any, ...]) -> None:
+    with pytest.raises(ck.RecipeError, match="no number is in the range"):
+        Range(*ends)
+
+
+def test_only_round_brackets_leave_ends_out() -> None:
+    assert 1 in Range(1, 1)
+    with pytest.raises(ck.RecipeError, match=r"open must be .*, found '\['"):
+        Range(0, 1, open="[")  # type: ignore[arg-type]
+
+
 def test_a_range_of_what_is_no_number_is_named() -> None:
     with pytest.raises(ck.RecipeError, match=r"by the annotation .*Range.*; write bool, int"):
         fitted(0.5, Annotated[float | None, Range(0, 1)])
