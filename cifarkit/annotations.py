@@ -44,8 +44,8 @@ class Range:
             raise RecipeError(f'open must be "", "(", ")" or "()", found {self.open!r}')
         if not self.least <= self.most or (self.open and self.least == self.most):
             raise RecipeError(
-                f"no number is in the range {self}; the smaller end comes first, and where both are "
-                "the same none is left out"
+                f"no number is in the range {self}; the smaller end comes first, and where both "
+                "are the same none is left out"
             )
 
     def __contains__(self, value: float) -> bool:
