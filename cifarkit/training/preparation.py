@@ -182,12 +182,12 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
 
 
 def _batches_by_size(train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
-    """Return the first batch of the first epoch, and of each in which windows have another size."""
+    """Return the first batch of the first epoch, and of those in which windows have other sizes."""
     of_epoch = partial(first_batch, train, recipe, seed=seed)
     first, last = of_epoch(epoch=0), of_epoch(epoch=recipe.epochs - 1)
-    batches = {first.images.shape: first}
-    if last.images.shape != first.images.shape:
-        for epoch in range(recipe.epochs):
+    batches = {first.images.shape: first, last.images.shape: last}
+    if len(batches) > 1:  # then look at all epochs, or, where they are many, at a hundred or two
+        for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
             batch = of_epoch(epoch=epoch)
             batches.setdefault(batch.images.shape, batch)
     return list(batches.values())
