@@ -107,7 +107,8 @@ def taken(source: str) -> Iterator[tuple[str, str]]:
 def test_what_another_room_takes_is_meant_to_be_taken(path: Path) -> None:
     for module, name in taken(path.read_text(encoding="utf-8")):
         room = importlib.import_module(module)
-        is_module = (Path(room.__file__ or "").parent / f"{name}.py").exists()
+        file = Path(room.__file__ or "")
+        is_module = file.name == "__init__.py" and (file.parent / f"{name}.py").exists()
         assert name in getattr(room, "__all__", ()) or is_module, f"{module}.{name}"
 
 

@@ -17,8 +17,9 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitWarning, RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
+from cifarkit.randomness import preserved
 from cifarkit.training.callback import Callback, is_builtin, settings_of
-from cifarkit.training.device import choose_precision
+from cifarkit.training.device import precision_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.receipt import RECEIPT
 from cifarkit.training.run import OVER
@@ -87,11 +88,12 @@ def plan_cells(
         there.setdefault(key, []).append(folder)
     taken = {folder for folders in there.values() for folder in folders}
     settings = [_settings(one) for one in callbacks]
+    precisions = {variant.name: _precision(variant, splits, device) for variant in variants}
     cells = []
     listeners = tuple(callbacks)
     for seed in seeds:
         for variant in variants:
-            key = key_of(_wanted(variant, seed, splits, device, settings))
+            key = key_of(_wanted(variant, seed, splits, device, settings, precisions[variant.name]))
             found, is_done = _believed(there.get(key, []), variant, seed, splits)
             place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
             taken.add(place)
@@ -144,8 +146,19 @@ def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
     return True
 
 
+def _precision(variant: Variant, splits: Splits, device: torch.device) -> str:
+    with preserved():
+        model = variant.build(num_classes=len(splits.classes))
+    return str(precision_of(model, variant.recipe, device)).removeprefix("torch.")
+
+
 def _wanted(
-    variant: Variant, seed: int, splits: Splits, device: torch.device, callbacks: list[str]
+    variant: Variant,
+    seed: int,
+    splits: Splits,
+    device: torch.device,
+    callbacks: list[str],
+    precision: str,
 ) -> dict[str, Any]:
     """Return what `run.json` will say, as far as it decides which run it is."""
     options = json.loads(json.dumps(dict(variant.options), default=printed))
@@ -157,7 +170,7 @@ def _wanted(
             "data": {"fingerprint": splits.fingerprint},
             "callbacks": callbacks,
             "environment": describe_environment(device),
-            "precision": str(choose_precision(variant.recipe, device)).removeprefix("torch."),
+            "precision": precision,
         },
     }
 

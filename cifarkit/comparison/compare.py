@@ -78,7 +78,8 @@ def compare(
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
-            `executor` is none, what is to be trained cannot be sent to another process, another
+            `executor` is none, `show_progress` neither True nor False, what is to be trained
+            cannot be sent to another process, another
             comparison is at work in `run_dir`, or no run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
 

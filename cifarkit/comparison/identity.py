@@ -52,8 +52,12 @@ def key_of(about: dict[str, Any]) -> str:
 
 
 def is_known(about: dict[str, Any]) -> bool:
-    """Tell whether the record says all that matters; of foreign callbacks it has no code."""
-    return all(is_builtin(one) for one in _that_matter(about))
+    """Tell whether the record says all that matters, and is of a run as comparisons make them.
+
+    Of foreign callbacks it has no code; and what was compiled has other last digits.
+    """
+    is_compiled = about["facts"].get("compile") == "on"
+    return not is_compiled and all(is_builtin(one) for one in _that_matter(about))
 
 
 def _that_matter(about: dict[str, Any]) -> list[str]:

@@ -182,16 +182,20 @@ def _count(number: int, noun: str) -> str:
 def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields in which two values of one kind differ, each under its path.
 
-    Of two tuples, such as augmentations, those that only one has; all where only their order
-    differs.
+    Of two tuples of values, such as augmentations, those that only one has; all where only their
+    order differs.
     """
-    if isinstance(theirs, tuple) and isinstance(ours, tuple):
+    if _are_values(theirs) and _are_values(ours):
         only_theirs = tuple(one for one in theirs if one not in ours)
         only_ours = tuple(one for one in ours if one not in theirs)
         return {factor: (only_theirs, only_ours) if only_theirs or only_ours else (theirs, ours)}
     if not isinstance(theirs, Value) or type(theirs) is not type(ours):
         return {factor: (theirs, ours)}
     return {f"{factor}.{name}": both for name, both in ours.differs_from(theirs).items()}
+
+
+def _are_values(thing: Any) -> bool:
+    return isinstance(thing, tuple) and all(isinstance(one, Value) for one in thing)
 
 
 def _short(value: Any) -> str:

@@ -46,7 +46,8 @@ def load_cifar10(
         The three image sets, under the name `"CIFAR-10"`.
 
     Raises:
-        DataError: the data set is nowhere and `download` is False, or a file is damaged.
+        DataError: the data set is nowhere and `download` is False, `download` is neither True nor
+            False, or a file is damaged.
         DownloadError: it could not be fetched; the message lists three ways on.
         InstallError: torchvision does not match torch.
 
@@ -84,7 +85,8 @@ def load_cifar100(
         The three image sets, under the name `"CIFAR-100"`.
 
     Raises:
-        DataError: the data set is nowhere and `download` is False, or a file is damaged.
+        DataError: the data set is nowhere and `download` is False, `download` is neither True nor
+            False, or a file is damaged.
         DownloadError: it could not be fetched; the message lists three ways on.
         InstallError: torchvision does not match torch.
 

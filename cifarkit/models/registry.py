@@ -172,7 +172,7 @@ def register_model(
     Raises:
         ModelNameError: the name is not of the allowed form.
         DuplicateModelError: another function has the name; the message says where.
-        ModelContractError: the builder cannot be called with `num_classes` and `options` alone.
+        ModelContractError: the builder cannot be called so, or `replace` is no bool.
 
     >>> from torch import nn
     >>> @register_model("doc_wide", options={"width": 64}, summary="the wide one")

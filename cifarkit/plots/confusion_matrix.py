@@ -70,7 +70,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
         The axes, to go on with.
 
     Raises:
-        DataError: it is no evaluation.
+        DataError: it is no evaluation, or `counts` is neither True nor False.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)

@@ -44,6 +44,7 @@ class Initialization(Value, ABC):
 class Whitening(Initialization):
     """Fix the first convolution to filters that whiten small patches of what it is given.
 
+    That is the pictures, or what layers before it make of them in evaluation mode, untrained.
     The filters are the eigenvectors of the second moments of all patches as large as the kernel,
     each divided by the root of its eigenvalue: what comes out is of one size in every direction.
     The second half of the channels is the first half with the other sign. The layer is then no
@@ -95,7 +96,8 @@ def _spread(images: Tensor, count: int) -> Tensor:
     import torch
 
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or len(images) == 0:
-        raise DataError("Whitening looks at pictures, as uint8 n 3 32 32; it was given none")
+        found = f"{images.dtype} {tuple(images.shape)}" if hasattr(images, "dtype") else images
+        raise DataError(f"Whitening looks at pictures, as a tensor uint8 n 3 32 32, found {found}")
     count = min(count, len(images))
     return images[torch.arange(count, device=images.device) * len(images) // count]
 
@@ -129,18 +131,18 @@ def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Ten
 
     from cifarkit.data.image_set import to_floats
 
-    def stop(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
-        raise _Reached(cast("nn.Conv2d", layer), given[0])
+    def stop(layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        raise _Reached(cast("nn.Conv2d", layer), given[0] if given else named["input"])
 
     modes = {layer: layer.training for layer in model.modules()}
     convolutions = [layer for layer in modes if isinstance(layer, nn.Conv2d)]
-    hooks = [layer.register_forward_pre_hook(stop) for layer in convolutions]
-    types = [weight.dtype for weight in model.parameters() if weight.is_floating_point()]
+    hooks = [layer.register_forward_pre_hook(stop, with_kwargs=True) for layer in convolutions]
+    weights = [weight for weight in model.parameters() if weight.is_floating_point()]
     try:
         model.eval()  # so that what comes before learns nothing from it
         with torch.no_grad():
             if convolutions:
-                model(to_floats(images).to(types[0]))
+                model(to_floats(images).to(weights[0].device, weights[0].dtype))
     except _Reached as reached:
         _check(reached.layer, reached.given)
         return reached.layer, reached.given
@@ -149,7 +151,10 @@ def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Ten
             layer.training = mode
         for hook in hooks:
             hook.remove()
-    raise ModelContractError("Whitening sets the first convolution, and this network has none")
+    raise ModelContractError(
+        "Whitening sets the convolution that pictures reach first, a layer nn.Conv2d, and in this "
+        "network they reach none"
+    )
 
 
 def _check(layer: nn.Conv2d, given: Tensor) -> None:
@@ -170,6 +175,11 @@ def _check(layer: nn.Conv2d, given: Tensor) -> None:
         raise ModelContractError(
             f"Whitening cannot set {layer}: its weight is computed from others, as weight_norm "
             "does; build the network without that"
+        )
+    if given.ndim != 4:
+        raise ModelContractError(
+            f"Whitening cannot set {layer}: it is given {' '.join(map(str, given.shape))}, and no "
+            "batch n 3 rows columns"
         )
     if layer.kernel_size[0] > given.shape[2] or layer.kernel_size[1] > given.shape[3]:
         raise ModelContractError(

@@ -15,7 +15,8 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     """Nesterov's momentum; groups marked `orthogonal` step by what is near an orthogonal matrix.
 
     Args:
-        groups: weights with their `lr`, a number or a tensor, `momentum` and `orthogonal`.
+        groups: weights with their `lr`, a number or a tensor without dimensions, `momentum` and
+            `orthogonal`.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]]) -> None:

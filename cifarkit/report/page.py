@@ -30,11 +30,11 @@ def write_report(
 ) -> Path:
     """Write the page to hand in, of a run or of a comparison.
 
-    Of a run, which is evaluated on test, or on val while it is not over, the page holds the result
-    with its interval, the recipe, curves, confusion matrix, per-class table, samples, predictions,
-    worst errors, layers and environment. Of a comparison it holds the finding, every seed of every
-    variant, the pairs and what may be said of them, curves, recipes, runs and environment, and at
-    its end what all that does not show. It needs no network and no other file.
+    Of a run, which is evaluated on test, or on val while it can be resumed, the page holds the
+    result with its interval, the recipe, curves, confusion matrix, per-class table, samples,
+    predictions, worst errors, layers and environment. Of a comparison it holds the finding, every
+    seed of every variant, the pairs and what may be said of them, curves, recipes, runs and
+    environment, and at its end what all that does not show. It needs no network and no other file.
 
     Args:
         result: a run, or what `ck.compare` returned.
@@ -48,7 +48,7 @@ def write_report(
 
     Raises:
         DataError: a run came without its splits, or a comparison with some, or it is neither.
-        TrainingError: the run is not over, and there is no val.
+        TrainingError: the run can be resumed, and there is no val.
         NonFiniteLossError: the network gives NaN or infinity for an image.
         RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
 

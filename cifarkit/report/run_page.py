@@ -17,13 +17,13 @@ __all__ = ["run_page"]
 
 
 def run_page(run: Run, splits: Splits) -> str:
-    """Evaluate a run and return its page as HTML: on test, or on val while it is not over.
+    """Evaluate a run and return its page as HTML: on test, or on val while it can be resumed.
 
     Raises:
-        TrainingError: it is not over, and there is no val.
+        TrainingError: it can be resumed, and there is no val.
     """
     part, shown, views = "test", splits.test, run.recipe.test_time
-    if not run.is_over:
+    if run.can_be_resumed:
         if splits.val is None:
             raise TrainingError(
                 f"test is looked at when training is over, the run is {run.status}, and there is "

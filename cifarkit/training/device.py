@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from cifarkit.errors import TrainingError
+from cifarkit.models.contract import input_like
 from cifarkit.recipes.recipe import Recipe
 
-__all__ = ["arithmetic", "choose_device", "choose_precision", "cpu_capabilities"]
+__all__ = ["arithmetic", "choose_device", "choose_precision", "cpu_capabilities", "precision_of"]
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -56,6 +58,17 @@ def choose_precision(recipe: Recipe, device: torch.device) -> torch.dtype:
     if recipe.precision == "auto":
         return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
     return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+
+
+def precision_of(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Return the type of the arithmetic that a network is trained in.
+
+    >>> precision_of(nn.Linear(3, 2).double(), Recipe(), torch.device("cpu"))
+    torch.float64
+    """
+    _, dtype = input_like(model)
+    # Autocast leaves float64 alone.
+    return dtype if dtype == torch.float64 else choose_precision(recipe, device)
 
 
 def arithmetic(device: torch.device, precision: torch.dtype) -> torch.autocast:

@@ -17,12 +17,14 @@ from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.contract import check_logits, check_network, input_like
+from cifarkit.models.code import is_own
+from cifarkit.models.contract import check_logits, check_network
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.callback import kind_of, may_intervene, settings_of
+from cifarkit.training.device import precision_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import CompiledForward
 from cifarkit.training.interruption import Interruption
@@ -186,7 +188,8 @@ def _batches_by_size(train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
     of_epoch = partial(first_batch, train, recipe, seed=seed)
     first, last = of_epoch(epoch=0), of_epoch(epoch=recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
-    if len(batches) > 1:  # then look at all epochs, or, where they are many, at a hundred or two
+    may_vary = len(batches) > 1 or any(is_own(type(one)) for one in recipe.augment)
+    if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
         for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
             batch = of_epoch(epoch=epoch)
             batches.setdefault(batch.images.shape, batch)
@@ -207,11 +210,12 @@ def _warm_up(trainer: Trainer, model: nn.Module, batches: list[Batch]) -> float:
 def _facts(
     trainer: Trainer, model: nn.Module, splits: Splits, processes: Processes
 ) -> dict[str, Any]:
+    precision = precision_of(model, trainer.recipe, trainer.device)
     return {
         "status": "running",
         "network": _digest(model),
         "data": splits.describe(),
-        "precision": str(_precision(trainer, model)).removeprefix("torch."),
+        "precision": str(precision).removeprefix("torch."),
         "compile": trainer.compile,
         "processes": processes.count,
         "track_test": trainer.track_test,
@@ -220,11 +224,6 @@ def _facts(
         "intervening": [kind_of(one) for one in trainer.callbacks if may_intervene(one)],
         "environment": describe_environment(trainer.device),
     }
-
-
-def _precision(trainer: Trainer, model: nn.Module) -> torch.dtype:
-    _, dtype = input_like(model)
-    return dtype if dtype == torch.float64 else trainer.precision  # autocast leaves float64 alone
 
 
 def _digest(model: nn.Module) -> str:

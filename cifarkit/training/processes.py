@@ -112,7 +112,8 @@ class Processes:
         """
         if self.count == 1:
             return model
-        has_more = _leaves_weights_out(model, batch, label_smoothing)
+        # They have to agree, or wait for each other for ever.
+        [has_more] = self.any(_leaves_weights_out(model, batch, label_smoothing))
         return DistributedDataParallel(model, find_unused_parameters=has_more)
 
     def sum(self, numbers: Tensor) -> Tensor:

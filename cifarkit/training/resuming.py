@@ -252,7 +252,7 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
         "CPU": environment["cpu"],
         "threads": environment["threads"],
         "precision": facts["precision"],
-        "compile": facts.get("compile", "auto"),  # which early records do not name
         "processes": facts["processes"],
         "callbacks that may change batches or gradients:": intervening,
+        "compile": "on" if facts.get("compile") == "on" else "off",  # "auto" does not compile
     }

@@ -168,6 +168,11 @@ class Run:
         return self.status in OVER
 
     @property
+    def can_be_resumed(self) -> bool:
+        """Whether training did not come to its end, and can be gone on with in its folder."""
+        return self.folder is not None and not self.is_over
+
+    @property
     def stopped(self) -> str | None:
         """Why the run was stopped before its last epoch; None when it was not."""
         return self.facts.get("stopped")

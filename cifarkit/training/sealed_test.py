@@ -140,7 +140,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             "test is looked at when training is over; to choose while it lasts, "
             "ck.evaluate(run.model, splits.val)"
         )
-    if run.folder is not None and not run.is_over:
+    if run.can_be_resumed:
         raise TrainingError(
             f"test is looked at when training is over, and the run in {str(run.folder)!r} is "
             f"{run.status}: go on with it, in the way it was begun (resume=True, or cifarkit "

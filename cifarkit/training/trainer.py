@@ -67,7 +67,7 @@ class Trainer:
     Raises:
         DataError: the seed is not a whole number from 0 on.
         RecipeError: the recipe is none.
-        TrainingError: the device cannot be used here, or `track_test` is not True or False.
+        TrainingError: the device cannot be used here; `track_test` or `compile` is none of theirs.
         TypeError: a callback is none.
 
     >>> from cifarkit.data.synthetic import load_synthetic

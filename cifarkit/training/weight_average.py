@@ -65,13 +65,16 @@ class WeightAverage:
 
     def _count_in(self, weights: dict[str, Tensor]) -> None:
         fractions = [name for name, weight in weights.items() if _has_fractions(weight)]
+        others = [name for name in weights if name not in set(fractions)]
         torch._foreach_lerp_(
             [self.averages[name] for name in fractions],
             [weights[name] for name in fractions],
             1 - self.decay,
         )
-        for name in weights.keys() - set(fractions):
-            self.averages[name].copy_(weights[name])
+        if others:
+            torch._foreach_copy_(
+                [self.averages[name] for name in others], [weights[name] for name in others]
+            )
 
     def install(self) -> None:
         """Put the average into the network, for good; before the first step there is none."""
@@ -104,8 +107,8 @@ class WeightAverage:
         if averages := self.of_state(state):
             self.steps = int(state[COUNT])
             self.averages = _copied(self.model.state_dict())  # on its device, in its layout
-            for name, average in averages.items():
-                self.averages[name].copy_(average)
+            for name, kept in self.averages.items():
+                kept.copy_(averages[name])
 
     @staticmethod
     def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:

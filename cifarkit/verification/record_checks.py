@@ -144,9 +144,10 @@ def check_record(evidence: Evidence) -> Finding:
     """Look whether `run.json` contradicts itself."""
     recipe, facts = evidence.run.recipe, evidence.facts
     _, weights = input_like(evidence.run.model)
-    if (weights == torch.float64) != (facts["precision"] == "float64"):
+    is_double = weights == torch.float64
+    if facts["precision"] == "float64" and not is_double:
         found = f"it trained in {facts['precision']}, and its weights are {weights}"
-    elif weights != torch.float64 and recipe.precision not in ("auto", facts["precision"]):
+    elif not is_double and recipe.precision not in ("auto", facts["precision"]):
         found = f"the recipe asks for {recipe.precision}, and it trained in {facts['precision']}"
     elif not 0 <= facts["seconds"] < math.inf:
         found = f"training cannot have taken {facts['seconds']} s"

@@ -9,10 +9,12 @@ import os
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
 
 import torch
 
+from cifarkit.errors import TrainingError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
@@ -83,16 +85,22 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
     variant = run.variant
     if not isinstance(variant, Variant):  # `verify` has looked
         raise TypeError(f"a run is repeated by its variant, found {variant!r}")
+    again = partial(
+        train,
+        dataclasses.replace(variant, recipe=recipe),
+        evidence.splits,
+        seed=run.seed,
+        device=device,
+        track_test=facts["track_test"],
+    )
     with _threads(facts["environment"]["threads"]):
-        return train(
-            dataclasses.replace(variant, recipe=recipe),
-            evidence.splits,
-            seed=run.seed,
-            device=device,
-            callbacks=_callbacks(evidence.facts),
-            track_test=facts["track_test"],
-            compile=facts.get("compile", "auto"),
-        )
+        try:
+            compiled = facts.get("compile", "auto")
+            return again(compile=compiled, callbacks=_callbacks(facts))
+        except TrainingError:
+            if compiled != "on":
+                raise
+            return again(callbacks=_callbacks(facts))  # what cannot be compiled here
 
 
 def _callbacks(facts: dict[str, Any]) -> list[Callback]:
@@ -150,7 +158,9 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
         f"{likeness}: trained again it scores {percent(made)}, not {percent(kept)}; between two "
         f"seeds {percent(reach)} could be (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
     )
-    if evidence.facts["environment"] == again.facts["environment"]:
+    if (evidence.facts.get("compile") == "on") != (again.facts["compile"] == "on"):
+        found += "; it was compiled, which could not be done here"
+    elif evidence.facts["environment"] == again.facts["environment"]:
         found += (
             "; same versions, processor, device and threads, so the same bits were to be expected"
         )

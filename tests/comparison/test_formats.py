@@ -127,6 +127,11 @@ def test_of_augmentations_those_that_differ_are_named(make_comparison: Any) -> N
     assert changed(long[:1], long[:1] * 2) == (
         "augment (AlternatingFlip(),) -> (AlternatingFlip(), AlternatingFlip())"
     )
+    widths = [dataclasses.replace(plain, options={"widths": both}) for both in ((32, 64), (64, 64))]
+    (pair,) = dataclasses.replace(
+        comparison, variants=(widths[0], dataclasses.replace(widths[1], name="twin"))
+    ).pairs
+    assert changes(pair) == "widths (32, 64) -> (64, 64)"
     assert changed((ck.Flip(), ck.Cutout(4)), (ck.Cutout(4), ck.Flip())).startswith(
         "augment (Flip(probability=0.5), Cutout(size=4)) -> (Cutout("
     )

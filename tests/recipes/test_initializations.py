@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (nn.Linear(3, 3), "has none"),
+        (nn.Linear(3, 3), "reach none"),
         (first_layer(26), "at most 24"),
         (first_layer(23), "even number"),
         (nn.Sequential(nn.Conv2d(1, 4, 3)), "3 channels in"),
@@ -178,13 +179,39 @@ def test_networks_of_other_types_are_whitened(tiny: ck.Splits) -> None:
     torch.testing.assert_close(found, torch.eye(12), rtol=0, atol=2e-3)
 
 
+class Called(nn.Module):
+    """A network that uses its convolution in a way of its own."""
+
+    def __init__(self, how: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.how = nn.Conv2d(3, 24, 2), how
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.how(self.layer, images)
+
+
+def test_it_may_be_called_by_name(tiny: ck.Splits) -> None:
+    model = Called(lambda layer, images: layer(input=images))
+    ck.Whitening()(model, tiny.train.images)
+    assert not model.layer.weight.requires_grad
+
+
+def test_ways_that_cannot_be_followed_are_refused(tiny: ck.Splits) -> None:
+    one_by_one = Called(lambda layer, images: torch.stack([layer(image) for image in images]))
+    with pytest.raises(ck.ModelContractError, match="it is given 3 32 32, and no batch n 3"):
+        ck.Whitening()(one_by_one, tiny.train.images)
+    by_hand = Called(lambda layer, images: F.conv2d(images, layer.weight))
+    with pytest.raises(ck.ModelContractError, match="and in this network they reach none"):
+        ck.Whitening()(by_hand, tiny.train.images)
+
+
 @pytest.mark.parametrize(
     "images", [None, np.zeros((4, 3, 32, 32), np.uint8), torch.zeros(4, 3, 8, 8)]
 )
 def test_what_are_no_pictures_is_refused(images: Any) -> None:
-    with pytest.raises(ck.DataError, match="it was given none"):
+    with pytest.raises(ck.DataError, match="as a tensor uint8 n 3 32 32, found "):
         ck.Whitening()(first_layer(), images)
-    with pytest.raises(ck.DataError, match="it was given none"):
+    with pytest.raises(ck.DataError, match="as a tensor uint8 n 3 32 32, found "):
         ck.Whitening()(first_layer(), torch.zeros(0, 3, 32, 32, dtype=torch.uint8))
 
 

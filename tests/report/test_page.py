@@ -198,6 +198,10 @@ def test_test_is_not_looked_at_before_the_end(tmp_path: Path) -> None:
     text = ck.write_report(run, data, tmp_path / "not-over.html").read_text(encoding="utf-8")
     assert f"val loss\n{run.history[-1]['val_loss']:.4f}" in text
     assert "test images" not in text.split("<h2>Data")[0]
+    run.folder = None  # so that it can never be resumed
+    text = ck.write_report(run, data, tmp_path / "for-ever.html").read_text(encoding="utf-8")
+    assert f"test loss\n{on_test.loss:.4f}" in text
+    run.folder = tmp_path / "run"
     without = ck.load_synthetic(n_train=120, n_test=40, val_size=0)
     with pytest.raises(ck.TrainingError, match="is interrupted, and there is no val to look at"):
         ck.write_report(run, without, tmp_path / "none.html")

@@ -321,12 +321,19 @@ def test_another_way_to_compile_is_said(tiny: ck.Splits, tmp_path: Path) -> None
         def on_batch_end(self, run: ck.Run) -> None:
             run.now.interruption.asked = True
 
-    begun = functools.partial(ck.train, "linear", tiny, run_dir=tmp_path / "run", epochs=2)
-    with pytest.raises(KeyboardInterrupt):
-        begun(callbacks=[Interrupt()])
-    with pytest.warns(CifarkitWarning, match="compile auto then, off now"):
-        run = begun(resume=True, compile="off")
-    assert run.facts["compile"] == "off"
+    begun = functools.partial(ck.train, "linear", tiny, epochs=2)
+    for name, compiled in (("same", "auto"), ("another", "on")):
+        folder = tmp_path / name
+        with pytest.raises(KeyboardInterrupt):
+            begun(run_dir=folder, callbacks=[Interrupt()])
+        path = folder / "checkpoint.safetensors"
+        state = load_state(path)
+        assert state["about"]["facts"]["compile"] == "auto"
+        state["about"]["facts"]["compile"] = compiled
+        save_state(path, state)
+    assert begun(run_dir=tmp_path / "same", resume=True, compile="off").is_over  # nor did "auto"
+    with pytest.warns(CifarkitWarning, match="compile on then, off now"):
+        begun(run_dir=tmp_path / "another", resume=True)
 
 
 def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_bit(

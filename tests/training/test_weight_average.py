@@ -137,6 +137,17 @@ def test_nothing_is_sent_to_the_device_at_a_step() -> None:
     assert counted_in_twice(torchs) == [torch.device("cpu")]  # the count
 
 
+def test_whole_numbers_and_numbers_with_a_fraction_go_together() -> None:
+    layer = nn.BatchNorm1d(2)
+    average = WeightAverage(layer, 0.5)
+    for step in range(3):
+        layer.num_batches_tracked.fill_(step)
+        nn.init.constant_(layer.running_mean, float(step))
+        average.update()
+    assert average.averages["num_batches_tracked"] == 2
+    assert average.averages["running_mean"].tolist() == [1.25, 1.25]
+
+
 def test_what_a_state_holds_is_taken_up_with_the_layout_of_the_weights() -> None:
     layer = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     first = WeightAverage(layer, 0.5)

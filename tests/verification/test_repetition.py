@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +64,20 @@ def test_it_is_repeated_as_it_was_compiled(
     rewrite(folder / "run.json", lambda about: about["facts"].pop("compile"))  # an early record
     assert ck.verify(folder, tiny, retrain=True).repeated == "bitwise equal"
     assert asked == ["off", "auto"]
+
+
+def test_what_cannot_be_compiled_here_is_repeated_uncompiled(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about["facts"].update(compile="on"))
+    rewrite(folder / "run.json", lambda about: about.update(seed=1))  # for other bits
+    monkeypatch.setattr(torch._dynamo, "config", SimpleNamespace())  # a torch that is too old
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "within seed noise"
+    found = the_finding(verification).found
+    assert "it was compiled, which could not be done here" in found
+    assert "same bits" not in found
 
 
 def test_a_network_of_float64_is_verified_and_repeated(tiny: ck.Splits, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class LRFinder(Callback):
     SMOOTHING = 0.9
 
     def __init__(self, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> None:
-        self.start = checked_number("start", start, Range(0, 1e9, open="("), error=TrainingError)
+        self.start = checked_number("start", start, Range(0, 1e9, open="()"), error=TrainingError)
         self.end = checked_number("end", end, Range(self.start, 1e9, open="("), error=TrainingError)
         self.steps = checked_whole("steps", steps, least=10, error=TrainingError)
         self._begin_anew()
