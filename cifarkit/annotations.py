@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args,
 
 from cifarkit.errors import RecipeError
 
-__all__ = ["Range", "Refused", "fitted", "is_flag", "is_whole", "kinds_of"]
+__all__ = ["Range", "Refused", "fitted", "is_whole", "kinds_of"]
 
 K = TypeVar("K")
 
@@ -74,16 +74,6 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def is_flag(value: Any) -> bool:
-    """Tell whether something is True or False, of Python's or NumPy's.
-
-    >>> is_flag(True), is_flag(1), is_flag("no")
-    (True, False, False)
-    """
-    is_numpys = str(getattr(value, "dtype", "")) == "bool" and value.shape == ()
-    return isinstance(value, bool) or is_numpys
-
-
 def fitted(value: Any, hint: Any) -> Any:
     """Return a value as an annotation wants it: as plain Python, and tuples in place of lists.
 
@@ -106,8 +96,8 @@ def fitted(value: Any, hint: Any) -> Any:
             return None
         return _fitted_one_of(value, [one for one in arguments if one is not NoneType])
     if hint is bool:
-        if is_flag(value):
-            return bool(value)
+        if isinstance(value, bool):
+            return value
         raise Refused("True or False")
     if hint in (int, float):
         return _fitted_number(value, hint)

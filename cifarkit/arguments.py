@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from cifarkit.annotations import Range, is_flag, is_whole
+from cifarkit.annotations import Range, is_whole
 from cifarkit.errors import CifarkitError, DataError
 
 __all__ = ["check_seed", "checked_flag", "checked_number", "checked_whole"]
@@ -67,9 +67,9 @@ def checked_flag(name: str, value: Any, *, error: type[CifarkitError]) -> bool:
     ...
     cifarkit.errors.DataError: download must be True or False, found 'no'
     """
-    if not is_flag(value):
+    if not isinstance(value, bool):
         raise error(f"{name} must be True or False, found {value!r}")
-    return bool(value)
+    return value
 
 
 def check_seed(name: str, seed: Any) -> None:

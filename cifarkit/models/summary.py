@@ -47,11 +47,11 @@ class ModelSummary:
         parameters: trainable numbers in all, shared ones counted once.
 
     >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
-    layer       output  parameters  multiply-adds
-    ---------------------------------------------
+    layer        output  parameters  multiply-adds
+    ----------------------------------------------
     0  Linear  batch 10       7,690          7,680
-    ---------------------------------------------
-    total                   7,690          7,680
+    ----------------------------------------------
+    total                     7,690          7,680
     """
 
     layers: tuple[LayerSummary, ...]
