@@ -19,9 +19,7 @@ class Dropout(nn.Dropout):
     `torch.compile` follows it. `torch.jit.trace` and `torch.func.vmap` cannot follow this one; use
     `torch.nn.Dropout` there.
 
-    Args:
-        p: the share, in [0, 1].
-        inplace: write what comes out over what came in.
+    It takes what torch's does: `p`, the share in [0, 1], and `inplace`.
 
     >>> layer = Dropout(0.25)
     >>> layer(torch.ones(1000)).unique()
