@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numbers
-from typing import Any
+from typing import Annotated, Any
 
-from cifarkit.annotations import Range, is_whole
+from cifarkit.annotations import Range, Refused, fitted, is_whole
 from cifarkit.errors import CifarkitError, DataError
 
 __all__ = ["check_seed", "checked_flag", "checked_number", "checked_whole"]
@@ -24,10 +23,11 @@ def checked_number(name: str, value: Any, allowed: Range, *, error: type[Cifarki
     >>> checked_number("alpha", 1, Range(0, 100), error=TrainingError)
     1.0
     """
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or float(value) not in allowed:
-        raise error(f"{name} must be a number, {allowed}; found {value!r}")
-    return float(value)
+    try:
+        number: float = fitted(value, Annotated[float, allowed])
+    except Refused as refused:
+        raise error(f"{name} must be {refused}; found {value!r}") from None
+    return number
 
 
 def checked_whole(
@@ -67,9 +67,11 @@ def checked_flag(name: str, value: Any, *, error: type[CifarkitError]) -> bool:
     ...
     cifarkit.errors.DataError: download must be True or False, found 'no'
     """
-    if not isinstance(value, bool):
-        raise error(f"{name} must be True or False, found {value!r}")
-    return value
+    try:
+        flag: bool = fitted(value, bool)
+    except Refused as refused:
+        raise error(f"{name} must be {refused}, found {value!r}") from None
+    return flag
 
 
 def check_seed(name: str, seed: Any) -> None:

@@ -34,7 +34,7 @@ def test_what_is_no_whole_number_is_refused(value: Any) -> None:
         checked_whole("k", value, 1, 1_000, error=TrainingError)
 
 
-@pytest.mark.parametrize("value", [True, "2", None, float("nan"), float("inf"), 0, 10.5])
+@pytest.mark.parametrize("value", [True, "2", None, float("nan"), float("inf"), 0, 10.5, 10**400])
 def test_what_is_no_number_of_the_range_is_refused(value: Any) -> None:
     with pytest.raises(TrainingError, match=r"^x must be a number, 0 < value <= 10; found"):
         checked_number("x", value, Range(0, 10, open="("), error=TrainingError)

@@ -45,7 +45,7 @@ def evaluate(
     image_set = getattr(splits, on.value)
     if image_set is None:
         raise DataError(f"{splits.name!r} was loaded without a val set")
-    if on == Part.test and not trained.is_over:
+    if on == Part.test and trained.can_be_resumed:
         raise TrainingError(
             f"test is looked at when training is over, and the run in {str(run)!r} is "
             f"{trained.status}; look with --on val, or go on with it first"

@@ -79,8 +79,8 @@ def compare(
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
             `executor` is none, `show_progress` neither True nor False, what is to be trained
-            cannot be sent to another process, another
-            comparison is at work in `run_dir`, or no run came to its end.
+            cannot be sent to another process, another comparison is at work in `run_dir`, or no
+            run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
 
     And as `ck.train` raises, before anything is trained.
@@ -177,9 +177,8 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
         folder.mkdir(exist_ok=True)
     except Timeout:
         raise ComparisonError(
-            f"another comparison is at work in {str(run_dir)!r} (or another process of this one: "
-            "it is not for torchrun, it starts its own); wait for it, or choose another "
-            "run_dir"
+            f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
+            "run_dir; under torchrun it is this one, in another process: start it without"
         ) from None
     except (OSError, ValueError) as error:
         raise RunFolderError(

@@ -81,10 +81,12 @@ class Comparison:
         Raises:
             ComparisonError: none of its variants has that name.
         """
+        known = [variant.name for variant in self.variants]
+        if name not in known:
+            raise ComparisonError(
+                f"no variant here is called {name!r}; there are {', '.join(known)}"
+            )
         own = [one for one in self.outcomes if one.variant.name == name]
-        if name not in [variant.name for variant in self.variants]:
-            known = ", ".join(variant.name for variant in self.variants)
-            raise ComparisonError(f"no variant here is called {name!r}; there are {known}")
         return sorted(own, key=lambda one: one.seed)
 
     @cached_property

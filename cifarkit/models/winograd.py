@@ -31,13 +31,13 @@ class WinogradConv2d(nn.Conv2d):
 
     It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
     channels in and 256 out, or 128 and 128, and more with more; hardly with 32 in and 128 out. It
-    keeps more memory for the backward pass: in batches of 500 two to four times torch's, in smaller
-    ones up to 25 times, for what it makes of its weights does not shrink with them. In float32, on
+    keeps more memory for the backward pass: in batches of 500 two to four times torch's, in batches
+    of 32 up to 25 times, since its transformed weights are kept whatever the batch. In float32, on
     random numbers, the error is below a hundred thousandth of the output, two to thirty times
     torch's; one infinity or NaN spreads over its whole picture. It falls back to torch's own off
     the CPU (a GPU's library chooses such ways itself), below 32 bits, under autocast, and for
-    signals larger than 18 by 18.
-    The weights are named and shaped alike. `torch.func.vmap` cannot follow it.
+    signals larger than 18 by 18. The weights are named and shaped alike. `torch.func.vmap` cannot
+    follow it.
 
     Args:
         in_channels: of what comes in.

@@ -150,7 +150,7 @@ class Muon(Optimizer):
     https://kellerjordan.github.io/posts/muon/; as in airbench94_muon
     (https://github.com/KellerJordan/cifar10-airbench), filters, which are the weights of four
     dimensions, are also held at a constant length, and everything else steps by stochastic
-    gradient descent with Nesterov's momentum. Its weight decay on everything else is left out.
+    gradient descent with Nesterov's momentum; airbench's weight decay on that is left out.
 
     Args:
         lr: the learning rate of the filters; before it, most singular values of a step are about 1.

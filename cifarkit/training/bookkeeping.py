@@ -44,12 +44,12 @@ def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step
     now.checkpoint_wanted = False
     sums = now.sums.state_dict(now.processes) if step and now.sums is not None else None
     if run.folder is not None:
-        state = state_of(run, callbacks, epoch=epoch, step=step, sums=sums)
+        state = _run_state(run, callbacks, epoch=epoch, step=step, sums=sums)
         RunFolder(run.folder).save_checkpoint(state)
         save(run)
 
 
-def state_of(
+def _run_state(
     run: Run,
     callbacks: Sequence[Callback],
     *,
@@ -80,13 +80,13 @@ def state_of(
         "generators": generator_states(),
         "loss": None if now.loss is None else now.loss.detach(),
         "callbacks": [
-            {"kind": kind_of(one), "settings": repr(one), "state": _state_of(one)}
+            {"kind": kind_of(one), "settings": repr(one), "state": _callback_state(one)}
             for one in callbacks
         ],
     }
 
 
-def _state_of(callback: Callback) -> dict[str, Any]:
+def _callback_state(callback: Callback) -> dict[str, Any]:
     try:
         state = callback.state_dict()
     except Exception as error:

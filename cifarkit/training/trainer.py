@@ -287,7 +287,7 @@ class Trainer:
         return record
 
     def _is_over(self, run: Run) -> bool:
-        """Tell whether any process was told to stop, or interrupted; what one wants, all do."""
+        """Let what any process was told hold for all; tell whether that is to end."""
         now = run.now
         flags = run.stopped is not None, now.interruption.asked, now.checkpoint_wanted
         stopped, now.interrupted, now.checkpoint_wanted = now.processes.any(*flags)

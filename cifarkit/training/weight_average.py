@@ -65,7 +65,7 @@ class WeightAverage:
 
     def _count_in(self, weights: dict[str, Tensor]) -> None:
         fractions = [name for name, weight in weights.items() if _has_fractions(weight)]
-        others = [name for name in weights if name not in set(fractions)]
+        others = [name for name, weight in weights.items() if not _has_fractions(weight)]
         torch._foreach_lerp_(
             [self.averages[name] for name in fractions],
             [weights[name] for name in fractions],

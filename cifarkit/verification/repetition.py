@@ -97,10 +97,11 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
         try:
             compiled = facts.get("compile", "auto")
             return again(compile=compiled, callbacks=_callbacks(facts))
-        except TrainingError:
-            if compiled != "on":
+        except TrainingError as error:
+            cannot_compile = compiled == "on" and type(error) is TrainingError
+            if not cannot_compile:  # but lost its numbers, or found no memory
                 raise
-            return again(callbacks=_callbacks(facts))  # what cannot be compiled here
+            return again(callbacks=_callbacks(facts))
 
 
 def _callbacks(facts: dict[str, Any]) -> list[Callback]:

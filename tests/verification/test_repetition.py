@@ -80,6 +80,20 @@ def test_what_cannot_be_compiled_here_is_repeated_uncompiled(
     assert "same bits" not in found
 
 
+def test_another_failure_is_not_taken_for_one_of_the_compiler(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*arguments: Any, **options: Any) -> ck.Run:
+        raise ck.NonFiniteLossError("the loss became nan")
+
+    folder = scored(tmp_path / "run", tiny)
+    rewrite(folder / "run.json", lambda about: about["facts"].update(compile="on"))
+    monkeypatch.setattr(repetition, "train", lost)
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert not verification.passed
+    assert "training it again failed: the loss became nan" in the_finding(verification).found
+
+
 def test_a_network_of_float64_is_verified_and_repeated(tiny: ck.Splits, tmp_path: Path) -> None:
     @ck.register_model("in-float64", recipe=ck.Recipe(precision="float32"), summary="double")
     def in_float64(*, num_classes: int = 10) -> nn.Module:
