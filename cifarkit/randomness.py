@@ -61,7 +61,7 @@ def generator_for(*key: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(*key: str | int) -> Iterator[None]:
-    """Seed the global generators of torch, NumPy and Python in a block and put them back after it.
+    """Seed torch's global generators inside a block and put them back after it.
 
     Layers draw their first weights, and dropout its masks, from the global generators.
 
@@ -76,10 +76,7 @@ def seeded(*key: str | int) -> Iterator[None]:
     True
     """
     with preserved():
-        seed = seed_for(*key)
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
+        torch.manual_seed(seed_for(*key))
         yield
 
 
