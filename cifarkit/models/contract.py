@@ -22,6 +22,7 @@ __all__ = [
     "show_grey",
     "in_evaluation",
     "input_like",
+    "layout_of",
 ]
 
 
@@ -162,7 +163,21 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     return torch.device("cpu"), torch.float32
 
 
+def layout_of(model: nn.Module) -> torch.memory_format:
+    """Return how a network wants its images to lie in memory: as its filters do.
+
+    >>> layout_of(nn.Conv2d(3, 8, 3)), layout_of(nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last))
+    (torch.contiguous_format, torch.channels_last)
+    """
+    for weight in model.parameters():
+        is_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        if weight.ndim == 4 and is_last != weight.is_contiguous():  # some lie in both ways
+            return torch.channels_last if is_last else torch.contiguous_format
+    return torch.contiguous_format
+
+
 def grey_images(model: nn.Module, n: int, side: int = 32) -> torch.Tensor:
-    """Return `n 3 side side` zeros, which are grey, on the device and of the type of a network."""
+    """Return `n 3 side side` zeros, which are grey, as a network wants its images."""
     device, dtype = input_like(model)
-    return torch.zeros(n, 3, side, side, device=device, dtype=dtype)
+    grey = torch.zeros(n, 3, side, side, device=device, dtype=dtype)
+    return grey.contiguous(memory_format=layout_of(model))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cifarkit.errors import CallbackError
+from cifarkit.models.state import versions_of
 from cifarkit.randomness import generator_states
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -75,6 +76,7 @@ def _run_state(
         "logged": run.logged() if step else {},
         "sums": sums,
         "model": run.model.state_dict(),
+        "versions": versions_of(run.model),
         "average": now.average.state_dict(),
         "optimizer": now.optimizer.state_dict(),
         "generators": generator_states(),

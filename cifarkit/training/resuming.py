@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
+from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.training.callback import Callback, is_builtin, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -85,7 +86,7 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     run.history = History(state["history"])
     now.epoch, now.first_step = state["place"]["epoch"], state["place"]["step"]
     now.logged, now.loss = state["logged"], state["loss"]
-    run.model.load_state_dict(state["model"])
+    restore_state(run.model, state["model"], state.get("versions"))
     now.average.load_state_dict(state["average"])
     now.optimizer.load_state_dict(state["optimizer"])
     _lay_out_like_weights(now.optimizer)

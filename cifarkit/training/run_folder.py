@@ -24,6 +24,7 @@ from torch import nn
 
 from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
+from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
@@ -131,7 +132,9 @@ class RunFolder:
             RunFolderError: the disk refuses; weights saved before are still there.
         """
         try:
-            save_tensors(self.path / name, model.state_dict())
+            save_tensors(
+                self.path / name, model.state_dict(), {"versions": versions_of(model)}
+            )
         except OSError as error:
             raise unwritable(self.path, error) from error
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.arguments import check_seed, checked_flag
-from cifarkit.data.batches import Batch, training_batches
+from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
@@ -34,7 +34,7 @@ from cifarkit.training.interruption import how_to_go_on, noticed_interruptions
 from cifarkit.training.memory import kept_memory
 from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
-from cifarkit.training.preparation import begin, prepare
+from cifarkit.training.preparation import batches_of, begin, prepare
 from cifarkit.training.processes import join_processes
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Moment, Run
@@ -196,13 +196,12 @@ class Trainer:
             self._notify("on_epoch_start", run)
         run.model.train()
         now.make_step = choose_step(self, run)
-        batches = training_batches(
+        batches = batches_of(
             now.splits.train,
-            recipe.batch_size,
+            recipe,
+            run.model,
             seed=self.seed,
             epoch=now.epoch,
-            epochs=recipe.epochs,
-            augment=recipe.augment,
             first_step=first_step,
         )
         now.step, now.first_step = first_step - 1, 0

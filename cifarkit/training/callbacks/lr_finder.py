@@ -9,6 +9,7 @@ from torch import Tensor
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
+from cifarkit.models.state import restore_state
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 
@@ -118,5 +119,5 @@ class LRFinder(Callback):
 
     def on_fit_end(self, run: Run) -> None:
         """Put the weights back."""
-        run.model.load_state_dict(self._first_weights)
+        restore_state(run.model, self._first_weights)
         run.facts["weights_of_epoch"] = 0
