@@ -166,8 +166,8 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 def layout_of(model: nn.Module) -> torch.memory_format:
     """Return how a network wants its images to lie in memory: as its filters do.
 
-    >>> layout_of(nn.Conv2d(3, 8, 3)), layout_of(nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last))
-    (torch.contiguous_format, torch.channels_last)
+    >>> layout_of(nn.Conv2d(3, 8, 3))
+    torch.contiguous_format
     """
     for weight in model.parameters():
         is_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)

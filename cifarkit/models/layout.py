@@ -44,14 +44,14 @@ def choose_layout(model: nn.Module) -> torch.memory_format:
         expected = None
         # What a network cannot do it says in errors of any kind; in the other layout they count.
         with suppress(Exception):
-            model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            model.to(memory_format=torch.contiguous_format)
             expected = _logits(model)
         with suppress(Exception):
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(memory_format=torch.channels_last)
             _go_forward_and_back(model)
             if expected is None or _alike(_logits(model), expected):
                 return layout_of(model)
-    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.to(memory_format=torch.contiguous_format)
     return layout_of(model)
 
 

@@ -24,7 +24,7 @@ from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.callback import kind_of, may_intervene, settings_of
+from cifarkit.training.callback import is_builtin, kind_of, may_intervene, settings_of
 from cifarkit.training.device import precision_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import CompiledForward
@@ -194,9 +194,7 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
         ) from error
 
 
-def _batches_by_size(
-    model: nn.Module, train: ImageSet, recipe: Recipe, seed: int
-) -> list[Batch]:
+def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
     """Return the first batch of the first epoch, and of those in which windows have other sizes."""
 
     def of_epoch(epoch: int) -> Batch:
@@ -238,7 +236,10 @@ def _facts(
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
         "callbacks": [settings_of(one) for one in trainer.callbacks],
-        "intervening": [kind_of(one) for one in trainer.callbacks if may_intervene(one)],
+        "intervening": [
+            *(kind_of(one) for one in trainer.callbacks if may_intervene(one)),
+            *([] if is_builtin(kind_of(trainer)) else [kind_of(trainer)]),
+        ],
         "environment": describe_environment(trainer.device),
     }
 

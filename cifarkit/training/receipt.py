@@ -12,13 +12,12 @@ import torch
 from cifarkit.errors import CheckpointError, RunFolderError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
-from cifarkit.training.run_folder import unwritable
+from cifarkit.training.run_folder import RECEIPT, unwritable
 
 __all__ = ["RECEIPT", "Receipt"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-RECEIPT = "test_logits.safetensors"
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 

@@ -35,7 +35,7 @@ OVER = ("finished", "stopped")  # a run of another status is trained still, or c
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Moment:
     """Where training stands; there while it lasts.
 

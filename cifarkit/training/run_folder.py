@@ -8,8 +8,8 @@
     best.safetensors       those of the best epoch on val, where `Checkpoint` listens
     checkpoint.safetensors, checkpoint-previous.safetensors
                            what it is taken up from, until it is over
-    test_logits.safetensors
-                           what the network said of each test image, from `score_on_test`
+    checkpoint-final.safetensors   the state at the end, where it can get more epochs
+    test_logits.safetensors        what it said of each test image, from `score_on_test`
     evaluation.json, figures/, report.html    from the command line
 """
 
@@ -36,10 +36,11 @@ from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["BEST", "HISTORY", "LOCK", "RunFolder", "load_run", "unwritable"]
+__all__ = ["BEST", "HISTORY", "LOCK", "RECEIPT", "RunFolder", "load_run", "unwritable"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
+RECEIPT = "test_logits.safetensors"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 
@@ -55,10 +56,7 @@ class RunFolder:
     path: Path
 
     def create(self, *, go_on: bool = False) -> None:
-        """Make the folder; an empty one may be there already.
-
-        Args:
-            go_on: it may also hold a run, which is gone on with.
+        """Make the folder; an empty one may be there already, or with `go_on` a run.
 
         Raises:
             RunFolderError: it holds something, is a file, or cannot be made.
@@ -132,9 +130,8 @@ class RunFolder:
             RunFolderError: the disk refuses; weights saved before are still there.
         """
         try:
-            save_tensors(
-                self.path / name, model.state_dict(), {"versions": versions_of(model)}
-            )
+            about = {"versions": versions_of(model)}
+            save_tensors(self.path / name, model.state_dict(), about)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -146,7 +143,8 @@ class RunFolder:
         """
         try:
             CheckpointFiles(self.path).save(state)
-            (self.path / WEIGHTS).unlink(missing_ok=True)  # of an earlier end, older than this
+            for name in (WEIGHTS, RECEIPT):  # of an earlier end, older than this
+                (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
 

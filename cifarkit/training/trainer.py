@@ -21,7 +21,7 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved
+from cifarkit.randomness import preserved, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
@@ -36,8 +36,9 @@ from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.preparation import batches_of, begin, prepare
 from cifarkit.training.processes import join_processes
+from cifarkit.training.rates import set_rates
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
-from cifarkit.training.run import Moment, Run
+from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums, count_hits
 from cifarkit.training.step_choice import choose_step, may_record
@@ -104,6 +105,12 @@ class Trainer:
         self.arithmetic = partial(arithmetic, self.device, self.precision)
         self._is_training = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a trainer: its parts fit each other, and runs record what they were."""
+        if "_is_training" in vars(self) and name != "_is_training":
+            raise TrainingError(f"a trainer's {name} stays as it was made; make another ck.Trainer")
+        super().__setattr__(name, value)
+
     def fit(
         self,
         model: nn.Module,
@@ -119,7 +126,8 @@ class Trainer:
                 the trainer's device.
             splits: the data; augmentation reaches train alone.
             resume: go on with the run in `run_dir`, from its newest checkpoint; begin it when there
-                is none, and read it when it is over. So a script may always say True.
+                is none, and read it when it is over. So a script may always say True. One that is
+                over goes on where the recipe has more epochs and its rates were the same so far.
             variant: what the model was built from, for the records.
 
         Returns:
@@ -153,7 +161,7 @@ class Trainer:
             ends.enter_context(kept(folder, go_on=resume))
             past = None
             if resume and self.run_dir is not None:
-                past = read_past(self.run_dir, run, self.callbacks)
+                past = read_past(self.run_dir, run, self.callbacks, splits.train)
             if isinstance(past, Run):
                 run = past
             else:
@@ -165,6 +173,8 @@ class Trainer:
 
     def _train(self, run: Run, past: dict[str, Any] | None) -> None:
         """Go through all epochs, or through those that the past has left."""
+        seed_generators(seed_for("fit", self.seed))
+        run.model.train()
         with ExitStack() as ends:
             if past is not None:
                 take_up(run, past)
@@ -174,13 +184,13 @@ class Trainer:
                 ends.callback(notify, callback, "on_fit_end", run)
             ends.callback(run.now.average.install)  # before a callback gives other weights back
             if past is not None:
-                take_up_callbacks(self.callbacks, past)
+                take_up_callbacks(run, self.callbacks, past)
             save(run)
             first_epoch = run.now.epoch
             for run.now.epoch in range(first_epoch, self.recipe.epochs):
                 sums = self._train_one_epoch(run)
                 if run.now.interrupted and run.stopped is None:
-                    self._save_checkpoint(run, run.now.epoch, run.now.step + 1)
+                    save_checkpoint(run, self.callbacks, run.now.epoch, run.now.step + 1)
                     break
                 self._close_epoch(run, sums)
                 if self._is_over(run):
@@ -193,8 +203,9 @@ class Trainer:
         if sums is None:  # else the epoch is taken up in its middle
             sums = now.sums = RunningSums(run.model, self.device)
             now.logged, now.began = {}, time.perf_counter()
+            if not run.model.training:  # layers that a callback holds in evaluation mode stay so
+                run.model.train()
             self._notify("on_epoch_start", run)
-        run.model.train()
         now.make_step = choose_step(self, run)
         batches = batches_of(
             now.splits.train,
@@ -206,9 +217,9 @@ class Trainer:
         )
         now.step, now.first_step = first_step - 1, 0
         for now.step, now.batch in enumerate(batches, start=first_step):
-            self._set_rates(now)
+            set_rates(now, recipe)
             self._notify("on_batch_start", run)
-            now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
+            now.processes.seed_step(self.device, self.seed, now.epoch, now.step)
             now.loss, hits = now.make_step(now.batch)
             sums.add(now, now.loss, hits, len(now.processes.share(now.batch).images))
             now.average.update()
@@ -217,7 +228,7 @@ class Trainer:
             if self._is_over(run):
                 break
             if now.checkpoint_wanted and now.step + 1 < now.steps_per_epoch:
-                self._save_checkpoint(run, now.epoch, now.step + 1)
+                save_checkpoint(run, self.callbacks, now.epoch, now.step + 1)
         return sums
 
     def make_step(self, run: Run, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -245,35 +256,23 @@ class Trainer:
             record |= {"seconds": time.perf_counter() - now.began} | run.logged_means()
             run.history.append(record)
             self._notify("on_epoch_end", run)
-        if run.stopped is None and now.epoch + 1 < self.recipe.epochs:
-            self._save_checkpoint(run, now.epoch + 1, 0)
+        if run.stopped is None:
+            save_checkpoint(run, self.callbacks, now.epoch + 1, 0)
         else:
             save(run)
-
-    def _save_checkpoint(self, run: Run, epoch: int, step: int) -> None:
-        if run.now.sums is not None:
-            run.now.sums.check(run.now)
-        save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Refuse a training within one, as from a hook: its callbacks would begin anew."""
         if self._is_training:
             raise TrainingError(
-                "this trainer is training already, and its callbacks with it; give the other "
-                "network a Trainer of its own, or wait for the end of this fit"
+                "this trainer is training already; give the other network a Trainer of its own"
             )
         self._is_training = True
         try:
             yield
         finally:
             self._is_training = False
-
-    def _set_rates(self, now: Moment) -> None:
-        place = now.epoch + now.step / now.steps_per_epoch
-        for group in now.optimizer.param_groups:
-            own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
-            group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, own)
 
     def _measure(self, run: Run) -> Record:
         """Return loss and accuracy on val, and on test where that is tracked."""

@@ -71,6 +71,8 @@ def _obstacle(facts: dict[str, Any]) -> str:
     if unknown:
         names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
         return f"{names} may have changed its batches or gradients, and is not known here"
+    if changed := facts.get("changed_by_callbacks"):
+        return f"callbacks changed what no recipe says ({'; '.join(changed)})"
     if facts["status"] == "stopped" and not _callbacks(facts):
         return f"a callback unknown here stopped it ({facts.get('stopped')})"
     return ""

@@ -212,6 +212,7 @@ def _check_record(about: dict[str, Any]) -> None:
     facts = about["facts"]
     data, versions = facts["data"], facts["environment"]["versions"]
     texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
+    texts += facts.get("changed_by_callbacks", [])
     texts += [one for one in versions.values() if one is not None]
     for text in texts:
         if not isinstance(text, str) or not text.isprintable():

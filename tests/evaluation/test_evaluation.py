@@ -234,8 +234,7 @@ def test_evaluation_is_that_of_the_network_called_by_hand(tiny: ck.Splits) -> No
     model = ck.create_model("batchnorm")
     evaluation = ck.evaluate(model, tiny.test)
     with torch.no_grad():
-        images = ck.to_floats(tiny.test.images).contiguous(memory_format=torch.channels_last)
-        logits = model.eval()(images)
+        logits = model.eval()(ck.to_floats(tiny.test.images))
     assert np.array_equal(evaluation.logits, logits.numpy())
     assert evaluation.loss == pytest.approx(
         float(torch.nn.functional.cross_entropy(logits, tiny.test.labels)), rel=1e-6

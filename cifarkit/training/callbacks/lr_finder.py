@@ -55,6 +55,7 @@ class LRFinder(Callback):
         self.rates: list[float] = []
         self.losses: list[float] = []
         self._smooth = 0.0
+        self._usual: list[float] = []  # what the schedule says
         self._first_weights: dict[str, Tensor] = {}
 
     @property
@@ -87,12 +88,15 @@ class LRFinder(Callback):
         share = len(self.rates) / (self.steps - 1)
         rate = self.start * (self.end / self.start) ** share
         groups = run.now.optimizer.param_groups
+        self._usual = [group["lr"] for group in groups]
         for group in groups:  # where there are several rates, they keep their proportions
             group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:
-        """Note the loss, smoothed without the bias of its first values."""
+        """Note the loss, smoothed without the bias of its first values; put the rates back."""
+        for group, rate in zip(run.now.optimizer.param_groups, self._usual, strict=True):
+            group["lr"] = rate
         if run.now.loss is None:
             return
         self._smooth = self.SMOOTHING * self._smooth + (1 - self.SMOOTHING) * run.now.loss.item()
