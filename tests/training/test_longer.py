@@ -141,11 +141,10 @@ def test_a_training_cut_off_while_it_gets_more_epochs_goes_on(
             raise RuntimeError
 
     fit(tiny, 1, tmp_path / "run")
+    callbacks = [ck.EarlyStopping("val_loss", patience=9), Cut()]
+    trainer = ck.Trainer(SHORT.replace(epochs=3), run_dir=tmp_path / "run", callbacks=callbacks)
     for _ in range(2):  # before the first checkpoint of the new epochs
-        recipe = SHORT.replace(epochs=3)
         with pytest.raises(ck.CallbackError):
-            callbacks = [ck.EarlyStopping("val_loss", patience=9), Cut()]
-            trainer = ck.Trainer(recipe, run_dir=tmp_path / "run", callbacks=callbacks)
             trainer.fit(network(), tiny, resume=True)
     assert numbers(fit(tiny, 3, tmp_path / "run", resume=True)) == numbers(fit(tiny, 3, None))
 
