@@ -104,9 +104,8 @@ def test_the_sign_flip_test_is_scipys_where_nothing_ties(values: list[float]) ->
     theirs = scipy.stats.permutation_test(
         (noisy,), np.mean, permutation_type="samples", n_resamples=np.inf
     )
-    # Ours takes what differs by less than accuracies can for a tie, on purpose.
-    gaps = np.abs(np.abs(theirs.null_distribution) - abs(theirs.statistic))
-    assume(not np.any((gaps > 1e-12) & (gaps < 1e-4)))
+    # Near 0 scipy's margin is narrower than the rounding of its sums, and it misses what it saw.
+    assume(abs(theirs.statistic) > 1e-4)
     assert sign_flip_test(noisy).p == theirs.pvalue
 
 
