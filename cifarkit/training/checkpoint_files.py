@@ -12,6 +12,7 @@ from cifarkit.errors import CheckpointError, CifarkitWarning
 from cifarkit.storage.atomic import leftovers, settle
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
+from cifarkit.storage.tensor_file import LARGEST
 
 __all__ = ["CheckpointFiles"]
 
@@ -50,7 +51,9 @@ class CheckpointFiles:
         finally:
             fresh.unlink(missing_ok=True)
 
-    def load(self, names: Sequence[str] = (NEWEST, PREVIOUS)) -> dict[str, Any] | None:
+    def load(
+        self, names: Sequence[str] = (NEWEST, PREVIOUS), largest: int = LARGEST
+    ) -> dict[str, Any] | None:
         """Return the newest state that is whole; None when there is none at all.
 
         Warns when the newest is damaged.
@@ -62,7 +65,7 @@ class CheckpointFiles:
         for name in names:
             path = self.folder / name
             try:
-                state = load_state(path)
+                state = load_state(path, largest)
                 version = state["format"]
             except FileNotFoundError:
                 continue

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cifarkit.errors import SelectionError
 from cifarkit.storage.atomic import write_new_text
+from cifarkit.storage.foreign_text import read_text
 
 __all__ = ["History", "Record"]
 
@@ -93,13 +94,21 @@ class History:
 
     @classmethod
     def from_csv(cls, path: str | Path) -> History:
-        """Read what `to_csv` wrote."""
+        """Read what `to_csv` wrote.
+
+        Raises:
+            OSError: it is no regular file, or too large.
+            ValueError: it holds something else.
+        """
         # Spreadsheets put a mark before the first name, which this encoding leaves out.
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(Path(path), encoding="utf-8-sig")
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise ValueError(f"{Path(path).name} is no table: {error}") from error
         return cls(
             [
-                {name: _number(name, text) for name, text in row.items() if text != ""}
+                {name: _number(name, number) for name, number in row.items() if number != ""}
                 for row in rows
             ]
         )

@@ -18,6 +18,7 @@ __all__ = ["RECEIPT", "Receipt"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
+LARGEST = 2**28  # bytes of a receipt
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
@@ -102,7 +103,7 @@ class Receipt:
             RunFolderError: there is none, or it is damaged.
         """
         try:
-            tensors, _ = load_tensors(folder / RECEIPT)
+            tensors, _ = load_tensors(folder / RECEIPT, LARGEST)
             arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
         except FileNotFoundError:
             raise RunFolderError(

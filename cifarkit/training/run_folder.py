@@ -28,6 +28,7 @@ from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
+from cifarkit.storage.foreign_text import read_text
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -163,7 +164,7 @@ class RunFolder:
             for entry in self.path.glob("*"):  # to read a pipe would never end
                 if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is no file")
-            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            about: dict[str, Any] = json.loads(read_text(path))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
@@ -187,7 +188,7 @@ class RunFolder:
         try:
             variant = _find_variant(about["variant"], from_json(about["recipe"]))
             seed = int(about["seed"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self._unreadable(error) from error
         if variant is None:
             raise RunFolderError(
@@ -226,7 +227,7 @@ class RunFolder:
             )
         except CifarkitError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._unreadable(error) from error
 
     def _built(self, variant: Variant, num_classes: int) -> nn.Module:

@@ -53,11 +53,14 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     check_network(model)
     path = expanded(path)
     file = path / WEIGHTS if path.is_dir() else path
+    # Room for a checkpoint, with its average, the optimiser's state and a callback's copies.
+    largest = 2**26 + 8 * sum(tensor.nbytes for tensor in model.state_dict().values())
     try:
-        tensors, document = load_tensors(file)
+        tensors, document = load_tensors(file, largest)
         versions = document.get("versions")
     except FileNotFoundError:
-        state = CheckpointFiles(path).load() if path.is_dir() else None  # the run is not over
+        files = CheckpointFiles(path)
+        state = files.load(largest=largest) if path.is_dir() else None  # the run is not over
         if state is None:
             raise CheckpointError(
                 f"there are no weights at {str(file)!r}; put a copy there, or train again: the "

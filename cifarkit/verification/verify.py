@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -51,6 +53,7 @@ STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     },
 )
 WIDTH = 80
+MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -196,9 +199,29 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
             "the run is of a network without a registered name, which cannot be built here; "
             "register its builder (ck.register_model) and train it by name"
         )
+    if about["classes"] != list(splits.classes):  # before a network of so many is built
+        raise RunFolderError(
+            f"the run is of other classes than {splits.name!r}; load the run's own data"
+        )
+    _check_options(about["variant"]["options"])
     run = load_run(folder)
     run.model.to(device)
     return Evidence(folder, about, run, splits)
+
+
+def _check_options(options: object) -> None:
+    """Refuse options of which a network could only be built by all the memory there is.
+
+    Raises:
+        RunFolderError: they are too many, or too large.
+    """
+    text = json.dumps(options)
+    numbers = [float(number) for number in re.findall(r"\d[\d.eE+]*", text)]
+    if len(text) > MOST_OPTIONS or max(numbers, default=0) > LARGEST_OPTION:
+        raise RunFolderError(
+            f"the network's options are {text[:60]} …; allowed here are {MOST_OPTIONS:,} "
+            f"characters, and numbers up to {LARGEST_OPTION:,}"
+        )
 
 
 def _check_record(about: dict[str, Any]) -> None:
