@@ -18,7 +18,8 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.models.conformance.check import CHECKS, examine
-from cifarkit.models.conformance.global_state import all_seeded, changes_of
+from cifarkit.models.conformance.global_state import changes_of
+from cifarkit.randomness import seeded
 
 
 def beside(name: str) -> ModuleType:
@@ -177,10 +178,10 @@ def test_all_generators_are_seeded_and_put_back() -> None:
         return random.random(), np.random.rand(), torch.rand(1).item()
 
     before = machine()
-    with all_seeded("test", 0):
+    with seeded("test", 0):
         first = draw()
-    with all_seeded("test", 0):
+    with seeded("test", 0):
         assert draw() == first
-    with all_seeded("test", 1):
+    with seeded("test", 1):
         assert not set(draw()) & set(first)
     assert machine() == before

@@ -74,8 +74,8 @@ CHECKS = (
     Check(
         "same seed",
         building.check_seed,
-        "draw first weights from torch's global generator, as torch.nn.init does, not from NumPy, "
-        "Python or the clock",
+        "draw first weights from the global generators, as torch.nn.init does, not from the clock "
+        "or from a generator of its own without a seed",
         needs=("logits",),
     ),
     Check(
@@ -113,7 +113,7 @@ CHECKS = (
     Check(
         "plain logits",
         answering.check_plain,
-        "leave out the softmax or sigmoid at the end: the loss applies its own",
+        "leave out the softmax, sigmoid or tanh at the end: the loss applies a softmax of its own",
         needs=("logits",),
     ),
     Check(

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from cifarkit.errors import ModelContractError
-from cifarkit.models.conformance.global_state import all_seeded
 from cifarkit.models.conformance.subject import (
     CLASSES,
     Subject,
@@ -18,6 +17,7 @@ from cifarkit.models.conformance.subject import (
     take_steps,
 )
 from cifarkit.models.symptoms import gradients_of, listed
+from cifarkit.randomness import seeded
 
 __all__ = ["check_gradients", "check_learning", "check_resuming", "check_state"]
 
@@ -31,7 +31,7 @@ def check_gradients(subject: Subject) -> str:
     model = subject.build()
     images = pictures(model)
     labels = torch.arange(CLASSES, device=images.device)
-    with all_seeded("gradients"):
+    with seeded("gradients"):
         _, gradients = gradients_of(model, images, labels)
     if not gradients:
         raise ModelContractError("the network has no trainable parameters")
@@ -63,7 +63,7 @@ def check_state(subject: Subject) -> str:
     fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
     answers = []
     for model in (trained, fresh):
-        with torch.no_grad(), all_seeded("answer"):
+        with torch.no_grad(), seeded("answer"):
             answers.append(model.eval()(pictures(model)))
     kept, carried = answers
     if not torch.equal(kept, carried):
