@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ __all__ = [
     "check_logits",
     "check_module",
     "check_network",
+    "check_state",
     "check_tensor",
     "grey_images",
     "show_grey",
@@ -27,9 +30,10 @@ __all__ = [
     "layout_of",
     "logits_of",
     "run_network",
+    "told",
 ]
 
-LONGEST_ERROR = 500  # of an error of the network's own; the last lines of a scripted one's matter
+LONGEST_ERROR = 400  # load_state_dict's can be pages
 
 
 def check_module(model: Any, who: str) -> None:
@@ -129,12 +133,22 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
         raise
     except Exception as error:
         shape = " ".join(map(str, images.shape[1:]))
-        text = str(error).strip() or "no more is said"
-        text = text if len(text) <= LONGEST_ERROR else "… " + text[-LONGEST_ERROR:]
         raise ModelContractError(
-            f"{who} does not take images batch {shape}: {type(error).__name__}: {text}"
-            f"{input_cure(model, images)}"
+            f"{who} does not take images batch {shape}: {told(error)}{input_cure(model, images)}"
         ) from error
+
+
+def told(error: Exception) -> str:
+    """Return what an error from elsewhere says, with its kind, as one line that is not too long.
+
+    >>> told(KeyError("boom"))
+    "KeyError: 'boom'"
+    """
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not str(error).strip() and error.__traceback__ is not None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text += f"at {Path(last.filename).name}:{last.lineno}, {last.line}"
+    return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 3] + "..."
 
 
 def logits_of(
@@ -177,7 +191,7 @@ def check_answer(
     Raises:
         ModelContractError: it is not float `n num_classes`.
     """
-    check_tensor(logits, n, who, in_training=in_training)
+    check_tensor(logits, n, who, num_classes, in_training=in_training)
     width = num_classes or (logits.shape[-1] if logits.ndim == 2 else "classes")
     if logits.shape != (n, width):
         raise ModelContractError(
@@ -187,13 +201,16 @@ def check_answer(
         )
 
 
-def check_tensor(output: Any, n: int, who: str, *, in_training: bool = False) -> None:
+def check_tensor(
+    output: Any, n: int, who: str, num_classes: int | None = None, *, in_training: bool = False
+) -> None:
     """Refuse what is no float tensor, and show how to get the logits out of it.
 
     Args:
         output: what a network gave.
         n: for how many images.
         who: whose it is, for the message.
+        num_classes: how many logits there must be for each image, if that is known.
         in_training: in evaluation mode it gave logits.
 
     Raises:
@@ -203,8 +220,29 @@ def check_tensor(output: Any, n: int, who: str, *, in_training: bool = False) ->
         found = output.dtype if isinstance(output, torch.Tensor) else type(output).__name__
         raise ModelContractError(
             f"{who} must give a float tensor of logits, found {found}"
-            f"{output_cure(output, n, in_training=in_training)}"
+            f"{output_cure(output, n, num_classes, in_training=in_training)}"
         )
+
+
+def check_state(model: nn.Module, who: str) -> None:
+    """Refuse a network whose `state_dict` holds what is no tensor.
+
+    Args:
+        model: the network.
+        who: whose it is, for the message.
+
+    Raises:
+        ModelContractError: it does.
+    """
+    for name, value in model.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            cure = "register it as a buffer, or let get_extra_state give a tensor"
+            if "_packed_params" in name:
+                cure = "train the network in floats, and quantise it after that"
+            raise ModelContractError(
+                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
+                f"can be saved: {cure}"
+            )
 
 
 @contextmanager

@@ -35,22 +35,19 @@ class Visit:
         output: the shape that comes out for one image, without the batch; of several outputs,
             that of the first.
         multiply_adds: of this module alone, not of the modules that it calls.
+        is_layer: whether it calls no other module.
     """
 
     name: str
     module: nn.Module
     output: tuple[int, ...] = ()
     multiply_adds: int = 0
+    is_layer: bool = True
 
     @property
     def kind(self) -> str:
         """The name of the module's class; of a scripted one, that of the class it was."""
         return str(getattr(self.module, "original_name", type(self.module).__name__))
-
-    @property
-    def is_layer(self) -> bool:
-        """Whether the module holds no others."""
-        return all(name == PARAMETRIZATIONS for name, _ in self.module.named_children())
 
 
 @contextmanager
@@ -73,6 +70,8 @@ def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
 
     def enter(module: nn.Module, _inputs: Any) -> None:
         if id(module) in names:
+            if under_way:
+                under_way[-1][0].is_layer = False
             visits.append(Visit(names[id(module)], module))
             under_way.append((visits[-1], counter.get_total_flops()))
 
@@ -102,7 +101,8 @@ def uncompiled() -> AbstractContextManager[Any]:
     """Run in a block, layer by layer, what `torch.compile` has compiled."""
     if "torch._dynamo" not in sys.modules:  # then nothing is; and it takes seconds to import
         return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 @contextmanager

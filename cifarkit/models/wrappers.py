@@ -20,12 +20,15 @@ class Logits(nn.Module):
     def forward(self, x): {body}"""
 
 
-def output_cure(output: Any, n: int, *, in_training: bool = False) -> str:
+def output_cure(
+    output: Any, n: int, num_classes: int | None = None, *, in_training: bool = False
+) -> str:
     """Return how to get logits out of what a network gave, or nothing when there are none.
 
     Args:
         output: such as a dict, a tuple, or an object with tensors.
         n: for how many images.
+        num_classes: how many logits there must be for each, if that is known.
         in_training: in evaluation mode it gave logits.
 
     >>> print(output_cure({"out": torch.zeros(2, 10)}, 2))
@@ -46,8 +49,9 @@ def output_cure(output: Any, n: int, *, in_training: bool = False) -> str:
     if not tensors:
         return ""
 
-    def likeliness(name: str) -> tuple[bool, bool]:
-        return tensors[name].shape[0] == n and tensors[name].ndim == 2, "logits" in name
+    def likeliness(name: str) -> tuple[bool, bool, bool]:
+        shape = tuple(tensors[name].shape)
+        return shape == (n, num_classes), "logits" in name, len(shape) == 2 and shape[0] == n
 
     part = max(tensors, key=likeliness)
     if in_training:
@@ -85,14 +89,17 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
     '; it takes batch 3072: write nn.Sequential(nn.Flatten(), network)'
     """
     n, side = len(images), images.shape[-1]
+    shapes: dict[tuple[int, ...], str]
     if side != 32:
         shapes = {(3, 32, 32): "leave out windows of another size, or pool before the end"}
     else:
         write = "write nn.Sequential(nn.{}, network)"
         shapes = {(3 * side * side,): write.format("Flatten()")}
         shapes |= {(3, other, other): write.format(f"Upsample({other})") for other in SIDES}
-        grey = "give its first layer 3 channels and its last one features of 32 x 32 pixels"
-        shapes |= {(1, other, other): grey for other in (32, 28)}
+        shapes[1, 32, 32] = "give its first layer 3 channels"
+        shapes[1, 28, 28] = (
+            "give its first layer 3 channels, and write nn.Sequential(nn.Upsample(28), network)"
+        )
         shapes[side, side, 3] = "let forward begin with x = x.permute(0, 2, 3, 1)"
     with preserved(), torch.no_grad():
         for shape, cure in shapes.items():

@@ -16,6 +16,7 @@ from cifarkit.models.conformance.subject import (
     pictures,
     take_steps,
 )
+from cifarkit.models.contract import check_state as check_saved
 from cifarkit.models.symptoms import gradients_of, listed
 from cifarkit.randomness import seeded
 
@@ -59,6 +60,7 @@ def check_learning(subject: Subject) -> str:
 def check_state(subject: Subject) -> str:
     """Carry a trained network's state into a new one."""
     trained, fresh = subject.build(seed=3), subject.build(seed=4)
+    check_saved(trained, "the network")
     take_steps(trained, build_optimizer(trained), range(3))
     fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
     answers = []

@@ -111,5 +111,9 @@ def differing_tensors(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[
         name
         for name, tensor in one.items()
         if isinstance(tensor, Tensor)  # a module's extra state may be anything
-        and not torch.equal(tensor.nan_to_num(), other[name].nan_to_num())
+        and not torch.equal(_without_nan(tensor), _without_nan(other[name]))
     ]
+
+
+def _without_nan(tensor: Tensor) -> Tensor:
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).nan_to_num()
