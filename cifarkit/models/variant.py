@@ -191,14 +191,14 @@ def _checked_count(name: str, num_classes: Any) -> int:
 
 
 def factory_cure(builder: Callable[..., Any]) -> str:
-    """Return how to write a builder around a factory that does not take `num_classes`."""
+    """Return how to write a builder around a factory that cannot be called as one."""
     name = getattr(getattr(builder, "func", builder), "__name__", "factory")
     name = "factory" if name == "<lambda>" else name
     taken: Mapping[str, inspect.Parameter] = {}
     with suppress(TypeError, ValueError):  # of some builtins nobody knows what they take
         taken = inspect.signature(builder).parameters
     if "num_classes" in taken:
-        return "Give every other argument a default, or a value in options={…}"
+        return "Write it as def my_model(*, num_classes=10): …, with a default for every argument"
     width = next((other for other in taken if re.fullmatch(WIDTHS, other.lower())), None)
     if width is None:
         made = (

@@ -121,7 +121,7 @@ def _nothing_fused() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.mkldnn.enabled = library  # type: ignore[assignment]
+        torch.backends.mkldnn.enabled = library
 
 
 def _shape(output: Any) -> tuple[int, ...]:

@@ -49,9 +49,10 @@ def output_cure(
     if not tensors:
         return ""
 
-    def likeliness(name: str) -> tuple[bool, bool, bool]:
+    def likeliness(name: str) -> tuple[bool, bool, bool, bool]:
         shape = tuple(tensors[name].shape)
-        return shape == (n, num_classes), "logits" in name, len(shape) == 2 and shape[0] == n
+        is_table = len(shape) == 2 and shape[0] == n
+        return shape == (n, num_classes), "logits" in name, is_table, "out" in name
 
     part = max(tensors, key=likeliness)
     if in_training:

@@ -139,8 +139,9 @@ def test_an_error_from_elsewhere_is_shown_with_its_kind_and_not_by_the_page() ->
         raise OSError("no room\n" * 1000)
 
     (finding,) = (one for one in examine(long).findings if one.outcome == "failed")
-    assert finding.found.startswith("OSError: no room no room")
-    assert len(finding.found) == 400
+    assert "cannot be built: OSError: no room no room" in finding.found
+    assert finding.found.endswith("...")
+    assert len(finding.found) < 600
 
 
 def test_what_is_not_named_by_a_fault_is_not_blamed() -> None:

@@ -48,9 +48,14 @@ def check_learning(subject: Subject) -> str:
     """Train on one batch, with the same dropout in each step: what is left is learning."""
     for rate in RATES:
         model = subject.build()
-        losses = take_steps(model, build_optimizer(model, rate), [0] * (STEPS + 1))
-        if min(losses[1:]) < losses[0] - CLEAR:
-            return f"the loss on one batch falls from {losses[0]:.3f} to {min(losses[1:]):.3f}"
+        optimizer, losses = build_optimizer(model, rate), []
+        for number in range(STEPS + 1):
+            losses += take_steps(model, optimizer, [0])
+            if losses[-1] < losses[0] - CLEAR:
+                return (
+                    f"the loss on one batch falls from {losses[0]:.3f} to {losses[-1]:.3f}, at "
+                    f"Adam's step {number}"
+                )
     raise ModelContractError(
         f"{STEPS} steps of Adam on one batch do not make the loss smaller, at no rate of "
         f"{', '.join(map(str, RATES))}: it was {losses[0]:.3f} and became {losses[-1]:.3f}"
@@ -80,11 +85,11 @@ def check_resuming(subject: Subject) -> str:
     """Stop after some steps and go on in a new network, beside one that never stopped."""
     steady, fresh = subject.build(seed=5), subject.build(seed=6)
     optimizer, resumed = build_optimizer(steady), build_optimizer(fresh)
-    take_steps(steady, optimizer, range(4))
+    take_steps(steady, optimizer, range(3))
     fresh.load_state_dict(copy.deepcopy(steady.state_dict()))
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    take_steps(steady, optimizer, range(4, 8))
-    take_steps(fresh, resumed, range(4, 8))
+    take_steps(steady, optimizer, range(3, 6))
+    take_steps(fresh, resumed, range(3, 6))
     if other := differing_tensors(steady.state_dict(), fresh.state_dict()):
         raise ModelContractError(
             f"training that was stopped and taken up again ends with other {listed(other)}"
