@@ -126,7 +126,8 @@ def train_and_report(
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
     about = f"{variant.name}: {variant.summary}" if variant.summary else variant.name
     _say(f"{about}\n{splits}\n{variant.recipe}")
-    was_over = RunFolder(folder).is_over()
+    before = RunFolder(folder)
+    was_over = before.is_over() and before.epochs() >= variant.recipe.epochs
     try:
         run = train_variant(
             variant,

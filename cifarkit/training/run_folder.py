@@ -105,6 +105,10 @@ class RunFolder:
         """
         return self.holds_run() and self.about()["facts"]["status"] in OVER
 
+    def epochs(self) -> int:
+        """Return how many epochs the run here was to have."""
+        return int(self.about()["recipe"]["epochs"])
+
     def discard(self) -> None:
         """Forget a run that never began, so that the next try finds the folder free."""
         (self.path / ABOUT).unlink(missing_ok=True)
