@@ -214,7 +214,10 @@ def with_depth(num_classes: int, depth: int) -> nn.Module:
         (without_classes, r"net = without_classes\(\); put nn.Linear\(…, num_classes\)"),
         (lambda: Small(), r"net = factory\(\); put nn.Linear"),
         (functools.partial(Small, 10), r"net = Small\(\); put"),
-        (with_depth, r"missing a required argument: 'depth'. Write it as .* with a default for every argument"),
+        (
+            with_depth,
+            r"missing a required argument: 'depth'. Write it as .* with a default for every argument",
+        ),
     ],
 )
 def test_a_factory_without_num_classes_is_shown_its_builder(
