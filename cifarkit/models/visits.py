@@ -90,7 +90,7 @@ def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
         register_module_forward_hook(leave, always_call=True),
     ]
     try:
-        with _nothing_fused(), counter:
+        with _nothing_fused(), _frozen(model), counter:
             yield visits
     finally:
         for hook in hooks:
@@ -103,6 +103,19 @@ def uncompiled() -> AbstractContextManager[Any]:
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """Let no weight ask for a gradient: the counter wants a way back from those that are inputs."""
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
+    try:
+        for weight in learning:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in learning:
+            weight.requires_grad_(True)
 
 
 @contextmanager

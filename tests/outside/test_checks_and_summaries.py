@@ -216,7 +216,7 @@ def with_depth(num_classes: int, depth: int) -> nn.Module:
         (functools.partial(Small, 10), r"net = Small\(\); put"),
         (
             with_depth,
-            r"missing a required argument: 'depth'. Write it as .* with a default for every argument",
+            r"missing a required argument: 'depth'. Write it as .* a default for every argument",
         ),
     ],
 )
@@ -434,6 +434,18 @@ class MultiHead(nn.Module):
         return self.attention(x, x, x, need_weights=self.need_weights)[0]  # type: ignore[no-any-return]
 
 
+class TokenFirst(nn.Module):
+    """A layer whose input is a weight, as the class token of some transformers is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 3072))
+        self.prepare, self.last = nn.Linear(3072, 4, bias=False), nn.Linear(4, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.prepare(self.token) + self.prepare(x.flatten(1)))  # type: ignore[no-any-return]
+
+
 class Again(nn.Module):
     """The same block three times."""
 
@@ -481,6 +493,7 @@ COUNTED: dict[str, Callable[[], nn.Module]] = {
     "einsum": lambda: Attends(OwnAttention("einsum")),
     "scaled dot products": lambda: Attends(OwnAttention("sdpa")),
     "a block that is called again": Again,
+    "a weight as input": TokenFirst,
     "tied weights": Tied,
     "a traced graph": lambda: torch.fx.symbolic_trace(Small()),
     "parallel": lambda: nn.DataParallel(Small()),

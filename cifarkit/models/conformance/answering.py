@@ -110,7 +110,7 @@ def check_side_effects(subject: Subject) -> str:
 
 def check_plain(subject: Subject) -> str:
     """Look for a softmax, a sigmoid or a tanh at the end."""
-    model = subject.build()
+    model = subject.networks[0]
     if found := bounds_of(model, pictures(model)):
         raise ModelContractError(f"the network gives {found} not logits")
     if all(are_probabilities(_answer(model, pictures(model)).exp()) for model in subject.networks):

@@ -157,7 +157,7 @@ CHECKS = (
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
     """Ask a builder everything that a variant must do, and raise when it does not.
 
-    It builds the network some thirty times and trains a few of them on ten pictures of noise, on
+    It builds the network some twenty times and trains a few of them on ten pictures of noise, on
     the device and in the type of the first weights. The global generators and torch's settings
     are left as they were. In a terminal or notebook it says which check it is at.
 
