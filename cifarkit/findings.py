@@ -52,7 +52,7 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
 
 
 def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
-    """Return a text as lines, in which paths and commands stay whole.
+    """Return a text as lines, in which its own lines, paths and commands stay whole.
 
     Args:
         text: of any length.
@@ -63,11 +63,14 @@ def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
     >>> wrapped("run this-command", 8, "", "  ")
     ['run', '  this-command']
     """
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=others,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    lines: list[str] = []
+    for line in text.splitlines():
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=others if lines else first,
+            subsequent_indent=others,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    return lines

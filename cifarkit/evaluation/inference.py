@@ -7,8 +7,15 @@ from torch import Tensor, nn
 
 from cifarkit.data.image_set import to_floats
 from cifarkit.data.views import TestTimeAugmentation
-from cifarkit.errors import DataError, ModelContractError
-from cifarkit.models.contract import check_network, in_evaluation, input_like, layout_of, show_grey
+from cifarkit.errors import DataError
+from cifarkit.models.contract import (
+    check_network,
+    in_evaluation,
+    input_like,
+    layout_of,
+    logits_of,
+    show_grey,
+)
 
 __all__ = ["compute_logits"]
 
@@ -53,19 +60,8 @@ def compute_logits(
             floats = floats.to(dtype)
             views = [(1.0, floats)] if test_time is None else test_time.views(floats)
             weighed = [
-                share * _checked(model(view.contiguous(memory_format=layout)), len(part))
+                share * logits_of(model, view.contiguous(memory_format=layout))
                 for share, view in views
             ]
             parts.append(torch.stack(weighed).sum(0))
         return torch.cat(parts).float().cpu()
-
-
-def _checked(logits: object, batch: int) -> Tensor:
-    if isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == batch:
-        return logits
-    found = type(logits).__name__
-    if isinstance(logits, Tensor):
-        found = " ".join(map(str, logits.shape)) or "a single number"
-    raise ModelContractError(
-        f"the network gives {found} for {batch} images; it must give logits n classes"
-    )

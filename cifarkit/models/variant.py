@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.annotations import is_whole
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
 
@@ -20,7 +21,13 @@ if TYPE_CHECKING:  # variants are listed without torch
 
     Builder = Callable[..., nn.Module]
 
-__all__ = ["Builder", "Variant", "source_of"]
+__all__ = ["Builder", "Variant", "factory_cure", "source_of"]
+
+# What others call num_classes.
+WIDTHS = (
+    "n_?class(es)?|num_?(class|labels?|outputs?)|class_?num|nb_classes|classes|labels|outputs?|"
+    "out(put)?_(features|channels|dim|size)"
+)
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,10 @@ class Variant:
         """Build a fresh network, as `build` does, and do not look at what it gives.
 
         Raises:
-            ModelContractError: the builder does not take these options, or gives no network.
+            ModelContractError: the builder does not take these options, raises an error, or
+                gives no network.
         """
-        from cifarkit.models.contract import check_module
+        from cifarkit.models.contract import check_module, told
 
         chosen = self._chosen(options)
         try:
@@ -107,7 +115,15 @@ class Variant:
                 f"{self.name!r} cannot be built with {chosen}: {error}; its builder takes "
                 f"{', '.join(inspect.signature(self.builder).parameters)} ({self.source})"
             ) from None
-        model = self.builder(**chosen)
+        try:
+            model = self.builder(**chosen)
+        except (CifarkitError, MemoryError):
+            raise
+        except Exception as error:
+            raise ModelContractError(
+                f"{self.name!r} ({self.source}) cannot be built: {told(error)}"
+                f"{_weights_cure(self.builder, chosen)}"
+            ) from error
         check_module(model, f"{self.name!r} ({self.source})")
         return model
 
@@ -172,6 +188,38 @@ def _checked_count(name: str, num_classes: Any) -> int:
             "number, 1 or more"
         )
     return int(num_classes)
+
+
+def factory_cure(builder: Callable[..., Any]) -> str:
+    """Return how to write a builder around a factory that cannot be called as one."""
+    name = getattr(getattr(builder, "func", builder), "__name__", "factory")
+    name = "factory" if name == "<lambda>" else name
+    taken: Mapping[str, inspect.Parameter] = {}
+    with suppress(TypeError, ValueError):  # of some builtins nobody knows what they take
+        taken = inspect.signature(builder).parameters
+    if "num_classes" in taken:
+        return "Write it as def my_model(*, num_classes=10): …, with a default for every argument"
+    width = next((other for other in taken if re.fullmatch(WIDTHS, other.lower())), None)
+    if width is None:
+        made = (
+            f"net = {name}(); put nn.Linear(…, num_classes) in place of its last layer; return net"
+        )
+    else:
+        made = f"return {name}({width}=num_classes)"
+    return f"Write a builder around it: def my_model(*, num_classes=10): {made}"
+
+
+def _weights_cure(builder: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """Say of trained weights, as torchvision's factories load them, how to get other classes."""
+    options = {**getattr(builder, "keywords", {}), **options}
+    if not any(options.get(name) for name in ("weights", "pretrained")):
+        return ""
+    name = getattr(getattr(builder, "func", builder), "__name__", "factory")
+    return (
+        "; trained weights are for their own classes, and may have to be downloaded: leave them "
+        f"out, or write def my_model(*, num_classes=10): net = {name}(weights=…); put "
+        "nn.Linear(…, num_classes) in place of its last layer; return net"
+    )
 
 
 def source_of(builder: Callable[..., Any]) -> str:

@@ -18,7 +18,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
 from cifarkit.models.code import is_own
-from cifarkit.models.contract import check_logits, check_network, layout_of
+from cifarkit.models.contract import check_logits, check_network, check_state, layout_of, told
 from cifarkit.models.layout import choose_layout
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.variant import Variant
@@ -67,12 +67,7 @@ def prepare(
     model.to(trainer.device)
     check_logits(model, len(splits.classes), who)
     choose_layout(model)
-    for name, value in model.state_dict().items():
-        if not isinstance(value, torch.Tensor):
-            raise ModelContractError(
-                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
-                "can be saved: register it as a buffer"
-            )
+    check_state(model, who)
     return Run(
         model,
         classes=splits.classes,
@@ -190,7 +185,7 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
     except Exception as error:
         raise ModelContractError(
             f"{who} cannot be trained on its first batch, of {len(batch.images)} images: "
-            f"{type(error).__name__}: {error}"
+            f"{told(error)}"
         ) from error
 
 
