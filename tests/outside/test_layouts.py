@@ -14,6 +14,7 @@ import torchvision
 from torch import Tensor, nn
 
 import cifarkit as ck
+from cifarkit.models.conformance.check import examine
 from cifarkit.models.layout import choose_layout
 
 STRICT = ck.Recipe(epochs=2, batch_size=48, precision="float32")
@@ -268,3 +269,15 @@ def test_a_network_that_draws_goes_on_bit_for_bit(tiny: ck.Splits, tmp_path: Pat
     assert run.facts["resumed"] == ["epoch 2, step 2"]
     for one, other in zip(whole.parameters(), rest.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_check_says_of_every_network_what_training_says(name: str) -> None:
+    make = NETWORKS[name][0]
+
+    def builder(*, num_classes: int = 10) -> nn.Module:
+        return make()
+
+    report = examine(builder)
+    failed = [finding.check for finding in report.findings if finding.outcome == "failed"]
+    assert failed == ["num_classes"]  # theirs are ten for ever

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cifarkit.models.conformance.global_state import settings_kept
-from cifarkit.models.contract import check_logits, input_like
+from cifarkit.models.contract import check_logits, input_like, layout_of
+from cifarkit.models.layout import choose_layout
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import generator_for, seeded
 from cifarkit.recipes.optimizers import Adam
@@ -46,10 +47,11 @@ class Subject:
             return self.variant.construct(num_classes=num_classes)
 
     def build(self, seed: int = 0) -> nn.Module:
-        """Return a network that has seen grey pictures, as from `create_model`: no lazy layers."""
+        """Return a network as training begins with it: no lazy layers, in its layout."""
         with settings_kept(), seeded("weights", seed):
             model = self.variant.construct(num_classes=CLASSES)
             check_logits(model, CLASSES, "the network")
+            choose_layout(model)
         return model
 
     @cached_property
@@ -76,7 +78,8 @@ def pictures(model: nn.Module, n: int = CLASSES) -> Tensor:
         noise = torch.rand(n, 3, 32, 32, generator=generator_for("pictures")) * 2 - 1
         contrast = torch.linspace(0.2, 0.5, n).view(n, 1, 1, 1)
         brightness = torch.linspace(-0.5, 0.5, n).view(n, 1, 1, 1)
-    return (noise * contrast + brightness).to(device, dtype)
+    images = (noise * contrast + brightness).to(device, dtype)
+    return images.contiguous(memory_format=layout_of(model))
 
 
 def build_optimizer(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
