@@ -126,7 +126,7 @@ def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
         variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=epochs))
         for _ in range(2):  # the first time things are slow that are not slow again
             began = time.perf_counter()
-            train(variant, few, device=cell.device)
+            train(variant, few, device=cell.device, show_progress=False)
             seconds = time.perf_counter() - began
     return seconds * len(splits.train) / len(few.train) * recipe.epochs / epochs
 

@@ -56,8 +56,8 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """
     rows = variant_rows(comparison)
     chance = 100 / len(comparison.data["classes"])
+    ax = _axes_for(ax, rows)
     with styled():
-        ax = _axes_for(ax, rows)
         _draw_pairs(ax, rows)
         _draw_rows(ax, rows, [COLOURS[row.place % len(COLOURS)] for row in rows])
         low, high = _set_limits(ax, rows, least=0.0, most=100.0)
@@ -98,8 +98,8 @@ def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     'Too few seeds to tell ...'
     """
     rows = difference_rows(comparison)
+    ax = _axes_for(ax, rows)
     with styled():
-        ax = _axes_for(ax, rows)
         _draw_rows(ax, rows, [QUIET] * len(rows))
         _set_limits(ax, rows, least=-100.0, most=100.0, holds=(0.0,))
         _draw_mark(ax, 0.0, "equal")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cifarkit.errors import SelectionError
 from cifarkit.storage.atomic import write_new_text
+from cifarkit.tables import Table, as_html
+from cifarkit.training.columns import column_of
 
 __all__ = ["History", "Record"]
 
@@ -48,6 +50,44 @@ class History:
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns)})"
+
+    def __str__(self) -> str:
+        return self.table().as_text() if len(self) else repr(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table() if len(self) else repr(self))
+
+    def table(self) -> Table:
+        """Return a row an epoch; a star marks each that had the lowest val loss so far.
+
+        >>> print(History([{"epoch": 1, "val_loss": 2.1}, {"epoch": 2, "val_loss": 2.3}]))
+        epoch  val loss
+            1    2.1000  *
+            2    2.3000
+        """
+        columns = [column_of(name) for name in self.columns]
+        rows = [
+            [
+                column.show(record[column.name]) if column.name in record else "-"
+                for column in columns
+            ]
+            + ["*" if best else ""]
+            for record, best in zip(self, self.best_so_far(), strict=True)
+        ]
+        return Table([*(column.heading for column in columns), ""], rows, words=0)
+
+    def best_so_far(self) -> list[bool]:
+        """Return for each epoch whether it had the lowest val loss of all up to then.
+
+        >>> History([{"val_loss": 2.1}, {"val_loss": 2.3}, {"train_loss": 1.0}]).best_so_far()
+        [True, False, False]
+        """
+        marks, lowest = [], float("inf")
+        for record in self:
+            loss = record.get("val_loss", float("nan"))
+            marks.append(loss <= lowest)
+            lowest = min(lowest, loss) if loss == loss else lowest
+        return marks
 
     @property
     def columns(self) -> list[str]:
