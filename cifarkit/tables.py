@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-__all__ = ["Bar", "Block", "Table", "as_html", "as_text", "duration", "in_brief", "percent"]
+__all__ = ["Bar", "Block", "Readable", "Table", "as_html", "as_text", "duration", "in_latex", "percent"]
 
 GAP = "  "
 # Names are shown as they are: MathJax takes what stands between two dollars for a formula.
@@ -31,16 +33,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def in_brief(value: object, most: int = 200) -> str:
-    """Return how a value prints, cut where it is long.
-
-    >>> in_brief("x" * 300, most=10)
-    "'xxxxxx..."
-    """
-    text = repr(value)
-    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ class Table:
         """Return a table with the rules of the package booktabs."""
         sides = "".join("l" if i < self.words else "r" for i in range(len(self.headings)))
         head, *rows = (
-            " & ".join(map(_in_latex, row)) + r" \\" for row in [self.headings, *self.rows]
+            " & ".join(map(in_latex, row)) + r" \\" for row in [self.headings, *self.rows]
         )
         begin = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", head, r"\midrule"]
         return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}", ""])
@@ -141,6 +133,28 @@ class Bar:
 Block = str | Table | Bar
 
 
+class Readable(ABC):
+    """What a notebook shows of an object at the end of a cell: blocks, in HTML and in text.
+
+    >>> class Shelf(Readable):
+    ...     def blocks(self):
+    ...         return ["two books"]
+    >>> "two books" in Shelf()._repr_html_()
+    True
+    """
+
+    @abstractmethod
+    def blocks(self) -> Sequence[Block]:
+        """Return what is to be read of it."""
+
+    def _repr_html_(self) -> str:
+        return as_html(*self.blocks())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        alone = len(printer.stack) == 1  # else it stands in a list, where its repr is enough
+        printer.text(as_text(*self.blocks()) if alone else repr(self))
+
+
 def as_html(*blocks: Block) -> str:
     """Return blocks below each other for a notebook; a line of text keeps its place in a line.
 
@@ -153,8 +167,9 @@ def as_html(*blocks: Block) -> str:
 def as_text(*blocks: Block) -> str:
     """Return blocks below each other as plain text.
 
-    >>> as_text("two of three:", Bar(2, 3, "epochs"))
-    'two of three:\\nepochs 2/3'
+    >>> print(as_text("two of three:", Bar(2, 3, "epochs")))
+    two of three:
+    epochs 2/3
     """
     return "\n".join(map(_in_text, blocks))
 
@@ -173,7 +188,7 @@ def _in_text(block: Block) -> str:
     return f"{block.text} {block.done}/{block.total}" if isinstance(block, Bar) else block
 
 
-def _in_latex(text: str) -> str:
+def in_latex(text: str) -> str:
     """Return text as LaTeX shows it; other characters that mean something there become spaces."""
     plain = "".join(" " if character in "\\^~{}\n" else character for character in text)
     for character in "&%_#$":

@@ -13,7 +13,6 @@ import torch
 
 from cifarkit.comparison.cell_training import ONE_AT_A_TIME, Workplace
 from cifarkit.comparison.cells import Cell
-from cifarkit.comparison.progress import in_words
 from cifarkit.comparison.scheduling import Workers, own_workers
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
@@ -90,8 +89,8 @@ def cells_within(
             chosen += own
     if not chosen:
         raise ComparisonError(
-            f"one seed of {len(trials)} variants takes about {in_words(cost)}, and the budget is "
-            f"{in_words(budget)}; give more time, fewer epochs (epochs=…), or fewer variants"
+            f"one seed of {len(trials)} variants takes about {duration(cost)}, and the budget is "
+            f"{duration(budget)}; give more time, fewer epochs (epochs=…), or fewer variants"
         )
     return chosen
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
-from cifarkit.comparison.progress import in_words
 from cifarkit.evaluation.intervals import Interval
 from cifarkit.values import Value
 
@@ -74,7 +73,7 @@ def variant_rows(comparison: Comparison) -> Rows:
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
                 _in_millions(row["multiply_adds"]),
-                in_words(row["seconds"]) if row["n"] else "-",
+                duration(row["seconds"]) if row["n"] else "-",
             ]
         )
     return rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from cifarkit.annotations import is_whole
 from cifarkit.errors import ModelContractError
 from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.tables import Block, Readable, Table
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -24,7 +26,7 @@ __all__ = ["Builder", "Variant", "source_of"]
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Readable):
     """A network and the way to train it, under a name.
 
     Args:
@@ -46,6 +48,16 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: Recipe = Recipe()
     summary: str = ""
+
+    def blocks(self) -> Sequence[Block]:
+        """Return what is built from where, and how it is trained."""
+        rows = [("builder", self.source), *((name, repr(it)) for name, it in self.options.items())]
+        fields = [(one.name, repr(getattr(self.recipe, one.name))) for one in fields_of(self.recipe)]
+        return [
+            f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
+            Table(("option", "value"), rows, words=2),
+            Table(("recipe", "value"), fields, words=2),
+        ]
 
     @property
     def source(self) -> str:

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from cifarkit import plots
 from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.progress import in_words
 from cifarkit.comparison.wording import (
     PAIR_COLUMNS,
     VARIANT_COLUMNS,
@@ -124,6 +123,6 @@ def _run_row(one: Outcome) -> list[str]:
         f"{100 * one.accuracy:.2f} %",
         "-" if val is None else f"{100 * val:.2f} %",
         str(len(one.history)),
-        in_words(one.seconds),
+        duration(one.seconds),
         str(one.looks),
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cifarkit.errors import SelectionError
 from cifarkit.storage.atomic import write_new_text
-from cifarkit.tables import Table, as_html
+from cifarkit.tables import Block, Readable, Table
 from cifarkit.training.columns import column_of
 
 __all__ = ["History", "Record"]
@@ -17,7 +17,7 @@ __all__ = ["History", "Record"]
 Record = dict[str, float]
 
 
-class History:
+class History(Readable):
     """One record an epoch, in order.
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
@@ -51,16 +51,15 @@ class History:
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns)})"
 
-    def __str__(self) -> str:
-        return self.table().as_text() if len(self) else repr(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(self.table() if len(self) else repr(self))
+    def blocks(self) -> Sequence[Block]:
+        """Return the table; of no epochs, a sentence."""
+        return [self.table()] if len(self) else ["a history of no epochs yet"]
 
     def table(self) -> Table:
         """Return a row an epoch; a star marks each that had the lowest val loss so far.
 
-        >>> print(History([{"epoch": 1, "val_loss": 2.1}, {"epoch": 2, "val_loss": 2.3}]))
+        >>> history = History([{"epoch": 1, "val_loss": 2.1}, {"epoch": 2, "val_loss": 2.3}])
+        >>> print(history.table().as_text())
         epoch  val loss
             1    2.1000  *
             2    2.3000

@@ -26,9 +26,10 @@ class NotebookDisplay:
     """One output below a cell, updated in place; as HTML, and as text where HTML is not shown."""
 
     def __init__(self, *blocks: Block) -> None:
-        from IPython.display import display
+        from IPython import display
 
-        self._handle: Any = display(_forms(blocks), raw=True, display_id=True)
+        show: Any = display.display
+        self._handle: Any = show(_forms(blocks), raw=True, display_id=True)
 
     def update(self, *blocks: Block) -> None:
         """Show these blocks in place of those before."""

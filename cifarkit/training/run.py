@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from cifarkit.errors import TrainingError
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.tables import as_html
+from cifarkit.tables import Block, Readable
 from cifarkit.training.history import History, Record
 from cifarkit.training.interruption import Interruption, how_to_go_on
 from cifarkit.training.processes import Processes
@@ -85,7 +85,7 @@ class Moment:
     has_stepped: bool = False
 
 
-class Run:
+class Run(Readable):
     """What callbacks are given, `fit` returns and `load_run` reads.
 
     Args:
@@ -135,8 +135,10 @@ class Run:
         way_on = f"; {self.way_on}" if self.status == "interrupted" else ""
         return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status}{way_on})"
 
-    def _repr_html_(self) -> str:
-        return as_html(repr(self), *([self.history.table()] if len(self.history) else []))
+    def blocks(self) -> Sequence[Block]:
+        """Return what it is, and its epochs."""
+        stopped = [f"stopped: {self.stopped}"] if self.stopped else []
+        return [repr(self), *self.history.blocks(), *stopped]
 
     @property
     def model(self) -> nn.Module:

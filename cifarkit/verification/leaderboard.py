@@ -14,6 +14,7 @@ from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.tables import Block, Readable, Table, percent
 from cifarkit.verification.same_logits import are_alike, same_logits
 from cifarkit.verification.verify import Verification
 
@@ -66,8 +67,8 @@ class Standing:
     settings: str = ""
 
 
-@dataclass(frozen=True)
-class Leaderboard:
+@dataclass(frozen=True, repr=False)
+class Leaderboard(Readable):
     """All standings, best first, and what could not be ranked; `str()` is a table.
 
     Args:
@@ -79,7 +80,7 @@ class Leaderboard:
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
       #   accuracy  95 % interval     of      seeds  variant
-      1    70.00 %  65.00 to 75.00 %  t           2  mlp
+      1     70.0 %  65.0 to 75.0 %    t           2  mlp
          a, b
     """
 
@@ -102,6 +103,20 @@ class Leaderboard:
             for rank, standing in enumerate(group, start=1)
         ]
         return {"standings": ranked, "unverified": [one.to_json() for one in self.unverified]}
+
+    def blocks(self) -> Sequence[Block]:
+        """Return a table for each data source, and what was not verified."""
+        ranked = [part for group in self.by_data.values() for part in _blocks(group)]
+        if not self.unverified:
+            return ranked
+        rows = [
+            (str(one.folder), "; ".join(f"{it.check}: {it.found}" for it in one.failed))
+            for one in self.unverified
+        ]
+        return [*ranked, Table(("not verified, so not ranked", "because"), rows, words=2)]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         parts = [_table(group) for group in self.by_data.values()]
@@ -248,18 +263,37 @@ def _of_shares(span: Span) -> Interval:
     return Interval(max(0.0, span.low), min(1.0, span.high))
 
 
-def _table(group: Sequence[Standing]) -> str:
+def _head(group: Sequence[Standing]) -> str:
     first = group[0]
-    head = (
+    return (
         f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
         "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
         "runs"
     )
-    lines = textwrap.wrap(head, WIDTH)
+
+
+def _blocks(group: Sequence[Standing]) -> list[Block]:
+    rows = [
+        (
+            str(rank),
+            ", ".join(filter(None, (one.variant, one.owner, one.settings))),
+            ", ".join(one.runs),
+            percent(one.accuracy),
+            str(one.interval),
+            one.interval_of,
+            str(one.seeds),
+        )
+        for rank, one in enumerate(group, start=1)
+    ]
+    names = ("#", "variant", "runs", "accuracy", "95 % interval", "of", "seeds")
+    return [_head(group), Table(names, rows, words=3)]
+
+
+def _table(group: Sequence[Standing]) -> str:
+    lines = textwrap.wrap(_head(group), WIDTH)
     lines.append(f"{'#':>3}  {'accuracy':>9}  {'95 % interval':<16}  {'of':<6}  seeds  variant")
     for rank, one in enumerate(group, start=1):
-        ends = f"{100 * one.interval.low:.2f} to {100 * one.interval.high:.2f} %"
-        row = f"{rank:>3}  {100 * one.accuracy:>7.2f} %  {ends:<16}  {one.interval_of:<6}"
+        row = f"{rank:>3}  {percent(one.accuracy):>9}  {one.interval!s:<16}  {one.interval_of:<6}"
         owner = f", {one.owner}" if one.owner else ""
         lines.append(f"{row}  {one.seeds:>5}  {one.variant}{owner}")
         if one.settings:
