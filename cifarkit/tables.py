@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-__all__ = ["Bar", "Block", "Readable", "Table", "as_html", "as_text", "duration", "in_latex", "percent"]
+__all__ = [
+    "Bar",
+    "Block",
+    "Readable",
+    "Table",
+    "as_html",
+    "as_text",
+    "duration",
+    "in_latex",
+    "p_value",
+    "percent",
+]
 
 GAP = "  "
 # Names are shown as they are: MathJax takes what stands between two dollars for a formula.
@@ -33,6 +44,15 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def p_value(p: float) -> str:
+    """Return a p as papers print it, without the 0 before the point.
+
+    >>> p_value(0.0625), p_value(1.0), p_value(0.0002)
+    ('.0625', '1', '< .001')
+    """
+    return "< .001" if p < 0.001 else f"{p:.3g}".removeprefix("0")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ FLOORS = [
 ]
 GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
-    *(("arguments", "errors"), ("arguments", "annotations"), ("findings", "tables")),
+    *(("values", "tables"), ("findings", "tables")),
+    *(("arguments", "errors"), ("arguments", "annotations")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(

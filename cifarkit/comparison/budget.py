@@ -17,6 +17,7 @@ from cifarkit.comparison.scheduling import Workers, own_workers
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import ComparisonError
+from cifarkit.tables import duration
 from cifarkit.training.train import train
 
 __all__ = ["cells_within", "seconds_of"]

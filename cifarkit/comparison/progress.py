@@ -77,7 +77,9 @@ class ComparisonProgress:
         """
         name = max(len(cell.variant.name) for cell in self._cells)
         seed = 2 + max(len(f"seed {cell.seed}") for cell in self._cells)
-        return as_text(*self._tables(max(1, (WIDTH - name) // seed)), self.summary(), *self._notes())
+        return as_text(
+            *self._tables(max(1, (WIDTH - name) // seed)), self.summary(), *self._notes()
+        )
 
     def _tables(self, most: int) -> list[Block]:
         names = list(dict.fromkeys(cell.variant.name for cell in self._cells))

@@ -89,7 +89,8 @@ class Evaluation(Readable):
             ]
             for name, row in self.per_class.iterrows()
         ]
-        return [repr(self), Table(("class", "precision", "recall", "95 % interval", "F1", "n"), rows)]
+        names = ("class", "precision", "recall", "95 % interval", "F1", "n")
+        return [repr(self), Table(names, rows)]
 
     @cached_property
     def probabilities(self) -> Floats:

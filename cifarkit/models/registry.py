@@ -103,7 +103,9 @@ class Registry(Readable, Mapping[str, Variant]):
 
     def blocks(self) -> Sequence[Block]:
         """Return a line for each variant."""
-        return [Table(("name", "summary"), [(it.name, it.summary) for it in self.values()], words=2)]
+        return [
+            Table(("name", "summary"), [(it.name, it.summary) for it in self.values()], words=2)
+        ]
 
     def __getitem__(self, name: str) -> Variant:
         """Return the variant of that name.

@@ -22,6 +22,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.plots.comparison_findings import comparison_finding
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.report.rendering import rendered
+from cifarkit.tables import duration
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
