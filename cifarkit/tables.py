@@ -135,7 +135,7 @@ class Table:
 
     def _cells(self, tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f'<{tag} style="text-align: {"left" if i < self.words else "right"}">{escape(cell)}'
+            f'<{tag} style="text-align: {"left" if i < self.words else "right"}">{_shown(cell)}'
             f"</{tag}>"
             for i, cell in enumerate(row)
         )
@@ -170,9 +170,8 @@ class Readable(ABC):
     def _repr_html_(self) -> str:
         return as_html(*self.blocks())
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        alone = len(printer.stack) == 1  # else it stands in a list, where its repr is enough
-        printer.text(as_text(*self.blocks()) if alone else repr(self))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": as_html(*self.blocks()), "text/plain": as_text(*self.blocks())}
 
 
 def as_html(*blocks: Block) -> str:
@@ -194,12 +193,16 @@ def as_text(*blocks: Block) -> str:
     return "\n".join(map(_in_text, blocks))
 
 
+def _shown(text: str) -> str:
+    return escape(text, quote=False)  # between tags, where quotes mean nothing
+
+
 def _in_html(block: Block) -> str:
     if isinstance(block, Table):
         return block.as_html()
     if isinstance(block, Bar):
-        return f"<progress value={block.done} max={block.total}></progress> {escape(block.text)}"
-    return f'<p style="margin: 0.3em 0; white-space: pre-wrap">{escape(block)}</p>'
+        return f"<progress value={block.done} max={block.total}></progress> {_shown(block.text)}"
+    return f'<p style="margin: 0.3em 0; white-space: pre-wrap">{_shown(block)}</p>'
 
 
 def _in_text(block: Block) -> str:

@@ -80,8 +80,8 @@ class Comparison(Readable):
         """Return the tables, the notes and the verdicts."""
         return formats.as_blocks(self)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self) if len(printer.stack) == 1 else repr(self))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed.

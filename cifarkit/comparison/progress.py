@@ -77,9 +77,8 @@ class ComparisonProgress:
         """
         name = max(len(cell.variant.name) for cell in self._cells)
         seed = 2 + max(len(f"seed {cell.seed}") for cell in self._cells)
-        return as_text(
-            *self._tables(max(1, (WIDTH - name) // seed)), self.summary(), *self._notes()
-        )
+        tables = self._tables(max(1, (WIDTH - name) // seed))
+        return as_text(*tables, self.summary(), *self._notes())
 
     def _tables(self, most: int) -> list[Block]:
         names = list(dict.fromkeys(cell.variant.name for cell in self._cells))

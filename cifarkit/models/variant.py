@@ -52,9 +52,8 @@ class Variant(Readable):
     def blocks(self) -> Sequence[Block]:
         """Return what is built from where, and how it is trained."""
         rows = [("builder", self.source), *((name, repr(it)) for name, it in self.options.items())]
-        fields = [
-            (one.name, repr(getattr(self.recipe, one.name))) for one in fields_of(self.recipe)
-        ]
+        recipe = self.recipe
+        fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
         return [
             f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
             Table(("option", "value"), rows, words=2),

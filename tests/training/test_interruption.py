@@ -130,8 +130,11 @@ def test_a_notebook_gets_the_run_back(
     tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress_module, "in_notebook", lambda: True)
-    with pytest.warns(ck.CifarkitWarning, match=r"ck.train\('linear', …, run_dir=.*resume=True\)"):
-        run = fit(tiny, tmp_path / "run", Send(signal.SIGINT))
+    said: list[str] = []
+    monkeypatch.setattr(progress_module, "NotebookDisplay", said.append)
+    run = fit(tiny, tmp_path / "run", Send(signal.SIGINT))
+    assert "interrupted: all is saved" in said[0]
+    assert f"ck.train('linear', …, run_dir={str(tmp_path / 'run')!r}, resume=True)" in said[0]
     assert repr(run).startswith("Run('linear', seed 0, 1 of 3 epochs, interrupted; all is saved")
     assert (run.status, len(run.history)) == ("interrupted", 1)
     assert not run.model.training

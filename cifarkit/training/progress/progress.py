@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Literal, Protocol, TextIO
 
-from cifarkit.errors import CifarkitWarning, TrainingError
+from cifarkit.errors import TrainingError
 from cifarkit.training.callback import Callback
 from cifarkit.training.interruption import Interruption
-from cifarkit.training.notebook import in_notebook
+from cifarkit.training.notebook import NotebookDisplay, in_notebook
 from cifarkit.training.progress.notebook import Notebook
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.plain import Plain
@@ -100,13 +99,13 @@ class Progress(Callback):
 
     def on_fit_end(self, run: Run) -> None:
         """Say why it stopped, if it did, and what the train numbers are."""
+        if len(run.history):
+            self._show("note", TRAIN_NOTE)
         if run.stopped:
             self._show("note", f"stopped: {run.stopped}")
         elif run.now.interruption.asked and len(run.history) < run.recipe.epochs:
             where = f"in epoch {run.now.epoch + 1} of {run.recipe.epochs}"
             self._show("note", f"interrupted {where}: {run.way_on}")
-        if len(run.history):
-            self._show("note", TRAIN_NOTE)
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:
@@ -148,7 +147,7 @@ def end_call(run: Run, interruption: Interruption, listeners: Sequence[Callback]
     if interruption.asked and not in_notebook():
         raise KeyboardInterrupt(run.way_on)
     if interruption.asked and not run.is_over and not _shows(listeners):
-        warnings.warn(f"interrupted: {run.way_on}", CifarkitWarning, stacklevel=3)
+        NotebookDisplay(f"interrupted: {run.way_on}")
 
 
 def _shows(callbacks: Sequence[Callback]) -> bool:
