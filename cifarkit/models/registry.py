@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,6 @@ from cifarkit.errors import (
 )
 from cifarkit.models.variant import Variant, source_of
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.tables import Block, Readable, Table
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -42,7 +41,7 @@ LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 by
 B = TypeVar("B", bound=Callable[..., Any])
 
 
-class Registry(Readable, Mapping[str, Variant]):
+class Registry(Mapping[str, Variant]):
     """Variants by name; read like a dict, filled by `register`.
 
     Args:
@@ -100,12 +99,6 @@ class Registry(Readable, Mapping[str, Variant]):
         except BaseException:
             self._variants = before
             raise
-
-    def blocks(self) -> Sequence[Block]:
-        """Return a line for each variant."""
-        return [
-            Table(("name", "summary"), [(it.name, it.summary) for it in self.values()], words=2)
-        ]
 
     def __getitem__(self, name: str) -> Variant:
         """Return the variant of that name.
