@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import cifarkit as ck
+from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.table import choose_columns, format_row, headings
 
 RECORD = {
@@ -150,3 +152,48 @@ def test_a_notebook_gets_one_table_that_is_updated(
     assert ">val acc</th>" in last
     assert f">{run.history[1]['train_loss']:.4f}</td>" in last
     assert "<progress" not in last
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_resumed_run_has_headings_above_its_rows(tiny: ck.Splits, tmp_path: Path) -> None:
+    class Interrupt(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            run.now.interruption.asked = True
+
+    with pytest.raises(KeyboardInterrupt):
+        ck.train("linear", tiny, epochs=2, run_dir=tmp_path / "run", callbacks=[Interrupt()])
+    text = shown(Screen(), tiny, run_dir=tmp_path / "run", resume=True)
+    assert "epoch  train loss" in text
+
+
+def test_the_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    pace = Pace()
+    now = SimpleNamespace(epoch=1, step=4, steps_per_epoch=10)  # 15 of 30 steps are done
+    run: Any = SimpleNamespace(now=now, recipe=SimpleNamespace(epochs=3))
+    for _ in range(5):  # the ten before were made before a resume
+        pace.count()
+    clock[0] = 1.0
+    assert pace.in_words(run, "; ") == ""  # too early to tell
+    clock[0] = 20.0
+    assert pace.in_words(run, "; ") == "; about 60 s left"
+
+
+@pytest.mark.usefixtures("wide")
+def test_progress_is_shown_by_default_on_a_terminal_alone(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(stream: io.StringIO, **options: Any) -> tuple[str, list[str]]:
+        monkeypatch.setattr(sys, "stderr", stream)
+        run = ck.train("linear", tiny, epochs=1, **options)
+        return stream.getvalue(), run.facts["callbacks"]
+
+    watched, recorded = train(Screen())
+    assert "epoch  train loss" in watched
+    assert recorded == []  # what is recorded does not depend on who watched
+    assert train(Screen(), show_progress=False) == ("", [])
+    assert train(io.StringIO()) == ("", [])
+    assert "epoch 1/1" in train(io.StringIO(), show_progress=True)[0]
+    once, _ = train(Screen(), callbacks=[ck.Progress()])
+    assert once.count("epoch  train loss") == 1
