@@ -26,9 +26,9 @@ class NotebookDisplay:
     """One output below a cell, updated in place; as HTML, and as text where HTML is not shown."""
 
     def __init__(self, *blocks: Block) -> None:
-        from IPython import display
+        from IPython.display import display
 
-        show: Any = display.display
+        show: Any = display  # untyped
         self._handle: Any = show(_forms(blocks), raw=True, display_id=True)
 
     def update(self, *blocks: Block) -> None:
