@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Result", "tabulated", "wrapped"]
+from cifarkit.tables import Table
+
+__all__ = ["Finding", "Result", "table_of", "tabulated", "wrapped"]
 
 Result = Literal["passed", "failed", "not run"]
 WIDTH = 100
@@ -31,6 +33,12 @@ class Finding:
     outcome: Result
     found: str
     cure: str = ""
+
+
+def table_of(findings: Sequence[Finding]) -> Table:
+    """Return findings as a table: check, outcome, sentence, and what to do."""
+    rows = [(one.check, one.outcome, one.found, one.cure) for one in findings]
+    return Table(("check", "outcome", "found", "what to do"), rows, words=4)
 
 
 def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:

@@ -329,7 +329,7 @@ print(f"ck.evaluate: {100 * ck.evaluate(by_hand, data.val).accuracy:.2f} %")
 
 # %%
 recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=1e-3), precision="float32")
-trainer = ck.Trainer(recipe, seed=SEED, device="cpu", callbacks=[ck.Progress()])
+trainer = ck.Trainer(recipe, seed=SEED, device="cpu", show_progress=True)
 run = trainer.fit(build(), data)
 
 # %%

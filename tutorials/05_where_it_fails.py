@@ -25,7 +25,7 @@ EPOCHS = 6  # how often to go through the training pictures
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
-run = ck.train("baseline", data, epochs=EPOCHS, batch_size=32, callbacks=[ck.Progress()])
+run = ck.train("baseline", data, epochs=EPOCHS, batch_size=32, show_progress=True)
 
 # %% [markdown]
 # ## Look at val, not at test

@@ -114,7 +114,6 @@ def train_and_report(
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
     from cifarkit.training.processes import is_first_process
-    from cifarkit.training.progress.progress import Progress
     from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
@@ -134,9 +133,10 @@ def train_and_report(
             splits,
             seed=seed,
             device=command.device,
-            callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60), Progress()],
+            callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60)],
             run_dir=folder,
             track_test=track_test,
+            show_progress=True,
             resume=True,
         )
     except KeyboardInterrupt:

@@ -169,6 +169,7 @@ def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
             device=cell.device,
             callbacks=[*listeners, Checkpoint(every_seconds=60), overseer],
             run_dir=cell.folder,
+            show_progress=False,
             resume=True,
         )
         score_on_test(run, splits)

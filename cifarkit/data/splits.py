@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,12 +21,13 @@ from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.randomness import generator_for
+from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["Splits", "check_splits", "split_off_val"]
 
 
 @dataclass(frozen=True, eq=False)
-class Splits:
+class Splits(Readable):
     """The three image sets of one data source.
 
     To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(indices))`,
@@ -97,6 +99,17 @@ class Splits:
             "val": 0 if self.val is None else len(self.val),
             "test": len(self.test),
         }
+
+    def blocks(self) -> Sequence[Block]:
+        """Return how many pictures of each class each set has."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        counts = {name: part.counts() for name, part in parts.items() if part is not None}
+        rows = [
+            [name, *(f"{count[label]:,}" for count in counts.values())]
+            for label, name in enumerate(self.classes)
+        ]
+        total = ["all", *(f"{sum(count):,}" for count in counts.values())]
+        return [repr(self), Table(["class", *counts], rows, total)]
 
     def __repr__(self) -> str:
         val = 0 if self.val is None else len(self.val)

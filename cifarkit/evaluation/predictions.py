@@ -20,12 +20,15 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
 from cifarkit.evaluation.inference import compute_logits
+from cifarkit.tables import Block, Readable, Table, percent
 
 __all__ = ["Predictions", "predict"]
 
+SHOWN = 20  # pictures in a notebook
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions:
+class Predictions(Readable):
     """Probabilities for pictures, and names for the likeliest class.
 
     Args:
@@ -66,6 +69,15 @@ class Predictions:
             f"{name} {100 * confidence:.0f} %"
             for name, confidence in zip(self.names, self.confidences, strict=True)
         )
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the likeliest class of the first pictures."""
+        rows = [
+            [str(place), self.names[place], percent(self.confidences[place])]
+            for place in range(min(SHOWN, len(self)))
+        ]
+        more = [f"and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
+        return [repr(self), Table(("picture", "class", "confidence"), rows, words=2), *more]
 
     def __repr__(self) -> str:
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from cifarkit.models.contract import check_network, check_tensor, show_grey
 from cifarkit.models.registry import create_model
 from cifarkit.models.visits import Visit, uncompiled, visits_of
+from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -40,8 +42,8 @@ class LayerSummary:
     multiply_adds: int
 
 
-@dataclass(frozen=True)
-class ModelSummary:
+@dataclass(frozen=True, repr=False)
+class ModelSummary(Readable):
     """A network's layers in the order they are used; `str()` is a table.
 
     Args:
@@ -64,6 +66,25 @@ class ModelSummary:
     def multiply_adds(self) -> int:
         """Multiplications paired with additions for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the table."""
+        rows = [
+            (
+                layer.name,
+                layer.kind,
+                " ".join(["batch", *map(str, layer.output)]),
+                f"{layer.parameters:,}" if layer.parameters else "-",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "-",
+            )
+            for layer in self.layers
+        ]
+        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        return [Table(head, rows, total, words=3)]
 
     def __str__(self) -> str:
         width = max((len(layer.name) for layer in self.layers), default=0)

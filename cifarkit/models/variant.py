@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from cifarkit.annotations import is_whole
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.code import code_digest, is_own
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.tables import Block, Readable, Table
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -31,7 +33,7 @@ WIDTHS = (
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Readable):
     """A network and the way to train it, under a name.
 
     Args:
@@ -53,6 +55,17 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: Recipe = Recipe()
     summary: str = ""
+
+    def blocks(self) -> Sequence[Block]:
+        """Return what is built from where, and how it is trained."""
+        rows = [("builder", self.source), *((name, repr(it)) for name, it in self.options.items())]
+        recipe = self.recipe
+        fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
+        return [
+            f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
+            Table(("option", "value"), rows, words=2),
+            Table(("recipe", "value"), fields, words=2),
+        ]
 
     @property
     def source(self) -> str:

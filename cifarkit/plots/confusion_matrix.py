@@ -82,8 +82,8 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     checked_flag("counts", counts, error=DataError)
     classes = len(evaluation.classes)
     side = min(20.0, max(4.8, 2.2 + 0.48 * classes))
+    ax = axes_or_new(ax, side, side)
     with styled():
-        ax = axes_or_new(ax, side, side)
         dress(ax)
         mesh = _draw_cells(ax, evaluation)
         ax.set_ylabel("true class")

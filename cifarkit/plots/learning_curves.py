@@ -57,8 +57,8 @@ def curves(
     """
     lines = collect_lines(runs, column)
     chance = chance_of(runs, column)
+    ax = axes_or_new(ax, 6.4, 4.0)
     with styled():
-        ax = axes_or_new(ax, 6.4, 4.0)
         dress(ax, grid="y")
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 
 from cifarkit.plots.answers import Picture
 from cifarkit.plots.lettering import LEADING, PITCH, broken
-from cifarkit.plots.style import BODY, INK, PLAIN, SMALL, TITLE, WRONG, styled
+from cifarkit.plots.style import (
+    BODY,
+    INK,
+    PLAIN,
+    SMALL,
+    TITLE,
+    WRONG,
+    new_figure,
+    show_once,
+    styled,
+)
 
 __all__ = ["Section", "Tile", "draw_grid", "square_columns"]
 
@@ -55,15 +65,14 @@ def draw_grid(
         columns: pictures in a row of a new figure.
         figure: an empty one, whose width is kept and filled; when None, a new pyplot figure.
     """
+    if figure is None:
+        width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
+        figure = new_figure(width, LEAST_WIDTH)
+    else:
+        columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
     with styled():
-        if figure is None:
-            import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
-
-            width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
-            figure = plt.figure(figsize=(width, LEAST_WIDTH))
-        else:
-            columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
         _Page(figure, columns).fill(title, sections)
+    show_once(figure)
     return figure
 
 

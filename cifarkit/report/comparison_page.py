@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from cifarkit import plots
 from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.progress import in_words
 from cifarkit.comparison.wording import (
     PAIR_COLUMNS,
     VARIANT_COLUMNS,
@@ -23,6 +22,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.plots.comparison_findings import comparison_finding
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.report.rendering import rendered
+from cifarkit.tables import duration
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -124,6 +124,6 @@ def _run_row(one: Outcome) -> list[str]:
         f"{100 * one.accuracy:.2f} %",
         "-" if val is None else f"{100 * val:.2f} %",
         str(len(one.history)),
-        in_words(one.seconds),
+        duration(one.seconds),
         str(one.looks),
     ]

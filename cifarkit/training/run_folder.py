@@ -85,10 +85,12 @@ class RunFolder:
         except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
         if holds:
-            what = "a run" if ABOUT in holds else f"{holds[0]!r}"
+            is_run = ABOUT in holds
+            what = "a run" if is_run else f"{holds[0]!r}"
+            resume = "give resume=True to go on with it or to read it, " if is_run else ""
             raise RunFolderError(
                 f"the folder {str(self.path)!r} already holds {what}, and nothing is overwritten; "
-                "choose another run_dir, or delete it"
+                f"{resume}choose another run_dir, or delete it"
             )
 
     def holds_run(self) -> bool:

@@ -30,12 +30,12 @@ from cifarkit.training.device import arithmetic, choose_device, choose_precision
 from cifarkit.training.folder_lock import kept
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
-from cifarkit.training.interruption import how_to_go_on, noticed_interruptions
+from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
-from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
 from cifarkit.training.preparation import batches_of, begin, prepare
 from cifarkit.training.processes import join_processes
+from cifarkit.training.progress.progress import ShowProgress, end_call, with_progress
 from cifarkit.training.rates import set_rates
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
 from cifarkit.training.run import Run
@@ -57,13 +57,13 @@ class Trainer:
         seed: of order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
         callbacks: who listens, in this order.
-        run_dir: this run's own folder, made and filled as training goes; nothing is written
-            when None.
+        run_dir: this run's own folder, filled as training goes; nothing is written when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             cifarkit's own callbacks refuse to select by them.
         compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
             them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
             The run's facts say what it took (`warm_up_seconds`), and `steps_recorded`.
+        show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -89,6 +89,7 @@ class Trainer:
         run_dir: str | Path | None = None,
         track_test: bool = False,
         compile: Compile = "auto",
+        show_progress: ShowProgress = "auto",
     ) -> None:
         check_seed("seed", seed)
         if not isinstance(recipe, Recipe | None):
@@ -97,6 +98,7 @@ class Trainer:
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
+        self.listeners = with_progress(self.callbacks, show_progress)
         self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = checked_flag("track_test", track_test, error=TrainingError)
         self.precision = choose_precision(self.recipe, self.device)
@@ -136,8 +138,7 @@ class Trainer:
         Raises:
             CheckpointError: `resume` is no bool, has no `run_dir`, or the run there does not fit.
             RecipeError: the schedule gives what is no rate.
-            KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
-                `run_dir`, all is saved. A second one ends it at once.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
             RunFolderError: `run_dir` holds a run already, cannot be written, or another program
                 trains in it.
@@ -167,8 +168,7 @@ class Trainer:
             else:
                 begin(self, run, splits, processes, interruption)
                 self._train(run, past)
-        if interruption.asked and not in_notebook():
-            raise KeyboardInterrupt(how_to_go_on(run.status, self.run_dir))
+        end_call(run, interruption, self.listeners)
         return run
 
     def _train(self, run: Run, past: dict[str, Any] | None) -> None:
@@ -179,7 +179,7 @@ class Trainer:
             if past is not None:
                 take_up(run, past)
             ends.enter_context(recorded(run))
-            for callback in self.callbacks:
+            for callback in self.listeners:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
             ends.callback(run.now.average.install)  # before a callback gives other weights back
@@ -294,5 +294,5 @@ class Trainer:
         return stopped or now.interrupted
 
     def _notify(self, hook: str, run: Run) -> None:
-        for callback in self.callbacks:
+        for callback in self.listeners:
             notify(callback, hook, run)

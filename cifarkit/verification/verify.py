@@ -15,8 +15,9 @@ import torch
 from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
-from cifarkit.findings import Finding, tabulated
+from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.storage.folders import expanded
+from cifarkit.tables import as_html
 from cifarkit.training.device import choose_device
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
@@ -56,7 +57,7 @@ WIDTH = 80
 MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification:
     """What was found about a run folder; `str()` is a table.
 
@@ -117,6 +118,11 @@ class Verification:
 
     def __str__(self) -> str:
         return "\n".join([f"{self.folder}: {self.verdict}", *tabulated(self.findings, WIDTH)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(f"{self.folder}: {self.verdict}", table_of(self.findings))
 
     @property
     def verdict(self) -> str:
