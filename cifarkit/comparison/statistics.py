@@ -21,6 +21,7 @@ __all__ = [
     "Span",
     "holm",
     "mcnemar",
+    "p_in_words",
     "sign_flip_test",
     "t_interval",
 ]
@@ -203,3 +204,12 @@ def _finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _absolute_sum(values: Any, axis: int) -> Any:
     return np.abs(np.sum(values, axis=axis))
+
+
+def p_in_words(p: float) -> str:
+    """Return p as papers print it, without the 0 before the point.
+
+    >>> p_in_words(0.0625), p_in_words(1.0), p_in_words(0.0001)
+    ('.0625', '1', '< .001')
+    """
+    return "< .001" if p < 0.001 else f"{p:.3g}".removeprefix("0")

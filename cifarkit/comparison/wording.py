@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.progress import in_words
+from cifarkit.comparison.statistics import p_in_words
 from cifarkit.evaluation.intervals import Interval
 from cifarkit.values import Value
 
@@ -69,7 +70,7 @@ def variant_rows(comparison: Comparison) -> Rows:
             [
                 str(name),
                 str(row["n"]),
-                f"{100 * row['mean']:.2f} %" if row["n"] else "-",
+                f"{100 * row['mean']:.1f} %" if row["n"] else "-",
                 str(Interval(max(0.0, row["low"]), min(1.0, row["high"]))) if spread else "-",
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
@@ -86,11 +87,11 @@ def pair_rows(comparison: Comparison) -> Rows:
         [
             f"{pair.a} - {pair.b}",
             str(pair.n),
-            f"{100 * pair.difference:+z.2f}" if pair.n else "-",
+            f"{100 * pair.difference:+z.1f}" if pair.n else "-",
             str(pair.interval) if pair.interval else "-",
             str(pair.two_level) if pair.two_level else "-",
-            f"{pair.p:.3g}" if pair.n > 1 else "-",
-            f"{pair.p_holm:.3g}" if pair.n > 1 else "-",
+            p_in_words(pair.p) if pair.n > 1 else "-",
+            p_in_words(pair.p_holm) if pair.n > 1 else "-",
         ]
         for pair in comparison.pairs
     ]

@@ -52,15 +52,30 @@ def test_train_is_dashed_val_solid_and_test_dotted(ax: Axes, history: History) -
     curves(with_test(history), ax=ax)
     assert line(ax, "train").get_linestyle() == "--"
     assert line(ax, "val").get_linestyle() == "-"
-    assert line(ax, "test (observed, not for choosing)").get_linestyle() == ":"
+    assert line(ax, "test").get_linestyle() == ":"
+    assert len({line(ax, split).get_color() for split in ("train", "val", "test")}) == 3
 
 
-def test_labels_stand_at_the_ends_of_lines_and_there_is_no_legend(
-    ax: Axes, history: History
-) -> None:
+def test_labels_stand_at_the_ends_of_lines(ax: Axes, history: History) -> None:
     curves(with_test(history), ax=ax)
-    assert ends(ax) == ["train", "val", "test (observed, not for choosing)"]
+    assert ends(ax) == ["train", "val", "test"]
     assert [text.xy[1] for text in ax.texts] == pytest.approx([1.0, 1.5, 1.6])
+
+
+def test_a_legend_shows_the_dash_and_colour_of_each_split(ax: Axes, history: History) -> None:
+    curves(with_test(history), ax=ax)
+    legend = ax.get_legend()
+    shown = {text.get_text(): text.get_color() for text in legend.get_texts()}
+    assert list(shown) == ["train", "val", "best val", "test (observed, not for choosing)"]
+    assert all(contrast(colour, "white") >= 4.5 for colour in shown.values())
+    for sample, split in zip(legend.get_lines()[:2], ("train", "val"), strict=True):
+        drawn = line(ax, split)
+        assert sample.get_color() == drawn.get_color()
+        assert sample.get_linestyle() == drawn.get_linestyle()
+
+
+def test_what_has_no_split_needs_no_legend(ax: Axes, history: History) -> None:
+    curves(history, "lr", ax=ax)
     assert ax.get_legend() is None
 
 
@@ -79,7 +94,7 @@ def test_runs_are_told_apart_by_colour_and_name(ax: Axes, history: History) -> N
     curves({"plain": history, "deeper": history}, ax=ax)
     assert ends(ax) == ["plain", "deeper"]
     assert [one.get_color() for one in ax.lines if one.get_label() == "deeper"] == [COLOURS[1]] * 2
-    assert ax.get_xlabel().split("\n")[1] == "dashed: train; solid: val; ring: best val"
+    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["train", "val", "best val"]
 
 
 def test_labels_can_be_read_on_white(ax: Axes, history: History) -> None:
