@@ -100,7 +100,7 @@ def _axis_label(column: str) -> str:
 
 
 def _chance_text(chance: float, column: str) -> str:
-    return f"{100 * chance:.1f} %" if column.endswith("accuracy") else f"{chance:.4f}"
+    return f"{100 * chance:.1f} %" if column.endswith("accuracy") else f"{chance:.3f}"
 
 
 def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:

@@ -82,7 +82,7 @@ def test_what_has_no_split_needs_no_legend(ax: Axes, history: History) -> None:
 def test_a_ring_marks_the_best_epoch_on_val(ax: Axes, history: History) -> None:
     curves(history, ax=ax)
     assert line(ax, "best").get_xydata().tolist() == [[3.0, 1.4]]
-    assert ax.get_title(loc="left") == "Lowest val loss: 1.4 in epoch 3"
+    assert ax.get_title(loc="left") == "Lowest val loss: 1.4000 in epoch 3"
 
 
 def test_without_val_nothing_is_marked(ax: Axes) -> None:
@@ -132,7 +132,7 @@ def test_chance_is_a_line_where_it_lies_among_the_data(ax: Axes, history: Histor
     run = SimpleNamespace(history=history, classes=("cat", "dog"))
     curves(run, "accuracy", ax=ax)
     assert set(line(ax, "chance").get_ydata()) == {50.0}
-    assert ends(ax)[-1] == "chance 50 %"
+    assert ends(ax)[-1] == "chance 50.0 %"
 
 
 def test_chance_is_named_below_where_it_lies_outside(ax: Axes, history: History) -> None:

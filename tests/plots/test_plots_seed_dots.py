@@ -116,11 +116,11 @@ def test_chance_is_a_line_where_it_is_near_and_a_word_where_not(
     ax: Axes, make_comparison: Callable[..., Comparison]
 ) -> None:
     comparison(make_comparison({"a": [0.11, 0.09]}), ax=ax)
-    assert dots(ax, "chance 10 %") == [10.0, 10.0]
+    assert dots(ax, "chance 10.0 %") == [10.0, 10.0]
     assert "chance" not in ax.get_xlabel()
     ax.clear()
     comparison(make_comparison({"a": [0.5, 0.51]}), ax=ax)
-    assert ax.get_xlabel().endswith("chance: 10 %")
+    assert ax.get_xlabel().endswith("chance: 10.0 %")
 
 
 def test_limits_hold_every_dot_and_interval_and_stay_possible(
