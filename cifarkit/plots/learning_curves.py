@@ -170,18 +170,10 @@ def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
     """Write above the axes whose line is whose; return the room that takes, in points."""
     splits = {line.split for line in lines}
     several = len({line.name for line in lines}) > 1
-    samples = [
-        Line2D(
-            [],
-            [],
-            color=QUIET if several else COLOUR_OF[split],
-            linestyle=DASHES[split],
-            linewidth=1.8,
-            label=text,
-        )
-        for split, text in KEYS.items()
-        if split in splits
-    ]
+    samples = []
+    for split in [split for split in KEYS if split in splits]:
+        look: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": KEYS[split]}
+        samples.append(Line2D([], [], color=QUIET if several else COLOUR_OF[split], **look))
     if "val" in splits:
         colour = QUIET if several else COLOUR_OF["val"]
         ring = Line2D([], [], linestyle="", marker="o", color=colour, label="best val", **RING)
