@@ -20,7 +20,15 @@ from cifarkit.storage.atomic import write_bytes, write_text
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import unwritable
 
-__all__ = ["WIDTH", "as_png", "draw_figures", "evaluation_to_json", "save_artefacts", "sign"]
+__all__ = [
+    "PIXELS_PER_INCH",
+    "WIDTH",
+    "as_png",
+    "draw_figures",
+    "evaluation_to_json",
+    "save_artefacts",
+    "sign",
+]
 
 PIXELS_PER_INCH = 200
 WIDTH = 4.75  # inches: letters of 8 points are 9 pixels high and more on a page of 400 pixels
@@ -44,7 +52,7 @@ def draw_figures(
     classes = len(evaluation.classes)
     side = max(WIDTH, min(20.0, 0.3 * classes))
     figures = {
-        name: Figure(figsize=size, layout="constrained")
+        name: Figure(figsize=size, layout="constrained", dpi=PIXELS_PER_INCH)
         for name, size in {
             "loss": (WIDTH, 3.6),
             "accuracy": (WIDTH, 3.6),

@@ -22,7 +22,7 @@ from cifarkit.comparison.wording import (
 from cifarkit.models.variant import Variant
 from cifarkit.plots.comparison_findings import comparison_finding
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.report.artefacts import WIDTH, sign
+from cifarkit.report.artefacts import PIXELS_PER_INCH, WIDTH, sign
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
 from cifarkit.training.run import Run
@@ -78,7 +78,9 @@ def draw_comparison(comparison: Comparison) -> dict[str, Figure]:
     runs = _runs_with_history(comparison)
     if runs:
         for column in ("loss", "accuracy"):
-            figures[column] = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+            figures[column] = Figure(
+                figsize=(WIDTH, 3.6), layout="constrained", dpi=PIXELS_PER_INCH
+            )
             plots.curves(runs, column, ax=figures[column].subplots())
     for figure in figures.values():
         sign(figure, heading(comparison))
@@ -86,7 +88,9 @@ def draw_comparison(comparison: Comparison) -> dict[str, Figure]:
 
 
 def _rows_figure(rows: int) -> Figure:
-    return Figure(figsize=(WIDTH, min(20.0, 2.4 + 0.5 * rows)), layout="constrained")
+    return Figure(
+        figsize=(WIDTH, min(20.0, 2.4 + 0.5 * rows)), layout="constrained", dpi=PIXELS_PER_INCH
+    )
 
 
 def _runs_with_history(comparison: Comparison) -> dict[str, list[Run]]:
