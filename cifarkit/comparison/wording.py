@@ -86,7 +86,7 @@ def pair_rows(comparison: Comparison) -> Rows:
         [
             f"{pair.a} - {pair.b}",
             str(pair.n),
-            f"{100 * pair.difference:+z.2f}" if pair.n else "-",
+            f"{100 * pair.difference:+z.1f}" if pair.n else "-",
             str(pair.interval) if pair.interval else "-",
             str(pair.two_level) if pair.two_level else "-",
             p_value(pair.p) if pair.n > 1 else "-",

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifarkit.plots.answers import Picture
-from cifarkit.plots.lettering import LEADING, PITCH, broken
+from cifarkit.plots.lettering import LEADING, PITCH, balanced, broken
 from cifarkit.plots.style import (
     BODY,
     INK,
@@ -26,7 +26,8 @@ from cifarkit.plots.style import (
 
 __all__ = ["Section", "Tile", "draw_grid", "square_columns"]
 
-PICTURE, GAP, MARGIN = 1.0, 0.2, 0.15  # inches
+PICTURE, GAP, MARGIN = 1.0, 0.2, 0.06  # inches
+FOOT = 0.3  # inches: a report writes below the pictures what they are from
 MOST_COLUMNS = 10
 LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
 
@@ -109,7 +110,7 @@ class _Page:
             below += (
                 GAP / 2 * bool(heading) + _height(heading, BODY) + rows * _row_height(section_texts)
             )
-        self.height = below + MARGIN
+        self.height = below + FOOT
         self.figure.set_size_inches(self.width, self.height)
         self.figure.suptitle(headline, **self._place(MARGIN), **_look(TITLE))
         for section, heading, lines, top in zip(sections, headings, texts, tops, strict=True):
@@ -118,7 +119,7 @@ class _Page:
             self._draw_tiles(section.tiles, lines, top + _height(heading, BODY))
 
     def _lines(self, text: str, size: float, weight: str) -> str:
-        return broken(text, 72 * (self.width - 2 * MARGIN), size, weight)
+        return balanced(text, 72 * (self.width - 2 * MARGIN), size, weight)
 
     def _place(self, top: float) -> dict[str, Any]:
         return {"x": MARGIN / self.width, "y": 1 - top / self.height}

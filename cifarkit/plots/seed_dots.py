@@ -64,10 +64,10 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         low, high = _set_limits(ax, rows, least=0.0, most=100.0)
         near = low <= chance <= high
         if near:
-            _draw_mark(ax, chance, f"chance {chance:.3g} %")
+            _draw_mark(ax, chance, f"chance {chance:.1f} %")
         joined = ", joined to the same seed of the next variant" if len(rows) > 1 else ""
         notes = [f"dot: one seed{joined}", _intervals(rows)]
-        notes += [] if near else [f"chance: {chance:.3g} %"]
+        notes += [] if near else [f"chance: {chance:.1f} %"]
         columns = {
             "mean": [f"{100 * row.mean:.1f}" if row.values else "-" for row in rows],
             "n": [str(len(row.values)) for row in rows],
@@ -106,7 +106,7 @@ def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         _draw_mark(ax, 0.0, "equal")
         notes = ["right of 0: the first of the two was ahead", f"dot: one seed; {_intervals(rows)}"]
         columns = {
-            "points": [f"{100 * row.mean:+z.2f}" if row.values else "-" for row in rows],
+            "points": [f"{100 * row.mean:+z.1f}" if row.values else "-" for row in rows],
             "p, Holm": ["-" if row.p_holm is None else p_value(row.p_holm) for row in rows],
             "n": [str(len(row.values)) for row in rows],
         }

@@ -11,6 +11,7 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.plots import comparison, differences
 from cifarkit.plots.contrast import contrast
 from cifarkit.plots.style import COLOURS
+from cifarkit.tables import p_value
 
 FOUR = {"plain": [0.50, 0.53, 0.51, 0.52], "wide": [0.60, 0.58, 0.59, 0.61]}
 
@@ -115,11 +116,11 @@ def test_chance_is_a_line_where_it_is_near_and_a_word_where_not(
     ax: Axes, make_comparison: Callable[..., Comparison]
 ) -> None:
     comparison(make_comparison({"a": [0.11, 0.09]}), ax=ax)
-    assert dots(ax, "chance 10 %") == [10.0, 10.0]
+    assert dots(ax, "chance 10.0 %") == [10.0, 10.0]
     assert "chance" not in ax.get_xlabel()
     ax.clear()
     comparison(make_comparison({"a": [0.5, 0.51]}), ax=ax)
-    assert ax.get_xlabel().endswith("chance: 10 %")
+    assert ax.get_xlabel().endswith("chance: 10.0 %")
 
 
 def test_limits_hold_every_dot_and_interval_and_stay_possible(
@@ -146,15 +147,7 @@ def test_differences_are_those_of_the_pairs(ax: Axes, result: Comparison) -> Non
     assert dots(ax, "wide - plain") == pytest.approx([10, 5, 8, 9])
     assert diamonds(ax) == pytest.approx([100 * pair.difference])
     np.testing.assert_allclose(bars(ax), [[100 * pair.interval.low, 100 * pair.interval.high]])
-    texts = [
-        "equal",
-        "points",
-        "+8.00",
-        "p, Holm",
-        f"{pair.p_holm:.3g}".removeprefix("0"),
-        "n",
-        "4",
-    ]
+    texts = ["equal", "points", "+8.0", "p, Holm", p_value(pair.p_holm), "n", "4"]
     assert columns(ax) == texts
 
 
