@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import CifarkitError, ModelContractError
-from cifarkit.models.code import code_digest, is_own
+from cifarkit.models.code import code_digest
+from cifarkit.models.user_code import is_user_code
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.tables import Block, Readable, Table
 
@@ -81,14 +82,15 @@ class Variant(Readable):
         """
         pinned: str | None = self.__dict__.get("pinned_code")
         return pinned or code_digest(
-            self.builder, dict(self.options), *filter(is_own, _kinds(self.recipe))
+            self.builder, dict(self.options), *filter(is_user_code, _kinds(self.recipe))
         )
 
     @property
     def is_own(self) -> bool:
         """Whether the builder is from the user's own files, not from an installed package."""
         plain = inspect.unwrap(self.builder)
-        return is_own(getattr(plain, "func", plain))  # the function inside a functools.partial
+        # Of a functools.partial it is the function inside that counts.
+        return is_user_code(getattr(plain, "func", plain))
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.

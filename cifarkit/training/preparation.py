@@ -17,10 +17,10 @@ from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.code import is_own
 from cifarkit.models.contract import check_logits, check_network, check_state, layout_of, told
 from cifarkit.models.layout import choose_layout
 from cifarkit.models.symptoms import symptoms
+from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
@@ -197,7 +197,7 @@ def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: in
 
     first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
-    may_vary = len(batches) > 1 or any(is_own(type(one)) for one in recipe.augment)
+    may_vary = len(batches) > 1 or any(is_user_code(type(one)) for one in recipe.augment)
     if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
         for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
             batch = of_epoch(epoch)

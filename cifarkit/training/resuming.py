@@ -195,6 +195,9 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
     there, here = _factors(theirs), _factors(ours)
     if is_longer(run, theirs):
         there["epochs"] = here["epochs"]  # `check_longer` looks at those
+    then, now = (about["facts"]["environment"]["versions"]["torch"] for about in (theirs, ours))
+    if then != now:
+        here["layers"] = there["layers"]  # another torch may print the same layers otherwise
     if not (run.variant and run.variant.is_own and _read_code_alike(theirs, ours)):
         here["code"] = there["code"]  # an installed package has a version, which is warned of
     lines = [

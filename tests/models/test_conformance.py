@@ -49,7 +49,7 @@ def machine() -> tuple[Any, ...]:
     """Return what a check must leave as it was."""
     generators = torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
     settings = (
-        *(torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()),
+        *(torch.get_default_dtype(), torch.empty(0).device, torch.is_grad_enabled()),
         *(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()),
         torch.backends.cudnn.benchmark,
     )
