@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Result", "tabulated", "wrapped"]
+from cifarkit.tables import Table
+
+__all__ = ["Finding", "Result", "table_of", "tabulated", "wrapped"]
 
 Result = Literal["passed", "failed", "not run"]
 WIDTH = 100
@@ -33,6 +35,12 @@ class Finding:
     cure: str = ""
 
 
+def table_of(findings: Sequence[Finding]) -> Table:
+    """Return findings as a table: check, outcome, sentence, and what to do."""
+    rows = [(one.check, one.outcome, one.found, one.cure) for one in findings]
+    return Table(("check", "outcome", "found", "what to do"), rows, words=4)
+
+
 def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
     """Return findings as the lines of a table: check, outcome, sentence, and the cure below.
 
@@ -52,7 +60,7 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
 
 
 def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
-    """Return a text as lines, in which paths and commands stay whole.
+    """Return a text as lines, in which its own lines, paths and commands stay whole.
 
     Args:
         text: of any length.
@@ -63,11 +71,14 @@ def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
     >>> wrapped("run this-command", 8, "", "  ")
     ['run', '  this-command']
     """
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=others,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    lines: list[str] = []
+    for line in text.splitlines():
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=others if lines else first,
+            subsequent_indent=others,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    return lines

@@ -19,6 +19,7 @@ from typing import Any, Self, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
 from cifarkit.errors import RecipeError
+from cifarkit.tables import Table, as_html
 
 __all__ = ["Value", "from_json"]
 
@@ -55,6 +56,11 @@ class Value:
         if problems:
             name = type(self).__name__
             raise RecipeError("\n  ".join([f"{name} cannot be made of these values:", *problems]))
+
+    def _repr_html_(self) -> str:
+        rows = [(one.name, repr(getattr(self, one.name))) for one in dataclasses.fields(self)]
+        table = [Table(("field", "value"), rows, words=2)] if rows else []
+        return as_html(type(self).__name__, *table)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.

@@ -22,6 +22,8 @@ from cifarkit.models.registry import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nbformat import NotebookNode
+
 matplotlib.use("Agg")
 # Two processes share the tests, and each keeps to one core, as do the programs that it starts.
 torch.set_num_threads(1)
@@ -183,3 +185,25 @@ def make_comparison() -> Callable[..., ck.Comparison]:
         return ck.Comparison(tuple(variants), tuple(outcomes), about, **more)
 
     return make
+
+
+@pytest.fixture
+def run_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[NotebookNode], NotebookNode]:
+    """Run the cells of a notebook in a real kernel of this Python, as Jupyter does."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from nbclient import NotebookClient
+
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "jupyter"))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # else figures would not be shown inline
+
+    def run(notebook: NotebookNode) -> NotebookNode:
+        own = KernelSpecManager(kernel_dirs=[])  # not what else is installed as "python3"
+        folder = {"metadata": {"path": str(tmp_path)}}
+        client = NotebookClient(notebook, resources=folder, timeout=None)
+        client.create_kernel_manager().kernel_spec_manager = own
+        return client.execute(env=os.environ | {"CIFARKIT_DATA": str(tmp_path / "data")})
+
+    return run

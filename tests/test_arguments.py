@@ -94,7 +94,7 @@ def test_nor_is_it_where_data_is_needed(tiny: ck.Splits) -> None:
     with pytest.raises(ck.DataError, match=r"^retrain must be True or False, found 'no'$"):
         ck.verify("nowhere", tiny, retrain="no")  # type: ignore[arg-type]
     with pytest.raises(
-        ck.ComparisonError, match=r"^show_progress must be True or False, found 'no'"
+        ck.ComparisonError, match=r"^show_progress must be True, False or \"auto\", found 'no'"
     ):
         ck.compare(["linear"], tiny, show_progress="no")  # type: ignore[arg-type]
     with pytest.raises(ck.DataError, match=r"^counts must be True or False, found 'no'$"):

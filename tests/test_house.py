@@ -18,7 +18,8 @@ PACKAGE = Path(ck.__file__).parent
 # A module imports from its own package and from floors above it in this list, which is the
 # house from the ground up. What stands on one line shares a floor and does not import each other.
 FLOORS = [
-    {"errors", "annotations", "arguments", "values", "randomness", "findings"},
+    {"errors", "annotations", "arguments", "values", "randomness"}
+    | {"tables", "findings", "exercises"},
     {"storage"},
     {"data"},
     {"recipes"},
@@ -33,6 +34,7 @@ FLOORS = [
 ]
 GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
+    *(("values", "tables"), ("findings", "tables")),
     *(("arguments", "errors"), ("arguments", "annotations")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

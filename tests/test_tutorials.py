@@ -1,33 +1,41 @@
-"""Tutorials run as they stand, in a fresh process, offline, with warnings as errors."""
+"""Tutorials run as notebooks, in a kernel of their own, offline, with warnings as errors."""
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 # The sizes at the top of a tutorial, as small as they can be for every cell to make sense. The
 # build of the site runs the sizes that are written there.
 SMALL = {"N_TRAIN": 400, "N_VAL": 100, "N_TEST": 200, "EPOCHS": 2}
-RUNNER = """
-import runpy, socket, sys
+# Before the first cell: what a tutorial must not do, and a count of the figures that it opens.
+FIRST = """
+import socket, warnings
 import matplotlib.pyplot as plt
 
 def refuse(*_, **__):
     raise AssertionError("a tutorial must not do this: the network, or showing a figure")
 
+def counted(*arguments, make=plt.figure, **settings):
+    opened.append(1)
+    return make(*arguments, **settings)
+
+opened = []
 socket.socket.connect = socket.getaddrinfo = plt.show = refuse
-runpy.run_path(sys.argv[1], run_name="__main__")
+plt.figure = counted
+warnings.simplefilter("error")
 """
+LAST = "print('opened', len(opened))"
 
 
 @pytest.fixture
@@ -54,21 +62,22 @@ def test_there_are_tutorials() -> None:
 
 
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
-def test_a_tutorial_runs(tutorial: Path, tmp_path: Path) -> None:
-    script = tmp_path / tutorial.name
-    script.write_text(made_small(tutorial.read_text(encoding="utf-8")), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", RUNNER, str(script)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_tutorial_runs_as_the_notebook_that_the_site_offers(
+    tutorial: Path, percent: Any, run_notebook: Callable[[NotebookNode], NotebookNode]
+) -> None:
+    source = tutorial.read_text(encoding="utf-8")
+    text = percent.to_notebook(percent.parse(made_small(source)))
+    notebook = nbformat.reads(text, as_version=4)
+    first, last = (nbformat.v4.new_code_cell(code) for code in (FIRST, LAST))
+    notebook.cells = [first, *notebook.cells, last]
+    outputs = [one for cell in run_notebook(notebook).cells for one in cell.get("outputs", [])]
+    printed = "".join(one.text for one in outputs if one.output_type == "stream")
     # Each exercise is checked twice: as it is given, and with its solution.
-    exercises = tutorial.read_text(encoding="utf-8").count("\n# ### Exercise ")
-    assert done.stdout.count("Not yet") == done.stdout.count("Right") == exercises >= 1
+    exercises = source.count("\n# ### Exercise ")
+    assert printed.count("Not yet") == printed.count("Right") == exercises >= 1
+    figures = sum("image/png" in one.get("data", {}) for one in outputs)
+    assert f"opened {figures}\n" in printed
+    assert figures >= 1
 
 
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_numbers, as_tensor, exercise
 
 # %%
 N_TRAIN = 1_500  # pictures to learn from
@@ -94,21 +95,18 @@ def count_classes(image_set) -> list[int]:
     return [0 for name in image_set.classes]  # not yet: nothing is counted
 
 
-def check_counts(count) -> None:
+@exercise
+def check_counts(count) -> str:
     last = len(data.classes) - 1
     uneven = data.train.subset((data.train.labels < last).nonzero().flatten()[:25])
     for image_set in (uneven, data.train):
-        found = [int(number) for number in count(image_set)]
-        if len(found) != len(image_set.classes):
-            print(f"Not yet: {len(image_set.classes)} classes need as many numbers, found {found}")
-            return
+        found = as_numbers(count(image_set), len(image_set.classes))
         for label, number in enumerate(found):
             wanted = sum(one == label for one in image_set.labels.tolist())
             if number != wanted:
                 name = image_set.classes[label]
-                print(f"Not yet: of {name} there are {wanted}, yours says {number}")
-                return
-    print("Right, also where a class is missing")
+                raise NotYet(f"of {name} there are {wanted}, yours says {number:g}")
+    return "Right, also where a class is missing"
 
 
 check_counts(count_classes)
@@ -178,18 +176,17 @@ def undo_scaling(scaled):
     return (scaled.clamp(0, 1) * 255).to(torch.uint8)  # not yet: dark pictures
 
 
-def check_undo(undo) -> None:
+@exercise
+def check_undo(undo) -> str:
     every_byte = torch.arange(256).to(torch.uint8)
-    found = undo(ck.to_floats(every_byte))
+    found = as_tensor(undo(ck.to_floats(every_byte)), like=every_byte)
     if found.dtype != torch.uint8:
-        print(f"Not yet: bytes are torch.uint8, yours are {found.dtype}")
-        return
+        raise NotYet(f"bytes are torch.uint8, yours are {found.dtype}")
     wrong = (found != every_byte).nonzero().flatten().tolist()
     if wrong:
-        print(f"Not yet: {len(wrong)} of 256 bytes come back changed; ", end="")
-        print(f"{wrong[0]} comes back as {found[wrong[0]].item()}")
-        return
-    print("Right, for all 256 bytes")
+        example = f"{wrong[0]} comes back as {found[wrong[0]].item()}"
+        raise NotYet(f"{len(wrong)} of 256 bytes come back changed; {example}")
+    return "Right, for all 256 bytes"
 
 
 check_undo(undo_scaling)

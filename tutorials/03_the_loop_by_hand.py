@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_number, exercise, is_close
 
 # %%
 N_TRAIN = 1_100  # pictures to learn from
@@ -280,16 +281,16 @@ class AlwaysTheFirst(nn.Module):
         return torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]
 
 
-def check_accuracy(measure) -> None:
+@exercise
+def check_accuracy(measure) -> str:
     first, second = ((data.train.labels == label).nonzero().flatten() for label in (0, 1))
     image_set = data.train.subset(torch.cat([first[:24], second[:1]]))  # 24 of 25 are right
     for batch_size in (25, 24, 7):
-        found = measure(AlwaysTheFirst(), image_set, batch_size)
-        if abs(found - 24 / 25) > 1e-9:
-            print(f"Not yet: 24 of 25 are right, 96.0 %; in batches of {batch_size} ", end="")
-            print(f"yours says {100 * found:.1f} %")
-            return
-    print("Right, in batches of any size")
+        found = as_number(measure(AlwaysTheFirst(), image_set, batch_size))
+        if not is_close(found, 24 / 25):
+            yours = f"in batches of {batch_size} yours says {100 * found:.1f} %"
+            raise NotYet(f"24 of 25 are right, 96.0 %; {yours}")
+    return "Right, in batches of any size"
 
 
 check_accuracy(measure_accuracy)
@@ -329,7 +330,7 @@ print(f"ck.evaluate: {100 * ck.evaluate(by_hand, data.val).accuracy:.2f} %")
 
 # %%
 recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=1e-3), precision="float32")
-trainer = ck.Trainer(recipe, seed=SEED, device="cpu", callbacks=[ck.Progress()])
+trainer = ck.Trainer(recipe, seed=SEED, device="cpu", show_progress=True)
 run = trainer.fit(build(), data)
 
 # %%
@@ -391,14 +392,14 @@ def train_mended(model: nn.Module) -> None:
             loss.backward()
 
 
-def check_loop(train) -> None:
+@exercise
+def check_loop(train) -> str:
     model = build()
     train(model)
     different = count_different(model, run.model)
     if different:
-        print(f"Not yet: {different:,} weights differ from the trainer's")
-        return
-    print("Right: every weight is the trainer's, bit by bit")
+        raise NotYet(f"{different:,} weights differ from the trainer's")
+    return "Right: every weight is the trainer's, bit by bit"
 
 
 check_loop(train_mended)

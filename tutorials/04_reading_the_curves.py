@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_number, exercise
 
 # %%
 N_TRAIN = 1_300  # pictures to learn from
@@ -101,7 +102,8 @@ def choose_epoch(history) -> int:
     return history.column("epoch")[-1]  # not yet: this is always the last one
 
 
-def check_choice(choose) -> None:
+@exercise
+def check_choice(choose) -> str:
     made_up = ck.History(
         [
             {"epoch": 1, "train_loss": 2.2, "val_loss": 2.1, "test_loss": 2.2},
@@ -115,14 +117,13 @@ def check_choice(choose) -> None:
         3: "chosen by test, and test must not choose",
         4: "chosen by train, or the last one; the network learns by heart there",
     }
-    found = choose(made_up)
+    found = as_number(choose(made_up))
     if found != 2:
-        print(f"Not yet: epoch {found}: {why.get(found, 'there is no such epoch')}")
-    elif choose(overfit.history) != stopper.best_epoch:
-        print(f"Not yet: EarlyStopping kept epoch {stopper.best_epoch}, ", end="")
-        print(f"yours keeps {choose(overfit.history)}")
-    else:
-        print("Right, and EarlyStopping has kept the same")
+        raise NotYet(f"epoch {found:g}: {why.get(found, 'there is no such epoch')}")
+    found = as_number(choose(overfit.history))
+    if found != stopper.best_epoch:
+        raise NotYet(f"EarlyStopping kept epoch {stopper.best_epoch}, yours keeps {found:g}")
+    return "Right, and EarlyStopping has kept the same"
 
 
 check_choice(choose_epoch)
@@ -291,17 +292,19 @@ for letter, patient in patients.items():
 diagnosis = {"A": "?", "B": "?", "C": "?"}
 
 
-def check_diagnosis(diagnosis) -> None:
+@exercise
+def check_diagnosis(diagnosis) -> str:
     for letter, illness in truth.items():
-        if diagnosis[letter] not in illnesses:
-            print(f"Not yet: {letter} awaits one of {', '.join(illnesses)}")
-            return
-        if diagnosis[letter] != illness:
+        said = str(diagnosis.get(letter)).strip().lower()
+        if said not in illnesses:
+            raise NotYet(f"{letter} awaits one of {', '.join(illnesses)}")
+        if said != illness:
             last = patients[letter].history[-1]
-            print(f"Not yet: look at {letter} again: in the last epoch its train loss is ", end="")
-            print(f"{last['train_loss']:.2f} and its val loss {last['val_loss']:.2f}")
-            return
-    print("Right, all three")
+            losses = (
+                f"train loss is {last['train_loss']:.2f} and its val loss {last['val_loss']:.2f}"
+            )
+            raise NotYet(f"look at {letter} again: in the last epoch its {losses}")
+    return "Right, all three"
 
 
 check_diagnosis(diagnosis)

@@ -16,6 +16,7 @@ import math
 import torch
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_numbers, exercise, is_close
 
 # %%
 N_TRAIN = 1_600  # pictures to learn from
@@ -25,7 +26,7 @@ EPOCHS = 6  # how often to go through the training pictures
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
-run = ck.train("baseline", data, epochs=EPOCHS, batch_size=32, callbacks=[ck.Progress()])
+run = ck.train("baseline", data, epochs=EPOCHS, batch_size=32, show_progress=True)
 
 # %% [markdown]
 # ## Look at val, not at test
@@ -110,15 +111,15 @@ def precision_and_recall(confusion, label: int) -> tuple[float, float]:
     return right, right  # not yet: these are counts
 
 
-def check_precision_and_recall(formula) -> None:
+@exercise
+def check_precision_and_recall(formula) -> str:
     for label, name in enumerate(data.classes):
-        found = formula(evaluation.confusion, label)
+        found = as_numbers(formula(evaluation.confusion, label), 2)
         for word, share in zip(("precision", "recall"), found, strict=True):
             wanted = evaluation.per_class[word][name]
-            if not abs(share - wanted) < 1e-9:  # written so that "not a number" fails too
-                print(f"Not yet: {name} has {word} {wanted:.3f}, yours says {share:.3f}")
-                return
-    print(f"Right, for all {len(data.classes)} classes")
+            if not is_close(share, wanted):
+                raise NotYet(f"{name} has {word} {wanted:.3f}, yours says {share:.3f}")
+    return f"Right, for all {len(data.classes)} classes"
 
 
 check_precision_and_recall(precision_and_recall)

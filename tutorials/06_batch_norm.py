@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_tensor, exercise
 
 # %%
 N_TRAIN = 1_200  # pictures to learn from
@@ -97,19 +98,17 @@ def normalise(signal, eps=1e-5):
     return (signal - mean) / (variance + eps).sqrt()
 
 
-def check_normalise(function) -> None:
-    found = function(signal)
-    if found.shape != signal.shape:
-        print(f"Not yet: {tuple(signal.shape)} went in, {tuple(found.shape)} came out")
-        return
+@exercise
+def check_normalise(function) -> str:
+    found = as_tensor(function(signal.clone()), like=signal)
     with torch.no_grad():
         gaps = (found - nn.BatchNorm2d(8)(signal)).abs().amax(dim=(0, 2, 3))
-    if not gaps.max() < 1e-4:
-        print(f"Not yet: channel {gaps.argmax()} is off by up to {gaps.max():.3f}")
-    elif not function(torch.ones(4, 2, 3, 3)).abs().max() < 1e-4:
-        print("Not yet: think of a channel whose numbers are all alike")
-    else:
-        print("Right: the same numbers as nn.BatchNorm2d")
+    if not gaps.max() < 1e-4:  # written so that "not a number" fails too
+        raise NotYet(f"channel {gaps.argmax()} is off by up to {gaps.max():.3f}")
+    alike = torch.ones(4, 2, 3, 3)
+    if not as_tensor(function(alike.clone()), like=alike).abs().max() < 1e-4:
+        raise NotYet("think of a channel whose numbers are all alike")
+    return "Right: the same numbers as nn.BatchNorm2d"
 
 
 check_normalise(normalise)

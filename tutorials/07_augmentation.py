@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_tensor, exercise
 
 # %%
 N_TRAIN = 600  # pictures to learn from; few, so that overfitting comes soon
@@ -274,30 +275,30 @@ class Brightness(ck.Augmentation):
         return images + self.by  # not yet: always lighter, and it wraps around
 
 
-def check_brightness(augmentation) -> None:
+@exercise
+def check_brightness(augmentation) -> str:
     grey = torch.full((200, 3, 32, 32), 128, dtype=torch.uint8)
-    found = augmentation(by=40)(grey, ck.generator_for("check", 0))
-    again = augmentation(by=40)(grey, ck.generator_for("check", 0))
-    if found.dtype != torch.uint8 or found.shape != grey.shape:
-        print(f"Not yet: bytes {tuple(grey.shape)} went in, {found.dtype} {tuple(found.shape)} out")
-        return
+    white = torch.full_like(grey, 250)
+    found, again, made_of_white = (
+        as_tensor(augmentation(by=40)(images, ck.generator_for("check", 0)), like=grey)
+        for images in (grey, grey, white)
+    )
+    if found.dtype != torch.uint8:
+        raise NotYet(f"bytes are torch.uint8, yours are {found.dtype}")
     lowest, highest = found.amin(dim=(1, 2, 3)).int() - 128, found.amax(dim=(1, 2, 3)).int() - 128
-    white = torch.full((200, 3, 32, 32), 250, dtype=torch.uint8)
-    made_of_white = augmentation(by=40)(white, ck.generator_for("check", 0))
     if not torch.equal(lowest, highest):
-        print("Not yet: within one picture all pixels must change by the same number")
-    elif len(lowest.unique()) < 30:
-        print(f"Not yet: 200 pictures, but only {len(lowest.unique())} different changes")
-    elif lowest.min() < -40 or lowest.max() > 40:
-        print(f"Not yet: pictures changed by {lowest.min()} to {lowest.max()}, not -40 to 40")
-    elif not torch.equal(found, again):
-        print("Not yet: the same generator must give the same pictures; take all chance from it")
-    elif made_of_white.min() < 250 - 40:
-        print(f"Not yet: a pixel of 250 became {made_of_white.min()}; bytes wrapped around")
-    elif grey.unique().tolist() != [128]:
-        print("Not yet: the batch that was given has been changed itself")
-    else:
-        print("Right: each picture by a number of its own, and no byte wrapped around")
+        raise NotYet("within one picture all pixels must change by the same number")
+    if len(lowest.unique()) < 30:
+        raise NotYet(f"200 pictures, but only {len(lowest.unique())} different changes")
+    if lowest.min() < -40 or lowest.max() > 40:
+        raise NotYet(f"pictures changed by {lowest.min()} to {lowest.max()}, not -40 to 40")
+    if not torch.equal(found, again):
+        raise NotYet("the same generator must give the same pictures; take all chance from it")
+    if made_of_white.min() < 250 - 40:
+        raise NotYet(f"a pixel of 250 became {made_of_white.min()}; bytes wrapped around")
+    if grey.unique().tolist() != [128]:
+        raise NotYet("the batch that was given has been changed itself")
+    return "Right: each picture by a number of its own, and no byte wrapped around"
 
 
 check_brightness(Brightness)

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_number, as_tensor, exercise
 
 # %%
 N_TRAIN = 1_200  # pictures to learn from
@@ -98,14 +99,15 @@ def measured_field(layers: list[tuple[int, int]]) -> int:
     return int((picture.grad[0, 0] != 0).any(dim=1).sum())
 
 
-def check_field(formula) -> None:
+@exercise
+def check_field(formula) -> str:
+    fields = []
     for name, layers in STACKS.items():
-        found, wanted = formula(layers), measured_field(layers)
+        found, wanted = as_number(formula(list(layers))), measured_field(layers)
         if found != wanted:
-            print(f"Not yet: {name} has a field of {wanted}, yours says {found}")
-            return
-    fields = {name: formula(layers) for name, layers in STACKS.items()}
-    print("Right:", ", ".join(f"{name} {field}" for name, field in fields.items()))
+            raise NotYet(f"{name} has a field of {wanted}, yours says {found:g}")
+        fields.append(f"{name} {wanted}")
+    return f"Right: {', '.join(fields)}"
 
 
 check_field(receptive_field)
@@ -317,19 +319,18 @@ class YourBlock(nn.Module):
         return F.relu(self.body(signal))  # not yet: there is no way around
 
 
-def check_block(kind) -> None:
+@exercise
+def check_block(kind) -> str:
     theirs = ck.create_model("resnet20")[3]  # its first block
     yours = kind(16)
     yours.load_state_dict(theirs.state_dict())  # the same weights
     signal = torch.randn(4, 16, 8, 8, generator=ck.generator_for("check", 0))
     with torch.no_grad():
-        found, wanted = yours.eval()(signal), theirs.eval()(signal)
-    if found.shape != wanted.shape:
-        print(f"Not yet: {tuple(wanted.shape)} should come out, yours gives {tuple(found.shape)}")
-    elif not (found - wanted).abs().max() < 1e-5:
-        print(f"Not yet: yours is off by up to {(found - wanted).abs().max():.2f}")
-    else:
-        print("Right: the same numbers as the block of resnet20")
+        wanted = theirs.eval()(signal)
+        found = as_tensor(yours.eval()(signal), like=wanted)
+    if not (found - wanted).abs().max() < 1e-5:
+        raise NotYet(f"yours is off by up to {(found - wanted).abs().max():.2f}")
+    return "Right: the same numbers as the block of resnet20"
 
 
 check_block(YourBlock)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, exercise
 
 # %%
 N_TRAIN = 1_000  # pictures to learn from
@@ -171,16 +172,16 @@ class Mended(Doubtful):
         return super().forward(images)  # not yet: still the doubtful one
 
 
-def check_mended(network: type[nn.Module]) -> None:
+@exercise
+def check_mended(network: type[nn.Module]) -> str:
     def builder(*, num_classes: int = 10) -> nn.Module:
         return network(num_classes)
 
     try:
         ck.check_model(builder)
     except ck.ModelContractError as error:
-        print("Not yet:", str(error).splitlines()[0].rpartition(") ")[2])
-        return
-    print("Right: it keeps the contract of a model")
+        raise NotYet(str(error).splitlines()[0].rpartition(") ")[2]) from None
+    return "Right: it keeps the contract of a model"
 
 
 check_mended(Mended)
@@ -241,22 +242,20 @@ def mine(*, num_classes: int = 10) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3072, num_classes))  # not yet: no convolutions
 
 
-def check_mine(builder) -> None:
-    if ck.get_variant("mine").builder is not builder:
-        print("Not yet: register the builder as 'mine'")
-        return
+@exercise
+def check_mine(builder) -> str:
+    if "mine" not in ck.list_models() or ck.get_variant("mine").builder is not builder:
+        raise NotYet("register the builder as 'mine'")
     table = ck.summary("mine")
     convolutions = sum(layer.kind == "Conv2d" for layer in table.layers)
     parameters = table.parameters
     if convolutions < 3 or parameters >= 50_000:
-        print(f"Not yet: {convolutions} convolutions, {parameters:,} parameters")
-        return
+        raise NotYet(f"{convolutions} convolutions, {parameters:,} parameters")
     try:
         ck.check_model(builder)
     except ck.ModelContractError as error:
-        print("Not yet:", error)
-        return
-    print(f"Right: {convolutions} convolutions, {parameters:,} parameters, all checks passed")
+        raise NotYet(str(error)) from None
+    return f"Right: {convolutions} convolutions, {parameters:,} parameters, all checks passed"
 
 
 check_mine(mine)

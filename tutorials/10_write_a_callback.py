@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, exercise, is_close
 
 # %%
 N_TRAIN = 1_000  # pictures to learn from
@@ -310,18 +311,17 @@ class EveryNorm(ck.Callback):
         self.epochs[-1].append(norm_of_gradient(run.model))
 
 
-def check_largest(callback: ck.Callback) -> None:
+@exercise
+def check_largest(callback: ck.Callback) -> str:
     every = EveryNorm()
     run = ck.train("linear", data, epochs=EPOCHS, batch_size=50, callbacks=[callback, every])
     if "largest_norm" not in run.history.columns:
-        print("Not yet: nothing is logged as 'largest_norm'")
-        return
+        raise NotYet("nothing is logged as 'largest_norm'")
     pairs = zip(run.history.column("largest_norm"), map(max, every.epochs), strict=True)
     for epoch, (found, wanted) in enumerate(pairs, start=1):
-        if abs(found - wanted) > 1e-6:
-            print(f"Not yet: the largest of epoch {epoch} is {wanted:.4f}, yours {found:.4f}")
-            return
-    print(f"Right, for all {EPOCHS} epochs")
+        if not is_close(found, wanted):
+            raise NotYet(f"the largest of epoch {epoch} is {wanted:.4f}, yours {found:.4f}")
+    return f"Right, for all {EPOCHS} epochs"
 
 
 check_largest(LargestNorm())

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_number, exercise, is_close
 
 # %%
 N_TRAIN = 900  # pictures to learn from
@@ -204,13 +205,13 @@ def sign_flip_p(differences: list[float]) -> float:
     return 1 / len(differences)  # not yet: flip the signs in all ways, and count
 
 
-def check_p(test) -> None:
+@exercise
+def check_p(test) -> str:
     for pair in comparison.pairs:
-        found = test(differences_of(pair.a, pair.b))
-        if abs(found - pair.p) > 1e-9:
-            print(f"Not yet: {pair.a} - {pair.b} has p = {pair.p:.4f}, yours says {found:.4f}")
-            return
-    print(f"Right: the same p as cifarkit's, for all {len(comparison.pairs)} pairs")
+        found = as_number(test(differences_of(pair.a, pair.b)))
+        if not is_close(found, pair.p):
+            raise NotYet(f"{pair.a} - {pair.b} has p = {pair.p:.4f}, yours says {found:.4f}")
+    return f"Right: the same p as cifarkit's, for all {len(comparison.pairs)} pairs"
 
 
 check_p(sign_flip_p)
@@ -294,12 +295,13 @@ def seeds_for(variants: int) -> int:
     return variants + 3  # not yet: what do so many variants need?
 
 
-def check_seeds(count) -> None:
+@exercise
+def check_seeds(count) -> str:
     for variants, wanted in {2: 6, 3: 7, 4: 8, 5: 9, 7: 10}.items():
-        if count(variants) != wanted:
-            print(f"Not yet: for {variants} variants, {count(variants)} seeds is not the answer")
-            return
-    print("Right, from 2 variants to 7")
+        found = as_number(count(variants))
+        if found != wanted:
+            raise NotYet(f"for {variants} variants, {found:g} seeds is not the answer")
+    return "Right, from 2 variants to 7"
 
 
 check_seeds(seeds_for)

@@ -16,6 +16,7 @@ import time
 import matplotlib.pyplot as plt
 
 import cifarkit as ck
+from cifarkit.exercises import NotYet, as_number, exercise, is_close
 
 # %%
 N_TRAIN = 800  # pictures to learn from
@@ -280,16 +281,16 @@ def linear_rate(epoch: float, epochs: int, lr: float, warmup: float) -> float:
     return lr * (1 - epoch / (epochs + warmup))  # not yet: where is the climb?
 
 
-def check_rate(formula) -> None:
+@exercise
+def check_rate(formula) -> str:
     for warmup in (0, 2, 3.5):
         for epoch in (0, 0.5, 2, 4.25, 9, 10):
             wanted = ck.Linear(warmup=warmup).rate(epoch, epochs=10, lr=0.1)
-            found = formula(epoch, 10, 0.1, warmup)
-            if abs(found - wanted) > 1e-9:
-                print(f"Not yet: with warmup={warmup}, at epoch {epoch}", end=" ")
-                print(f"the rate is {wanted:.4f}, yours {found:.4f}")
-                return
-    print("Right, at every place that was tried")
+            found = as_number(formula(epoch, 10, 0.1, warmup))
+            if not is_close(found, wanted):
+                place = f"with warmup={warmup}, at epoch {epoch}"
+                raise NotYet(f"{place} the rate is {wanted:.4f}, yours {found:.4f}")
+    return "Right, at every place that was tried"
 
 
 check_rate(linear_rate)

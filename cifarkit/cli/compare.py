@@ -80,6 +80,7 @@ def compare(
             run_dir=run_dir,
             device=device,
             budget=budget,
+            show_progress=True,
             **changes,
         )
     except KeyboardInterrupt as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import platform
 import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +30,8 @@ CIFAR_NEEDS = 600_000_000  # bytes: the archive, what it unpacks to, and the ten
 RUN_NEEDS = 100_000_000  # bytes: the weights, and two checkpoints with the optimiser's state
 PAIR = "python -m pip install --upgrade --force-reinstall torch torchvision"
 
+TRY = "cifarkit train linear --data synthetic --epochs 1 --debug (it shows where)"
+
 
 class _TroubleError(Exception):
     """What is wrong, and what mends it."""
@@ -38,7 +44,8 @@ class _TroubleError(Exception):
 def doctor(as_json: AsJson = False) -> None:
     """Look whether all is there that training needs; exit status 1 when something is not.
 
-    Nothing is fetched or written. Below what is wrong stands the command that mends it.
+    It trains for a moment too, in a folder that it deletes; nothing is fetched, and nothing else
+    written. Below what is wrong stands the command that mends it.
     """
     findings = []
     for name, check in CHECKS.items():
@@ -112,6 +119,28 @@ def _device() -> str:
     return f"{name}, in {precision}; threads: {torch.get_num_threads()} of {os.cpu_count()}"
 
 
+def _training() -> str:
+    from cifarkit.data.synthetic import load_synthetic
+    from cifarkit.training.run_folder import load_run
+    from cifarkit.training.train import train
+
+    began = time.perf_counter()
+    quiet = io.StringIO()
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.redirect_stdout(quiet),
+            contextlib.redirect_stderr(quiet),
+        ):
+            path = Path(folder) / "run"
+            data = load_synthetic(n_train=100, n_test=20, val_size=20)
+            train("linear", data, epochs=1, run_dir=path)
+            load_run(path)
+    except Exception as error:  # whatever it is, it would end the user's own run too
+        raise _TroubleError(f"ended in {type(error).__name__}: {error}", TRY) from error
+    return f"a small run was written and read again in {time.perf_counter() - began:.1f} s"
+
+
 def _cifar10() -> str:
     from cifarkit.data.archives import CIFAR10
     from cifarkit.data.cifar import locate
@@ -152,5 +181,6 @@ CHECKS = {
     "torch": _torch,
     "torchvision": _torchvision,
     "device": _device,
+    "training": _training,
     "CIFAR-10": _cifar10,
 }

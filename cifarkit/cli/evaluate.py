@@ -65,7 +65,7 @@ def describe(evaluation: Evaluation, part: str, name: str) -> str:
 
     pairs = "\n".join(f"  {pair}" for pair in confused_pairs(evaluation, 5))
     return (
-        f"\n{part} accuracy {100 * evaluation.accuracy:.2f} % on {name} "
+        f"\n{part} accuracy {100 * evaluation.accuracy:.1f} % on {name} "
         f"(n = {len(evaluation):,}, 95 % interval {evaluation.accuracy_interval}), "
         f"{part} loss {evaluation.loss:.4f}\n\n{evaluation.report()}"
         + (f"\nmost often mixed up:\n{pairs}" if pairs else "")

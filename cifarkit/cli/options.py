@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "DataSource", "ImportFile", "OtherData", "RunFolderArgument", "import_models"]
+__all__ = [
+    "AsJson",
+    "Author",
+    "DataSource",
+    "ImportFile",
+    "Notes",
+    "OtherData",
+    "RunFolderArgument",
+    "import_models",
+]
 
 DataSource = Annotated[
     str,
@@ -27,6 +36,14 @@ OtherData = Annotated[
     str | None,
     typer.Option(
         "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
+    ),
+]
+Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who hands the page in.")]
+Notes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Text of yours for the page: UTF-8, a blank line begins a paragraph.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.data_source import load_for_run
-from cifarkit.cli.options import ImportFile, OtherData, RunFolderArgument, import_models
+from cifarkit.cli.options import (
+    Author,
+    ImportFile,
+    Notes,
+    OtherData,
+    RunFolderArgument,
+    import_models,
+)
 
 __all__ = ["report"]
 
@@ -18,14 +25,20 @@ def report(
     output: Annotated[
         Path | None, typer.Option(help="Where to write it.", show_default="RUN/report.html")
     ] = None,
+    author: Author = None,
+    notes: Notes = None,
     data: OtherData = None,
     imported: ImportFile = None,
 ) -> None:
-    """Write the page to hand in: one HTML file with everything in it."""
+    """Write the page to hand in: one HTML file with everything in it.
+
+    It is written anew each time: give --author and --notes again.
+    """
     import_models(imported)
     from cifarkit.report.page import write_report
     from cifarkit.training.run_folder import load_run
 
     trained = load_run(run)
-    path = write_report(trained, load_for_run(trained, data), output)
+    splits = load_for_run(trained, data)
+    path = write_report(trained, splits, output, author=author, notes=notes)
     typer.echo(f"The report is in {path}")

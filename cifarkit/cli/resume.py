@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -28,11 +29,16 @@ def resume(
         str | None, typer.Option(help="auto, cpu, cuda, mps, …", show_default="as before")
     ] = None,
     imported: ImportFile = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="How many in all, where there are to be more.", show_default="as before"),
+    ] = None,
 ) -> None:
-    """Go on with a run that was cut off; the numbers are those of a run that never was.
+    """Go on with a run that was cut off, or give one that is over more epochs.
 
-    It goes on from the newest checkpoint, bit for bit on the same machine, and is evaluated as
-    `cifarkit train` does. A network of yours needs its file again, by `--import`.
+    It goes on from the newest checkpoint, bit for bit on the same machine as if it had never
+    stopped, and is evaluated as `cifarkit train` does. A network of yours needs its file again, by
+    `--import`. More epochs go where the schedule gives the same rates up to there.
     """
     from cifarkit.errors import RunFolderError
     from cifarkit.training.run_folder import RunFolder
@@ -58,6 +64,8 @@ def resume(
         )
     import_models(imported)
     variant, seed = RunFolder(folder).variant_and_seed()
+    if epochs is not None:
+        variant = dataclasses.replace(variant, recipe=variant.recipe.replace(epochs=epochs))
     splits = load_source(data or before.data)
     command = Command(
         data=splits.source,

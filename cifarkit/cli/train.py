@@ -114,7 +114,6 @@ def train_and_report(
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
     from cifarkit.training.processes import is_first_process
-    from cifarkit.training.progress.progress import Progress
     from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
@@ -126,16 +125,18 @@ def train_and_report(
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []
     about = f"{variant.name}: {variant.summary}" if variant.summary else variant.name
     _say(f"{about}\n{splits}\n{variant.recipe}")
-    was_over = RunFolder(folder).is_over()
+    before = RunFolder(folder)
+    was_over = before.is_over() and before.epochs() >= variant.recipe.epochs
     try:
         run = train_variant(
             variant,
             splits,
             seed=seed,
             device=command.device,
-            callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60), Progress()],
+            callbacks=[NoteCommand(), *stoppers, Checkpoint(every_seconds=60)],
             run_dir=folder,
             track_test=track_test,
+            show_progress=True,
             resume=True,
         )
     except KeyboardInterrupt:

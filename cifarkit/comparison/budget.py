@@ -13,11 +13,11 @@ import torch
 
 from cifarkit.comparison.cell_training import ONE_AT_A_TIME, Workplace
 from cifarkit.comparison.cells import Cell
-from cifarkit.comparison.progress import in_words
 from cifarkit.comparison.scheduling import Workers, own_workers
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import ComparisonError
+from cifarkit.tables import duration
 from cifarkit.training.train import train
 
 __all__ = ["cells_within", "seconds_of"]
@@ -90,8 +90,8 @@ def cells_within(
             chosen += own
     if not chosen:
         raise ComparisonError(
-            f"one seed of {len(trials)} variants takes about {in_words(cost)}, and the budget is "
-            f"{in_words(budget)}; give more time, fewer epochs (epochs=…), or fewer variants"
+            f"one seed of {len(trials)} variants takes about {duration(cost)}, and the budget is "
+            f"{duration(budget)}; give more time, fewer epochs (epochs=…), or fewer variants"
         )
     return chosen
 
@@ -126,7 +126,7 @@ def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
         variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=epochs))
         for _ in range(2):  # the first time things are slow that are not slow again
             began = time.perf_counter()
-            train(variant, few, device=cell.device)
+            train(variant, few, device=cell.device, show_progress=False)
             seconds = time.perf_counter() - began
     return seconds * len(splits.train) / len(few.train) * recipe.epochs / epochs
 

@@ -21,6 +21,7 @@ from cifarkit.errors import CifarkitError
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.callback import Callback
 from cifarkit.training.callbacks.checkpoint import Checkpoint
+from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.run import Run
 from cifarkit.training.sealed_test import score_on_test
 from cifarkit.training.train import train
@@ -168,9 +169,11 @@ def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
             device=cell.device,
             callbacks=[*listeners, Checkpoint(every_seconds=60), overseer],
             run_dir=cell.folder,
+            show_progress=False,
             resume=True,
         )
         score_on_test(run, splits)
+        CheckpointFiles(cell.folder).close(keep_final=False)  # many runs, which get no more epochs
     except KeyboardInterrupt:
         return STOPPED
     except CifarkitError as error:

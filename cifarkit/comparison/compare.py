@@ -15,7 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from cifarkit.annotations import is_whole
-from cifarkit.arguments import check_seed, checked_flag
+from cifarkit.arguments import check_seed
 from cifarkit.comparison.budget import cells_within, seconds_of
 from cifarkit.comparison.cell_training import CellEnd, Workplace
 from cifarkit.comparison.cells import Cell, plan_cells
@@ -31,6 +31,8 @@ from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.device import choose_device
+from cifarkit.training.progress.progress import ShowProgress
+from cifarkit.training.watching import wants_progress
 
 __all__ = ["compare"]
 
@@ -45,7 +47,7 @@ def compare(
     callbacks: Iterable[Callback] = (),
     device: str | torch.device = "auto",
     budget: float | str | None = None,
-    show_progress: bool = True,
+    show_progress: ShowProgress = "auto",
     **recipe_changes: Any,
 ) -> Comparison:
     """Train every variant from every seed, and say what that allows to say.
@@ -69,7 +71,8 @@ def compare(
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
         budget: seconds, or a time such as `"30m"`; only as many seeds are trained as fit, and
             which is decided before the first run.
-        show_progress: show on stderr how far each run is.
+        show_progress: show how far each run is: True, False, or `"auto"`, which is in notebooks and
+            on terminals.
         recipe_changes: fields of every recipe to change, such as `epochs=3`.
 
     Returns:
@@ -78,7 +81,7 @@ def compare(
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
-            `executor` is none, `show_progress` neither True nor False, what is to be trained
+            `executor` is none, `show_progress` none of the three, what is to be trained
             cannot be sent to another process, another comparison is at work in `run_dir`, or no
             run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
@@ -99,7 +102,7 @@ def compare(
     where, place = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     _check_executor(executor)
-    checked_flag("show_progress", show_progress, error=ComparisonError)
+    shows = wants_progress(show_progress, error=ComparisonError)
     for variant in chosen:  # what cannot be built is known before anything is trained
         _build(variant, len(splits.classes))
     cells = plan_cells(
@@ -115,7 +118,7 @@ def compare(
             workplace.put_data(splits)
             if seconds is not None:
                 planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
-            ends = _trained(planned, workplace, where, executor, show_progress)
+            ends = _trained(planned, workplace, where, executor, shows)
     return _comparison(chosen, splits, cells, planned, ends)
 
 
@@ -204,9 +207,7 @@ def _trained(
     with ExitStack() as ends:
         watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None
         if show_progress:
-            progress = ComparisonProgress(cells)
-            ends.callback(progress.close)
-            watch = progress.update
+            watch = ends.enter_context(ComparisonProgress(cells)).update
         return train_cells(
             waiting,
             workplace,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from cifarkit.errors import ComparisonError, SelectionError
 from cifarkit.models.summary import summary
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import write_new_text
+from cifarkit.tables import Block, Readable
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Readable):
     """Variants over the same seeds, and what they allow to say; from `ck.compare`.
 
     `str()` is the table, the pairs and the verdicts, as they are to be read.
@@ -74,6 +75,13 @@ class Comparison:
 
     def __str__(self) -> str:
         return formats.as_text(self)
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the tables, the notes and the verdicts."""
+        return formats.as_blocks(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed.

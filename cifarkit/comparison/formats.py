@@ -6,14 +6,12 @@ import csv
 import io
 import math
 import textwrap
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.wording import (
     PAIR_COLUMNS,
     VARIANT_COLUMNS,
-    Rows,
     changes,
     heading,
     limitations,
@@ -21,11 +19,12 @@ from cifarkit.comparison.wording import (
     pair_rows,
     variant_rows,
 )
+from cifarkit.tables import Block, Table, in_latex
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
 
-__all__ = ["as_csv", "as_json", "as_latex", "as_markdown", "as_text"]
+__all__ = ["as_blocks", "as_csv", "as_json", "as_latex", "as_markdown", "as_text"]
 
 WIDTH = 80
 
@@ -34,11 +33,11 @@ def as_text(comparison: Comparison) -> str:
     """Return the whole comparison for a terminal of 80 columns."""
     parts = [
         _filled(heading(comparison)),
-        _aligned(VARIANT_COLUMNS, variant_rows(comparison)),
+        _variants(comparison).as_text(WIDTH),
         "\n".join(_filled(note) for note in notes(comparison)),
     ]
     if comparison.pairs:
-        parts.append(_aligned(PAIR_COLUMNS, pair_rows(comparison)))
+        parts.append(_pairs(comparison).as_text(WIDTH))
         verdicts = zip(comparison.pairs, comparison.verdicts, strict=True)
         parts.append(
             "What may be said\n"
@@ -57,10 +56,10 @@ def as_text(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """Return the whole comparison as Markdown."""
-    parts = [heading(comparison), _piped(list(VARIANT_COLUMNS), variant_rows(comparison))]
+    parts = [heading(comparison), _variants(comparison).as_markdown()]
     parts += list(notes(comparison))
     if comparison.pairs:
-        parts.append(_piped(list(PAIR_COLUMNS), pair_rows(comparison)))
+        parts.append(_pairs(comparison).as_markdown())
         verdicts = zip(comparison.pairs, comparison.verdicts, strict=True)
         parts.append(
             "\n".join(
@@ -75,21 +74,20 @@ def as_markdown(comparison: Comparison) -> str:
 
 def as_latex(comparison: Comparison) -> str:
     """Return the table of variants for LaTeX with booktabs."""
-    rows = [list(VARIANT_COLUMNS), *variant_rows(comparison)]
-    lines = [" & ".join(_escaped(cell) for cell in row) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            rf"% {_escaped(heading(comparison))}",
-            rf"\begin{{tabular}}{{l{'r' * (len(VARIANT_COLUMNS) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
+    return f"% {in_latex(heading(comparison))}\n{_variants(comparison).as_latex()}"
+
+
+def as_blocks(comparison: Comparison) -> list[Block]:
+    """Return the whole comparison for a notebook."""
+    blocks: list[Block] = [heading(comparison), _variants(comparison), *notes(comparison)]
+    if comparison.pairs:
+        said = zip(comparison.pairs, comparison.verdicts, strict=True)
+        blocks += [_pairs(comparison)]
+        blocks += [
+            f"- {verdict.text} Changed from {pair.b} to {pair.a}: {changes(pair)}."
+            for pair, verdict in said
         ]
-    )
+    return [*blocks, "What this does not show:", *(f"- {one}" for one in limitations(comparison))]
 
 
 def as_csv(comparison: Comparison) -> str:
@@ -137,39 +135,17 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _aligned(columns: dict[str, int], rows: Rows) -> str:
-    """Return a table in columns, without those of the highest rank where it would be too wide."""
-    names = list(columns)
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-    kept = set(range(len(names)))
-    while sum(widths[i] + 2 for i in kept) - 2 > WIDTH and any(columns[names[i]] for i in kept):
-        kept.remove(max(kept, key=lambda i: columns[names[i]]))
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{widths[i]}}" if i == 0 else f"{cell:>{widths[i]}}"
-            for i, cell in enumerate(row)
-            if i in kept
-        ).rstrip()
-        for row in [names, *rows]
-    )
+def _variants(comparison: Comparison) -> Table:
+    ranks = list(VARIANT_COLUMNS.values())
+    return Table(list(VARIANT_COLUMNS), variant_rows(comparison), ranks=ranks)
 
 
-def _piped(names: Sequence[str], rows: Rows) -> str:
-    rule = ["---", *["---:"] * (len(names) - 1)]
-    shown = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(names), rule, *shown])
+def _pairs(comparison: Comparison) -> Table:
+    return Table(list(PAIR_COLUMNS), pair_rows(comparison), ranks=list(PAIR_COLUMNS.values()))
 
 
 def _filled(text: str, indent: int = 0) -> str:
     return textwrap.fill(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
-
-
-def _escaped(text: str) -> str:
-    """Return text as LaTeX shows it; other characters that mean something there become spaces."""
-    plain = "".join(" " if character in "\\^~{}\n" else character for character in text)
-    for character in "&%_#$":
-        plain = plain.replace(character, f"\\{character}")
-    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cifarkit.errors import RunFolderError
 from cifarkit.models.variant import Variant
+from cifarkit.tables import percent
 from cifarkit.training.history import History
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import Run
@@ -19,7 +20,7 @@ from cifarkit.training.sealed_test import Looks, looks_at_test
 __all__ = ["Outcome"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
     """One variant, one seed, trained and scored.
 
@@ -87,6 +88,10 @@ class Outcome:
         if wrong:
             raise RunFolderError(f"in {str(folder)!r} {wrong}")
         return cls(variant, seed, folder, facts, history, receipt, looks)
+
+    def __repr__(self) -> str:
+        scored = f"test accuracy {percent(self.accuracy)}"
+        return f"Outcome({self.variant.name!r}, seed {self.seed}, {scored}, {str(self.folder)!r})"
 
     @property
     def accuracy(self) -> float:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
-from cifarkit.training.notebook import in_notebook
+from cifarkit.tables import Block, Table, as_text, duration
+from cifarkit.training.notebook import NotebookDisplay, in_notebook
 from cifarkit.training.run_folder import HISTORY
+from cifarkit.training.watching import is_terminal
 
-__all__ = ["ComparisonProgress", "in_words"]
+if TYPE_CHECKING:
+    from rich.live import Live
+
+__all__ = ["ComparisonProgress"]
 
 WIDTH = 80
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration as one says it.
-
-    >>> in_words(40), in_words(200), in_words(9000)
-    ('40 s', '3 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+SEEDS = 20  # side by side in a notebook
 
 
 class ComparisonProgress:
@@ -44,7 +38,21 @@ class ComparisonProgress:
         self._stream: TextIO | None = stream if stream is not None else sys.stderr
         self._ends: Mapping[Cell, CellEnd | None] = {}
         self._told: set[Cell] = set()
-        self._live = self._choose()
+        self._note = ""
+        self._notebook: NotebookDisplay | None = None
+        self._live: Live | None = None
+        self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave the table as it is at the end; of one that was interrupted, say so."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._note = "interrupted: all runs are saved, and the same call goes on with them"
+        self._show()
+        if self._live is not None:
+            self._live.stop()
 
     def update(self, ends: Mapping[Cell, CellEnd | None]) -> None:
         """Show how it stands now.
@@ -53,8 +61,8 @@ class ComparisonProgress:
             ends: of the cells that are trained in this comparison; None for those that go on.
         """
         self._ends = ends
-        if self._live is not None:
-            self._live.update(self._page())
+        self._show()
+        if self._live is not None or self._notebook is not None:
             return
         for cell, end in ends.items():
             if end is not None and cell not in self._told:
@@ -62,34 +70,36 @@ class ComparisonProgress:
                 how = f"failed: {end.error}" if end.error else "done"
                 self._write(f"{cell.name}: {how}; {self.summary()}")
 
-    def close(self) -> None:
-        """Leave the table as it is at the end."""
-        if self._live is not None and hasattr(self._live, "stop"):
-            self._live.stop()
-
     def table(self) -> str:
         """Return one row a variant, one column a seed, and how long it will take.
 
         What is wider than a terminal goes on below.
         """
+        name = max(len(cell.variant.name) for cell in self._cells)
+        seed = 2 + max(len(f"seed {cell.seed}") for cell in self._cells)
+        tables = self._tables(max(1, (WIDTH - name) // seed))
+        return as_text(*tables, self.summary(), *self._notes())
+
+    def _tables(self, most: int) -> list[Block]:
         names = list(dict.fromkeys(cell.variant.name for cell in self._cells))
         seeds = list(dict.fromkeys(cell.seed for cell in self._cells))
-        width = max(map(len, names))
-        column = 2 + max(len(f"seed {seed}") for seed in seeds)
         marks = {(cell.variant.name, cell.seed): self._mark(cell) for cell in self._cells}
-        rows = []
-        for some in _batches(seeds, max(1, (WIDTH - width) // column)):
-            rows.append(" " * width + "".join(f"{f'seed {seed}':>{column}}" for seed in some))
-            for name in names:
-                own = "".join(f"{marks[name, seed]:>{column}}" for seed in some)
-                rows.append(f"{name:<{width}}{own}")
-        return "\n".join([*rows, self.summary()])
+        return [
+            Table(
+                ["", *(f"seed {seed}" for seed in some)],
+                [[name, *(marks[name, seed] for seed in some)] for name in names],
+            )
+            for some in _batches(seeds, most)
+        ]
+
+    def _notes(self) -> list[str]:
+        return [self._note] if self._note else []
 
     def summary(self) -> str:
         """Return how many cells are done, and how long the others will take."""
         done = sum(cell.is_done or self._ends.get(cell) is not None for cell in self._cells)
         left = self._seconds_left()
-        eta = "" if left is None else f", about {in_words(left)} left"
+        eta = "" if left is None else f", about {duration(left)} left"
         return f"{done} of {len(self._cells)} runs done{eta}"
 
     def _mark(self, cell: Cell) -> str:
@@ -120,31 +130,27 @@ class ComparisonProgress:
         }
         return sum(mean[name] * epochs for name, epochs in left) / max(1, running)
 
-    def _choose(self) -> Any:
+    def _begin(self) -> None:
         if in_notebook():
-            from IPython.display import display
-
-            return display({"text/plain": self.table()}, raw=True, display_id=True)
-        stream = self._stream
-        if stream is None or stream.closed:
-            return None
-        if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+            self._notebook = NotebookDisplay()
+        elif is_terminal(self._stream):
             from rich.console import Console
             from rich.live import Live
 
-            console = Console(file=stream, highlight=False)
-            live = Live(self._page(), console=console, auto_refresh=False)
-            live.start(refresh=True)
-            return live
-        self._write(self.summary())
-        return None
+            console = Console(file=self._stream, highlight=False)
+            self._live = Live(console=console, auto_refresh=False)
+            self._live.start()
+        else:
+            self._write(self.summary())
+        self._show()
 
-    def _page(self) -> Any:
-        if in_notebook():
-            return {"text/plain": self.table()}
-        from rich.text import Text
+    def _show(self) -> None:
+        if self._notebook is not None:
+            self._notebook.update(*self._tables(SEEDS), self.summary(), *self._notes())
+        if self._live is not None:
+            from rich.text import Text
 
-        return Text(self.table())
+            self._live.update(Text(self.table()), refresh=True)
 
     def _write(self, line: str) -> None:
         if self._stream is None:

@@ -12,7 +12,7 @@ from typing import Any
 import cloudpickle
 
 from cifarkit.errors import ComparisonError
-from cifarkit.models.code import is_own
+from cifarkit.models.user_code import is_user_code
 
 __all__ = ["check_sendable", "shipped_by_value"]
 
@@ -28,7 +28,8 @@ def shipped_by_value(things: Iterable[Any]) -> Iterator[None]:
     Args:
         things: functions, classes, or instances of classes.
     """
-    homes = {_definition(thing).__module__ for thing in things if is_own(_definition(thing))}
+    definitions = filter(is_user_code, map(_definition, things))
+    homes = {one.__module__ for one in definitions} & sys.modules.keys()
     modules = [sys.modules[home] for home in sorted(homes - {"__main__"})]  # which always is
     known = cloudpickle.list_registry_pickle_by_value()
     added = [module for module in modules if module.__name__ not in known]

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.power import seeds_needed, smallest_p
 from cifarkit.errors import DataError
+from cifarkit.tables import p_value
 
 __all__ = ["Verdict", "verdict"]
 
@@ -96,7 +97,7 @@ def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
     floor = min(1.0, pairs * smallest_p(ahead.n))
     return (
         f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
-        f"possible p is {_short(floor)}{_over(pairs)}; {needed} seeds could tell. "
+        f"possible p is {p_value(floor)}{_over(pairs)}; {needed} seeds could tell. "
         f"What was seen: {_seen(ahead)}, "
         f"{_points(ahead.difference)} (95 % interval {ahead.interval})."
     )
@@ -155,13 +156,5 @@ def _over(pairs: int) -> str:
 
 
 def _p(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {_short(p)}"
-
-
-def _short(p: float) -> str:
-    """Return p as papers print it, without the 0 before the point.
-
-    >>> _short(0.0625), _short(1.0)
-    ('.0625', '1')
-    """
-    return f"{p:.3g}".removeprefix("0")
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
-from cifarkit.comparison.progress import in_words
 from cifarkit.evaluation.intervals import Interval
+from cifarkit.tables import duration, p_value, percent
 from cifarkit.values import Value
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def variant_rows(comparison: Comparison) -> Rows:
             [
                 str(name),
                 str(row["n"]),
-                f"{100 * row['mean']:.2f} %" if row["n"] else "-",
+                percent(row["mean"]) if row["n"] else "-",
                 str(Interval(max(0.0, row["low"]), min(1.0, row["high"]))) if spread else "-",
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
                 _in_millions(row["multiply_adds"]),
-                in_words(row["seconds"]) if row["n"] else "-",
+                duration(row["seconds"]) if row["n"] else "-",
             ]
         )
     return rows
@@ -86,11 +86,11 @@ def pair_rows(comparison: Comparison) -> Rows:
         [
             f"{pair.a} - {pair.b}",
             str(pair.n),
-            f"{100 * pair.difference:+z.2f}" if pair.n else "-",
+            f"{100 * pair.difference:+z.1f}" if pair.n else "-",
             str(pair.interval) if pair.interval else "-",
             str(pair.two_level) if pair.two_level else "-",
-            f"{pair.p:.3g}" if pair.n > 1 else "-",
-            f"{pair.p_holm:.3g}" if pair.n > 1 else "-",
+            p_value(pair.p) if pair.n > 1 else "-",
+            p_value(pair.p_holm) if pair.n > 1 else "-",
         ]
         for pair in comparison.pairs
     ]

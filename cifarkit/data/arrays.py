@@ -69,11 +69,13 @@ def load_arrays(
     if x_val is not None:
         pairs["val"] = (x_val, y_val)
     labels, names = labels_and_names({f"y_{part}": y for part, (_, y) in pairs.items()}, classes)
-    parts, forms = {}, set()
+    parts: dict[str, ImageSet] = {}
+    forms: set[str] = set()
     for part, (x, _) in pairs.items():
         y = labels[f"y_{part}"]
         images, found = images_from_array(x, f"x_{part}", count=len(y))
-        parts[part], forms = ImageSet(images, y, names), forms | found
+        parts[part] = ImageSet(images, y, names)
+        forms |= found
     splits = complete_splits(parts, val_size=val_size, split_seed=split_seed, name="arrays")
     warn_of_resizing(forms)
     warn_of_leaks(splits, has_own_val="val" in parts)

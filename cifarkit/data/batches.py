@@ -22,8 +22,7 @@ class Batch(NamedTuple):
     """Images and what the network should say of them.
 
     Attributes:
-        images: float32 `batch 3 32 32` in [-1, 1], or smaller where an augmentation cuts; laid
-            out channels-last, which convolutions run fastest on.
+        images: float32 `batch 3 32 32` in [-1, 1], or smaller where an augmentation cuts.
         targets: int64 `batch` labels, or float32 `batch classes` shares that sum to 1.
 
     >>> images, targets = Batch(torch.zeros(2, 3, 32, 32), torch.tensor([0, 9]))
@@ -49,6 +48,7 @@ def training_batches(
     epochs: int | None = None,
     augment: Sequence[Augmentation] = (),
     first_step: int = 0,
+    layout: torch.memory_format = torch.channels_last,
 ) -> Iterator[Batch]:
     """Go once through the training images in the order of `(seed, epoch)`.
 
@@ -65,6 +65,7 @@ def training_batches(
             takes this one for the last.
         augment: what changes the images, in this order.
         first_step: the batch to begin with, counted from 0, where an epoch is taken up again.
+        layout: how the images lie in memory; most convolutions run fastest on channels-last.
 
     Yields:
         Batches on the device of the image set.
@@ -89,7 +90,7 @@ def training_batches(
         images = train.images[there[step]]
         for augmentation in augment:
             images = _checked(augmentation, augmentation(images, draw), images)
-        images = images.contiguous(memory_format=torch.channels_last)  # while it is still small
+        images = images.contiguous(memory_format=layout)  # while it is still small
         yield Batch(to_floats(images), train.labels[there[step]])
 
 

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CheckpointError, DataError
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
@@ -22,9 +24,7 @@ log = logging.getLogger(__name__)
 Sets = tuple[ImageSet, ...]
 
 
-def cached(
-    path: Path, read: Callable[[], Sets], parts: Sequence[str] = ("train", "test")
-) -> Sets:
+def cached(path: Path, read: Callable[[], Sets], parts: Sequence[str] = ("train", "test")) -> Sets:
     """Return image sets from the file at `path`, or else read them and write it.
 
     Args:
@@ -47,7 +47,7 @@ def cached(
 
 
 def _save(path: Path, sets: dict[str, ImageSet]) -> None:
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for part, images in sets.items():
         tensors |= {f"{part}.images": images.images, f"{part}.labels": images.labels}
     save_tensors(path, tensors, {"classes": list(sets["train"].classes)})

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
+from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["IMAGE_SHAPE", "ImageSet", "check_image_set", "to_bytes", "to_floats"]
 
@@ -51,7 +52,7 @@ def to_bytes(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageSet(Dataset[tuple[Tensor, int]]):
+class ImageSet(Readable, Dataset[tuple[Tensor, int]]):
     """Labelled pictures of one split; also a map-style torch `Dataset`.
 
     Args:
@@ -99,6 +100,21 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
 
     def __repr__(self) -> str:
         return f"ImageSet({len(self):,} images of {len(self.classes)} classes)"
+
+    def counts(self) -> list[int]:
+        """Return how many images each class has, in the order of the classes.
+
+        >>> pictures = torch.zeros(3, 3, 32, 32, dtype=torch.uint8)
+        >>> ImageSet(pictures, torch.tensor([0, 1, 1]), ("cat", "dog")).counts()
+        [1, 2]
+        """
+        counts: list[int] = torch.bincount(self.labels, minlength=len(self.classes)).tolist()
+        return counts
+
+    def blocks(self) -> Sequence[Block]:
+        """Return how many images each class has."""
+        rows = [[name, f"{n:,}"] for name, n in zip(self.classes, self.counts(), strict=True)]
+        return [repr(self), Table(("class", "images"), rows, ("all", f"{len(self):,}"))]
 
     def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
         """Return the images at these places, in this order.

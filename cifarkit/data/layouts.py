@@ -127,10 +127,13 @@ def as_numpy(array: Any, name: str) -> Array:
         if isinstance(array, Tensor):
             tensor = array.detach().cpu()
             return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-        return np.asarray(array)
+        found = np.asarray(array)
     # Rows of unequal length; a type or layout that NumPy does not have.
     except (ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"{name} is not an array: {error}") from error
+    if found.dtype == object and found.ndim == 0:
+        raise DataError(f"{name} is not an array: found {type(array).__name__}")
+    return found
 
 
 def _is_mixed(array: Any) -> bool:
@@ -179,7 +182,11 @@ def _channels_last(array: Array, name: str, count: int | None) -> tuple[Array, b
     shape = array.shape
     if array.ndim == 2 and (side := isqrt(shape[1])) >= LEAST_SIDE and side * side == shape[1]:
         return array.reshape(len(array), side, side, 1), True
-    if array.ndim == 2 and shape[1] == 3 * (side := isqrt(shape[1] // 3)) ** 2 and side >= LEAST_SIDE:
+    if (
+        array.ndim == 2
+        and shape[1] == 3 * (side := isqrt(shape[1] // 3)) ** 2
+        and side >= LEAST_SIDE
+    ):
         return array.reshape(len(array), 3, side, side).transpose(0, 2, 3, 1), True
     views = []
     if array.ndim == 3 and (shape[0] not in (3, 4) or count == shape[0]):

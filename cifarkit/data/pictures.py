@@ -60,7 +60,13 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
                     sizes.add(f"{width} by {height}")
                 return to_rgb_32(picture)
     except FileNotFoundError:
-        raise DataError(f"there is no picture file {str(path)!r}") from None
+        way = "; it is an address: fetch the picture first" if "://" in str(path) else ""
+        raise DataError(f"there is no picture file {str(path)!r}{way}") from None
+    except IsADirectoryError:
+        raise DataError(
+            f"{str(path)!r} cannot be read as a picture: it is a folder; "
+            "pathlib.Path(folder).glob('*.png') gives the pictures in it"
+        ) from None
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(path, str(error))) from error
     except UnidentifiedImageError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import numbers
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,7 @@ from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CifarkitWarning, DataError
 from cifarkit.randomness import generator_for
+from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["SHARE", "Splits", "check_splits", "complete_splits", "split_off_val"]
 
@@ -29,7 +31,7 @@ SHARE = 0.1  # of the training pictures, for val and for test by default
 
 
 @dataclass(frozen=True, eq=False)
-class Splits:
+class Splits(Readable):
     """The three image sets of one data source.
 
     To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(indices))`,
@@ -101,6 +103,17 @@ class Splits:
             "val": 0 if self.val is None else len(self.val),
             "test": len(self.test),
         }
+
+    def blocks(self) -> Sequence[Block]:
+        """Return how many pictures of each class each set has."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        counts = {name: part.counts() for name, part in parts.items() if part is not None}
+        rows = [
+            [name, *(f"{count[label]:,}" for count in counts.values())]
+            for label, name in enumerate(self.classes)
+        ]
+        total = ["all", *(f"{sum(count):,}" for count in counts.values())]
+        return [repr(self), Table(["class", *counts], rows, total)]
 
     def __repr__(self) -> str:
         val = 0 if self.val is None else len(self.val)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
+from cifarkit.tables import Block, Readable, Table, percent
 
 __all__ = ["Calibration", "calibrate"]
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Readable):
     """Predictions sorted by confidence into bins of equal width.
 
     Args:
@@ -32,6 +34,21 @@ class Calibration:
     counts: Integers
     confidence: Floats
     accuracy: Floats
+
+    def __repr__(self) -> str:
+        return f"Calibration(ECE {percent(self.ece)}, {self.counts.sum():,} images)"
+
+    def blocks(self) -> Sequence[Block]:
+        """Return a row for each bin that is not empty."""
+        rows = [
+            [
+                f"{100 * self.edges[i]:.0f} to {100 * self.edges[i + 1]:.0f} %",
+                *(percent(column[i]) for column in (self.confidence, self.accuracy)),
+                f"{self.counts[i]:,}",
+            ]
+            for i in np.flatnonzero(self.counts)
+        ]
+        return [repr(self), Table(("bin", "mean confidence", "right", "n"), rows)]
 
     @property
     def ece(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.tables import Block, Readable, Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+class Evaluation(Readable):
     """The logits of one image set and everything that follows from them.
 
     Args:
@@ -71,9 +73,24 @@ class Evaluation:
 
     def __repr__(self) -> str:
         return (
-            f"Evaluation(accuracy {100 * self.accuracy:.1f} % of {len(self):,} images, "
+            f"Evaluation(accuracy {percent(self.accuracy)} of {len(self):,} images, "
             f"95 % interval {self.accuracy_interval}, loss {self.loss:.4f})"
         )
+
+    def blocks(self) -> Sequence[Block]:
+        """Return accuracy and loss, and what is known of each class."""
+        rows = [
+            [
+                str(name),
+                *(percent(row[column]) for column in ("precision", "recall")),
+                str(Interval(row["recall_low"], row["recall_high"])),
+                percent(row["f1"]),
+                f"{row['n']:,.0f}",
+            ]
+            for name, row in self.per_class.iterrows()
+        ]
+        names = ("class", "precision", "recall", "95 % interval", "F1", "n")
+        return [repr(self), Table(names, rows)]
 
     @cached_property
     def probabilities(self) -> Floats:

@@ -7,8 +7,15 @@ from torch import Tensor, nn
 
 from cifarkit.data.image_set import to_floats
 from cifarkit.data.views import TestTimeAugmentation
-from cifarkit.errors import DataError, ModelContractError
-from cifarkit.models.contract import check_network, in_evaluation, input_like, show_grey
+from cifarkit.errors import DataError
+from cifarkit.models.contract import (
+    check_network,
+    in_evaluation,
+    input_like,
+    layout_of,
+    logits_of,
+    show_grey,
+)
 
 __all__ = ["compute_logits"]
 
@@ -44,24 +51,17 @@ def compute_logits(
     if test_time is not None:
         show_grey(model, "the model", test_time.size)
     device, dtype = input_like(model)
+    layout = layout_of(model)
     with in_evaluation(model), torch.no_grad():
         parts = []
         for part in images.split(BATCH if device.type == "cpu" else BATCH_ELSEWHERE):
-            part = part.to(device, memory_format=torch.channels_last)
+            part = part.to(device, memory_format=layout)
             floats = part if part.is_floating_point() else to_floats(part)
             floats = floats.to(dtype)
             views = [(1.0, floats)] if test_time is None else test_time.views(floats)
-            weighed = [share * _checked(model(view), len(part)) for share, view in views]
+            weighed = [
+                share * logits_of(model, view.contiguous(memory_format=layout))
+                for share, view in views
+            ]
             parts.append(torch.stack(weighed).sum(0))
         return torch.cat(parts).float().cpu()
-
-
-def _checked(logits: object, batch: int) -> Tensor:
-    if isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == batch:
-        return logits
-    found = type(logits).__name__
-    if isinstance(logits, Tensor):
-        found = " ".join(map(str, logits.shape)) or "a single number"
-    raise ModelContractError(
-        f"the network gives {found} for {batch} images; it must give logits n classes"
-    )

@@ -10,6 +10,7 @@ import numpy as np
 from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
+from cifarkit.tables import percent
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
 
@@ -34,7 +35,7 @@ class ConfusedPair:
     share: float
 
     def __str__(self) -> str:
-        return f"{self.true} called {self.predicted}: {self.count} ({100 * self.share:.1f} %)"
+        return f"{self.true} called {self.predicted}: {self.count} ({percent(self.share)})"
 
 
 def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[np.int64]]:

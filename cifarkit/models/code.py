@@ -9,14 +9,15 @@ import hashlib
 import inspect
 import re
 import sys
-import sysconfig
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-__all__ = ["code_digest", "is_own", "printed"]
+from cifarkit.models.user_code import is_user_code
+
+__all__ = ["code_digest", "printed"]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 METHODS = (FunctionType, staticmethod, classmethod, property)
@@ -48,25 +49,6 @@ def code_digest(*things: Any) -> str:
     for text in _texts(things):
         digest.update(text.encode("utf-8", "backslashreplace") + b"\0")
     return digest.hexdigest()[:16]
-
-
-def is_own(thing: Any) -> bool:
-    """Tell whether a function, class or module is from the user's own files."""
-    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
-    if name == "__main__":  # a script or a notebook, whatever program runs it
-        return True
-    module = sys.modules.get(name or "")
-    file = getattr(module, "__file__", None) or ""
-    return module is not None and not (
-        module.__name__.partition(".")[0] in {"cifarkit", "builtins", *sys.stdlib_module_names}
-        or file.startswith(_installed())
-    )
-
-
-@functools.cache
-def _installed() -> tuple[str, ...]:
-    """Return the folders that packages are installed in."""
-    return tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
 
 
 def printed(thing: Any) -> str:
@@ -105,13 +87,13 @@ def _opened(thing: Any, *, is_root: bool) -> Opened:
     if isinstance(thing, MethodType):
         return "method", [thing.__func__, thing.__self__]
     if isinstance(thing, FunctionType | type):
-        if is_root or is_own(thing):
+        if is_root or is_user_code(thing):
             name = thing.__qualname__ if isinstance(thing, type) else ""  # what it is built as
             return name + _source(thing), list(_used(thing))
         return f"{thing.__module__}.{thing.__qualname__}", []
     if isinstance(thing, ModuleType):
         return thing.__name__, []
-    if hasattr(thing, "__wrapped__"):  # such as what functools.lru_cache gives
+    if _has(thing, "__wrapped__"):  # such as what functools.lru_cache gives
         return type(thing).__name__, [thing.__wrapped__]
     return _value(thing)
 
@@ -125,12 +107,29 @@ def _value(thing: Any) -> Opened:
         return kind, sorted(thing, key=repr)
     if isinstance(thing, list | tuple):
         return kind, list(thing)
-    if hasattr(thing, "dtype") and hasattr(thing, "shape"):
-        array = thing.detach().cpu().numpy() if hasattr(thing, "detach") else thing
-        return f"{kind} {thing.dtype} {tuple(thing.shape)}", [array.tobytes()]
-    if hasattr(thing, "__dict__"):
+    if _has(thing, "dtype") and _has(thing, "shape"):
+        return f"{kind} {thing.dtype} {tuple(thing.shape)}", [_numbers(thing)]
+    if _has(thing, "__dict__"):
         return kind, [type(thing), vars(thing)]
     return re.sub(r"0x[0-9a-fA-F]+", "", repr(thing)), []
+
+
+def _has(thing: Any, name: str) -> bool:
+    # Not by asking for it: lazy objects answer with anything, load something, or raise.
+    return inspect.getattr_static(thing, name, None) is not None
+
+
+def _numbers(array: Any) -> Any:
+    """Return the numbers of an array or a tensor, as bytes or as a list."""
+    if _has(array, "tobytes"):
+        return array.tobytes()
+    wrong = (AttributeError, TypeError, RuntimeError)  # such as when it is no tensor at all
+    with suppress(*wrong):
+        array = array.detach().cpu().to_dense()
+        return array.numpy().tobytes()
+    with suppress(*wrong):  # NumPy has no bfloat16
+        return array.tolist()
+    return printed(array)
 
 
 def _source(thing: Any) -> str:
@@ -205,7 +204,7 @@ def _used(thing: Any) -> Iterator[Any]:
 def _named(name: str, value: Any, attributes: set[str]) -> Iterator[Any]:
     """Yield a name and its value; of the user's own modules, what is asked of them."""
     yield from (name, value)
-    if isinstance(value, ModuleType) and is_own(value):
+    if isinstance(value, ModuleType) and is_user_code(value):
         for inner in sorted(attributes & vars(value).keys()):
             if vars(value)[inner] is not value:
                 yield from _named(inner, vars(value)[inner], attributes - {inner})

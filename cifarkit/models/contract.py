@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import CifarkitError, ModelContractError
+from cifarkit.models.wrappers import input_cure, output_cure
 from cifarkit.randomness import preserved
 
 __all__ = [
@@ -18,11 +21,19 @@ __all__ = [
     "check_logits",
     "check_module",
     "check_network",
+    "check_state",
+    "check_tensor",
     "grey_images",
     "show_grey",
     "in_evaluation",
     "input_like",
+    "layout_of",
+    "logits_of",
+    "run_network",
+    "told",
 ]
+
+LONGEST_ERROR = 400  # load_state_dict's can be pages
 
 
 def check_module(model: Any, who: str) -> None:
@@ -89,49 +100,149 @@ def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -
     check_answer(show_grey(model, who, side), 2, num_classes, who)
 
 
-def show_grey(model: nn.Module, who: str, side: int = 32) -> Any:
-    """Return what the network makes of two grey images; it is left as it was.
+def show_grey(model: nn.Module, who: str, side: int = 32, n: int = 2) -> Any:
+    """Return what the network makes of grey images; it is left as it was.
 
     Args:
         model: the network.
         who: whose it is, for the message.
         side: of the images, in pixels.
+        n: how many images.
 
     Raises:
         ModelContractError: the images do not pass.
     """
+    with in_evaluation(model), torch.no_grad():
+        return run_network(model, grey_images(model, n, side), who)
+
+
+def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
+    """Return what a network gives for images, as it is.
+
+    Args:
+        model: the network.
+        images: `batch 3 height width`.
+        who: whose it is, for the message.
+
+    Raises:
+        ModelContractError: it raised an error, which is the cause of this one.
+    """
     try:
-        with in_evaluation(model), torch.no_grad():
-            return model(grey_images(model, 2, side))
+        return model(images)
+    except (CifarkitError, MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:
-        cure = "" if side == 32 else ", as the windows are; leave them out, or pool before the end"
-        found = f"{type(error).__name__}: {error}"
+        shape = " ".join(map(str, images.shape[1:]))
         raise ModelContractError(
-            f"{who} does not take images batch 3 {side} {side}{cure}: {found}"
+            f"{who} does not take images batch {shape}: {told(error)}{input_cure(model, images)}"
         ) from error
 
 
-def check_answer(logits: Any, n: int, num_classes: int, who: str) -> None:
+def told(error: Exception) -> str:
+    """Return what an error from elsewhere says, with its kind, as one line that is not too long.
+
+    >>> told(KeyError("boom"))
+    "KeyError: 'boom'"
+    """
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not str(error).strip() and error.__traceback__ is not None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text += f"at {Path(last.filename).name}:{last.lineno}, {last.line}"
+    return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 3] + "..."
+
+
+def logits_of(
+    model: nn.Module,
+    images: torch.Tensor,
+    who: str = "the network",
+    *,
+    num_classes: int | None = None,
+    in_training: bool = False,
+) -> torch.Tensor:
+    """Return a network's logits for images, in the mode in which it is.
+
+    Args:
+        model: the network.
+        images: `batch 3 height width`.
+        who: whose it is, for the message.
+        num_classes: how many logits there must be for each image; any number when None.
+        in_training: in evaluation mode it gave logits.
+
+    Raises:
+        ModelContractError: it raises an error, or gives something else than float `batch classes`.
+    """
+    logits: torch.Tensor = run_network(model, images, who)
+    check_answer(logits, len(images), num_classes, who, in_training=in_training)
+    return logits
+
+
+def check_answer(
+    logits: Any, n: int, num_classes: int | None, who: str, *, in_training: bool = False
+) -> None:
     """Refuse what is not one float logit per image and class.
 
     Args:
         logits: what a network gave.
         n: for how many images.
-        num_classes: how many logits there must be for each.
+        num_classes: how many logits there must be for each; any number when None.
         who: whose it is, for the message.
+        in_training: in evaluation mode it gave logits.
 
     Raises:
         ModelContractError: it is not float `n num_classes`.
     """
-    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
-        found = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ModelContractError(f"{who} must give a float tensor of logits, found {found}")
-    if logits.shape != (n, num_classes):
+    check_tensor(logits, n, who, num_classes, in_training=in_training)
+    width = num_classes or (logits.shape[-1] if logits.ndim == 2 else "classes")
+    if logits.shape != (n, width):
         raise ModelContractError(
-            f"{who} must give logits batch classes, here {n} {num_classes}; "
-            f"found {' '.join(map(str, logits.shape))} for a batch of {n}. "
+            f"{who} must give logits batch classes, here {n} {width}; "
+            f"found {' '.join(map(str, logits.shape)) or 'a single number'} for a batch of {n}. "
             "Is the last layer's width num_classes?"
         )
+
+
+def check_tensor(
+    output: Any, n: int, who: str, num_classes: int | None = None, *, in_training: bool = False
+) -> None:
+    """Refuse what is no float tensor, and show how to get the logits out of it.
+
+    Args:
+        output: what a network gave.
+        n: for how many images.
+        who: whose it is, for the message.
+        num_classes: how many logits there must be for each image, if that is known.
+        in_training: in evaluation mode it gave logits.
+
+    Raises:
+        ModelContractError: it is something else.
+    """
+    if not isinstance(output, torch.Tensor) or not output.is_floating_point():
+        found = output.dtype if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ModelContractError(
+            f"{who} must give a float tensor of logits, found {found}"
+            f"{output_cure(output, n, num_classes, in_training=in_training)}"
+        )
+
+
+def check_state(model: nn.Module, who: str) -> None:
+    """Refuse a network whose `state_dict` holds what is no tensor.
+
+    Args:
+        model: the network.
+        who: whose it is, for the message.
+
+    Raises:
+        ModelContractError: it does.
+    """
+    for name, value in model.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            cure = "register it as a buffer, or let get_extra_state give a tensor"
+            if "_packed_params" in name:
+                cure = "train the network in floats, and quantise it after that"
+            raise ModelContractError(
+                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
+                f"can be saved: {cure}"
+            )
 
 
 @contextmanager
@@ -162,7 +273,21 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     return torch.device("cpu"), torch.float32
 
 
+def layout_of(model: nn.Module) -> torch.memory_format:
+    """Return how a network wants its images to lie in memory: as its filters do.
+
+    >>> layout_of(nn.Conv2d(3, 8, 3))
+    torch.contiguous_format
+    """
+    for weight in model.parameters():
+        is_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        if weight.ndim == 4 and is_last != weight.is_contiguous():  # some lie in both ways
+            return torch.channels_last if is_last else torch.contiguous_format
+    return torch.contiguous_format
+
+
 def grey_images(model: nn.Module, n: int, side: int = 32) -> torch.Tensor:
-    """Return `n 3 side side` zeros, which are grey, on the device and of the type of a network."""
+    """Return `n 3 side side` zeros, which are grey, as a network wants its images."""
     device, dtype = input_like(model)
-    return torch.zeros(n, 3, side, side, device=device, dtype=dtype)
+    grey = torch.zeros(n, 3, side, side, device=device, dtype=dtype)
+    return grey.contiguous(memory_format=layout_of(model))

@@ -18,7 +18,7 @@ from cifarkit.errors import (
     ModelNameError,
     UnknownModelError,
 )
-from cifarkit.models.variant import Variant, source_of
+from cifarkit.models.variant import Variant, factory_cure, source_of
 from cifarkit.recipes.recipe import Recipe
 
 if TYPE_CHECKING:  # variants are listed without torch
@@ -274,7 +274,7 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
         wanted = ", ".join(["num_classes=10", *given])
         raise ModelContractError(
             f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
-            f"{error}. Write it as def my_model(*, num_classes=10): …"
+            f"{error}. {factory_cure(builder)}"
         ) from None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from cifarkit.models.contract import check_network, show_grey
+from cifarkit.models.contract import check_network, check_tensor, show_grey
 from cifarkit.models.registry import create_model
+from cifarkit.models.visits import Visit, uncompiled, visits_of
+from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -23,9 +25,11 @@ class LayerSummary:
         kind: the name of its class.
         output: the shape that comes out for one image, without the batch; of several outputs,
             that of the first.
-        parameters: trainable numbers, of this layer alone.
+        parameters: trainable numbers, of this layer alone; a layer that is called again has them
+            in its first row only.
         multiply_adds: multiplications paired with additions for one image, as the layer is
-            defined (`WinogradConv2d` makes do with fewer); convolutions and linear layers only.
+            defined (`WinogradConv2d` makes do with fewer). Convolutions and products of matrices
+            count, as `torch.utils.flop_counter` counts them.
 
     >>> LayerSummary("0", "Linear", (10,), 7_690, 7_680).output
     (10,)
@@ -38,12 +42,13 @@ class LayerSummary:
     multiply_adds: int
 
 
-@dataclass(frozen=True)
-class ModelSummary:
+@dataclass(frozen=True, repr=False)
+class ModelSummary(Readable):
     """A network's layers in the order they are used; `str()` is a table.
 
     Args:
-        layers: one entry for each layer that holds no others.
+        layers: one entry for each call of a layer, and of a module with weights or work that
+            belong to no layer in it, as a class token or the products of attention.
         parameters: trainable numbers in all, shared ones counted once.
 
     >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
@@ -61,6 +66,25 @@ class ModelSummary:
     def multiply_adds(self) -> int:
         """Multiplications paired with additions for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the table."""
+        rows = [
+            (
+                layer.name,
+                layer.kind,
+                " ".join(["batch", *map(str, layer.output)]),
+                f"{layer.parameters:,}" if layer.parameters else "-",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "-",
+            )
+            for layer in self.layers
+        ]
+        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        return [Table(head, rows, total, words=3)]
 
     def __str__(self) -> str:
         width = max((len(layer.name) for layer in self.layers), default=0)
@@ -98,41 +122,36 @@ def summary(model: nn.Module | str) -> ModelSummary:
     """
     network = create_model(model) if isinstance(model, str) else model
     check_network(network)
-    layers: list[LayerSummary] = []
-    hooks = [
-        module.register_forward_hook(_recorder(name, layers))
-        for name, module in network.named_modules()
-        if not any(module.children())
+    with uncompiled():
+        check_tensor(show_grey(network, "the model"), 2, "the model")
+        with visits_of(network) as visits:
+            show_grey(network, "the model", n=1)
+    parameters = _owned(network, visits)
+    layers = [
+        LayerSummary(visit.name, visit.kind, visit.output, parameters[visit], visit.multiply_adds)
+        for visit in visits
+        if visit.is_layer or parameters[visit] or visit.multiply_adds
     ]
-    try:
-        show_grey(network, "the model")
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return ModelSummary(tuple(layers), _trainable(network))
+    return ModelSummary(tuple(layers), parameters.total())
 
 
-def _recorder(name: str, layers: list[LayerSummary]) -> Any:
-    def record(module: nn.Module, _inputs: tuple[Tensor, ...], output: Any) -> None:
-        if isinstance(output, tuple | list) and output:  # a recurrent layer gives its state too
-            output = output[0]
-        shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
-        cost = _multiply_adds(module, shape)
-        layers.append(LayerSummary(name, type(module).__name__, shape, _trainable(module), cost))
+def _owned(model: nn.Module, visits: list[Visit]) -> Counter[Visit]:
+    """Count the trainable numbers of each visited module, at the first visit, shared ones once.
 
-    return record
-
-
-def _trainable(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
-
-
-def _multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
-    """Each output number of these layers is one row of weights times the input."""
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
-        row = module.weight[0].numel()
-        return row * torch.Size(output).numel()
-    return 0
+    Those of a module that is never called belong to the nearest one around it that is: attention
+    uses the weights of its output layer, and does not call the layer.
+    """
+    first: dict[str, Visit] = {}
+    for visit in visits:
+        first.setdefault(visit.name, visit)
+    owned: Counter[Visit] = Counter()
+    for name, weight in model.named_parameters():
+        path = name.rpartition(".")[0]
+        while path and path not in first:
+            path = path.rpartition(".")[0]
+        if weight.requires_grad:
+            owned[first.get(path) or visits[0]] += weight.numel()
+    return owned
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:

@@ -11,13 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cifarkit.models.contract import in_evaluation, input_like
+from cifarkit.models.contract import check_answer, in_evaluation, input_like
+from cifarkit.models.visits import uncompiled
+from cifarkit.randomness import seeded
 
-__all__ = ["all_alike", "are_probabilities", "as_found", "gradients_of", "listed", "symptoms"]
+__all__ = [
+    "are_probabilities",
+    "as_found",
+    "bounds_of",
+    "gradients_of",
+    "ignores",
+    "listed",
+    "symptoms",
+]
 
 PASSES = 10  # a layer that is left out by chance comes up in one of so many
-LARGEST_FIRST_LOSS = 3.0  # times ln(classes); tests/models/test_symptoms.py has what was measured
+LARGEST_FIRST_LOSS = 12.0  # times ln(classes); tests/models/test_symptoms.py has what was measured
 FIRST_STEP = 1e-3  # Adam's first step on every weight, whatever the size of its gradient
+LARGE = 1e3  # weights of a last layer that drive a sigmoid or tanh to its bounds
 
 
 def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
@@ -39,21 +50,27 @@ def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
     >>> symptoms(nn.Sequential(*layers), images, labels)
     []
     >>> symptoms(nn.Sequential(*layers, nn.Softmax(1)), images, labels)
-    ['the network gives probabilities where the loss expects logits: leave out the softmax at the \
-end, for the loss applies its own']
+    ['the network gives probabilities where the loss expects logits: leave out the softmax, \
+sigmoid or tanh at the end, for the loss applies a softmax of its own']
     """
     device, dtype = input_like(model)
     images, targets = images.to(device, dtype), targets.to(device)
+    bounds = bounds_of(model, images)
     with as_found(model):
+        with torch.no_grad():
+            classes = _logits(model, images[:2]).shape[1]
         loss, gradients = gradients_of(model, images, targets)
-        answers = _before_and_after_a_step(model, images, gradients)
+        # A last layer that begins at zero is no symptom: after one step its answers differ.
+        is_blind = ignores(model, images)
+        _take_first_step(model, gradients)
+        is_blind = is_blind and ignores(model, images)
     found = []
-    if all(map(are_probabilities, answers)):
+    if bounds:
         found.append(
-            "the network gives probabilities where the loss expects logits: leave out the softmax "
-            "at the end, for the loss applies its own"
+            f"the network gives {bounds} where the loss expects logits: leave out the softmax, "
+            "sigmoid or tanh at the end, for the loss applies a softmax of its own"
         )
-    fair = math.log(answers[0].shape[1])
+    fair = math.log(classes)
     if not loss <= max(LARGEST_FIRST_LOSS * fair, 1.0):
         found.append(
             f"the first loss is {loss:.3g}, and that of a network which guesses is ln(classes) = "
@@ -65,7 +82,7 @@ end, for the loss applies its own']
             f"no gradient reaches {listed(unreached)}: use it in forward and detach nothing on the "
             "way, or freeze it with requires_grad_(False)"
         )
-    if all(map(all_alike, answers)) and not bool((images == images[:1]).all()):
+    if is_blind and not bool((images == images[:1]).all()):
         found.append(
             "every picture gets the same logits: forward does not use the pictures, or the units "
             "on the way are dead; look at what each layer gives"
@@ -92,7 +109,11 @@ def gradients_of(
     first = math.nan
     for number in range(PASSES):
         with torch.enable_grad():
-            loss = F.cross_entropy(model(images).float(), targets)
+            logits = model(images)
+            check_answer(
+                logits, len(images), None, "in training mode the network", in_training=True
+            )
+            loss = F.cross_entropy(logits.float(), targets)
         if number == 0:
             first = loss.item()
         if loss.requires_grad:  # not where forward runs under no_grad
@@ -113,15 +134,97 @@ def are_probabilities(answer: Tensor) -> bool:
     return bool((answer >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-2)
 
 
-def all_alike(answer: Tensor) -> bool:
-    """Tell whether all rows are the same, but for the rounding of sums.
+def bounds_of(model: nn.Module, images: Tensor) -> str:
+    """Name the bounds that a network's outputs keep however large its last layer's weights are.
 
-    >>> all_alike(torch.ones(3, 2)), all_alike(torch.eye(2))
-    (True, False)
+    Outputs that lie in [0, 1] by chance, or that end in a ReLU, are no evidence of a sigmoid. The
+    logarithms of probabilities pass: the loss makes the same of them as of the logits.
+
+    Args:
+        model: left as it was.
+        images: of its type, `batch 3 height width` in [-1, 1].
+
+    Returns:
+        What the outputs are, or nothing for logits.
+
+    >>> layers = nn.Flatten(), nn.Linear(3072, 10)
+    >>> images = torch.rand(5, 3, 32, 32)
+    >>> bounds_of(nn.Sequential(*layers, nn.Sigmoid()), images)
+    'numbers between 0 and 1, as after a sigmoid,'
+    >>> bounds_of(nn.Sequential(*layers, nn.ReLU()), images)
+    ''
     """
-    answer = answer.double()
+    with uncompiled(), torch.no_grad():
+        last = _last_weights(model, images)
+        for training in (False, True):
+            with as_found(model):
+                model.train(training)
+                with seeded("bounds"):
+                    usual = _logits(model, images).clone()  # an output may be a view of a weight
+                for weight in last:
+                    nn.init.normal_(weight, std=LARGE)
+                with seeded("bounds"):
+                    extreme = _logits(model, images).clone()
+            if found := _bounds(usual, extreme):
+                return found
+    return ""
+
+
+def _bounds(usual: Tensor, extreme: Tensor) -> str:
+    if are_probabilities(usual) and are_probabilities(extreme):
+        return "probabilities"
+    largest = float(extreme.abs().max())
+    if not 0.5 < largest <= 1 or not float(usual.abs().max()) <= 1:
+        return ""
+    if bool((usual >= 0).all() and (extreme >= 0).all()):
+        return "numbers between 0 and 1, as after a sigmoid,"
+    # A cosine lies in [-1, 1] too, but not at its ends.
+    if float((extreme.abs() > 0.99).float().mean()) > 0.5:
+        return "numbers between -1 and 1, as after a tanh,"
+    return ""
+
+
+def _last_weights(model: nn.Module, images: Tensor) -> list[nn.Parameter]:
+    """Return the weights of the layer that is called last; of a scripted network, defined last."""
+    holders = [module for module in model.modules() if list(module.parameters(recurse=False))]
+    called: list[nn.Module] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda module, _: called.append(module))
+        for module in holders
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
+    try:
+        with as_found(model):
+            model(images[:2])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    last = (called or holders)[-1:]
+    return [weight for module in last for weight in module.parameters(recurse=False)]
+
+
+def ignores(model: nn.Module, images: Tensor) -> bool:
+    """Return whether other pictures get the same logits in training mode, up to rounding.
+
+    In that mode, for the first statistics of batch norm are not yet those of any picture, and
+    flatten what deep networks give in evaluation.
+
+    Args:
+        model: it is left in training mode.
+        images: of its type, `batch 3 height width`; each is compared with the one before it.
+
+    >>> images = torch.rand(5, 3, 32, 32)
+    >>> ignores(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), images)
+    False
+    """
+    logits = []
+    model.train()
+    for shown in (images, images.roll(1, 0)):
+        with seeded("shown"), torch.no_grad():  # the same units are dropped both times
+            logits.append(_logits(model, shown).double())
+    one, other = logits
     # Within one kernel, rows of the same numbers differ by some units in the last place of float32.
-    return bool((answer - answer[:1]).abs().max() <= 1e-6 * (answer.abs().max() + 1e-6))
+    return bool((one - other).abs().max() <= 1e-6 * (one.abs().max() + 1e-6))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -135,21 +238,21 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:4]) + more
 
 
-def _before_and_after_a_step(
-    model: nn.Module, images: Tensor, gradients: dict[str, Tensor | None]
-) -> list[Tensor]:
-    """Return `batch classes` as the weights are, and as Adam's first step makes them.
+def _logits(model: nn.Module, images: Tensor) -> Tensor:
+    """Return what a network gives, or say what it gives in place of logits."""
+    logits: Tensor = model(images)
+    who = f"in {'training' if model.training else 'evaluation'} mode the network"
+    check_answer(logits, len(images), None, who, in_training=model.training)
+    return logits
 
-    A last layer that begins at zero is no symptom: after one step its answers differ.
-    """
+
+def _take_first_step(model: nn.Module, gradients: dict[str, Tensor | None]) -> None:
+    """Change the weights as Adam's first step does."""
     weights = dict(model.named_parameters())
-    model.eval()
     with torch.no_grad():
-        before = model(images).clone()  # an answer may be a view of a weight
         for name, gradient in gradients.items():
             if gradient is not None:
                 weights[name].sub_(FIRST_STEP * gradient.sgn())
-        return [before, model(images).clone()]
 
 
 @contextmanager

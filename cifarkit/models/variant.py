@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.annotations import is_whole
-from cifarkit.errors import ModelContractError
-from cifarkit.models.code import code_digest, is_own
+from cifarkit.errors import CifarkitError, ModelContractError
+from cifarkit.models.code import code_digest
+from cifarkit.models.user_code import is_user_code
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.tables import Block, Readable, Table
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
 
     Builder = Callable[..., nn.Module]
 
-__all__ = ["Builder", "Variant", "source_of"]
+__all__ = ["Builder", "Variant", "factory_cure", "source_of"]
+
+# What others call num_classes.
+WIDTHS = (
+    "n_?class(es)?|num_?(class|labels?|outputs?)|class_?num|nb_classes|classes|labels|outputs?|"
+    "out(put)?_(features|channels|dim|size)"
+)
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Readable):
     """A network and the way to train it, under a name.
 
     Args:
@@ -47,6 +57,17 @@ class Variant:
     recipe: Recipe = Recipe()
     summary: str = ""
 
+    def blocks(self) -> Sequence[Block]:
+        """Return what is built from where, and how it is trained."""
+        rows = [("builder", self.source), *((name, repr(it)) for name, it in self.options.items())]
+        recipe = self.recipe
+        fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
+        return [
+            f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
+            Table(("option", "value"), rows, words=2),
+            Table(("recipe", "value"), fields, words=2),
+        ]
+
     @property
     def source(self) -> str:
         """File and line of the builder."""
@@ -61,14 +82,15 @@ class Variant:
         """
         pinned: str | None = self.__dict__.get("pinned_code")
         return pinned or code_digest(
-            self.builder, dict(self.options), *filter(is_own, _kinds(self.recipe))
+            self.builder, dict(self.options), *filter(is_user_code, _kinds(self.recipe))
         )
 
     @property
     def is_own(self) -> bool:
         """Whether the builder is from the user's own files, not from an installed package."""
         plain = inspect.unwrap(self.builder)
-        return is_own(getattr(plain, "func", plain))  # the function inside a functools.partial
+        # Of a functools.partial it is the function inside that counts.
+        return is_user_code(getattr(plain, "func", plain))
 
     def __getstate__(self) -> dict[str, Any]:
         # Where it is unpickled, in another process, its source may be out of reach.
@@ -95,9 +117,10 @@ class Variant:
         """Build a fresh network, as `build` does, and do not look at what it gives.
 
         Raises:
-            ModelContractError: the builder does not take these options, or gives no network.
+            ModelContractError: the builder does not take these options, raises an error, or
+                gives no network.
         """
-        from cifarkit.models.contract import check_module
+        from cifarkit.models.contract import check_module, told
 
         chosen = self._chosen(options)
         try:
@@ -107,7 +130,15 @@ class Variant:
                 f"{self.name!r} cannot be built with {chosen}: {error}; its builder takes "
                 f"{', '.join(inspect.signature(self.builder).parameters)} ({self.source})"
             ) from None
-        model = self.builder(**chosen)
+        try:
+            model = self.builder(**chosen)
+        except (CifarkitError, MemoryError):
+            raise
+        except Exception as error:
+            raise ModelContractError(
+                f"{self.name!r} ({self.source}) cannot be built: {told(error)}"
+                f"{_weights_cure(self.builder, chosen)}"
+            ) from error
         check_module(model, f"{self.name!r} ({self.source})")
         return model
 
@@ -172,6 +203,38 @@ def _checked_count(name: str, num_classes: Any) -> int:
             "number, 1 or more"
         )
     return int(num_classes)
+
+
+def factory_cure(builder: Callable[..., Any]) -> str:
+    """Return how to write a builder around a factory that cannot be called as one."""
+    name = getattr(getattr(builder, "func", builder), "__name__", "factory")
+    name = "factory" if name == "<lambda>" else name
+    taken: Mapping[str, inspect.Parameter] = {}
+    with suppress(TypeError, ValueError):  # of some builtins nobody knows what they take
+        taken = inspect.signature(builder).parameters
+    if "num_classes" in taken:
+        return "Write it as def my_model(*, num_classes=10): …, with a default for every argument"
+    width = next((other for other in taken if re.fullmatch(WIDTHS, other.lower())), None)
+    if width is None:
+        made = (
+            f"net = {name}(); put nn.Linear(…, num_classes) in place of its last layer; return net"
+        )
+    else:
+        made = f"return {name}({width}=num_classes)"
+    return f"Write a builder around it: def my_model(*, num_classes=10): {made}"
+
+
+def _weights_cure(builder: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """Say of trained weights, as torchvision's factories load them, how to get other classes."""
+    options = {**getattr(builder, "keywords", {}), **options}
+    if not any(options.get(name) for name in ("weights", "pretrained")):
+        return ""
+    name = getattr(getattr(builder, "func", builder), "__name__", "factory")
+    return (
+        "; trained weights are for their own classes, and may have to be downloaded: leave them "
+        f"out, or write def my_model(*, num_classes=10): net = {name}(weights=…); put "
+        "nn.Linear(…, num_classes) in place of its last layer; return net"
+    )
 
 
 def source_of(builder: Callable[..., Any]) -> str:

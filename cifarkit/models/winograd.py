@@ -123,7 +123,8 @@ def _transforms(length: int, tiles: int, side: int) -> tuple[Tensor, Tensor, Ten
         """Return the matrix from a polynomial's coefficients to its values at the points."""
         points = torch.tensor(POINTS[: side + 1], dtype=torch.float64, device="cpu")
         at_infinity = torch.eye(coefficients, dtype=torch.float64, device="cpu")[-1:]
-        return torch.cat([torch.vander(points, coefficients, increasing=True), at_infinity])
+        powers = torch.arange(coefficients, device="cpu")
+        return torch.cat([points.unsqueeze(1) ** powers, at_infinity])
 
     padding = (0, 0, 1, tiles * side + 1 - length)
     unit_signals = F.pad(torch.eye(length, dtype=torch.float64, device="cpu"), padding)

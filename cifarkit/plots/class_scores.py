@@ -51,8 +51,8 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     'Best known: cat, F1 50.0 %; least: dog, F1 0.0 %'
     """
     scores = scores_by_f1(evaluation)
+    ax = axes_or_new(ax, 6.4, min(20.0, 1.6 + 0.32 * len(scores)))
     with styled():
-        ax = axes_or_new(ax, 6.4, min(20.0, 1.6 + 0.32 * len(scores)))
         dress(ax, grid="x")
         ax.spines["left"].set_visible(False)
         _draw_scores(ax, scores)

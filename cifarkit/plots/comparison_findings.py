@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cifarkit.plots.seed_rows import variant_rows
+from cifarkit.tables import percent
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
@@ -26,7 +27,7 @@ def comparison_finding(comparison: Comparison) -> str:
     top = variant_rows(comparison)[0]
     if not comparison.pairs:
         n = len(top.values)
-        return f"{top.name}: {100 * top.mean:.2f} % right {_over(n)}"
+        return f"{top.name}: {percent(top.mean)} right {_over(n)}"
     if len(comparison.pairs) == 1:
         return _one_pair(comparison.pairs[0], comparison.verdicts[0].kind)
     if all(said.kind == FEW for said in comparison.verdicts):

@@ -20,15 +20,16 @@ from cifarkit.plots.lettering import (
     fitted_labels,
     width_of,
 )
-from cifarkit.plots.style import GRID, PLAIN, WRONG, axes_or_new, dress, settle, size_of, styled
+from cifarkit.plots.style import GRID, PLAIN, axes_or_new, dress, settle, size_of, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["confusion", "confusion_finding", "row_shares"]
 
 BLANK = 0.01  # shares below are not written
 FULL = 0.2  # the scale of colours reaches at least to this share, so that small errors stay pale
+STRONG = "#b00020"  # so dark that white digits can be read in it
 DIAGONAL = "#ececec"
-SHADES = LinearSegmentedColormap.from_list("errors", ["white", WRONG])
+SHADES = LinearSegmentedColormap.from_list("errors", ["white", STRONG])
 
 
 def row_shares(evaluation: Evaluation) -> Floats:
@@ -51,7 +52,7 @@ def confusion_finding(evaluation: Evaluation) -> str:
     if not pairs:
         return f"All {len(evaluation):,} images right"
     worst = ", ".join(
-        f"{pair.true} called {pair.predicted} ({100 * pair.share:.0f} %)" for pair in pairs
+        f"{pair.true} called {pair.predicted} ({100 * pair.share:.1f} %)" for pair in pairs
     )
     return f"{100 * evaluation.accuracy:.1f} % right; most often wrong: {worst}"
 
@@ -76,14 +77,14 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
     >>> confusion(evaluation, ax=Figure().subplots()).get_title(loc="left")
-    '66.7 % right; most often wrong: dog called cat (50 %)'
+    '66.7 % right; most often wrong: dog called cat (50.0 %)'
     """
     check_evaluation(evaluation)
     checked_flag("counts", counts, error=DataError)
     classes = len(evaluation.classes)
     side = min(20.0, max(4.8, 2.2 + 0.48 * classes))
+    ax = axes_or_new(ax, side, side)
     with styled():
-        ax = axes_or_new(ax, side, side)
         dress(ax)
         mesh = _draw_cells(ax, evaluation)
         ax.set_ylabel("true class")

@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cifarkit.plots.contrast import darkened
+from cifarkit.plots.lettering import LEADING, width_of
 from cifarkit.plots.line_ends import End, write_ends
 from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of
-from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, dress, styled
+from cifarkit.plots.style import (
+    COLOURS,
+    INK,
+    QUIET,
+    SMALL,
+    axes_or_new,
+    dress,
+    size_of,
+    styled,
+)
 from cifarkit.plots.words import align_words, write_words
 
 if TYPE_CHECKING:
@@ -21,7 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["curves"]
 
 DASHES = {"train": "--", "val": "-", "test": ":", "": "-"}
-OBSERVED = "test (observed, not for choosing)"
+COLOUR_OF = {"train": COLOURS[1], "val": COLOURS[0], "test": COLOURS[3], "": COLOURS[0]}
+KEYS = {"train": "train", "val": "val", "test": "test (observed, not for choosing)"}
+RING: dict[str, Any] = {"markersize": 9, "markeredgewidth": 1.6, "markerfacecolor": "none"}
+SAMPLE, APART = 2.6, 1.6  # of the legend, in font sizes: the sample of a line, and to the next
 
 
 def curves(
@@ -32,10 +46,10 @@ def curves(
 ) -> Axes:
     """Draw what runs measured, epoch by epoch.
 
-    Train is dashed, val solid, test, where it was tracked, dotted; a ring marks the best epoch on
-    val. Several seeds under one name become their mean and the 95 % t-interval of that mean, over
-    the epochs that all of them reached. The limits follow the runs' own numbers: a band that
-    reaches further is cut off there.
+    Train is dashed, val solid, test, where it was tracked, dotted; of a single run each has its
+    colour too. A ring marks the best epoch on val. Several seeds under one name become their mean
+    and the 95 % t-interval of that mean, over the epochs that all of them reached. The limits
+    follow the runs' own numbers: a band that reaches further is cut off there.
 
     Args:
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
@@ -53,22 +67,23 @@ def curves(
     >>> from cifarkit.training.history import History
     >>> history = History([{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.5}])
     >>> curves(history, ax=Figure().subplots()).get_title(loc="left")
-    'Lowest val loss: 1.5 in epoch 2'
+    'Lowest val loss: 1.5000 in epoch 2'
     """
     lines = collect_lines(runs, column)
     chance = chance_of(runs, column)
+    ax = axes_or_new(ax, 6.4, 4.0)
     with styled():
-        ax = axes_or_new(ax, 6.4, 4.0)
         dress(ax, grid="y")
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)
-        keys = _keys(lines)
+        note = ""
         if chance is not None and low <= chance * _scale(column) <= high:
             ends.append(_draw_chance(ax, chance, column, lines))
         elif chance is not None:
-            keys.append(f"chance: {_chance_text(chance, column)}")
+            note = f"chance: {_chance_text(chance, column)}"
         ax.set_ylabel(_axis_label(column))
-        title = write_words(ax, finding_of(lines, column), "epoch", "; ".join(keys), _band(lines))
+        room = _write_legend(ax, lines)
+        title = write_words(ax, finding_of(lines, column), "epoch", note, _band(lines), above=room)
         write_ends(ax, ends)
         align_words(ax, title)
     return ax
@@ -85,14 +100,18 @@ def _axis_label(column: str) -> str:
 
 
 def _chance_text(chance: float, column: str) -> str:
-    return f"{100 * chance:.3g} %" if column.endswith("accuracy") else f"{chance:.4g}"
+    return f"{100 * chance:.1f} %" if column.endswith("accuracy") else f"{chance:.3f}"
 
 
 def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
     names = list(dict.fromkeys(line.name for line in lines))
     ends = []
     for line in lines:
-        colour = COLOURS[names.index(line.name) % len(COLOURS)]
+        colour = (
+            COLOURS[names.index(line.name) % len(COLOURS)]
+            if len(names) > 1
+            else COLOUR_OF[line.split]
+        )
         scale = _scale(line.column)
         mean, reach = scale * line.mean, scale * line.reach
         # A single epoch is no line: a dot shows where it is.
@@ -105,10 +124,7 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
             )
         if line.split == "val":
             best = float(line.epochs[line.best]), float(mean[line.best])
-            ring: dict[str, Any] = {"markersize": 9, "markeredgewidth": 1.6, "clip_on": False}
-            ax.plot(
-                *best, "o", markerfacecolor="none", markeredgecolor=colour, label="best", **ring
-            )
+            ax.plot(*best, "o", markeredgecolor=colour, label="best", clip_on=False, **RING)
         # With several names a label at each line would say all twice: the dashes tell the split.
         if len(names) == 1 or line is _chief(lines, line.name):
             end = float(line.epochs[-1]), float(mean[-1])
@@ -119,7 +135,7 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
 def _label(line: Line, names: Sequence[str]) -> str:
     if len(names) > 1:
         return line.name
-    return OBSERVED if line.split == "test" else line.split or line.column.replace("_", " ")
+    return line.split or line.column.replace("_", " ")
 
 
 def _chief(lines: Sequence[Line], name: str) -> Line:
@@ -150,11 +166,41 @@ def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) ->
     return End(last, height, f"chance {_chance_text(chance, column)}", QUIET)
 
 
-def _keys(lines: Sequence[Line]) -> list[str]:
+def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
+    """Write above the axes whose line is whose; return the room that takes, in points."""
     splits = {line.split for line in lines}
-    keys = {"train": "dashed: train", "val": "solid: val", "test": f"dotted: {OBSERVED}"}
-    told = [keys[split] for split in keys if split in splits]
-    return told + ["ring: best val"] * ("val" in splits)
+    several = len({line.name for line in lines}) > 1
+    samples = []
+    for split in [split for split in KEYS if split in splits]:
+        look: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": KEYS[split]}
+        samples.append(Line2D([], [], color=QUIET if several else COLOUR_OF[split], **look))
+    if "val" in splits:
+        colour = QUIET if several else COLOUR_OF["val"]
+        ring = Line2D([], [], linestyle="", marker="o", color=colour, label="best val", **RING)
+        samples.insert(1 + ("train" in splits), ring)
+    if not samples:
+        return 0.0
+    width, _ = size_of(ax)
+    texts = [width_of(str(sample.get_label()), SMALL) for sample in samples]
+    taken = sum(texts) + SMALL * (SAMPLE + 0.6 + APART) * len(samples)
+    columns = len(samples) if taken < width else 2
+    ax.legend(
+        handles=samples,
+        ncols=columns,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.3,
+        borderpad=0.0,
+        columnspacing=APART,
+        fontsize=SMALL,
+        frameon=False,
+        handlelength=SAMPLE,
+        handletextpad=0.6,
+        labelcolor=INK,
+        labelspacing=0.3,
+    ).set_in_layout(False)  # the title keeps its room
+    rows = -(-len(samples) // columns)
+    return rows * SMALL * LEADING + 4
 
 
 def _band(lines: Sequence[Line]) -> str:

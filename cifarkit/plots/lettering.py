@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -16,6 +17,7 @@ __all__ = [
     "LEADING",
     "PITCH",
     "Labels",
+    "balanced",
     "broken",
     "fitted_labels",
     "width_of",
@@ -64,6 +66,33 @@ def broken(text: str, width: float, size: float, weight: str = "normal") -> str:
                 lines.append("")
             lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
+
+
+def balanced(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Break text into as few lines as `broken`, but lines of about one length.
+
+    So no word stands alone on a last line.
+
+    >>> print(balanced("a cat called dog", 60, 9))
+    a cat
+    called dog
+    """
+    return "\n".join(_balanced(line, width, size, weight) for line in text.split("\n"))
+
+
+def _balanced(line: str, width: float, size: float, weight: str) -> str:
+    lines = broken(line, width, size, weight)
+    if "\n" not in lines:
+        return lines
+    least = max(width_of(word, size, weight) for word in line.split())  # words stay whole
+    widths = np.arange(min(least, width), width)
+    fits = partial(_has_lines, line, lines.count("\n"), size, weight)
+    place = bisect_left(widths, True, key=fits)
+    return broken(line, widths[place], size, weight) if place < len(widths) else lines
+
+
+def _has_lines(line: str, breaks: int, size: float, weight: str, width: float) -> bool:
+    return broken(line, width, size, weight).count("\n") <= breaks
 
 
 def _pieces(text: str, width: float, size: float, weight: str) -> list[str]:

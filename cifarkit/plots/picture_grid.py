@@ -11,12 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifarkit.plots.answers import Picture
-from cifarkit.plots.lettering import LEADING, PITCH, broken
-from cifarkit.plots.style import BODY, INK, PLAIN, SMALL, TITLE, WRONG, styled
+from cifarkit.plots.lettering import LEADING, PITCH, balanced, broken
+from cifarkit.plots.style import (
+    BODY,
+    INK,
+    PLAIN,
+    SMALL,
+    TITLE,
+    WRONG,
+    new_figure,
+    show_once,
+    styled,
+)
 
 __all__ = ["Section", "Tile", "draw_grid", "square_columns"]
 
-PICTURE, GAP, MARGIN = 1.0, 0.2, 0.15  # inches
+PICTURE, GAP, MARGIN = 1.0, 0.2, 0.06  # inches
+FOOT = 0.3  # inches: a report writes below the pictures what they are from
 MOST_COLUMNS = 10
 LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
 
@@ -55,15 +66,14 @@ def draw_grid(
         columns: pictures in a row of a new figure.
         figure: an empty one, whose width is kept and filled; when None, a new pyplot figure.
     """
+    if figure is None:
+        width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
+        figure = new_figure(width, LEAST_WIDTH)
+    else:
+        columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
     with styled():
-        if figure is None:
-            import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
-
-            width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
-            figure = plt.figure(figsize=(width, LEAST_WIDTH))
-        else:
-            columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
         _Page(figure, columns).fill(title, sections)
+    show_once(figure)
     return figure
 
 
@@ -100,7 +110,7 @@ class _Page:
             below += (
                 GAP / 2 * bool(heading) + _height(heading, BODY) + rows * _row_height(section_texts)
             )
-        self.height = below + MARGIN
+        self.height = below + FOOT
         self.figure.set_size_inches(self.width, self.height)
         self.figure.suptitle(headline, **self._place(MARGIN), **_look(TITLE))
         for section, heading, lines, top in zip(sections, headings, texts, tops, strict=True):
@@ -109,7 +119,7 @@ class _Page:
             self._draw_tiles(section.tiles, lines, top + _height(heading, BODY))
 
     def _lines(self, text: str, size: float, weight: str) -> str:
-        return broken(text, 72 * (self.width - 2 * MARGIN), size, weight)
+        return balanced(text, 72 * (self.width - 2 * MARGIN), size, weight)
 
     def _place(self, top: float) -> dict[str, Any]:
         return {"x": MARGIN / self.width, "y": 1 - top / self.height}

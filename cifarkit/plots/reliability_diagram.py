@@ -59,8 +59,8 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
     'Overconfident: 100.0 % sure, 66.7 % right; ECE 33.3 %'
     """
     table = calibrate(evaluation, bins)
+    ax = axes_or_new(ax, 4.8, 5.2)
     with styled():
-        ax = axes_or_new(ax, 4.8, 5.2)
         dress(ax, grid="y")
         _draw_accuracy(ax, table)
         ax.set_ylabel("right, in %")

@@ -16,6 +16,7 @@ from cifarkit.plots.row_words import write_columns, write_names
 from cifarkit.plots.seed_rows import SeedRow, difference_rows, variant_rows
 from cifarkit.plots.style import COLOURS, QUIET, SMALL, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
+from cifarkit.tables import p_value
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
@@ -56,19 +57,19 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """
     rows = variant_rows(comparison)
     chance = 100 / len(comparison.data["classes"])
+    ax = _axes_for(ax, rows)
     with styled():
-        ax = _axes_for(ax, rows)
         _draw_pairs(ax, rows)
         _draw_rows(ax, rows, [COLOURS[row.place % len(COLOURS)] for row in rows])
         low, high = _set_limits(ax, rows, least=0.0, most=100.0)
         near = low <= chance <= high
         if near:
-            _draw_mark(ax, chance, f"chance {chance:.3g} %")
+            _draw_mark(ax, chance, f"chance {chance:.1f} %")
         joined = ", joined to the same seed of the next variant" if len(rows) > 1 else ""
         notes = [f"dot: one seed{joined}", _intervals(rows)]
-        notes += [] if near else [f"chance: {chance:.3g} %"]
+        notes += [] if near else [f"chance: {chance:.1f} %"]
         columns = {
-            "mean": [f"{100 * row.mean:.2f}" if row.values else "-" for row in rows],
+            "mean": [f"{100 * row.mean:.1f}" if row.values else "-" for row in rows],
             "n": [str(len(row.values)) for row in rows],
         }
         _write(ax, rows, comparison_finding(comparison), "test accuracy in %", notes, columns)
@@ -98,15 +99,15 @@ def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     'Too few seeds to tell ...'
     """
     rows = difference_rows(comparison)
+    ax = _axes_for(ax, rows)
     with styled():
-        ax = _axes_for(ax, rows)
         _draw_rows(ax, rows, [QUIET] * len(rows))
         _set_limits(ax, rows, least=-100.0, most=100.0, holds=(0.0,))
         _draw_mark(ax, 0.0, "equal")
         notes = ["right of 0: the first of the two was ahead", f"dot: one seed; {_intervals(rows)}"]
         columns = {
-            "points": [f"{100 * row.mean:+z.2f}" if row.values else "-" for row in rows],
-            "p, Holm": ["-" if row.p_holm is None else f"{row.p_holm:.3f}" for row in rows],
+            "points": [f"{100 * row.mean:+z.1f}" if row.values else "-" for row in rows],
+            "p, Holm": ["-" if row.p_holm is None else p_value(row.p_holm) for row in rows],
             "n": [str(len(row.values)) for row in rows],
         }
         axis = "difference in test accuracy, in percentage points"

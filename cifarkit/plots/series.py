@@ -137,7 +137,9 @@ def finding_of(lines: Sequence[Line], column: str) -> str:
 
 def _shown(line: Line, place: int) -> str:
     value = float(line.mean[place])
-    return f"{100 * value:.1f} %" if line.column.endswith("accuracy") else f"{value:.4g}"
+    if line.column.endswith("accuracy"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}" if line.column.endswith("loss") else f"{value:.4g}"
 
 
 def _named(runs: Any) -> dict[str, list[History | Run]]:

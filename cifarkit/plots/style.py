@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -26,8 +27,10 @@ __all__ = [
     "WRONG",
     "axes_or_new",
     "dress",
+    "new_figure",
     "root_of",
     "settle",
+    "show_once",
     "size_of",
     "styled",
 ]
@@ -66,18 +69,49 @@ def styled() -> Iterator[None]:
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the given axes, or those of a new pyplot figure, which notebooks show.
+    """Return the given axes, or those of a new figure, to be dressed.
 
     Args:
         ax: where the user wants the plot.
         width: of the new figure, in inches.
         height: of the new figure, in inches.
     """
-    if ax is not None:
-        return ax
+    return new_figure(width, height).subplots() if ax is None else ax
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a new pyplot figure, which notebooks show; to be called outside of `styled()`.
+
+    The first figure of a program loads matplotlib's backend. A notebook's backend changes settings
+    then. The end of `styled()` would undo them, and no later figure would be shown.
+
+    Args:
+        width: in inches.
+        height: in inches.
+    """
     import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
 
-    return plt.figure(figsize=(width, height), layout="constrained").subplots()
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def show_once(figure: Figure) -> None:
+    """Let a notebook show a figure once where it is the last line of a cell.
+
+    A notebook shows the value of the last line, and then every figure that is open in pyplot.
+
+    Args:
+        figure: what a plot returns.
+    """
+    vars(figure)["_ipython_display_"] = partial(_leave_pyplot, figure)
+
+
+def _leave_pyplot(figure: Figure) -> None:
+    """Close a figure in pyplot when a notebook is about to show it."""
+    if "inline" in matplotlib.get_backend():  # any other shows a window, which stays open
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
+    raise NotImplementedError  # which tells IPython to show it in its usual way
 
 
 def dress(ax: Axes, *, grid: str = "") -> None:

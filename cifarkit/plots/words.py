@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from cifarkit.plots.lettering import PITCH, broken
+from cifarkit.plots.lettering import PITCH, balanced
 from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, SMALL, TITLE, root_of, settle
 
 __all__ = ["align_words", "write_words"]
@@ -15,7 +15,7 @@ __all__ = ["align_words", "write_words"]
 MOST_LINES = 3  # of a title in full size
 
 
-def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
+def write_words(ax: Axes, finding: str, axis: str, *notes: str, above: float = 0.0) -> Text:
     """Write the finding over a plot; below it the name of its axis and what a reader must know.
 
     Lines are as wide as the plot with all its labels.
@@ -25,21 +25,22 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str) -> Text:
         finding: what it shows, in a sentence.
         axis: the name of the horizontal axis.
         notes: below it, each on a line of its own; empty ones are left out.
+        above: room between plot and finding, in points.
 
     Returns:
         The title, for `align_words`.
     """
     width = _width_with_labels(ax)
-    caption = "\n".join(broken(text, width, BODY) for text in (axis, *notes) if text)
+    caption = "\n".join(balanced(text, width, BODY) for text in (axis, *notes) if text)
     look: dict[str, Any] = {"linespacing": PITCH, **PLAIN}
     ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **look)
     ax.xaxis.label.set_multialignment("left")
     for size in (TITLE, BODY, SMALL):
-        headline = broken(finding, width, size, "bold")
+        headline = balanced(finding, width, size, "bold")
         if headline.count("\n") < MOST_LINES:  # longer ones would leave no room for the plot
             break
     look |= {"fontsize": size, "fontweight": "bold", "color": INK}
-    return ax.set_title(headline, loc="left", pad=10, **look)
+    return ax.set_title(headline, loc="left", pad=10 + above, **look)
 
 
 def align_words(ax: Axes, title: Text) -> None:

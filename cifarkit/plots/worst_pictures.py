@@ -57,8 +57,8 @@ def top_losses(
     # Losses can all be exactly 0: of a network that is right and sure beyond float32.
     share = losses[places].sum() / max(losses.sum(), np.finfo(np.float64).tiny)
     title = (
-        f"{which}: {100 * len(tiles) / len(image_set):.3g} % of the images, "
-        f"{100 * share:.3g} % of the whole loss"
+        f"{which}: {100 * len(tiles) / len(image_set):.1f} % of the images, "
+        f"{100 * share:.1f} % of the whole loss"
     )
     return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 

@@ -85,7 +85,8 @@ class Adam(Optimizer):
         """Make `torch.optim.Adam`."""
         import torch
 
-        return torch.optim.Adam(parameters, **dataclasses.asdict(self), fused=True)
+        weights = list(parameters)
+        return torch.optim.Adam(weights, **dataclasses.asdict(self), fused=_can_fuse(weights))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class AdamW(Adam):
         """Make `torch.optim.AdamW`."""
         import torch
 
-        return torch.optim.AdamW(parameters, **dataclasses.asdict(self), fused=True)
+        weights = list(parameters)
+        return torch.optim.AdamW(weights, **dataclasses.asdict(self), fused=_can_fuse(weights))
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class SGD(Optimizer):
 
         settings = dataclasses.asdict(self)
         settings["nesterov"] &= self.momentum > 0  # torch refuses it without momentum
-        return torch.optim.SGD(parameters, **settings, fused=True)
+        weights = list(parameters)
+        return torch.optim.SGD(weights, **settings, fused=_can_fuse(weights))
 
 
 @dataclass(frozen=True)
@@ -186,3 +189,8 @@ class Muon(Optimizer):
             for group in (filters, matrices, others)
         ]
         return OrthogonalMomentum([group for group in groups if group["params"]])
+
+
+def _can_fuse(weights: list[Parameter]) -> bool:
+    """Return whether torch has fused steps for these weights: for complex ones it has none."""
+    return all(weight.is_floating_point() for weight in weights)

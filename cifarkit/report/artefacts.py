@@ -14,13 +14,25 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.plots.lettering import balanced
+from cifarkit.plots.style import PLAIN, QUIET, SMALL
 from cifarkit.storage.atomic import write_bytes, write_text
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import unwritable
 
-__all__ = ["as_png", "draw_figures", "evaluation_to_json", "save_artefacts"]
+__all__ = [
+    "PIXELS_PER_INCH",
+    "WIDTH",
+    "as_png",
+    "draw_figures",
+    "evaluation_to_json",
+    "save_artefacts",
+    "sign",
+]
 
-PIXELS_PER_INCH = 150
+PIXELS_PER_INCH = 200
+WIDTH = 4.75  # inches: letters of 8 points are 9 pixels high and more on a page of 400 pixels
+MANY = 24  # pictures, four in a row
 
 
 def draw_figures(
@@ -37,14 +49,16 @@ def draw_figures(
     Returns:
         The figures by name, each with a line below it that says what it was drawn from.
     """
+    classes = len(evaluation.classes)
+    side = max(WIDTH, min(20.0, 0.3 * classes))
     figures = {
-        name: Figure(figsize=size, layout="constrained")
+        name: Figure(figsize=size, layout="constrained", dpi=PIXELS_PER_INCH)
         for name, size in {
-            "loss": (7, 4.5),
-            "accuracy": (7, 4.5),
-            "confusion": (8, 7.5),
-            "per_class": (7, 5),
-            "reliability": (6, 6),
+            "loss": (WIDTH, 3.6),
+            "accuracy": (WIDTH, 3.6),
+            "confusion": (side, side),
+            "per_class": (WIDTH, min(20.0, 1.9 + 0.3 * classes)),
+            "reliability": (WIDTH, 5.2),
         }.items()
     }
     if len(run.history):
@@ -55,21 +69,21 @@ def draw_figures(
     plots.confusion(evaluation, ax=figures["confusion"].subplots())
     plots.per_class(evaluation, ax=figures["per_class"].subplots())
     plots.reliability(evaluation, ax=figures["reliability"].subplots())
-    # As wide as five pictures in a row, and six; the pictures set the height.
-    for name, width in {
-        "samples": 6.2,
-        "predictions": 6.2,
-        "top_losses": 6.2,
-        "confused": 7.4,
-    }.items():
-        figures[name] = Figure(figsize=(width, 4))
-    plots.samples(splits.train, figure=figures["samples"])
-    plots.predictions(evaluation, shown, figure=figures["predictions"])
-    plots.top_losses(evaluation, shown, figure=figures["top_losses"])
-    plots.confused(evaluation, shown, figure=figures["confused"])
+    for name in ("samples", "predictions", "top_losses", "confused"):
+        figures[name] = Figure(figsize=(WIDTH, WIDTH))  # the pictures set the height
+    plots.samples(splits.train, n=MANY, figure=figures["samples"])
+    plots.predictions(evaluation, shown, n=MANY, figure=figures["predictions"])
+    plots.top_losses(evaluation, shown, n=MANY, figure=figures["top_losses"])
+    plots.confused(evaluation, shown, n=4, figure=figures["confused"])
     for figure in figures.values():
-        figure.supxlabel(_origin(run, splits), fontsize=7, color="#555555")
+        sign(figure, _origin(run, splits))
     return figures
+
+
+def sign(figure: Figure, origin: str) -> None:
+    """Write below a figure what it was drawn from."""
+    lines = balanced(origin, 72 * figure.get_figwidth() - 8, SMALL)
+    figure.supxlabel(lines, fontsize=SMALL, color=QUIET, **PLAIN)
 
 
 def as_png(figure: Figure) -> bytes:

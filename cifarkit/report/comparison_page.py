@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from cifarkit import plots
 from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.progress import in_words
 from cifarkit.comparison.wording import (
     PAIR_COLUMNS,
     VARIANT_COLUMNS,
@@ -22,7 +21,10 @@ from cifarkit.comparison.wording import (
 from cifarkit.models.variant import Variant
 from cifarkit.plots.comparison_findings import comparison_finding
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.report.artefacts import PIXELS_PER_INCH, WIDTH, sign
 from cifarkit.report.rendering import rendered
+from cifarkit.report.words import Words
+from cifarkit.tables import duration
 from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["comparison_page", "draw_comparison"]
 
 
-def comparison_page(comparison: Comparison) -> str:
-    """Return the page of a comparison as HTML."""
+def comparison_page(comparison: Comparison, words: Words) -> str:
+    """Return the page of a comparison as HTML, with the words of who hands it in."""
     environments: list[dict[str, Any]] = []
     for one in comparison.outcomes:
         if one.facts["environment"] not in environments:
@@ -42,6 +44,7 @@ def comparison_page(comparison: Comparison) -> str:
         figures=draw_comparison(comparison),
         title=f"{_list(comparison)} on {comparison.data['name']}",
         subtitle=heading(comparison),
+        words=words,
         data=comparison.data["name"],
         comparison=comparison,
         finding=comparison_finding(comparison),
@@ -75,15 +78,19 @@ def draw_comparison(comparison: Comparison) -> dict[str, Figure]:
     runs = _runs_with_history(comparison)
     if runs:
         for column in ("loss", "accuracy"):
-            figures[column] = Figure(figsize=(7, 4.5), layout="constrained")
+            figures[column] = Figure(
+                figsize=(WIDTH, 3.6), layout="constrained", dpi=PIXELS_PER_INCH
+            )
             plots.curves(runs, column, ax=figures[column].subplots())
     for figure in figures.values():
-        figure.supxlabel(heading(comparison), fontsize=7, color="#555555")
+        sign(figure, heading(comparison))
     return figures
 
 
 def _rows_figure(rows: int) -> Figure:
-    return Figure(figsize=(7, min(20.0, 2.2 + 0.5 * rows)), layout="constrained")
+    return Figure(
+        figsize=(WIDTH, min(20.0, 2.4 + 0.5 * rows)), layout="constrained", dpi=PIXELS_PER_INCH
+    )
 
 
 def _runs_with_history(comparison: Comparison) -> dict[str, list[Run]]:
@@ -121,9 +128,9 @@ def _run_row(one: Outcome) -> list[str]:
     val = last.get("val_accuracy")
     return [
         f"{one.variant.name}, seed {one.seed}",
-        f"{100 * one.accuracy:.2f} %",
-        "-" if val is None else f"{100 * val:.2f} %",
+        f"{100 * one.accuracy:.1f} %",
+        "-" if val is None else f"{100 * val:.1f} %",
         str(len(one.history)),
-        in_words(one.seconds),
+        duration(one.seconds),
         str(one.looks),
     ]

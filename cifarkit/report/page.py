@@ -10,6 +10,7 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import DataError, RunFolderError
 from cifarkit.report.comparison_page import comparison_page
 from cifarkit.report.run_page import run_page
+from cifarkit.report.words import read_words
 from cifarkit.storage.atomic import check_new, write_text
 from cifarkit.storage.folders import expanded
 from cifarkit.training.run import Run
@@ -18,15 +19,32 @@ __all__ = ["write_report"]
 
 
 @overload
-def write_report(result: Run, splits: Splits, path: str | Path | None = None) -> Path: ...
+def write_report(
+    result: Run,
+    splits: Splits,
+    path: str | Path | None = None,
+    *,
+    author: str | None = None,
+    notes: str | Path | None = None,
+) -> Path: ...
 @overload
 def write_report(
-    result: Comparison, splits: None = None, path: str | Path | None = None
+    result: Comparison,
+    splits: None = None,
+    path: str | Path | None = None,
+    *,
+    author: str | None = None,
+    notes: str | Path | None = None,
 ) -> Path: ...
 
 
 def write_report(
-    result: Run | Comparison, splits: Splits | None = None, path: str | Path | None = None
+    result: Run | Comparison,
+    splits: Splits | None = None,
+    path: str | Path | None = None,
+    *,
+    author: str | None = None,
+    notes: str | Path | None = None,
 ) -> Path:
     """Write the page to hand in, of a run or of a comparison.
 
@@ -42,12 +60,17 @@ def write_report(
             test.
         path: of a new page. When None, `report.html` in the run's folder, or `comparison.html`
             beside the folders of the comparison's runs, written anew.
+        author: who hands it in, written below the title.
+        notes: what the author says, written below the result: plain text, in which a blank line
+            begins a paragraph, or the `Path` of a UTF-8 file with it. A page that is written anew
+            has the author and the notes of that time alone.
 
     Returns:
         Where the page is.
 
     Raises:
-        DataError: a run came without its splits, or a comparison with some, or it is neither.
+        DataError: a run came without its splits, or a comparison with some, or it is neither; the
+            author is no line of text, or the notes are no text or cannot be read.
         TrainingError: the run can be resumed, and there is no val.
         NonFiniteLossError: the network gives NaN or infinity for an image.
         RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
@@ -65,6 +88,7 @@ def write_report(
             f"a page is made of a run or a comparison, found {result!r}; ck.load_run reads a run "
             "from its folder"
         )
+    words = read_words(author, notes)
     target = _target(result, path)
     if isinstance(result, Comparison):
         if splits is not None:
@@ -72,14 +96,14 @@ def write_report(
                 "the report of a comparison takes no splits: its runs keep what they said of "
                 "test; write_report(comparison, path=...)"
             )
-        page = comparison_page(result)
+        page = comparison_page(result, words)
     elif splits is None:
         raise DataError(
             "the report of a run evaluates it on test and shows pictures of the data; give the "
             "splits it was trained on: write_report(run, splits)"
         )
     else:
-        page = run_page(result, splits)
+        page = run_page(result, splits, words)
     try:
         write_text(target, page)
     except OSError as error:

@@ -10,14 +10,20 @@ from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.models.summary import summary
 from cifarkit.report.artefacts import draw_figures
 from cifarkit.report.rendering import rendered
+from cifarkit.report.words import Words
 from cifarkit.training.run import Run
 from cifarkit.training.sealed_test import looks_at_test
 
 __all__ = ["run_page"]
 
 
-def run_page(run: Run, splits: Splits) -> str:
+def run_page(run: Run, splits: Splits, words: Words) -> str:
     """Evaluate a run and return its page as HTML: on test, or on val while it can be resumed.
+
+    Args:
+        run: with its network.
+        splits: the data of the run.
+        words: of who hands it in.
 
     Raises:
         TrainingError: it can be resumed, and there is no val.
@@ -38,6 +44,7 @@ def run_page(run: Run, splits: Splits) -> str:
         figures=draw_figures(run, evaluation, shown, splits),
         title=f"{name} on {splits.name}",
         subtitle=run.variant.summary if run.variant else "",
+        words=words,
         data=splits.name,
         run=run,
         splits=splits,

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
-from cifarkit.storage.tensor_file import load_tensors, save_tensors
+from cifarkit.storage.tensor_file import LARGEST, load_tensors, save_tensors
 
 __all__ = ["load_state", "save_state"]
 
@@ -39,14 +39,18 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         ) from error
 
 
-def load_state(path: Path) -> dict[str, Any]:
+def load_state(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     """Read what `save_state` wrote: the same types, the same bits.
 
+    Args:
+        path: of the file.
+        largest: how many bytes it may have.
+
     Raises:
-        CheckpointError: the file is not a whole tensor file, or of another kind.
+        CheckpointError: the file is not a whole tensor file, of another kind, or larger.
         FileNotFoundError: there is no such file.
     """
-    tensors, document = load_tensors(path)
+    tensors, document = load_tensors(path, largest)
     if tensors and not document:
         raise CheckpointError(f"{path} holds tensors but no state; another program wrote it")
     try:

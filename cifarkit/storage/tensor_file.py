@@ -19,8 +19,9 @@ from torch import Tensor
 from cifarkit.errors import CheckpointError
 from cifarkit.storage.atomic import atomic_path
 
-__all__ = ["load_tensors", "save_tensors"]
+__all__ = ["LARGEST", "load_tensors", "save_tensors"]
 
+LARGEST = 64 * 2**30  # bytes
 PIECE = 8 * 2**20  # bytes hashed at a time, so that all cores can help with a large tensor
 
 
@@ -49,15 +50,24 @@ def save_tensors(
         _sort_metadata(temporary)
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote: the tensors and the document.
 
+    Args:
+        path: of the file.
+        largest: how many bytes it may have.
+
     Raises:
-        CheckpointError: the file is not a whole tensor file.
+        CheckpointError: the file is not a whole tensor file, or larger.
         FileNotFoundError: there is no such file.
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.is_file() and path.stat().st_size > largest:  # a sparse one costs nothing to make
+        raise CheckpointError(
+            f"{path} has {path.stat().st_size:,} bytes, and may have {largest:,} here; put the "
+            "right file there"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from cifarkit.errors import CallbackError
+from cifarkit.models.state import versions_of
 from cifarkit.randomness import generator_states
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
+from cifarkit.training.longer import has_same_rates
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 
@@ -27,7 +29,7 @@ def save(run: Run) -> None:
         RunFolder(run.folder).save(run)
 
 
-def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step: int) -> None:
+def save_checkpoint(run: Run, callbacks: Sequence[Callback], epoch: int, step: int) -> None:
     """Write what the run can be taken up from; where several processes train, all have to ask.
 
     Args:
@@ -39,8 +41,11 @@ def save_checkpoint(run: Run, callbacks: Sequence[Callback], *, epoch: int, step
     Raises:
         RunFolderError: the disk refuses; the checkpoints before are still there.
         CheckpointError: a callback's state holds what cannot be saved.
+        NonFiniteLossError: a loss of this epoch, or a weight, is no number.
     """
     now = run.now
+    if now.sums is not None:
+        now.sums.check(now)
     now.checkpoint_wanted = False
     sums = now.sums.state_dict(now.processes) if step and now.sums is not None else None
     if run.folder is not None:
@@ -75,8 +80,11 @@ def _run_state(
         "logged": run.logged() if step else {},
         "sums": sums,
         "model": run.model.state_dict(),
+        "versions": versions_of(run.model),
         "average": now.average.state_dict(),
         "optimizer": now.optimizer.state_dict(),
+        "training": [name for name, layer in run.model.named_modules() if layer.training],
+        "frozen": [name for name, w in run.model.named_parameters() if not w.requires_grad],
         "generators": generator_states(),
         "loss": None if now.loss is None else now.loss.detach(),
         "callbacks": [
@@ -104,7 +112,7 @@ def recorded(run: Run) -> Iterator[None]:
 
     They are there from the beginning, and gone again when not one step was made: what stopped the
     training was then a mistake in how it was called, and the mended call may use the folder.
-    Checkpoints are gone when the run is over.
+    Checkpoints are gone when the run is over, but for the one from which it can get more epochs.
 
     Args:
         run: about to train.
@@ -126,7 +134,7 @@ def recorded(run: Run) -> Iterator[None]:
         status = "interrupted"
         raise
     finally:
-        has_stepped = run.now.has_stepped
+        has_stepped, steps = run.now.has_stepped, run.now.steps_per_epoch
         run.facts |= {"status": status, "seconds": time.perf_counter() - began}
         run.model.eval()
         run.moment = None
@@ -134,9 +142,13 @@ def recorded(run: Run) -> Iterator[None]:
             folder.save_weights(run.model)
             folder.save(run)
             if run.is_over:
-                CheckpointFiles(folder.path).discard()
+                CheckpointFiles(folder.path).close(keep_final=_can_be_longer(run, steps))
         elif folder is not None and is_new:
             folder.discard()
+
+
+def _can_be_longer(run: Run, steps: int) -> bool:
+    return run.status == "finished" and has_same_rates(run.recipe, run.recipe.epochs + 1, steps)
 
 
 def _how_it_ended(run: Run) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, CifarkitError
+from cifarkit.training.guard import guarded
 from cifarkit.training.run import Run
 
 __all__ = [
@@ -123,13 +125,16 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
     """Call one hook of one callback, where it listens.
 
     Raises:
-        CallbackError: it raised, or left no batch; names callback and hook, the cause is chained.
+        CallbackError: it raised, left no batch, or changed what training does not go by; names
+            callback and hook, the cause is chained.
             An error that cifarkit's own callbacks raise on purpose passes as it is.
     """
     if not callback.everywhere and run.now.processes.rank > 0:
         return
+    watched = is_foreign(callback) and listens(callback, hook)
     try:
-        getattr(callback, hook)(run)
+        with guarded(run, type(callback).__name__, hook) if watched else nullcontext():
+            getattr(callback, hook)(run)
     except CifarkitError:
         raise
     except Exception as error:
@@ -170,9 +175,9 @@ def is_builtin(kind: str) -> bool:
     return kind.startswith("cifarkit.")
 
 
-def kind_of(callback: Callback) -> str:
-    """Return the name by which a callback is known to a run that is taken up again."""
-    return f"{type(callback).__module__}.{type(callback).__qualname__}"
+def kind_of(thing: object) -> str:
+    """Return the full name of the class of a callback or a trainer, for the records of a run."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
 def settings_of(callback: Callback) -> str:

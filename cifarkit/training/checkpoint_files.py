@@ -1,8 +1,9 @@
-"""The two checkpoints of a run folder: the newest, and the one before in case it is damaged."""
+"""The checkpoints of a run folder: the newest, the one before in case it is damaged, the last."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from cifarkit.errors import CheckpointError, CifarkitWarning
 from cifarkit.storage.atomic import leftovers, settle
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
+from cifarkit.storage.tensor_file import LARGEST
 
 __all__ = ["CheckpointFiles"]
 
 FORMAT = 1
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+FINAL = "checkpoint-final.safetensors"  # of a run that is over, and can get more epochs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,10 +47,13 @@ class CheckpointFiles:
             if newest.exists():
                 newest.replace(self.folder / PREVIOUS)
             settle(fresh, newest)
+            (self.folder / FINAL).unlink(missing_ok=True)  # of an earlier end
         finally:
             fresh.unlink(missing_ok=True)
 
-    def load(self) -> dict[str, Any] | None:
+    def load(
+        self, names: Sequence[str] = (NEWEST, PREVIOUS), largest: int = LARGEST
+    ) -> dict[str, Any] | None:
         """Return the newest state that is whole; None when there is none at all.
 
         Warns when the newest is damaged.
@@ -56,10 +62,10 @@ class CheckpointFiles:
             CheckpointError: all that are there are damaged, or of another format.
         """
         damaged = []
-        for name in (NEWEST, PREVIOUS):
+        for name in names:
             path = self.folder / name
             try:
-                state = load_state(path)
+                state = load_state(path, largest)
                 version = state["format"]
             except FileNotFoundError:
                 continue
@@ -87,9 +93,16 @@ class CheckpointFiles:
             )
         return None
 
-    def discard(self) -> None:
-        """Delete them, when the run is over."""
-        for name in (NEWEST, PREVIOUS):
+    def load_final(self) -> dict[str, Any] | None:
+        """Return the state in which training ended; None where it was not kept."""
+        return self.load([FINAL])
+
+    def close(self, *, keep_final: bool) -> None:
+        """Delete them, when the run is over; the newest is the final one, which may be kept."""
+        newest = self.folder / NEWEST
+        if keep_final and newest.exists():
+            newest.replace(self.folder / FINAL)
+        for name in (NEWEST, PREVIOUS) if keep_final else (NEWEST, PREVIOUS, FINAL):
             (self.folder / name).unlink(missing_ok=True)
         self.sweep()
 

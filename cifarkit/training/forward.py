@@ -19,6 +19,7 @@ __all__ = [
     "Compile",
     "CompiledForward",
     "Forward",
+    "can_trace",
     "choose_forward",
     "forward",
 ]
@@ -91,12 +92,17 @@ def choose_forward(compiled: Compile) -> Forward:
     """
     if compiled not in ("auto", "on", "off"):
         raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compiled!r}")
-    if compiled == "on" and not hasattr(torch._dynamo.config, "recompile_limit"):
+    if compiled == "on" and not can_trace():
         raise TrainingError(
             f"compile='on' needs torch 2.7, and this is {torch.__version__}; install a newer one, "
             "or train with compile='auto'"
         )
     return CompiledForward() if compiled == "on" else forward
+
+
+def can_trace() -> bool:
+    """Return whether torch's tracer can be trusted: that of 2.6 may end the whole process."""
+    return hasattr(torch._dynamo.config, "recompile_limit")
 
 
 def _unlimited_tracing() -> Any:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cifarkit.errors import SelectionError
 from cifarkit.storage.atomic import write_new_text
+from cifarkit.storage.foreign_text import read_text
+from cifarkit.tables import Block, Readable, Table
+from cifarkit.training.columns import column_of
 
 __all__ = ["History", "Record"]
 
 Record = dict[str, float]
 
 
-class History:
+class History(Readable):
     """One record an epoch, in order.
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
@@ -48,6 +51,43 @@ class History:
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns)})"
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the table; of no epochs, a sentence."""
+        return [self.table()] if len(self) else ["a history of no epochs yet"]
+
+    def table(self) -> Table:
+        """Return a row an epoch; a star marks each that had the lowest val loss so far.
+
+        >>> history = History([{"epoch": 1, "val_loss": 2.1}, {"epoch": 2, "val_loss": 2.3}])
+        >>> print(history.table().as_text())
+        epoch  val loss
+            1    2.1000  *
+            2    2.3000
+        """
+        columns = [column_of(name) for name in self.columns]
+        rows = [
+            [
+                column.show(record[column.name]) if column.name in record else "-"
+                for column in columns
+            ]
+            + ["*" if best else ""]
+            for record, best in zip(self, self.best_so_far(), strict=True)
+        ]
+        return Table([*(column.heading for column in columns), ""], rows, words=0)
+
+    def best_so_far(self) -> list[bool]:
+        """Return for each epoch whether it had the lowest val loss of all up to then.
+
+        >>> History([{"val_loss": 2.1}, {"val_loss": 2.3}, {"train_loss": 1.0}]).best_so_far()
+        [True, False, False]
+        """
+        marks, lowest = [], float("inf")
+        for record in self:
+            loss = record.get("val_loss", float("nan"))
+            marks.append(loss <= lowest)
+            lowest = min(lowest, loss) if loss == loss else lowest
+        return marks
 
     @property
     def columns(self) -> list[str]:
@@ -93,13 +133,21 @@ class History:
 
     @classmethod
     def from_csv(cls, path: str | Path) -> History:
-        """Read what `to_csv` wrote."""
+        """Read what `to_csv` wrote.
+
+        Raises:
+            OSError: it is no regular file, or too large.
+            ValueError: it holds something else.
+        """
         # Spreadsheets put a mark before the first name, which this encoding leaves out.
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(Path(path), encoding="utf-8-sig")
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise ValueError(f"{Path(path).name} is no table: {error}") from error
         return cls(
             [
-                {name: _number(name, text) for name, text in row.items() if text != ""}
+                {name: _number(name, number) for name, number in row.items() if number != ""}
                 for row in rows
             ]
         )

@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 import warnings
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,13 +17,14 @@ from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.code import is_own
-from cifarkit.models.contract import check_logits, check_network
+from cifarkit.models.contract import check_logits, check_network, check_state, layout_of, told
+from cifarkit.models.layout import choose_layout
 from cifarkit.models.symptoms import symptoms
+from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.callback import kind_of, may_intervene, settings_of
+from cifarkit.training.callback import is_builtin, kind_of, may_intervene, settings_of
 from cifarkit.training.device import precision_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.forward import CompiledForward
@@ -36,7 +37,7 @@ from cifarkit.training.weight_average import WeightAverage
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["begin", "first_batch", "prepare"]
+__all__ = ["batches_of", "begin", "prepare"]
 
 
 def prepare(
@@ -50,7 +51,7 @@ def prepare(
 
     Args:
         trainer: whose recipe, seed and device to prepare for.
-        model: the network; moved to the device in the layout that convolutions run fastest on.
+        model: the network; moved to the device, in the layout that it runs fastest in.
         splits: the data.
         variant: what the model was built from, for the records.
         processes: that train it together; the first alone keeps a folder.
@@ -63,14 +64,10 @@ def prepare(
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_network(model)
-    model.to(trainer.device).to(memory_format=torch.channels_last)
+    model.to(trainer.device)
     check_logits(model, len(splits.classes), who)
-    for name, value in model.state_dict().items():
-        if not isinstance(value, torch.Tensor):
-            raise ModelContractError(
-                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
-                "can be saved: register it as a buffer"
-            )
+    choose_layout(model)
+    check_state(model, who)
     return Run(
         model,
         classes=splits.classes,
@@ -110,7 +107,7 @@ def begin(
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
     splits = _on_device(splits, trainer.device)
-    batches = _batches_by_size(splits.train, recipe, trainer.seed)
+    batches = _batches_by_size(model, splits.train, recipe, trainer.seed)
     batch = batches[0]
     processes.check_sizes(splits, recipe.batch_size)
     steps = count_batches(len(splits.train), recipe.batch_size)
@@ -150,17 +147,26 @@ def begin(
     )
 
 
-def first_batch(train: ImageSet, recipe: Recipe, *, seed: int, epoch: int) -> Batch:
-    """Return the first batch of an epoch, as a recipe has it."""
-    batches = training_batches(
+def batches_of(
+    train: ImageSet,
+    recipe: Recipe,
+    model: nn.Module,
+    *,
+    seed: int,
+    epoch: int,
+    first_step: int = 0,
+) -> Iterator[Batch]:
+    """Go once through the training images as a recipe has it, in the layout of a network."""
+    return training_batches(
         train,
         recipe.batch_size,
         seed=seed,
         epoch=epoch,
         epochs=recipe.epochs,
         augment=recipe.augment,
+        first_step=first_step,
+        layout=layout_of(model),
     )
-    return next(batches)
 
 
 def _check_rates(recipe: Recipe, steps: int) -> None:
@@ -179,19 +185,22 @@ def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
     except Exception as error:
         raise ModelContractError(
             f"{who} cannot be trained on its first batch, of {len(batch.images)} images: "
-            f"{type(error).__name__}: {error}"
+            f"{told(error)}"
         ) from error
 
 
-def _batches_by_size(train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
+def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
     """Return the first batch of the first epoch, and of those in which windows have other sizes."""
-    of_epoch = partial(first_batch, train, recipe, seed=seed)
-    first, last = of_epoch(epoch=0), of_epoch(epoch=recipe.epochs - 1)
+
+    def of_epoch(epoch: int) -> Batch:
+        return next(batches_of(train, recipe, model, seed=seed, epoch=epoch))
+
+    first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
-    may_vary = len(batches) > 1 or any(is_own(type(one)) for one in recipe.augment)
+    may_vary = len(batches) > 1 or any(is_user_code(type(one)) for one in recipe.augment)
     if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
         for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
-            batch = of_epoch(epoch=epoch)
+            batch = of_epoch(epoch)
             batches.setdefault(batch.images.shape, batch)
     return list(batches.values())
 
@@ -217,11 +226,15 @@ def _facts(
         "data": splits.describe(),
         "precision": str(precision).removeprefix("torch."),
         "compile": trainer.compile,
+        "layout": str(layout_of(model)).removeprefix("torch."),
         "processes": processes.count,
         "track_test": trainer.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
         "callbacks": [settings_of(one) for one in trainer.callbacks],
-        "intervening": [kind_of(one) for one in trainer.callbacks if may_intervene(one)],
+        "intervening": [
+            *(kind_of(one) for one in trainer.callbacks if may_intervene(one)),
+            *([] if is_builtin(kind_of(trainer)) else [kind_of(trainer)]),
+        ],
         "environment": describe_environment(trainer.device),
     }
 

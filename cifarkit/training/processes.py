@@ -22,7 +22,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.models.symptoms import as_found
-from cifarkit.randomness import preserved, seed_for
+from cifarkit.randomness import preserved, seed_for, seed_generators
 from cifarkit.training.forward import forward
 from cifarkit.training.history import Record
 
@@ -71,16 +71,9 @@ class Processes:
             return batch
         return Batch(*(part[self.rank :: self.count] for part in batch))
 
-    def seed_dropout(self, device: torch.device, seed: int, epoch: int, step: int) -> None:
-        """Key the generators of the CPU and of a device; each process leaves out other units."""
-        key = seed_for("dropout", seed, epoch, step) + self.rank
-        # torch.manual_seed tells every kind of device, and for each that has not begun it keeps a
-        # stack trace: with a GPU, much of a small network's step.
-        torch.default_generator.manual_seed(key)
-        if device.type == "cuda":
-            torch.cuda.default_generators[device.index or 0].manual_seed(key)
-        elif device.type != "cpu":
-            torch.get_device_module(device).manual_seed(key)
+    def seed_step(self, device: torch.device, seed: int, epoch: int, step: int) -> None:
+        """Key the global generators for a step; each process leaves out other units in dropout."""
+        seed_generators(seed_for("dropout", seed, epoch, step) + self.rank, device)
 
     def weighed(self, loss: Tensor, share: Batch, batch: Batch) -> Tensor:
         """Weigh the mean loss of a share, so that the processes' average is the batch's mean."""

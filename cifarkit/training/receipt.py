@@ -12,13 +12,13 @@ import torch
 from cifarkit.errors import CheckpointError, RunFolderError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
-from cifarkit.training.run_folder import unwritable
+from cifarkit.training.run_folder import RECEIPT, unwritable
 
 __all__ = ["RECEIPT", "Receipt"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-RECEIPT = "test_logits.safetensors"
+LARGEST = 2**28  # bytes of a receipt
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
@@ -103,7 +103,7 @@ class Receipt:
             RunFolderError: there is none, or it is damaged.
         """
         try:
-            tensors, _ = load_tensors(folder / RECEIPT)
+            tensors, _ = load_tensors(folder / RECEIPT, LARGEST)
             arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
         except FileNotFoundError:
             raise RunFolderError(

@@ -15,11 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
+from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.training.callback import Callback, is_builtin, kind_of
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
+from cifarkit.training.longer import check_longer, is_longer
 from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums
@@ -28,17 +31,20 @@ from cifarkit.training.weights import differences
 __all__ = ["read_past", "take_up", "take_up_callbacks"]
 
 
-def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict[str, Any] | None:
+def read_past(
+    path: Path, run: Run, callbacks: Sequence[Callback], train: ImageSet
+) -> Run | dict[str, Any] | None:
     """Read what a folder holds of the run that is asked for; change nothing.
 
     Args:
         path: of the folder.
         run: as it is asked for now, with the network to put weights into.
         callbacks: that will listen.
+        train: its training images.
 
     Returns:
-        The run itself when it is over; else the state to take up; None when there is none, so
-        that the run begins.
+        The run itself when it is over, and no more epochs are asked for; else the state to take up;
+        None when there is none, so that the run begins.
 
     Raises:
         RunFolderError: `run.json` cannot be read.
@@ -49,11 +55,21 @@ def read_past(path: Path, run: Run, callbacks: Sequence[Callback]) -> Run | dict
         return None
     about = folder.about()
     _check_same_run(about, run, str(path))
-    if folder.is_over():
+    if is_longer(run, about):
+        check_longer(run, about, train, str(path))
+    elif folder.is_over():
         return folder.load(like=run)
-    state = CheckpointFiles(path).load()
+    files = CheckpointFiles(path)
+    state = files.load() or files.load_final()
+    if state is None and folder.is_over():
+        raise CheckpointError(
+            f"the run in {str(path)!r} is over, and the state of its optimiser was not kept; for "
+            "more epochs train anew, in another run_dir"
+        )
     if state is not None:
         _check_same_run(state["about"], run, str(path))  # it may be a stray copy
+        if "test" in about["facts"]:  # scored when it was over
+            state["about"]["facts"]["test"] = about["facts"]["test"]
         _check_same_network(run.model, state["model"], str(path))
         _partners(callbacks, state)
         _warn_of_differences(state["about"], run.describe())
@@ -85,7 +101,7 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     run.history = History(state["history"])
     now.epoch, now.first_step = state["place"]["epoch"], state["place"]["step"]
     now.logged, now.loss = state["logged"], state["loss"]
-    run.model.load_state_dict(state["model"])
+    restore_state(run.model, state["model"], state.get("versions"))
     now.average.load_state_dict(state["average"])
     now.optimizer.load_state_dict(state["optimizer"])
     _lay_out_like_weights(now.optimizer)
@@ -95,6 +111,10 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
         now.sums.load_state_dict(state["sums"], now.processes)
     before = state["about"]["facts"]
     place = f"epoch {now.epoch + 1}, step {now.first_step + 1}"
+    kept = [name for name in ("changed_by_callbacks", "tests_before") if name in before]
+    run.facts |= {name: before[name] for name in kept}
+    if "test" in before:  # the score of a training that gets more epochs
+        run.facts["tests_before"] = [*before.get("tests_before", []), before["test"]]
     run.facts |= {
         "started": before["started"],
         "seconds": sum(record["seconds"] for record in run.history)
@@ -111,10 +131,11 @@ def _lay_out_like_weights(optimizer: torch.optim.Optimizer) -> None:
                 state[name] = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor)
 
 
-def take_up_callbacks(callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
+def take_up_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
     """Give callbacks their states back, each to the next one of its class.
 
-    A callback that had none in hand, or that is new, begins anew.
+    A callback that had none in hand, or that is new, begins anew. Layers get the modes back that
+    callbacks had put them in, and weights are frozen as they were.
 
     Raises:
         CallbackError: a callback does not take its state.
@@ -126,6 +147,13 @@ def take_up_callbacks(callbacks: Sequence[Callback], state: dict[str, Any]) -> N
             raise CallbackError(
                 f"{type(callback).__name__}.load_state_dict raised {type(error).__name__}: {error}"
             ) from error
+    if "training" in state:
+        for name, layer in run.model.named_modules():
+            layer.training = name in state["training"]
+        held = {id(w) for group in run.now.optimizer.param_groups for w in group["params"]}
+        for name, weight in run.model.named_parameters():
+            if id(weight) in held:
+                weight.requires_grad_(name not in state["frozen"])
     set_generator_states(state["generators"])  # what is drawn up to here was drawn before
 
 
@@ -165,6 +193,11 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
     """
     ours = run.describe()
     there, here = _factors(theirs), _factors(ours)
+    if is_longer(run, theirs):
+        there["epochs"] = here["epochs"]  # `check_longer` looks at those
+    then, now = (about["facts"]["environment"]["versions"]["torch"] for about in (theirs, ours))
+    if then != now:
+        here["layers"] = there["layers"]  # another torch may print the same layers otherwise
     if not (run.variant and run.variant.is_own and _read_code_alike(theirs, ours)):
         here["code"] = there["code"]  # an installed package has a version, which is warned of
     lines = [

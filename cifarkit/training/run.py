@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,9 @@ from cifarkit.errors import TrainingError
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.tables import Block, Readable
 from cifarkit.training.history import History, Record
-from cifarkit.training.interruption import Interruption
+from cifarkit.training.interruption import Interruption, how_to_go_on
 from cifarkit.training.processes import Processes
 from cifarkit.training.weight_average import WeightAverage
 
@@ -35,7 +36,7 @@ OVER = ("finished", "stopped")  # a run of another status is trained still, or c
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Moment:
     """Where training stands; there while it lasts.
 
@@ -84,7 +85,7 @@ class Moment:
     has_stepped: bool = False
 
 
-class Run:
+class Run(Readable):
     """What callbacks are given, `fit` returns and `load_run` reads.
 
     Args:
@@ -129,7 +130,15 @@ class Run:
     def __repr__(self) -> str:
         name = self.variant.name if self.variant else type(self._model).__name__
         epochs = f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
-        return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status})"
+        if not self.is_over:
+            epochs = f"{len(self.history)} of {self.recipe.epochs} epochs"
+        way_on = f"; {self.way_on}" if self.status == "interrupted" else ""
+        return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status}{way_on})"
+
+    def blocks(self) -> Sequence[Block]:
+        """Return what it is, and its epochs."""
+        stopped = [f"stopped: {self.stopped}"] if self.stopped else []
+        return [repr(self), *self.history.blocks(), *stopped]
 
     @property
     def model(self) -> nn.Module:
@@ -171,6 +180,13 @@ class Run:
     def can_be_resumed(self) -> bool:
         """Whether training did not come to its end, and can be gone on with in its folder."""
         return self.folder is not None and not self.is_over
+
+    @property
+    def way_on(self) -> str:
+        """How to go on with the run, with the line to type; or that it is over."""
+        if self.is_over:
+            return "the run is over"
+        return how_to_go_on(self.variant.name if self.variant else None, self.folder)
 
     @property
     def stopped(self) -> str | None:

@@ -8,8 +8,8 @@
     best.safetensors       those of the best epoch on val, where `Checkpoint` listens
     checkpoint.safetensors, checkpoint-previous.safetensors
                            what it is taken up from, until it is over
-    test_logits.safetensors
-                           what the network said of each test image, from `score_on_test`
+    checkpoint-final.safetensors   the state at the end, where it can get more epochs
+    test_logits.safetensors        what it said of each test image, from `score_on_test`
     evaluation.json, figures/, report.html    from the command line
 """
 
@@ -24,9 +24,11 @@ from torch import nn
 
 from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
 from cifarkit.models.registry import registry
+from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
+from cifarkit.storage.foreign_text import read_text
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -35,10 +37,11 @@ from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
-__all__ = ["BEST", "HISTORY", "LOCK", "RunFolder", "load_run", "unwritable"]
+__all__ = ["BEST", "HISTORY", "LOCK", "RECEIPT", "RunFolder", "load_run", "unwritable"]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
+RECEIPT = "test_logits.safetensors"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 
@@ -54,10 +57,7 @@ class RunFolder:
     path: Path
 
     def create(self, *, go_on: bool = False) -> None:
-        """Make the folder; an empty one may be there already.
-
-        Args:
-            go_on: it may also hold a run, which is gone on with.
+        """Make the folder; an empty one may be there already, or with `go_on` a run.
 
         Raises:
             RunFolderError: it holds something, is a file, or cannot be made.
@@ -85,10 +85,12 @@ class RunFolder:
         except (OSError, ValueError) as error:  # the latter of names that no disk can have
             raise self._unmakeable(error) from error
         if holds:
-            what = "a run" if ABOUT in holds else f"{holds[0]!r}"
+            is_run = ABOUT in holds
+            what = "a run" if is_run else f"{holds[0]!r}"
+            resume = "give resume=True to go on with it or to read it, " if is_run else ""
             raise RunFolderError(
                 f"the folder {str(self.path)!r} already holds {what}, and nothing is overwritten; "
-                "choose another run_dir, or delete it"
+                f"{resume}choose another run_dir, or delete it"
             )
 
     def holds_run(self) -> bool:
@@ -105,6 +107,10 @@ class RunFolder:
             RunFolderError: what is there cannot be read.
         """
         return self.holds_run() and self.about()["facts"]["status"] in OVER
+
+    def epochs(self) -> int:
+        """Return how many epochs the run here was to have."""
+        return int(self.about()["recipe"]["epochs"])
 
     def discard(self) -> None:
         """Forget a run that never began, so that the next try finds the folder free."""
@@ -131,7 +137,8 @@ class RunFolder:
             RunFolderError: the disk refuses; weights saved before are still there.
         """
         try:
-            save_tensors(self.path / name, model.state_dict())
+            about = {"versions": versions_of(model)}
+            save_tensors(self.path / name, model.state_dict(), about)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -143,7 +150,8 @@ class RunFolder:
         """
         try:
             CheckpointFiles(self.path).save(state)
-            (self.path / WEIGHTS).unlink(missing_ok=True)  # of an earlier end, older than this
+            for name in (WEIGHTS, RECEIPT):  # of an earlier end, older than this
+                (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -158,7 +166,7 @@ class RunFolder:
             for entry in self.path.glob("*"):  # to read a pipe would never end
                 if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is no file")
-            about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            about: dict[str, Any] = json.loads(read_text(path))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
             raise RunFolderError(
@@ -182,7 +190,7 @@ class RunFolder:
         try:
             variant = _find_variant(about["variant"], from_json(about["recipe"]))
             seed = int(about["seed"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self._unreadable(error) from error
         if variant is None:
             raise RunFolderError(
@@ -221,7 +229,7 @@ class RunFolder:
             )
         except CifarkitError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._unreadable(error) from error
 
     def _built(self, variant: Variant, num_classes: int) -> nn.Module:

@@ -84,6 +84,7 @@ def looks_at_test(run: Run) -> Looks:
     if not isinstance(run, Run):
         raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
+    observed += len(run.facts.get("tests_before", []))  # before it got more epochs
     foreign = [kind for kind in run.facts.get("callbacks", []) if not is_builtin(kind)]
     is_steered = run.stopped is not None or _chose_otherwise(run)
     flagged = bool(observed and foreign and is_steered)

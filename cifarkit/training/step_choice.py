@@ -11,7 +11,7 @@ import torch
 from cifarkit.randomness import preserved
 from cifarkit.training.callback import is_foreign, listens
 from cifarkit.training.forward import Compile
-from cifarkit.training.preparation import first_batch
+from cifarkit.training.preparation import batches_of
 from cifarkit.training.recorded_step import RecordedStep, Step, is_held
 from cifarkit.training.run import Run
 
@@ -83,7 +83,9 @@ def _what_forbids_it(trainer: Trainer, run: Run) -> str | None:
     from cifarkit.training.waiting import waits
 
     began, recipe, now = time.perf_counter(), trainer.recipe, run.now
-    batch = first_batch(now.splits.train, recipe, seed=trainer.seed, epoch=now.epoch)
+    batch = next(
+        batches_of(now.splits.train, recipe, run.model, seed=trainer.seed, epoch=now.epoch)
+    )
     reason = None
     with preserved(), trainer.arithmetic():
         if is_held(run.model):

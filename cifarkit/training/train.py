@@ -17,6 +17,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
 from cifarkit.training.callback import Callback
 from cifarkit.training.forward import Compile
+from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer
 
@@ -33,6 +34,7 @@ def train(
     run_dir: str | Path | None = None,
     track_test: bool = False,
     compile: Compile = "auto",
+    show_progress: ShowProgress = "auto",
     resume: bool = False,
     **recipe_changes: Any,
 ) -> Run:
@@ -47,6 +49,7 @@ def train(
         run_dir: this run's own folder; nothing is written when None.
         track_test: record test loss and accuracy each epoch too, for looking at alone.
         compile: `"on"`, `"off"`, or `"auto"`, which records steps where it pays; see `Trainer`.
+        show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
         resume: go on with the run in `run_dir`, or begin it; see `Trainer.fit`.
         recipe_changes: fields of the recipe to change, such as `epochs=3`.
 
@@ -81,6 +84,7 @@ def train(
         run_dir=run_dir,
         track_test=track_test,
         compile=compile,
+        show_progress=show_progress,
     )
     with seeded("weights", seed):
         network = variant.build(num_classes=len(splits.classes))

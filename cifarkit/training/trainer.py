@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.arguments import check_seed, checked_flag
-from cifarkit.data.batches import Batch, training_batches
+from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, RecipeError, TrainingError
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved
+from cifarkit.randomness import preserved, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
@@ -30,14 +30,15 @@ from cifarkit.training.device import arithmetic, choose_device, choose_precision
 from cifarkit.training.folder_lock import kept
 from cifarkit.training.forward import Compile, choose_forward
 from cifarkit.training.history import Record
-from cifarkit.training.interruption import how_to_go_on, noticed_interruptions
+from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.memory import kept_memory
-from cifarkit.training.notebook import in_notebook
 from cifarkit.training.out_of_memory import explained_shortage
-from cifarkit.training.preparation import begin, prepare
+from cifarkit.training.preparation import batches_of, begin, prepare
 from cifarkit.training.processes import join_processes
+from cifarkit.training.progress.progress import ShowProgress, end_call, with_progress
+from cifarkit.training.rates import set_rates
 from cifarkit.training.resuming import read_past, take_up, take_up_callbacks
-from cifarkit.training.run import Moment, Run
+from cifarkit.training.run import Run
 from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.running_sums import RunningSums, count_hits
 from cifarkit.training.step_choice import choose_step, may_record
@@ -56,13 +57,13 @@ class Trainer:
         seed: of order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
         callbacks: who listens, in this order.
-        run_dir: this run's own folder, made and filled as training goes; nothing is written
-            when None.
+        run_dir: this run's own folder, filled as training goes; nothing is written when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             cifarkit's own callbacks refuse to select by them.
         compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
             them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
             The run's facts say what it took (`warm_up_seconds`), and `steps_recorded`.
+        show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -88,6 +89,7 @@ class Trainer:
         run_dir: str | Path | None = None,
         track_test: bool = False,
         compile: Compile = "auto",
+        show_progress: ShowProgress = "auto",
     ) -> None:
         check_seed("seed", seed)
         if not isinstance(recipe, Recipe | None):
@@ -96,6 +98,7 @@ class Trainer:
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
+        self.listeners = with_progress(self.callbacks, show_progress)
         self.run_dir = None if run_dir is None else expanded(run_dir)
         self.track_test = checked_flag("track_test", track_test, error=TrainingError)
         self.precision = choose_precision(self.recipe, self.device)
@@ -103,6 +106,12 @@ class Trainer:
         self.may_record = may_record(compile, self.device, self.precision)
         self.arithmetic = partial(arithmetic, self.device, self.precision)
         self._is_training = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a trainer: its parts fit each other, and runs record what they were."""
+        if "_is_training" in vars(self) and name != "_is_training":
+            raise TrainingError(f"a trainer's {name} stays as it was made; make another ck.Trainer")
+        super().__setattr__(name, value)
 
     def fit(
         self,
@@ -119,7 +128,8 @@ class Trainer:
                 the trainer's device.
             splits: the data; augmentation reaches train alone.
             resume: go on with the run in `run_dir`, from its newest checkpoint; begin it when there
-                is none, and read it when it is over. So a script may always say True.
+                is none, and read it when it is over. So a script may always say True. One that is
+                over goes on where the recipe has more epochs and its rates were the same so far.
             variant: what the model was built from, for the records.
 
         Returns:
@@ -128,8 +138,7 @@ class Trainer:
         Raises:
             CheckpointError: `resume` is no bool, has no `run_dir`, or the run there does not fit.
             RecipeError: the schedule gives what is no rate.
-            KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and, with a
-                `run_dir`, all is saved. A second one ends it at once.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
             RunFolderError: `run_dir` holds a run already, cannot be written, or another program
                 trains in it.
@@ -153,34 +162,35 @@ class Trainer:
             ends.enter_context(kept(folder, go_on=resume))
             past = None
             if resume and self.run_dir is not None:
-                past = read_past(self.run_dir, run, self.callbacks)
+                past = read_past(self.run_dir, run, self.callbacks, splits.train)
             if isinstance(past, Run):
                 run = past
             else:
                 begin(self, run, splits, processes, interruption)
                 self._train(run, past)
-        if interruption.asked and not in_notebook():
-            raise KeyboardInterrupt(how_to_go_on(run.status, self.run_dir))
+        end_call(run, interruption, self.listeners)
         return run
 
     def _train(self, run: Run, past: dict[str, Any] | None) -> None:
         """Go through all epochs, or through those that the past has left."""
+        seed_generators(seed_for("fit", self.seed))
+        run.model.train()
         with ExitStack() as ends:
             if past is not None:
                 take_up(run, past)
             ends.enter_context(recorded(run))
-            for callback in self.callbacks:
+            for callback in self.listeners:
                 notify(callback, "on_fit_start", run)
                 ends.callback(notify, callback, "on_fit_end", run)
             ends.callback(run.now.average.install)  # before a callback gives other weights back
             if past is not None:
-                take_up_callbacks(self.callbacks, past)
+                take_up_callbacks(run, self.callbacks, past)
             save(run)
             first_epoch = run.now.epoch
             for run.now.epoch in range(first_epoch, self.recipe.epochs):
                 sums = self._train_one_epoch(run)
                 if run.now.interrupted and run.stopped is None:
-                    self._save_checkpoint(run, run.now.epoch, run.now.step + 1)
+                    save_checkpoint(run, self.callbacks, run.now.epoch, run.now.step + 1)
                     break
                 self._close_epoch(run, sums)
                 if self._is_over(run):
@@ -193,23 +203,23 @@ class Trainer:
         if sums is None:  # else the epoch is taken up in its middle
             sums = now.sums = RunningSums(run.model, self.device)
             now.logged, now.began = {}, time.perf_counter()
+            if not run.model.training:  # layers that a callback holds in evaluation mode stay so
+                run.model.train()
             self._notify("on_epoch_start", run)
-        run.model.train()
         now.make_step = choose_step(self, run)
-        batches = training_batches(
+        batches = batches_of(
             now.splits.train,
-            recipe.batch_size,
+            recipe,
+            run.model,
             seed=self.seed,
             epoch=now.epoch,
-            epochs=recipe.epochs,
-            augment=recipe.augment,
             first_step=first_step,
         )
         now.step, now.first_step = first_step - 1, 0
         for now.step, now.batch in enumerate(batches, start=first_step):
-            self._set_rates(now)
+            set_rates(now, recipe)
             self._notify("on_batch_start", run)
-            now.processes.seed_dropout(self.device, self.seed, now.epoch, now.step)
+            now.processes.seed_step(self.device, self.seed, now.epoch, now.step)
             now.loss, hits = now.make_step(now.batch)
             sums.add(now, now.loss, hits, len(now.processes.share(now.batch).images))
             now.average.update()
@@ -218,7 +228,7 @@ class Trainer:
             if self._is_over(run):
                 break
             if now.checkpoint_wanted and now.step + 1 < now.steps_per_epoch:
-                self._save_checkpoint(run, now.epoch, now.step + 1)
+                save_checkpoint(run, self.callbacks, now.epoch, now.step + 1)
         return sums
 
     def make_step(self, run: Run, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -246,35 +256,23 @@ class Trainer:
             record |= {"seconds": time.perf_counter() - now.began} | run.logged_means()
             run.history.append(record)
             self._notify("on_epoch_end", run)
-        if run.stopped is None and now.epoch + 1 < self.recipe.epochs:
-            self._save_checkpoint(run, now.epoch + 1, 0)
+        if run.stopped is None:
+            save_checkpoint(run, self.callbacks, now.epoch + 1, 0)
         else:
             save(run)
-
-    def _save_checkpoint(self, run: Run, epoch: int, step: int) -> None:
-        if run.now.sums is not None:
-            run.now.sums.check(run.now)
-        save_checkpoint(run, self.callbacks, epoch=epoch, step=step)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Refuse a training within one, as from a hook: its callbacks would begin anew."""
         if self._is_training:
             raise TrainingError(
-                "this trainer is training already, and its callbacks with it; give the other "
-                "network a Trainer of its own, or wait for the end of this fit"
+                "this trainer is training already; give the other network a Trainer of its own"
             )
         self._is_training = True
         try:
             yield
         finally:
             self._is_training = False
-
-    def _set_rates(self, now: Moment) -> None:
-        place = now.epoch + now.step / now.steps_per_epoch
-        for group in now.optimizer.param_groups:
-            own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
-            group["lr"] = self.recipe.schedule.rate(place, self.recipe.epochs, own)
 
     def _measure(self, run: Run) -> Record:
         """Return loss and accuracy on val, and on test where that is tracked."""
@@ -296,5 +294,5 @@ class Trainer:
         return stopped or now.interrupted
 
     def _notify(self, hook: str, run: Run) -> None:
-        for callback in self.callbacks:
+        for callback in self.listeners:
             notify(callback, hook, run)

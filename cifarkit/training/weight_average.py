@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from cifarkit.models.state import restore_state
+
 __all__ = ["WeightAverage"]
 
 PREFIX = "module."  # of the averages in a state: this is how torch's AveragedModel writes it
@@ -79,7 +81,7 @@ class WeightAverage:
     def install(self) -> None:
         """Put the average into the network, for good; before the first step there is none."""
         if self.has_begun:
-            self.model.load_state_dict(self.averages)
+            restore_state(self.model, self.averages)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -92,7 +94,7 @@ class WeightAverage:
         try:
             yield
         finally:
-            self.model.load_state_dict(own)
+            restore_state(self.model, own)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the average and how much it has seen; nothing before the first step."""

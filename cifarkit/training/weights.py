@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from cifarkit.errors import CheckpointError
 from cifarkit.models.contract import check_network
+from cifarkit.models.layout import choose_layout
+from cifarkit.models.state import restore_state
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
@@ -26,7 +28,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     """Put saved weights into a network, all or none.
 
     Args:
-        model: the network; left in evaluation mode.
+        model: the network; left in evaluation mode, in the layout that it is trained in.
         path: a run folder, or a safetensors file. Of a run that is not over, the newest
             checkpoint counts.
 
@@ -51,22 +53,28 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     check_network(model)
     path = expanded(path)
     file = path / WEIGHTS if path.is_dir() else path
+    # Room for a checkpoint, with its average, the optimiser's state and a callback's copies.
+    largest = 2**26 + 8 * sum(tensor.nbytes for tensor in model.state_dict().values())
     try:
-        tensors, _ = load_tensors(file)
+        tensors, document = load_tensors(file, largest)
+        versions = document.get("versions")
     except FileNotFoundError:
-        state = CheckpointFiles(path).load() if path.is_dir() else None  # the run is not over
+        files = CheckpointFiles(path)
+        state = files.load(largest=largest) if path.is_dir() else None  # the run is not over
         if state is None:
             raise CheckpointError(
                 f"there are no weights at {str(file)!r}; put a copy there, or train again: the "
                 "same seed gives the same ones"
             ) from None
         tensors = WeightAverage.of_state(state["average"]) or state["model"]
+        versions = state.get("versions")
     found = differences(model.state_dict(), tensors)
     if found:
         raise CheckpointError(
             "\n  ".join([f"the weights in {str(file)!r} are another network's:", *found])
         )
-    model.load_state_dict(tensors)
+    restore_state(model, tensors, versions)
+    choose_layout(model)
     model.eval()
 
 

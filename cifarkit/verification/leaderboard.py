@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -14,13 +13,12 @@ from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.tables import Block, Readable
+from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]
-
-WIDTH = 80
-SHOWN = 5  # folders in one place of the table; JSON has all
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ class Standing:
     settings: str = ""
 
 
-@dataclass(frozen=True)
-class Leaderboard:
+@dataclass(frozen=True, repr=False)
+class Leaderboard(Readable):
     """All standings, best first, and what could not be ranked; `str()` is a table.
 
     Args:
@@ -79,7 +77,7 @@ class Leaderboard:
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
       #   accuracy  95 % interval     of      seeds  variant
-      1    70.00 %  65.00 to 75.00 %  t           2  mlp
+      1     70.0 %  65.0 to 75.0 %    t           2  mlp
          a, b
     """
 
@@ -103,12 +101,14 @@ class Leaderboard:
         ]
         return {"standings": ranked, "unverified": [one.to_json() for one in self.unverified]}
 
+    def blocks(self) -> Sequence[Block]:
+        """Return a table for each data source, and what was not verified."""
+        return as_blocks(self)
+
     def __str__(self) -> str:
-        parts = [_table(group) for group in self.by_data.values()]
-        if self.unverified:
-            lines = [line for one in self.unverified for line in _reasons(one)]
-            parts.append("\n".join(["not verified, so not ranked:", *lines]))
-        return "\n\n".join(parts) or "no runs"
+        return as_text(self)
+
+    __repr__ = __str__
 
 
 def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = False) -> Leaderboard:
@@ -246,45 +246,3 @@ def _flat(about: dict[str, Any]) -> dict[str, str]:
 
 def _of_shares(span: Span) -> Interval:
     return Interval(max(0.0, span.low), min(1.0, span.high))
-
-
-def _table(group: Sequence[Standing]) -> str:
-    first = group[0]
-    head = (
-        f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
-        "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
-        "runs"
-    )
-    lines = textwrap.wrap(head, WIDTH)
-    lines.append(f"{'#':>3}  {'accuracy':>9}  {'95 % interval':<16}  {'of':<6}  seeds  variant")
-    for rank, one in enumerate(group, start=1):
-        ends = f"{100 * one.interval.low:.2f} to {100 * one.interval.high:.2f} %"
-        row = f"{rank:>3}  {100 * one.accuracy:>7.2f} %  {ends:<16}  {one.interval_of:<6}"
-        owner = f", {one.owner}" if one.owner else ""
-        lines.append(f"{row}  {one.seeds:>5}  {one.variant}{owner}")
-        if one.settings:
-            lines += _indented(f"with {one.settings}")
-        lines += _indented(", ".join(one.runs))
-        if one.doubles:
-            lines += _indented(f"not counted, seed or logits are there: {_some(one.doubles)}")
-        if one.same_logits:
-            lines += _indented(f"the same logits are in {_some(one.same_logits)}")
-    return "\n".join(lines)
-
-
-def _some(folders: Sequence[str]) -> str:
-    shown = ", ".join(folders[:SHOWN])
-    more = len(folders) - SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _reasons(one: Verification) -> list[str]:
-    reasons = [f"{finding.check}: {finding.found}" for finding in one.failed]
-    return [f"  {one.folder}", *(line for reason in reasons for line in _indented(reason))]
-
-
-def _indented(text: str) -> list[str]:
-    indent = " " * 5
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )

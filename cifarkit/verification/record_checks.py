@@ -11,6 +11,7 @@ import torch
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.findings import Finding
 from cifarkit.models.contract import input_like
+from cifarkit.storage.foreign_text import read_text
 from cifarkit.training.history import Record
 from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.run_folder import HISTORY
@@ -91,7 +92,7 @@ def check_evaluation(evidence: Evidence) -> Finding:
     path = evidence.folder / "evaluation.json"
     if not path.exists():
         return Finding("evaluation", "not run", "there is no evaluation.json")
-    said = json.loads(path.read_text(encoding="utf-8"))
+    said = json.loads(read_text(path))
     receipt, score = evidence.receipt, evidence.facts["test"]
     n, classes = receipt.logits.shape
     places = receipt.labels * classes + receipt.predicted

@@ -24,6 +24,7 @@ from cifarkit.training.callbacks.gradient_clip import GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder
 from cifarkit.training.callbacks.mixup import Mixup
 from cifarkit.training.device import choose_precision
+from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import Run
 from cifarkit.training.train import train
 from cifarkit.verification.evidence import Evidence, judged, percent
@@ -59,7 +60,8 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
     ours, theirs = again.model.state_dict(), run.model.state_dict()
     if all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in theirs):
         equal = judged("repeated", True, "bitwise equal: trained again, it has the same weights")
-        return "bitwise equal", [equal, _compare_histories(run, again)]
+        findings = [equal, _compare_histories(run, again), _compare_predictions(evidence, again)]
+        return "bitwise equal", findings
     return _compare_scores(evidence, again)
 
 
@@ -71,6 +73,8 @@ def _obstacle(facts: dict[str, Any]) -> str:
     if unknown:
         names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
         return f"{names} may have changed its batches or gradients, and is not known here"
+    if changed := facts.get("changed_by_callbacks"):
+        return f"callbacks changed what no recipe says ({'; '.join(changed)})"
     if facts["status"] == "stopped" and not _callbacks(facts):
         return f"a callback unknown here stopped it ({facts.get('stopped')})"
     return ""
@@ -141,6 +145,29 @@ def _compare_histories(run: Run, again: Run) -> Finding:
                 cure = "history.csv was changed after the run"
                 return judged("each epoch", False, f"history.csv, {found}", cure)
     return judged("each epoch", True, f"all {len(again.history)} epochs have the same numbers")
+
+
+def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
+    """Compare what the weights say of each test image with the receipt, when they are the same.
+
+    Where training gave the same bits, so does evaluation: nothing is left for rounding.
+    """
+    test = evidence.splits.test
+    made, kept = (
+        Receipt.of(evaluate(again.model, test, test_time=again.recipe.test_time)),
+        evidence.receipt,
+    )
+    other = int((made.predicted != kept.predicted).sum())
+    moved = int((made.logits != kept.logits).any(axis=1).sum())
+    found = f"trained again it has the receipt's logits for all {len(made.labels):,} test images"
+    if other or moved:
+        found = (
+            f"trained again it gives {other:,} test images another class than the receipt, and "
+            f"{moved:,} other logits; it scores {percent(made.accuracy)}, not "
+            f"{percent(kept.accuracy)}"
+        )
+    cure = "the receipt was changed, or scored on another device"
+    return judged("predictions", not (other or moved), found, cure)
 
 
 def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Finding]]:

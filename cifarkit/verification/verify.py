@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,8 +15,9 @@ import torch
 from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
-from cifarkit.findings import Finding, tabulated
+from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.storage.folders import expanded
+from cifarkit.tables import as_html
 from cifarkit.training.device import choose_device
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
@@ -51,9 +54,10 @@ STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     },
 )
 WIDTH = 80
+MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification:
     """What was found about a run folder; `str()` is a table.
 
@@ -114,6 +118,11 @@ class Verification:
 
     def __str__(self) -> str:
         return "\n".join([f"{self.folder}: {self.verdict}", *tabulated(self.findings, WIDTH)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(f"{self.folder}: {self.verdict}", table_of(self.findings))
 
     @property
     def verdict(self) -> str:
@@ -196,9 +205,29 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
             "the run is of a network without a registered name, which cannot be built here; "
             "register its builder (ck.register_model) and train it by name"
         )
+    if about["classes"] != list(splits.classes):  # before a network of so many is built
+        raise RunFolderError(
+            f"the run is of other classes than {splits.name!r}; load the run's own data"
+        )
+    _check_options(about["variant"]["options"])
     run = load_run(folder)
     run.model.to(device)
     return Evidence(folder, about, run, splits)
+
+
+def _check_options(options: object) -> None:
+    """Refuse options of which a network could only be built by all the memory there is.
+
+    Raises:
+        RunFolderError: they are too many, or too large.
+    """
+    text = json.dumps(options)
+    numbers = [float(number) for number in re.findall(r"\d[\d.eE+]*", text)]
+    if len(text) > MOST_OPTIONS or max(numbers, default=0) > LARGEST_OPTION:
+        raise RunFolderError(
+            f"the network's options are {text[:60]} …; allowed here are {MOST_OPTIONS:,} "
+            f"characters, and numbers up to {LARGEST_OPTION:,}"
+        )
 
 
 def _check_record(about: dict[str, Any]) -> None:
@@ -212,6 +241,7 @@ def _check_record(about: dict[str, Any]) -> None:
     facts = about["facts"]
     data, versions = facts["data"], facts["environment"]["versions"]
     texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
+    texts += facts.get("changed_by_callbacks", [])
     texts += [one for one in versions.values() if one is not None]
     for text in texts:
         if not isinstance(text, str) or not text.isprintable():

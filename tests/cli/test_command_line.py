@@ -90,6 +90,7 @@ def test_train_leaves_everything_in_its_folder(call: Any, tmp_path: Path) -> Non
     assert {path.name for path in folder.iterdir()} == {
         *("run.json", "history.csv", "weights.safetensors", "best.safetensors"),
         *("evaluation.json", "figures", "test_logits.safetensors"),
+        "checkpoint-final.safetensors",
     }
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert pictures == {
@@ -382,6 +383,19 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert "was over; nothing was trained" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_that_is_over_gets_more_epochs(call: Any) -> None:
+    line = ("train", "linear", "--data", "synthetic", "--run-dir", "run", "--epochs")
+    assert call(*line, "1").status == 0
+    done = call("resume", "run", "--epochs", "2")
+    assert (done.status, "was over" in done.err) == (0, False)
+    assert len(ck.load_run("run").history) == 2
+    assert call(*line, "3").status == 0
+    assert len(ck.load_run("run").history) == 3
+    done = call("resume", "run", "--epochs", "1")
+    assert done.status == 1
+    assert "epochs: 3 there, 1 here" in done.err
 
 
 def test_a_mistake_in_the_patience_is_told_before_any_data_is_loaded(call: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,3 +106,27 @@ def test_a_folder_that_cannot_be_written_is_named(
     status, out, _ = call("doctor")
     assert status == 1
     assert f"{Path.cwd()} cannot be written" in words(out)
+
+
+def test_a_run_that_cannot_be_written_is_named(
+    call: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise KeyError("torch.uint32")
+
+    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    status, out, _ = call("doctor")
+    assert status == 1
+    assert "training failed ended in KeyError: 'torch.uint32'" in words(out)
+    assert "-> cifarkit train linear --data synthetic --epochs 1 --debug" in words(out)
+
+
+def test_the_run_that_is_tried_is_gone_afterwards(
+    call: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    status, out, _ = call("doctor")
+    assert status == 0
+    assert "a small run was written and read again" in words(out)
+    assert not list((tmp_path / "temporary").iterdir())

@@ -496,8 +496,7 @@ def test_a_script_needs_no_main_guard_and_its_own_code_travels_along(tmp_path: P
     process = started(tmp_path, epochs=1)
     out, err = process.communicate()
     assert out == "()\n", err
-    assert err.splitlines()[0] == "0 of 2 runs done"
-    assert err.splitlines()[-1].endswith("2 of 2 runs done")
+    assert err == ""  # nobody watches a pipe
     assert not (tmp_path / "runs" / ".comparison").exists()
     again = started(tmp_path, epochs=1)
     assert again.communicate() == ("()\n", "")

@@ -11,7 +11,8 @@ import pytest
 import cifarkit as ck
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
-from cifarkit.comparison.progress import ComparisonProgress, in_words
+from cifarkit.comparison.progress import ComparisonProgress
+from cifarkit.tables import duration
 
 
 def cell(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Cell:
@@ -62,7 +63,6 @@ def test_without_a_terminal_there_is_a_line_for_each_end(cells: list[Cell]) -> N
     progress.update(ends)
     progress.update(ends)
     progress.update({**ends, cells[3]: CellEnd("NonFiniteLossError: nan")})
-    progress.close()
     assert stream.getvalue().splitlines() == [
         "2 of 4 runs done",
         "linear seed 1: done; 3 of 4 runs done, about 2 min left",
@@ -79,9 +79,8 @@ def test_on_a_terminal_one_table_is_kept_up_to_date(
 
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    progress = ComparisonProgress(cells, stream)
-    progress.update({cells[2]: CellEnd(), cells[3]: None})
-    progress.close()
+    with ComparisonProgress(cells, stream) as progress:
+        progress.update({cells[2]: CellEnd(), cells[3]: None})
     assert "done" in stream.getvalue()
     assert "3 of 4 runs done" in stream.getvalue()
 
@@ -91,9 +90,8 @@ def test_nobody_who_reads_is_no_reason_to_stop(cells: list[Cell]) -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    progress = ComparisonProgress(cells, Broken())
-    progress.update({cells[2]: CellEnd(), cells[3]: None})
-    progress.close()
+    with ComparisonProgress(cells, Broken()) as progress:
+        progress.update({cells[2]: CellEnd(), cells[3]: None})
 
 
 @pytest.mark.parametrize(
@@ -101,4 +99,4 @@ def test_nobody_who_reads_is_no_reason_to_stop(cells: list[Cell]) -> None:
     [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5_399, "90 min"), (5_400, "1.5 h")],
 )
 def test_durations_are_said_as_one_says_them(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration(seconds) == words

@@ -234,8 +234,7 @@ def test_evaluation_is_that_of_the_network_called_by_hand(tiny: ck.Splits) -> No
     model = ck.create_model("batchnorm")
     evaluation = ck.evaluate(model, tiny.test)
     with torch.no_grad():
-        images = ck.to_floats(tiny.test.images).contiguous(memory_format=torch.channels_last)
-        logits = model.eval()(images)
+        logits = model.eval()(ck.to_floats(tiny.test.images))
     assert np.array_equal(evaluation.logits, logits.numpy())
     assert evaluation.loss == pytest.approx(
         float(torch.nn.functional.cross_entropy(logits, tiny.test.labels)), rel=1e-6
@@ -277,7 +276,7 @@ def test_network_and_generators_are_left_as_they_were(tiny: ck.Splits, fails: bo
     model = Restless(fails)
     before = observed(model)
     if fails:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ck.ModelContractError, match="ZeroDivisionError"):
             ck.evaluate(model, tiny.test)
     else:
         ck.evaluate(model, tiny.test)
@@ -348,11 +347,11 @@ def test_an_empty_set_is_refused(tiny: ck.Splits) -> None:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda images: (images,), "gives tuple for 60 images"),
-        (lambda images: None, "gives NoneType for 60 images"),
-        (lambda images: images.sum(), "gives a single number for 60 images"),
-        (lambda images: images[:1, 0, 0, :10], "gives 1 10 for 60 images"),
-        (lambda images: images[:, :1, :1, :10], "gives 60 1 1 10 for 60 images"),
+        (lambda images: (images,), "logits, found tuple"),
+        (lambda images: None, "logits, found NoneType; return the logits"),
+        (lambda images: images.sum(), "found a single number for a batch of 60"),
+        (lambda images: images[:1, 0, 0, :10], "found 1 10 for a batch of 60"),
+        (lambda images: images[:, :1, :1, :10], "found 60 1 1 10 for a batch of 60"),
         (lambda images: images.flatten(1)[:, :9], "gives 60 9 for 60 images of 10 classes"),
     ],
 )

@@ -200,7 +200,7 @@ def test_what_is_no_network_is_refused(pictures: Tensor, wrong: Any) -> None:
 
 
 def test_a_network_that_gives_no_logits_is_refused(pictures: Tensor) -> None:
-    with pytest.raises(ck.ModelContractError, match="gives 4 3 32 32 for 4 images"):
+    with pytest.raises(ck.ModelContractError, match="found 4 3 32 32 for a batch of 4"):
         ck.predict(nn.Identity(), pictures)
 
 

@@ -97,20 +97,6 @@ def ignores_num_classes(*, num_classes: int = 10) -> nn.Module:
 
 
 @found_by("same seed")
-def draws_from_numpy(*, num_classes: int = 10) -> nn.Module:
-    model = Small(num_classes)
-    model.hidden.weight.data = torch.from_numpy(np.random.randn(16, 192)).float() / 10
-    return model
-
-
-@found_by("same seed")
-def draws_from_python(*, num_classes: int = 10) -> nn.Module:
-    model = Small(num_classes)
-    nn.init.constant_(model.hidden.bias, random.random())
-    return model
-
-
-@found_by("same seed")
 def draws_from_the_clock(*, num_classes: int = 10) -> nn.Module:
     model = Small(num_classes)
     clock = torch.Generator().manual_seed(time.time_ns() % 2**60)
@@ -326,9 +312,27 @@ class EndsInSoftmax(Small):
 
 
 @spoilt("plain logits")
-class EndsInLogSoftmax(Small):
+class EndsInTanh(Small):
     def forward(self, images: Tensor) -> Any:
-        return super().forward(images).log_softmax(1)
+        return super().forward(images).tanh()
+
+
+@spoilt("plain logits")
+class EndsInSigmoidBehindAZeroLayer(Small):
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__(num_classes)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, images: Tensor) -> Any:
+        return super().forward(images).sigmoid()
+
+
+@spoilt("looks")
+class IsDeadBeforeDropout(Small):
+    """Dropout gives the pictures other logits, and that is no learning."""
+
+    def features(self, images: Tensor) -> Tensor:
+        return F.dropout(super().features(images * 0), training=self.training)
 
 
 @spoilt("plain logits")

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -265,3 +266,59 @@ class Mixer(nn.Module):
         else:
             tokens = self.mixed(tokens)
         return self.last(tokens.mean(2))  # type: ignore[no-any-return]
+
+
+@well_formed
+def draws_from_numpy_and_python(*, num_classes: int = 10) -> nn.Module:
+    """The trainer keys these generators with torch's, so the same seed is the same network."""
+    last = nn.Linear(192, num_classes)
+    last.weight.data = torch.from_numpy(np.random.randn(num_classes, 192)).float() / 10
+    nn.init.constant_(last.bias, random.random())
+    return nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), last)
+
+
+@well_formed
+def ends_in_log_softmax(*, num_classes: int = 10) -> nn.Module:
+    """Which the loss undoes: the logarithms of probabilities are logits too."""
+    return nn.Sequential(
+        nn.AvgPool2d(4), nn.Flatten(), nn.Linear(192, num_classes), nn.LogSoftmax(1)
+    )
+
+
+@well_formed
+def ends_in_relu(*, num_classes: int = 10) -> nn.Module:
+    """As SqueezeNet does, and with outputs that lie between 0 and 1."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.Conv2d(8, num_classes, 1), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    )
+
+
+@well_formed
+def compares_by_cosine(*, num_classes: int = 10) -> nn.Module:
+    return Cosine(num_classes)
+
+
+class Cosine(nn.Module):
+    """Bound by its scale, and well-formed."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.features = nn.Linear(192, 32)
+        self.weight = nn.Parameter(torch.randn(num_classes, 32))
+        self.scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.features(F.avg_pool2d(images, 4).flatten(1))
+        return self.scale * F.linear(F.normalize(features), F.normalize(self.weight))
+
+
+@well_formed
+def separable_with_fresh_statistics(*, num_classes: int = 10) -> nn.Module:
+    """As MobileNet: deep, and in evaluation every picture gets the same logits at first."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, stride=2, padding=1)]
+    for _ in range(10):
+        layers += [nn.Conv2d(16, 16, 3, padding=1, groups=16, bias=False), nn.BatchNorm2d(16)]
+        layers += [nn.ReLU6(), nn.Conv2d(16, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6()]
+        nn.init.normal_(layers[-3].weight, std=0.01)  # type: ignore[arg-type]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, num_classes))

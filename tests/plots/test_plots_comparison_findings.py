@@ -17,8 +17,8 @@ SAME = [accuracy + (-1) ** seed * 0.002 for seed, accuracy in enumerate(LOW)]
 @pytest.mark.parametrize(
     ("accuracies", "finding"),
     [
-        ({"a": [0.5, 0.6]}, "a: 55.00 % right on average over 2 seeds"),
-        ({"a": [0.5]}, "a: 50.00 % right with one seed"),
+        ({"a": [0.5, 0.6]}, "a: 55.0 % right on average over 2 seeds"),
+        ({"a": [0.5]}, "a: 50.0 % right with one seed"),
         ({"a": LOW, "b": HIGH}, "b is better than a: ahead in 12 of 12 seeds"),
         ({"b": HIGH, "a": LOW}, "b is better than a: ahead in 12 of 12 seeds"),
         ({"a": LOW, "b": SAME}, "b and a are not distinguishable with 12 seeds"),

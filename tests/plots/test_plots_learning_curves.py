@@ -52,22 +52,37 @@ def test_train_is_dashed_val_solid_and_test_dotted(ax: Axes, history: History) -
     curves(with_test(history), ax=ax)
     assert line(ax, "train").get_linestyle() == "--"
     assert line(ax, "val").get_linestyle() == "-"
-    assert line(ax, "test (observed, not for choosing)").get_linestyle() == ":"
+    assert line(ax, "test").get_linestyle() == ":"
+    assert len({line(ax, split).get_color() for split in ("train", "val", "test")}) == 3
 
 
-def test_labels_stand_at_the_ends_of_lines_and_there_is_no_legend(
-    ax: Axes, history: History
-) -> None:
+def test_labels_stand_at_the_ends_of_lines(ax: Axes, history: History) -> None:
     curves(with_test(history), ax=ax)
-    assert ends(ax) == ["train", "val", "test (observed, not for choosing)"]
+    assert ends(ax) == ["train", "val", "test"]
     assert [text.xy[1] for text in ax.texts] == pytest.approx([1.0, 1.5, 1.6])
+
+
+def test_a_legend_shows_the_dash_and_colour_of_each_split(ax: Axes, history: History) -> None:
+    curves(with_test(history), ax=ax)
+    legend = ax.get_legend()
+    shown = {text.get_text(): text.get_color() for text in legend.get_texts()}
+    assert list(shown) == ["train", "val", "best val", "test (observed, not for choosing)"]
+    assert all(contrast(colour, "white") >= 4.5 for colour in shown.values())
+    for sample, split in zip(legend.get_lines()[:2], ("train", "val"), strict=True):
+        drawn = line(ax, split)
+        assert sample.get_color() == drawn.get_color()
+        assert sample.get_linestyle() == drawn.get_linestyle()
+
+
+def test_what_has_no_split_needs_no_legend(ax: Axes, history: History) -> None:
+    curves(history, "lr", ax=ax)
     assert ax.get_legend() is None
 
 
 def test_a_ring_marks_the_best_epoch_on_val(ax: Axes, history: History) -> None:
     curves(history, ax=ax)
     assert line(ax, "best").get_xydata().tolist() == [[3.0, 1.4]]
-    assert ax.get_title(loc="left") == "Lowest val loss: 1.4 in epoch 3"
+    assert ax.get_title(loc="left") == "Lowest val loss: 1.4000 in epoch 3"
 
 
 def test_without_val_nothing_is_marked(ax: Axes) -> None:
@@ -79,7 +94,7 @@ def test_runs_are_told_apart_by_colour_and_name(ax: Axes, history: History) -> N
     curves({"plain": history, "deeper": history}, ax=ax)
     assert ends(ax) == ["plain", "deeper"]
     assert [one.get_color() for one in ax.lines if one.get_label() == "deeper"] == [COLOURS[1]] * 2
-    assert ax.get_xlabel().split("\n")[1] == "dashed: train; solid: val; ring: best val"
+    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["train", "val", "best val"]
 
 
 def test_labels_can_be_read_on_white(ax: Axes, history: History) -> None:
@@ -117,7 +132,7 @@ def test_chance_is_a_line_where_it_lies_among_the_data(ax: Axes, history: Histor
     run = SimpleNamespace(history=history, classes=("cat", "dog"))
     curves(run, "accuracy", ax=ax)
     assert set(line(ax, "chance").get_ydata()) == {50.0}
-    assert ends(ax)[-1] == "chance 50 %"
+    assert ends(ax)[-1] == "chance 50.0 %"
 
 
 def test_chance_is_named_below_where_it_lies_outside(ax: Axes, history: History) -> None:

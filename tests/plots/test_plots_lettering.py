@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from cifarkit.plots.lettering import LEADING, broken, fitted_labels, width_of
+from cifarkit.plots.lettering import LEADING, balanced, broken, fitted_labels, width_of
 
 LETTERS = st.text("abcdefgh _-/%", max_size=40)
 LONG = tuple(f"{word} of a kind with a very long name" for word in "abcdefghij")
@@ -66,3 +66,25 @@ def test_long_labels_fit_beside_their_rows(square: bool) -> None:
 def test_names_that_are_broken_already_are_broken_anew() -> None:
     labels = fitted_labels(["big\ncat\n", "a\ndog"], side=200, across=200)
     assert [name.rstrip() for name in labels.names] == ["big cat", "a dog"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "13 of these 25 are right; of all 1,000 images 47.6 %. Drawn at random",
+        "The 25 largest losses: 2.5 % of the images, 8.1 % of the whole loss",
+        "cat called dog (12.0 %)\ndog called cat by mistake, and more than once (4.0 %)",
+    ],
+)
+@pytest.mark.parametrize("width", [150.0, 220.0, 330.0])
+def test_balanced_lines_are_as_few_and_none_is_an_orphan(title: str, width: float) -> None:
+    lines = balanced(title, width, 11, "bold").split("\n")
+    assert " ".join(lines) == " ".join(title.split())
+    assert len(lines) == broken(title, width, 11, "bold").count("\n") + 1
+    assert all(width_of(line, 11, "bold") <= width for line in lines)
+    assert len(lines) == 1 or all(" " in line for line in lines)
+
+
+def test_a_word_that_is_too_wide_is_cut_in_balance_too() -> None:
+    assert balanced("a" * 60, 100, 9).replace("\n", "") == "a" * 60
+    assert balanced("", 100, 9) == balanced(" ", 100, 9) == ""

@@ -11,6 +11,7 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.plots import comparison, differences
 from cifarkit.plots.contrast import contrast
 from cifarkit.plots.style import COLOURS
+from cifarkit.tables import p_value
 
 FOUR = {"plain": [0.50, 0.53, 0.51, 0.52], "wide": [0.60, 0.58, 0.59, 0.61]}
 
@@ -61,7 +62,7 @@ def test_diamonds_and_bars_are_means_and_intervals_of_the_table(
 
 def test_mean_and_n_stand_beside_each_variant(ax: Axes, result: Comparison) -> None:
     comparison(result, ax=ax)
-    assert columns(ax) == ["mean", "59.50", "51.50", "n", "4", "4"]
+    assert columns(ax) == ["mean", "59.5", "51.5", "n", "4", "4"]
 
 
 def test_lines_join_dots_of_the_same_seed(ax: Axes, result: Comparison) -> None:
@@ -108,18 +109,18 @@ def test_a_variant_without_a_run_keeps_its_row(
 ) -> None:
     comparison(make_comparison({"a": [], "b": [0.6, 0.61]}), ax=ax)
     assert names(ax) == ["b", "a"]
-    assert columns(ax) == ["mean", "60.50", "-", "n", "2", "0"]
+    assert columns(ax) == ["mean", "60.5", "-", "n", "2", "0"]
 
 
 def test_chance_is_a_line_where_it_is_near_and_a_word_where_not(
     ax: Axes, make_comparison: Callable[..., Comparison]
 ) -> None:
     comparison(make_comparison({"a": [0.11, 0.09]}), ax=ax)
-    assert dots(ax, "chance 10 %") == [10.0, 10.0]
+    assert dots(ax, "chance 10.0 %") == [10.0, 10.0]
     assert "chance" not in ax.get_xlabel()
     ax.clear()
     comparison(make_comparison({"a": [0.5, 0.51]}), ax=ax)
-    assert ax.get_xlabel().endswith("chance: 10 %")
+    assert ax.get_xlabel().endswith("chance: 10.0 %")
 
 
 def test_limits_hold_every_dot_and_interval_and_stay_possible(
@@ -146,7 +147,7 @@ def test_differences_are_those_of_the_pairs(ax: Axes, result: Comparison) -> Non
     assert dots(ax, "wide - plain") == pytest.approx([10, 5, 8, 9])
     assert diamonds(ax) == pytest.approx([100 * pair.difference])
     np.testing.assert_allclose(bars(ax), [[100 * pair.interval.low, 100 * pair.interval.high]])
-    texts = ["equal", "points", "+8.00", "p, Holm", f"{pair.p_holm:.3f}", "n", "4"]
+    texts = ["equal", "points", "+8.0", "p, Holm", p_value(pair.p_holm), "n", "4"]
     assert columns(ax) == texts
 
 

@@ -113,9 +113,9 @@ def test_chance_is_left_out_where_runs_have_different_classes(history: History) 
 @pytest.mark.parametrize(
     ("column", "finding"),
     [
-        ("loss", "Lowest val loss: 1.4 in epoch 3"),
+        ("loss", "Lowest val loss: 1.4000 in epoch 3"),
         ("accuracy", "Highest val accuracy: 65.0 % in epoch 3"),
-        ("train_loss", "After epoch 4, train loss is 1; there is no val to choose by"),
+        ("train_loss", "After epoch 4, train loss is 1.0000; there is no val to choose by"),
         ("lr", "After epoch 4, lr is 0.001"),
     ],
 )
@@ -127,11 +127,12 @@ def test_the_finding_names_the_best_epoch_on_val(
 
 def test_the_finding_names_the_best_of_several_runs() -> None:
     lines = collect_lines({"a": seeds([3.0, 2.0], [3.0, 1.0]), "b": seeds([1.8])}, "loss")
-    assert finding_of(lines, "loss") == "Lowest mean val loss: a, 1.5 in epoch 2"
+    assert finding_of(lines, "loss") == "Lowest mean val loss: a, 1.5000 in epoch 2"
 
 
 def test_the_finding_never_names_the_best_on_test() -> None:
     record = {"epoch": 1, "test_loss": 0.1, "val_loss": 0.9}
     assert finding_of(collect_lines(History([record]), "loss"), "loss").startswith("Lowest val")
     history = History([{"epoch": 1, "test_loss": 0.1}])
-    assert finding_of(collect_lines(history, "loss"), "loss") == "After epoch 1, test loss is 0.1"
+    finding = finding_of(collect_lines(history, "loss"), "loss")
+    assert finding == "After epoch 1, test loss is 0.1000"

@@ -85,7 +85,9 @@ def test_a_dark_style_of_the_user_is_no_hindrance(draw: Callable[..., object], n
         ax = draw(name, ax=figure.add_axes((0.2, 0.3, 0.6, 0.5)))
         assert matplotlib.rcParams["text.color"] == "white"
     assert to_hex(figure.get_facecolor()) == "#ffffff"
-    texts = [ax.xaxis.label, *ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()]
+    texts = [ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
+    if name != "confusion":  # its numbers stand on colours, not on white
+        texts += ax.texts
     assert len(texts) > 5
     assert all(contrast(to_hex(text.get_color()), "white") >= 4.5 for text in texts)
 

@@ -38,7 +38,7 @@ def test_the_title_weighs_the_worst_against_all(graded: Evaluation, image_set: I
     figure = top_losses(graded, image_set, n=4, figure=Figure())
     share = np.sort(graded.losses)[-4:].sum() / graded.losses.sum()
     assert figure.get_suptitle() == (
-        f"The 4 largest losses: 10 % of the images, {100 * share:.3g} % of the whole loss"
+        f"The 4 largest losses: 10.0 % of the images, {100 * share:.3g} % of the whole loss"
     )
 
 
@@ -49,7 +49,9 @@ def test_losses_of_nothing_are_shown_as_such(
     pictures = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
     image_set = ImageSet(pictures, torch.from_numpy(sure.labels), sure.classes)
     figure = top_losses(sure, image_set, n=1, figure=Figure())
-    assert figure.get_suptitle() == "The largest loss: 25 % of the images, 0 % of the whole loss"
+    assert (
+        figure.get_suptitle() == "The largest loss: 25.0 % of the images, 0.0 % of the whole loss"
+    )
     assert figure.axes[0].get_title(loc="left").endswith("loss 0.00")
 
 

@@ -56,7 +56,7 @@ def test_the_page_says_what_the_comparison_says(comparison: ck.Comparison, tmp_p
 def test_every_run_has_a_row(comparison: ck.Comparison, tmp_path: Path) -> None:
     text = text_of(comparison, tmp_path)
     for seed, accuracy in enumerate(HIGH):
-        percent = f"{100 * accuracy:.2f} %"
+        percent = f"{100 * accuracy:.1f} %"
         assert f"wide, seed {seed} {percent} {percent} 2 9 s once at the end" in text
 
 
@@ -104,7 +104,7 @@ def test_a_single_variant_has_no_pairs(
     assert list(draw_comparison(comparison)) == ["comparison", "loss", "accuracy"]
     text = text_of(comparison, tmp_path)
     assert "What may be said" not in text
-    assert "plain: 50.00 % right with one seed." in text
+    assert "plain: 50.0 % right with one seed." in text
 
 
 def test_every_environment_is_shown_once(

@@ -16,6 +16,7 @@ from torch import nn
 import cifarkit as ck
 from cifarkit.report import run_page
 from cifarkit.report.artefacts import draw_figures
+from cifarkit.report.words import read_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,3 +213,34 @@ def test_a_page_is_made_of_a_run_and_not_of_its_name() -> None:
     data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
     with pytest.raises(ck.DataError, match=r"found 'runs/a'; ck.load_run reads a run"):
         ck.write_report("runs/a", data)
+
+
+def test_the_page_has_the_words_of_who_hands_it_in(
+    run_and_page: tuple[ck.Run, ck.Splits, str], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("It <b>overfits</b>.\n\n\nMore data\nwould help.", encoding="utf-8")
+    page = ck.write_report(
+        *run_and_page[:2], tmp_path / "page.html", author="Ada <i>", notes=notes
+    ).read_text(encoding="utf-8")
+    assert "By <bdi>Ada &lt;i&gt;</bdi>" in page
+    assert "It &lt;b&gt;overfits&lt;/b&gt;.</p>" in page
+    assert "More data\nwould help.</p>" in page
+    assert "<h2>Notes</h2>" not in run_and_page[2]
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\t\n", b"\xff\xfe\x00a", b"a" * 1_000_001])
+def test_notes_that_cannot_be_read_are_refused(content: bytes, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(content)
+    with pytest.raises(ck.DataError, match="notes"):
+        read_words(None, notes)
+
+
+def test_words_that_are_no_words_are_refused(tmp_path: Path) -> None:
+    for author in ("", " ", "a\nb", 3, "a" * 201):
+        with pytest.raises(ck.DataError, match="the author is a name on one line"):
+            read_words(author, None)
+    for notes in (3, "notes.md", tmp_path, tmp_path / "none.md"):
+        with pytest.raises(ck.DataError, match="notes"):
+            read_words(None, notes)

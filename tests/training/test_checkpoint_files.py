@@ -42,7 +42,7 @@ def test_the_newest_and_the_one_before_are_kept(tmp_path: Path) -> None:
     ]
     (tmp_path / "checkpoint.safetensors").unlink()
     assert newest(tmp_path) == 2
-    files.discard()
+    files.close(keep_final=False)
     assert list(tmp_path.iterdir()) == []
 
 

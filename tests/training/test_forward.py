@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import cifarkit as ck
 from cifarkit.training.forward import (
     CompiledForward,
+    can_trace,
     choose_forward,
     forward,
 )
@@ -21,9 +22,11 @@ needs_compiler = pytest.mark.skipif(
     shutil.which("g++") is None and shutil.which("clang++") is None,
     reason="compiling on the CPU needs a C++ compiler",
 )
+needs_tracer = pytest.mark.skipif(not can_trace(), reason="compile='on' needs torch 2.7")
 STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
 
 
+@needs_tracer
 def test_auto_does_not_compile() -> None:
     assert choose_forward("auto") is choose_forward("off") is forward
     assert choose_forward("on") is not forward
@@ -36,6 +39,7 @@ def test_another_word_is_refused(wrong: object) -> None:
 
 
 @needs_compiler
+@needs_tracer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
 def test_compiled_training_learns_the_same_and_reports_its_warm_up(tiny: ck.Splits) -> None:
     def trained(compile: str) -> ck.Run:
@@ -52,6 +56,7 @@ def test_compiled_training_learns_the_same_and_reports_its_warm_up(tiny: ck.Spli
 
 
 @needs_compiler
+@needs_tracer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
 def test_a_batch_of_another_form_goes_the_plain_way(
     tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
@@ -86,6 +91,7 @@ class Keeps(nn.Module):
         return logits
 
 
+@needs_tracer
 def test_a_network_that_cannot_be_copied_is_not_compiled_and_may_be_averaged(
     tiny: ck.Splits,
 ) -> None:
@@ -95,6 +101,7 @@ def test_a_network_that_cannot_be_copied_is_not_compiled_and_may_be_averaged(
     assert len(run.history) == 2
 
 
+@needs_tracer
 def test_memory_that_runs_out_is_not_taken_for_a_fault_of_the_network(
     tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +130,7 @@ def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:
 
 
 @needs_compiler
+@needs_tracer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
 def test_compiled_bfloat16_rounds_as_it_does_uncompiled(tiny: ck.Splits) -> None:
     """A maximum that is looked for by its value on the way back has to be found there."""

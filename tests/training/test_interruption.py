@@ -18,6 +18,7 @@ import pytest
 import cifarkit as ck
 from cifarkit.training import interruption as interruption_module
 from cifarkit.training import trainer as trainer_module
+from cifarkit.training.progress import progress as progress_module
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -128,8 +129,13 @@ def test_without_a_folder_the_network_keeps_what_it_has_learnt(tiny: ck.Splits) 
 def test_a_notebook_gets_the_run_back(
     tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "in_notebook", lambda: True)
+    monkeypatch.setattr(progress_module, "in_notebook", lambda: True)
+    said: list[str] = []
+    monkeypatch.setattr(progress_module, "NotebookDisplay", said.append)
     run = fit(tiny, tmp_path / "run", Send(signal.SIGINT))
+    assert "interrupted: all is saved" in said[0]
+    assert f"ck.train('linear', …, run_dir={str(tmp_path / 'run')!r}, resume=True)" in said[0]
+    assert repr(run).startswith("Run('linear', seed 0, 1 of 3 epochs, interrupted; all is saved")
     assert (run.status, len(run.history)) == ("interrupted", 1)
     assert not run.model.training
 

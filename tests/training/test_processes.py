@@ -192,7 +192,7 @@ def test_each_process_leaves_out_other_units() -> None:
     masks = []
     with ck.seeded("anything"):
         for rank in (0, 1, 0):
-            Processes(rank, 2).seed_dropout(torch.device("cpu"), 0, 1, 2)
+            Processes(rank, 2).seed_step(torch.device("cpu"), 0, 1, 2)
             masks.append(torch.rand(8))
     assert torch.equal(masks[0], masks[2])
     assert not torch.equal(masks[0], masks[1])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import cifarkit as ck
-from cifarkit.training.progress.table import choose_columns, format_row, headings, is_best
+from cifarkit.training.progress.pace import Pace
+from cifarkit.training.progress.table import choose_columns, format_row, headings
 
 RECORD = {
     **{"epoch": 10, "train_loss": 0.5, "train_accuracy": 0.81, "val_loss": 0.75},
@@ -38,7 +40,7 @@ def test_a_log_gets_one_plain_line_an_epoch(tiny: ck.Splits) -> None:
     assert lines[0].startswith("first batch: loss ")
     assert "ln 10 = 2.303" in lines[0]
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
-    assert re.search(r"val_loss \d\.\d{4}  val_accuracy \d+\.\d\d %", lines[1])
+    assert re.search(r"val_loss \d\.\d{4}  val_accuracy \d+\.\d %", lines[1])
 
 
 def test_the_lines_hold_the_numbers_of_the_history(tiny: ck.Splits) -> None:
@@ -89,10 +91,9 @@ def test_rows_fit_the_width_and_keep_what_matters_most(width: int) -> None:
 
 
 def test_the_best_epoch_is_the_one_with_the_lowest_val_loss() -> None:
-    losses = [3.0, 2.0, 2.5, 1.0]
-    marks = [is_best([{"val_loss": loss} for loss in losses[: n + 1]]) for n in range(4)]
-    assert marks == [True, True, False, True]
-    assert not is_best([{"train_loss": 1.0}])
+    history = ck.History([{"val_loss": loss} for loss in (3.0, 2.0, 2.5, 1.0, float("nan"))])
+    assert history.best_so_far() == [True, True, False, True, False]
+    assert ck.History([{"train_loss": 1.0}]).best_so_far() == [False]
 
 
 class Broken(io.StringIO):
@@ -134,22 +135,65 @@ def test_a_notebook_gets_one_table_that_is_updated(
 ) -> None:
     pages: list[str] = []
     shell = type("ZMQInteractiveShell", (), {})()
-    handle = SimpleNamespace(update=pages.append)
+    handle = SimpleNamespace(update=lambda forms, raw: pages.append(forms["text/html"]))
     displays: list[str] = []
 
-    def display(page: str, display_id: bool) -> SimpleNamespace:
-        displays.append(page)
+    def display(forms: dict[str, str], raw: bool, display_id: bool) -> SimpleNamespace:
+        displays.append(forms["text/html"])
         return handle
 
     ipython = SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(
-        sys.modules, "IPython.display", SimpleNamespace(display=display, HTML=lambda html: html)
-    )
-    run = ck.train("linear", tiny, epochs=2, callbacks=[ck.Progress()])
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    run = ck.train("linear", tiny, epochs=2)
     assert len(displays) == 1
     last = pages[-1]
     assert last.count("<tr>") == 3
-    assert "<th>val acc</th>" in last
-    assert f"<td>{run.history[1]['train_loss']:.4f}</td>" in last
+    assert ">val acc</th>" in last
+    assert f">{run.history[1]['train_loss']:.4f}</td>" in last
     assert "<progress" not in last
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_resumed_run_has_headings_above_its_rows(tiny: ck.Splits, tmp_path: Path) -> None:
+    class Interrupt(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            run.now.interruption.asked = True
+
+    with pytest.raises(KeyboardInterrupt):
+        ck.train("linear", tiny, epochs=2, run_dir=tmp_path / "run", callbacks=[Interrupt()])
+    text = shown(Screen(), tiny, run_dir=tmp_path / "run", resume=True)
+    assert "epoch  train loss" in text
+
+
+def test_the_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    pace = Pace()
+    now = SimpleNamespace(epoch=1, step=4, steps_per_epoch=10)  # 15 of 30 steps are done
+    run: Any = SimpleNamespace(now=now, recipe=SimpleNamespace(epochs=3))
+    for _ in range(5):  # the ten before were made before a resume
+        pace.count()
+    clock[0] = 1.0
+    assert pace.in_words(run, "; ") == ""  # too early to tell
+    clock[0] = 20.0
+    assert pace.in_words(run, "; ") == "; about 60 s left"
+
+
+@pytest.mark.usefixtures("wide")
+def test_progress_is_shown_by_default_on_a_terminal_alone(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(stream: io.StringIO, **options: Any) -> tuple[str, list[str]]:
+        monkeypatch.setattr(sys, "stderr", stream)
+        run = ck.train("linear", tiny, epochs=1, **options)
+        return stream.getvalue(), run.facts["callbacks"]
+
+    watched, recorded = train(Screen())
+    assert "epoch  train loss" in watched
+    assert recorded == []  # what is recorded does not depend on who watched
+    assert train(Screen(), show_progress=False) == ("", [])
+    assert train(io.StringIO()) == ("", [])
+    assert "epoch 1/1" in train(io.StringIO(), show_progress=True)[0]
+    once, _ = train(Screen(), callbacks=[ck.Progress()])
+    assert once.count("epoch  train loss") == 1

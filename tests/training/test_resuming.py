@@ -32,10 +32,12 @@ PLAIN = ck.Recipe(epochs=2, batch_size=64, precision="float32")
 class Drawing(ck.Callback):
     """Changes gradients by the global generators, as a careless callback would."""
 
+    def on_batch_start(self, run: ck.Run) -> None:  # the step itself has keyed generators
+        self.factor = random.random() + np.random.rand() + torch.rand(()).item()
+
     def on_backward_end(self, run: ck.Run) -> None:
-        factor = random.random() + np.random.rand() + torch.rand(()).item()
         for weight in run.model.parameters():
-            weight.grad.mul_(factor)
+            weight.grad.mul_(self.factor)
 
 
 WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
@@ -150,9 +152,12 @@ def test_a_run_may_be_cut_off_again_and_again(tiny: ck.Splits, tmp_path: Path) -
 @pytest.mark.parametrize("forgotten", ["optimizer", "average", "sums", "generators"])
 def test_each_part_of_the_state_is_needed(forgotten: str, tiny: ck.Splits, tmp_path: Path) -> None:
     """The negative control: with one part of another moment, the runs differ."""
-    way = {"average": "averaged", "generators": "a callback that draws"}.get(
-        forgotten, "momentum, one cycle"
-    )
+    ways = {
+        "average": "averaged",
+        "generators": "a callback that draws",
+        "optimizer": "orthogonal momentum",
+    }
+    way = ways.get(forgotten, "momentum, one cycle")
     folders = tmp_path / "early", tmp_path / "late"
     for folder, at in zip(folders, (0, 1), strict=True):
         cut_off(way, tiny, folder, at)
@@ -174,14 +179,16 @@ def test_a_finished_run_is_read_and_not_trained_again(tiny: ck.Splits, tmp_path:
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
-def test_no_checkpoint_is_left_when_the_run_is_over(tiny: ck.Splits, tmp_path: Path) -> None:
+def test_the_final_checkpoint_alone_is_left_when_the_run_is_over(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     cut_off("averaged", tiny, folder, 5)
     (folder / ".killed.part.safetensors").write_bytes(b"half")
     assert (folder / "checkpoint-previous.safetensors").exists()
     fit("averaged", tiny, folder)
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("history.csv", "run.json", "weights.safetensors")
+        *("checkpoint-final.safetensors", "history.csv", "run.json", "weights.safetensors")
     ]
 
 

@@ -51,7 +51,7 @@ def test_the_folder_is_readable_without_cifarkit(folder: Path) -> None:
     assert len((folder / "history.csv").read_text().splitlines()) == 3
     assert load_file(folder / "weights.safetensors")["0.weight"].shape == (32, 3, 3, 3)
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("history.csv", "run.json", "weights.safetensors")
+        *("checkpoint-final.safetensors", "history.csv", "run.json", "weights.safetensors")
     ]
 
 

@@ -17,10 +17,11 @@ from torch.optim import optimizer as optimizers
 
 import cifarkit as ck
 from cifarkit.training import tracing
-from cifarkit.training.forward import forward
+from cifarkit.training.forward import can_trace, forward
 from cifarkit.training.tracing import decides_nothing, has_hooks, is_known
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the tracer's, on what stops it
+needs_tracer = pytest.mark.skipif(not can_trace(), reason="the tracer of torch 2.6 is not used")
 BATCH = ck.Batch(torch.rand(4, 3, 32, 32) * 2 - 1, torch.arange(4))
 KINDS = {
     "looks at a number": False,
@@ -119,12 +120,14 @@ class OneOf(nn.Module):
         return self.layer(images)
 
 
+@needs_tracer
 @pytest.mark.parametrize(("kind", "answer"), KINDS.items())
 def test_a_network_in_which_python_has_a_say_is_found_out(kind: str, answer: bool) -> None:
     for _ in range(2):  # the second time it is known from before
         assert decides_nothing(OneOf(kind), BATCH, 0.1) is answer
 
 
+@needs_tracer
 def test_a_network_is_left_as_it_was() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10), nn.BatchNorm1d(10)).eval()
     before, chance = copy.deepcopy(model.state_dict()), torch.get_rng_state()
@@ -135,6 +138,7 @@ def test_a_network_is_left_as_it_was() -> None:
     assert torch.equal(chance, torch.get_rng_state())
 
 
+@needs_tracer
 def test_many_networks_in_one_process_are_still_traced() -> None:
     for width in range(8, 20):  # torch's own limit is 8
         assert decides_nothing(ck.create_model("mlp", width=width), BATCH, 0.0)
@@ -145,6 +149,7 @@ def test_a_tracer_that_is_switched_off_has_seen_nothing() -> None:
         assert not decides_nothing(OneOf("does nothing of the kind"), BATCH, 0.0)
 
 
+@needs_tracer
 @pytest.mark.parametrize("name", ck.list_models())
 def test_every_variant_could_be_recorded_on_cuda(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -339,11 +339,12 @@ def test_what_fails_in_training_mode_alone_is_told_before_the_first_step(tiny: c
     norm = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.BatchNorm1d(3072), torch.nn.Linear(3072, 10)
     )
+    alone = "cannot be trained on .*1 images: ValueError: Expected more than 1 value per channel"
     for model, recipe, said in (
-        (Helped(), ck.Recipe(epochs=1), "64 images: AttributeError: 'tuple'"),
-        (norm, one, "1 images: ValueError: Expected more than 1 value per channel"),
+        (Helped(), ck.Recipe(epochs=1), "in training mode the network must give .* found tuple"),
+        (norm, one, alone),
     ):
-        with pytest.raises(ck.ModelContractError, match=f"cannot be trained on .*{said}"):
+        with pytest.raises(ck.ModelContractError, match=said):
             ck.Trainer(recipe).fit(model, tiny)
 
 

@@ -11,15 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import ModelContractError
-from cifarkit.models.conformance.global_state import all_seeded, changes_of, settings_kept
+from cifarkit.models.conformance.global_state import changes_of, settings_kept
 from cifarkit.models.conformance.subject import (
     CLASSES,
     Subject,
     differing_tensors,
     pictures,
 )
-from cifarkit.models.contract import check_answer, check_logits
-from cifarkit.models.symptoms import all_alike, are_probabilities, listed
+from cifarkit.models.contract import check_logits, logits_of
+from cifarkit.models.symptoms import are_probabilities, as_found, bounds_of, ignores, listed
+from cifarkit.randomness import seeded
 
 __all__ = [
     "check_batch_mates",
@@ -38,10 +39,10 @@ Mode = Literal["evaluation", "training"]
 def check_gives_logits(subject: Subject) -> str:
     """Count and look at the logits in both modes."""
     check_logits(subject.construct(), CLASSES, "the network")
+    model = subject.build()
     for mode in _modes():
-        model = subject.build()
-        logits = _answer(model, pictures(model), mode)
-        check_answer(logits, CLASSES, CLASSES, f"in {mode} mode the network")
+        with as_found(model):
+            logits = _answer(model, pictures(model), mode, who=f"in {mode} mode the network")
         if not logits.isfinite().all():
             raise ModelContractError(f"in {mode} mode some logits are NaN or infinite")
     return "batch 3 32 32 gives float logits batch classes, all finite"
@@ -49,9 +50,8 @@ def check_gives_logits(subject: Subject) -> str:
 
 def check_batch_of_one(subject: Subject) -> str:
     """Show a single picture."""
-    model = subject.build()
-    logits = _answer(model, pictures(model)[:1])
-    check_answer(logits, 1, CLASSES, "in evaluation mode the network")
+    model = subject.networks[0]
+    _answer(model, pictures(model)[:1], who="in evaluation mode the network")
     return "a single picture gives logits 1 classes"
 
 
@@ -86,10 +86,10 @@ def check_repeats(subject: Subject) -> str:
 
 def check_input(subject: Subject) -> str:
     """Compare the pictures before and after."""
+    model = subject.build()
     for mode in _modes():
-        model = subject.build()
         images = pictures(model)
-        with torch.no_grad():
+        with as_found(model), torch.no_grad():
             model.train(mode == "training")(images)
         if not torch.equal(images, pictures(model)):
             raise ModelContractError(f"in {mode} mode the network writes into its pictures")
@@ -109,40 +109,41 @@ def check_side_effects(subject: Subject) -> str:
 
 
 def check_plain(subject: Subject) -> str:
-    """Look for a softmax or sigmoid: logits may look like theirs by chance, but not each time."""
-    for mode in _modes():
-        answers = [_answer(model, pictures(model), mode) for model in subject.networks]
-        for what, test in (
-            ("probabilities", are_probabilities),
-            ("the logarithms of probabilities", _are_log_probabilities),
-            ("numbers between 0 and 1, as after a sigmoid", _are_shares),
-        ):
-            if all(map(test, answers)):
-                raise ModelContractError(f"in {mode} mode the network gives {what}, not logits")
-    return "the logits are neither probabilities nor their logarithms"
+    """Look for a softmax, a sigmoid or a tanh at the end."""
+    model = subject.networks[0]
+    if found := bounds_of(model, pictures(model)):
+        raise ModelContractError(f"the network gives {found} not logits")
+    if all(are_probabilities(_answer(model, pictures(model)).exp()) for model in subject.networks):
+        return (
+            "the logits are logarithms of probabilities, as after a log-softmax: the loss makes "
+            "the same of them, so it does no harm, and can be left out"
+        )
+    return "the logits are bound to no range, and are no probabilities"
 
 
 def check_looks(subject: Subject) -> str:
     """Look for logits that are the same for all pictures."""
-    if all(all_alike(_answer(model, pictures(model))) for model in subject.networks):
-        raise ModelContractError("every picture gets the same logits, new and after some steps")
-    return "other pictures get other logits"
+    for model in subject.networks:
+        with as_found(model):
+            if not ignores(model, pictures(model)):
+                return "other pictures get other logits"
+    raise ModelContractError("every picture gets the same logits, new and after some steps")
 
 
-def _answer(model: nn.Module, images: Tensor, mode: Mode = "evaluation", draw: int = 0) -> Tensor:
+def _answer(
+    model: nn.Module,
+    images: Tensor,
+    mode: Mode = "evaluation",
+    draw: int = 0,
+    who: str = "the network",
+) -> Tensor:
     """Return the logits for a copy of the images; what is drawn depends on `draw` alone."""
-    with torch.no_grad(), all_seeded("answer", draw):
-        return model.train(mode == "training")(images.clone())  # type: ignore[no-any-return]
+    in_training = mode == "training"
+    with torch.no_grad(), seeded("answer", draw):
+        model.train(in_training)
+        return logits_of(model, images.clone(), who, num_classes=CLASSES, in_training=in_training)
 
 
 def _modes() -> Iterator[Mode]:
     yield "evaluation"
     yield "training"
-
-
-def _are_log_probabilities(answer: Tensor) -> bool:
-    return are_probabilities(answer.exp())
-
-
-def _are_shares(answer: Tensor) -> bool:
-    return bool(((answer >= 0) & (answer <= 1)).all()) and not all_alike(answer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
+from cifarkit.models.contract import told
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "check_model", "examine"]
 
-LONGEST_MESSAGE = 400  # of an error from elsewhere; load_state_dict's can be pages
+LINE = 79  # characters, which what is shorter is filled up to, to cover what was there before
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ CHECKS = (
     Check(
         "same seed",
         building.check_seed,
-        "draw first weights from torch's global generator, as torch.nn.init does, not from NumPy, "
-        "Python or the clock",
+        "draw first weights from the global generators, as torch.nn.init does, not from the clock "
+        "or from a generator of its own without a seed",
         needs=("logits",),
     ),
     Check(
@@ -113,7 +116,7 @@ CHECKS = (
     Check(
         "plain logits",
         answering.check_plain,
-        "leave out the softmax or sigmoid at the end: the loss applies its own",
+        "leave out the softmax, sigmoid or tanh at the end: the loss applies a softmax of its own",
         needs=("logits",),
     ),
     Check(
@@ -154,9 +157,9 @@ CHECKS = (
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
     """Ask a builder everything that a variant must do, and raise when it does not.
 
-    It builds the network some thirty times and trains a few of them on ten pictures of noise, on
+    It builds the network some twenty times and trains a few of them on ten pictures of noise, on
     the device and in the type of the first weights. The global generators and torch's settings
-    are left as they were.
+    are left as they were. In a terminal or notebook it says which check it is at.
 
     Args:
         model: a registered name, a variant, or a builder that has no name yet.
@@ -188,8 +191,9 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
-    with preserved():
-        for check in CHECKS:
+    with preserved(), _announced() as announce:
+        for number, check in enumerate(CHECKS, 1):
+            announce(f"{variant.name}: check {number} of {len(CHECKS)}, {check.name}")
             missing = [name for name in check.needs if findings[name].outcome != "passed"]
             if missing:
                 found = f"it builds on {missing[0]!r}, which did not pass"
@@ -199,6 +203,26 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
     return ConformanceReport(variant.name, variant.source, tuple(findings.values()))
 
 
+@contextmanager
+def _announced() -> Iterator[Callable[[str], None]]:
+    """Say where the check is, on one line of stderr that goes at its end; large networks take long.
+
+    It says nothing where nobody watches: where stderr is no terminal, and Python no notebook's.
+    """
+    stream = sys.stderr
+    is_watched = stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
+
+    def announce(line: str) -> None:
+        if is_watched:
+            stream.write(f"\r{line:<{LINE}}\r")
+            stream.flush()
+
+    try:
+        yield announce
+    finally:
+        announce("")
+
+
 def _asked(check: Check, subject: Subject) -> Finding:
     try:
         with settings_kept():
@@ -206,10 +230,7 @@ def _asked(check: Check, subject: Subject) -> Finding:
     except ModelContractError as error:
         found = str(error)
     except Exception as error:  # noqa: BLE001 - it is not our code
-        found = f"{type(error).__name__}: {error}"
-    found = " ".join(found.split())
-    if len(found) > LONGEST_MESSAGE:
-        found = found[: LONGEST_MESSAGE - 3] + "..."
+        found = told(error)
     return Finding(check.name, "failed", found, check.cure)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cifarkit.findings import Finding, tabulated
+from cifarkit.findings import Finding, table_of, tabulated
+from cifarkit.tables import as_html
 
 __all__ = ["ConformanceReport"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConformanceReport:
     """All that was found about a builder; `str()` is a table.
 
@@ -40,8 +41,15 @@ class ConformanceReport:
         return {**asdict(self), "findings": [asdict(one) for one in self.findings]}
 
     def __str__(self) -> str:
-        head = f"{self.name!r} ({self.source}) {self._verdict()}"
-        return "\n".join([head, *tabulated(self.findings)])
+        return "\n".join([self._head(), *tabulated(self.findings)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(self._head(), table_of(self.findings))
+
+    def _head(self) -> str:
+        return f"{self.name!r} ({self.source}) {self._verdict()}"
 
     def _verdict(self) -> str:
         if self.failed:

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cifarkit.models.conformance.global_state import all_seeded, settings_kept
-from cifarkit.models.contract import check_logits, input_like
+from cifarkit.models.conformance.global_state import settings_kept
+from cifarkit.models.contract import check_logits, input_like, layout_of
+from cifarkit.models.layout import choose_layout
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import generator_for
+from cifarkit.randomness import generator_for, seeded
 from cifarkit.recipes.optimizers import Adam
 
 __all__ = [
@@ -42,14 +43,15 @@ class Subject:
 
     def construct(self, seed: int = 0, num_classes: int = CLASSES) -> nn.Module:
         """Return what the builder gives, which nobody has looked at."""
-        with settings_kept(), all_seeded("weights", seed):
+        with settings_kept(), seeded("weights", seed):
             return self.variant.construct(num_classes=num_classes)
 
     def build(self, seed: int = 0) -> nn.Module:
-        """Return a network that has seen grey pictures, as from `create_model`: no lazy layers."""
-        with settings_kept(), all_seeded("weights", seed):
+        """Return a network as training begins with it: no lazy layers, in its layout."""
+        with settings_kept(), seeded("weights", seed):
             model = self.variant.construct(num_classes=CLASSES)
             check_logits(model, CLASSES, "the network")
+            choose_layout(model)
         return model
 
     @cached_property
@@ -76,7 +78,8 @@ def pictures(model: nn.Module, n: int = CLASSES) -> Tensor:
         noise = torch.rand(n, 3, 32, 32, generator=generator_for("pictures")) * 2 - 1
         contrast = torch.linspace(0.2, 0.5, n).view(n, 1, 1, 1)
         brightness = torch.linspace(-0.5, 0.5, n).view(n, 1, 1, 1)
-    return (noise * contrast + brightness).to(device, dtype)
+    images = (noise * contrast + brightness).to(device, dtype)
+    return images.contiguous(memory_format=layout_of(model))
 
 
 def build_optimizer(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
@@ -96,7 +99,7 @@ def take_steps(
     model.train()
     losses = []
     for step in steps:
-        with all_seeded("step", step):
+        with seeded("step", step):
             optimizer.zero_grad()
             loss = F.cross_entropy(model(images).float(), labels)
             loss.backward()
@@ -111,5 +114,9 @@ def differing_tensors(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[
         name
         for name, tensor in one.items()
         if isinstance(tensor, Tensor)  # a module's extra state may be anything
-        and not torch.equal(tensor.nan_to_num(), other[name].nan_to_num())
+        and not torch.equal(_without_nan(tensor), _without_nan(other[name]))
     ]
+
+
+def _without_nan(tensor: Tensor) -> Tensor:
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).nan_to_num()

@@ -9,6 +9,7 @@ from torch import Tensor
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_flag, checked_number, checked_whole
 from cifarkit.errors import TrainingError
+from cifarkit.models.state import restore_state
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 from cifarkit.training.selection import check_column
@@ -100,7 +101,7 @@ class EarlyStopping(Callback):
     def on_fit_end(self, run: Run) -> None:
         """Give the best weights back."""
         if self._best_weights:
-            run.model.load_state_dict(self._best_weights)
+            restore_state(run.model, self._best_weights)
             run.facts["weights_of_epoch"] = self.best_epoch
             run.facts["weights_chosen_by"] = self.column
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
+from cifarkit.models.state import restore_state
 from cifarkit.training.callback import Callback
 from cifarkit.training.run import Run
 
@@ -54,6 +55,7 @@ class LRFinder(Callback):
         self.rates: list[float] = []
         self.losses: list[float] = []
         self._smooth = 0.0
+        self._usual: list[float] = []  # what the schedule says
         self._first_weights: dict[str, Tensor] = {}
 
     @property
@@ -86,12 +88,15 @@ class LRFinder(Callback):
         share = len(self.rates) / (self.steps - 1)
         rate = self.start * (self.end / self.start) ** share
         groups = run.now.optimizer.param_groups
+        self._usual = [group["lr"] for group in groups]
         for group in groups:  # where there are several rates, they keep their proportions
             group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:
-        """Note the loss, smoothed without the bias of its first values."""
+        """Note the loss, smoothed without the bias of its first values; put the rates back."""
+        for group, rate in zip(run.now.optimizer.param_groups, self._usual, strict=True):
+            group["lr"] = rate
         if run.now.loss is None:
             return
         self._smooth = self.SMOOTHING * self._smooth + (1 - self.SMOOTHING) * run.now.loss.item()
@@ -118,5 +123,5 @@ class LRFinder(Callback):
 
     def on_fit_end(self, run: Run) -> None:
         """Put the weights back."""
-        run.model.load_state_dict(self._first_weights)
+        restore_state(run.model, self._first_weights)
         run.facts["weights_of_epoch"] = 0

@@ -1,71 +1,51 @@
-"""One HTML table that grows, for notebooks; still a plain table when read elsewhere."""
+"""One table that grows, for notebooks."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
-
-from cifarkit.training.progress.table import BEST_NOTE, choose_columns, is_best
+from cifarkit.tables import Bar, Block
+from cifarkit.training.notebook import NotebookDisplay
+from cifarkit.training.progress.pace import Pace
+from cifarkit.training.progress.table import BEST_NOTE
 from cifarkit.training.run import Run
 
 __all__ = ["Notebook"]
 
-EVERYTHING = 1_000  # a page has room for every column
+UPDATES = 50  # an epoch, at most
 
 
 class Notebook:
     """Show a table below the cell."""
 
     def __init__(self) -> None:
-        from IPython.display import display
-
-        self._rows: list[str] = []
-        self._heading = ""
-        self._notes: list[str] = []
-        self._bar = ""
-        self._handle: Any = display(self._page(), display_id=True)
+        self._table: list[Block] = []
+        self._bar: list[Block] = []
+        self._notes: list[Block] = []
+        self._display = NotebookDisplay()
 
     def note(self, text: str) -> None:
         """Show a line below the table."""
         self._notes.append(text)
         self._update()
 
-    def step(self, run: Run) -> None:
-        """Show how far the epoch is, at some hundred places."""
+    def step(self, run: Run, pace: Pace) -> None:
+        """Show how far the epoch is, and how long the run will take."""
         now = run.now
-        every = max(1, now.steps_per_epoch // 100)
-        if now.step % every == 0:
-            self._bar = (
-                f"<progress value={now.step + 1} max={now.steps_per_epoch}></progress> "
-                f"epoch {now.epoch + 1}/{run.recipe.epochs}"
-            )
+        if now.step % max(1, now.steps_per_epoch // UPDATES) == 0:
+            words = f"epoch {now.epoch + 1} of {run.recipe.epochs}{pace.in_words(run, '; ')}"
+            self._bar = [Bar(now.step + 1, now.steps_per_epoch, words)]
             self._update()
 
-    def row(self, run: Run) -> None:
+    def row(self, run: Run, pace: Pace) -> None:
         """Add the epoch's row."""
-        record = run.history[-1]
-        columns = choose_columns(record, EVERYTHING)
-        self._heading = "".join(f"<th>{escape(column.heading)}</th>" for column in columns)
-        cells = "".join(
-            f"<td>{escape(column.show(record[column.name]))}</td>" for column in columns
-        )
-        best = is_best(list(run.history))
-        self._rows.append(f"<tr>{cells}<td>{'*' if best else ''}</td></tr>")
-        if best and BEST_NOTE not in self._notes:
+        self._table = [run.history.table()]
+        if any(run.history.best_so_far()) and BEST_NOTE not in self._notes:
             self._notes.append(BEST_NOTE)
         self._update()
 
     def close(self) -> None:
         """Take the bar away."""
-        self._bar = ""
+        self._bar = []
         self._update()
 
     def _update(self) -> None:
-        self._handle.update(self._page())
-
-    def _page(self) -> Any:
-        from IPython.display import HTML
-
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes)
-        table = f"<table><tr>{self._heading}<th></th></tr>{''.join(self._rows)}</table>"
-        return HTML((table if self._rows else "") + self._bar + notes)
+        self._display.update(*self._table, *self._bar, *self._notes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from cifarkit.training.progress.table import COLUMNS, is_best
+from cifarkit.training.columns import column_of
+from cifarkit.training.progress.pace import Pace
 from cifarkit.training.run import Run
 
 __all__ = ["Plain"]
@@ -20,21 +21,20 @@ class Plain:
         """Write a line of its own."""
         print(text, file=self._stream, flush=True)
 
-    def step(self, run: Run) -> None:
+    def step(self, run: Run, pace: Pace) -> None:
         """Write nothing: a log has no use for steps."""
 
-    def row(self, run: Run) -> None:
+    def row(self, run: Run, pace: Pace) -> None:
         """Write the epoch's numbers with their names."""
         record = run.history[-1]
-        shown = {column.name: column.show for column in COLUMNS[1:]}
         cells = [f"epoch {record['epoch']}/{run.recipe.epochs}"]
         cells += [
-            f"{name} {shown[name](number) if name in shown else format(number, '.4g')}"
+            f"{name} {column_of(name).show(number)}"
             for name, number in record.items()
             if name != "epoch"
         ]
-        cells += ["best val loss"] if is_best(list(run.history)) else []
-        self.note("  ".join(cells))
+        cells += ["best val loss"] if run.history.best_so_far()[-1] else []
+        self.note("  ".join(cells) + pace.in_words(run, "  "))
 
     def close(self) -> None:
         """Leave nothing open."""

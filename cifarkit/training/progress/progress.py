@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-from typing import Protocol, TextIO
+from collections.abc import Sequence
+from typing import Literal, Protocol, TextIO
 
+from cifarkit.errors import TrainingError
 from cifarkit.training.callback import Callback
-from cifarkit.training.notebook import in_notebook
+from cifarkit.training.interruption import Interruption
+from cifarkit.training.notebook import NotebookDisplay, in_notebook
 from cifarkit.training.progress.notebook import Notebook
+from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.plain import Plain
 from cifarkit.training.progress.terminal import Terminal
 from cifarkit.training.run import Run
+from cifarkit.training.watching import is_terminal, wants_progress
 
-__all__ = ["Progress", "Renderer"]
+__all__ = ["Progress", "Renderer", "ShowProgress", "end_call", "with_progress"]
+
+ShowProgress = bool | Literal["auto"]
 
 TRAIN_NOTE = "train: means over the epoch, while the weights moved and any dropout was on"
 
@@ -25,10 +31,10 @@ class Renderer(Protocol):
     def note(self, text: str) -> None:
         """Show a line of its own."""
 
-    def step(self, run: Run) -> None:
+    def step(self, run: Run, pace: Pace) -> None:
         """Show that a step is done."""
 
-    def row(self, run: Run) -> None:
+    def row(self, run: Run, pace: Pace) -> None:
         """Show the epoch that just ended."""
 
     def close(self) -> None:
@@ -36,9 +42,10 @@ class Renderer(Protocol):
 
 
 class Progress(Callback):
-    """Show one row an epoch, and how far the epoch is.
+    """Show one row an epoch, how far the epoch is, and how long the run will take.
 
-    On a terminal finished rows stay above one live bar; in a notebook there is one table; and
+    `ck.train` and `ck.Trainer` add one where somebody watches; see their `show_progress`. On a
+    terminal finished rows stay above one live bar; in a notebook there is one table; and
     anywhere else, such as a log file, one plain line an epoch. It writes to stderr, and goes on
     in silence when nobody reads it any more.
 
@@ -60,10 +67,12 @@ class Progress(Callback):
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
         self._renderer: Renderer | None = None
+        self._pace = Pace()
 
     def on_fit_start(self, run: Run) -> None:
         """Choose the renderer."""
         self._renderer = _choose(self.stream if self.stream is not None else sys.stderr)
+        self._pace = Pace()
         if "resumed" in run.facts:
             self._show("note", f"goes on from {run.facts['resumed'][-1]}")
 
@@ -81,18 +90,22 @@ class Progress(Callback):
             )
             if reason := run.facts.get("steps_by_hand_because"):
                 self._show("note", f"steps are made by hand, which takes longer: {reason}")
-        self._show("step", run)
+        self._pace.count()
+        self._show("step", run, self._pace)
 
     def on_epoch_end(self, run: Run) -> None:
         """Show the row."""
-        self._show("row", run)
+        self._show("row", run, self._pace)
 
     def on_fit_end(self, run: Run) -> None:
         """Say why it stopped, if it did, and what the train numbers are."""
-        if run.stopped:
-            self._show("note", f"stopped: {run.stopped}")
         if len(run.history):
             self._show("note", TRAIN_NOTE)
+        if run.stopped:
+            self._show("note", f"stopped: {run.stopped}")
+        elif run.now.interruption.asked and len(run.history) < run.recipe.epochs:
+            where = f"in epoch {run.now.epoch + 1} of {run.recipe.epochs}"
+            self._show("note", f"interrupted {where}: {run.way_on}")
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:
@@ -104,11 +117,46 @@ class Progress(Callback):
             self._renderer = None
 
 
+def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) -> Sequence[Callback]:
+    """Return who listens to a training: the callbacks, and a progress table where one is wanted.
+
+    The table is not among the callbacks of the run's records: those do not depend on who watched.
+
+    Args:
+        callbacks: those of the user; where a `Progress` is among them, none is added.
+        show_progress: True, False or `"auto"`.
+
+    Raises:
+        TrainingError: `show_progress` is none of the three.
+    """
+    wanted = wants_progress(show_progress, error=TrainingError)
+    return [*callbacks, Progress()] if wanted and not _shows(callbacks) else callbacks
+
+
+def end_call(run: Run, interruption: Interruption, listeners: Sequence[Callback]) -> None:
+    """End a call of `fit`: after Ctrl-C a notebook gets the run back, and is told how to go on.
+
+    Args:
+        run: as far as it has come.
+        interruption: whether there was one.
+        listeners: where a `Progress` is among them, it has told the user already.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted outside of a notebook.
+    """
+    if interruption.asked and not in_notebook():
+        raise KeyboardInterrupt(run.way_on)
+    if interruption.asked and not run.is_over and not _shows(listeners):
+        NotebookDisplay(f"interrupted: {run.way_on}")
+
+
+def _shows(callbacks: Sequence[Callback]) -> bool:
+    return any(isinstance(callback, Progress) for callback in callbacks)
+
+
 def _choose(stream: TextIO | None) -> Renderer | None:
     if in_notebook():
         return Notebook()
-    if stream is None or stream.closed:
+    if stream is None or getattr(stream, "closed", False):
         return None
-    if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-        return Terminal(stream)
-    return Plain(stream)
+    return Terminal(stream) if is_terminal(stream) else Plain(stream)

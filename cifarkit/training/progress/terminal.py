@@ -7,13 +7,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cifarkit.training.progress.table import (
-    BEST_NOTE,
-    choose_columns,
-    format_row,
-    headings,
-    is_best,
-)
+from cifarkit.training.progress.pace import Pace
+from cifarkit.training.progress.table import BEST_NOTE, choose_columns, format_row, headings
 from cifarkit.training.run import Run
 
 __all__ = ["Terminal"]
@@ -36,20 +31,21 @@ class Terminal:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.completed}/{task.total}"),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(compact=True),  # of the epoch
+            TextColumn("{task.fields[left]}"),  # of the run
             console=self._console,
             refresh_per_second=REDRAWS,
             transient=True,
         )
-        self._task = self._bar.add_task("", visible=False)  # until the first step
-        self._best_noted = False
+        self._task = self._bar.add_task("", visible=False, left="")  # until the first step
+        self._has_headings = self._best_noted = False
         self._bar.start()
 
     def note(self, text: str) -> None:
         """Write a line above the bar."""
         self._console.print(text, style="dim", markup=False)
 
-    def step(self, run: Run) -> None:
+    def step(self, run: Run, pace: Pace) -> None:
         """Move the bar."""
         now = run.now
         self._bar.update(
@@ -58,13 +54,15 @@ class Terminal:
             completed=now.step + 1,
             total=now.steps_per_epoch,
             visible=True,
+            left=pace.in_words(run, "run: "),
         )
 
-    def row(self, run: Run) -> None:
+    def row(self, run: Run, pace: Pace) -> None:
         """Write the epoch's row above the bar."""
-        record, best = run.history[-1], is_best(list(run.history))
+        record, best = run.history[-1], run.history.best_so_far()[-1]
         columns = choose_columns(record, self._console.width)
-        if len(run.history) == 1:
+        if not self._has_headings:  # a run that is resumed has rows before its first one here
+            self._has_headings = True
             self._console.print(headings(columns), style="bold", markup=False)
         self._console.print(format_row(columns, record, best), markup=False)
         self._best_noted = self._best_noted or best

@@ -1,0 +1,175 @@
+"""Checks of exercises: they survive every answer, and say in one sentence what it still lacks.
+
+Tutorials are written with these. A check raises `NotYet` with what is wrong, or returns what is
+right; the decorator `exercise` prints either, and does the same for whatever else an answer raises.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from linecache import getline
+from numbers import Number
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["NotYet", "as_number", "as_numbers", "as_tensor", "exercise", "is_close"]
+
+LONGEST = 200  # letters of what an error says
+
+
+class NotYet(Exception):  # noqa: N818 - no error, but what a check has to say
+    """What an answer still lacks, in a sentence."""
+
+
+def exercise(check: Callable[..., str]) -> Callable[..., None]:
+    """Let a check print what it finds, whatever the answer is.
+
+    Args:
+        check: takes answers; returns a sentence on what is right, or raises `NotYet`.
+
+    Returns:
+        The check, which prints and raises nothing.
+
+    >>> @exercise
+    ... def check_double(double):
+    ...     if not is_close(as_number(double(4)), 8):
+    ...         raise NotYet(f"twice 4 is 8, yours says {double(4)}")
+    ...     return "Right"
+    >>> check_double(lambda number: number * 2)
+    Right
+    >>> check_double(lambda number: number + 2)
+    Not yet: twice 4 is 8, yours says 6
+    >>> check_double(lambda number: None)
+    Not yet: a number is expected, and yours is None; does your function return its result?
+    >>> check_double("double")
+    Not yet: your code stops with TypeError: 'str' object is not callable
+    """
+
+    @wraps(check)
+    def printed(*answers: Any) -> None:
+        try:
+            if any(answer is None for answer in answers):
+                raise NotYet("there is no answer, only None")
+            said = check(*answers)
+        except NotYet as lack:
+            said = f"Not yet: {lack}"
+        except Exception as error:  # noqa: BLE001 - anything can be wrong with an answer
+            said = f"Not yet: {_where(error.__traceback__, check)} stops with {_told(error)}"
+        sys.stdout.write(f"{said}\n")
+
+    return printed
+
+
+def as_number(answer: Any) -> float:
+    """Return an answer as a float, be it Python's, NumPy's or a tensor of one number.
+
+    Raises:
+        NotYet: it is something else.
+
+    >>> import numpy as np
+    >>> as_number(np.float32(0.5)), as_number([7])
+    (0.5, 7.0)
+    """
+    (number,) = as_numbers(answer, 1)
+    return number
+
+
+def as_numbers(answer: Any, count: int) -> list[float]:
+    """Return an answer as so many floats: from a list, a tuple, an array or a tensor of any shape.
+
+    Raises:
+        NotYet: these are no numbers, or more or fewer.
+
+    >>> import torch
+    >>> as_numbers((torch.tensor(0.5), 1), 2)
+    [0.5, 1.0]
+    """
+    numbers = [_as_float(leaf, count) for leaf in _leaves(answer)]
+    if len(numbers) != count:
+        raise NotYet(f"{_expected(count)}, and yours has {len(numbers)}")
+    return numbers
+
+
+def as_tensor(answer: Any, like: torch.Tensor) -> torch.Tensor:
+    """Return an answer as a tensor on the CPU, from a tensor, an array or lists.
+
+    Args:
+        answer: of any dtype.
+        like: a tensor of the shape that it must have.
+
+    Raises:
+        NotYet: it is something else, or of another shape.
+
+    >>> import torch
+    >>> as_tensor([1.0, 2.0], torch.zeros(2))
+    tensor([1., 2.])
+    """
+    import torch
+
+    try:
+        found = torch.as_tensor(answer).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"a tensor is expected, and yours is {_named(answer)}") from None
+    if found.shape != like.shape:
+        raise NotYet(f"the shape should be {tuple(like.shape)}, yours is {tuple(found.shape)}")
+    return found
+
+
+def is_close(found: float, wanted: float) -> bool:
+    """Return whether two numbers are the same but for rounding, in float32 too; NaN is not.
+
+    >>> is_close(0.9600000381, 0.96), is_close(0.9601, 0.96), is_close(float("nan"), 0.0)
+    (True, False, False)
+    """
+    return math.isclose(found, wanted, rel_tol=1e-5, abs_tol=1e-6)
+
+
+def _leaves(answer: Any) -> Iterator[Any]:
+    """Yield what is in lists, arrays and tensors, one by one."""
+    answer = answer.tolist() if hasattr(answer, "tolist") else answer
+    if isinstance(answer, list | tuple | range | Iterator):
+        for part in answer:
+            yield from _leaves(part)
+    else:
+        yield answer
+
+
+def _as_float(leaf: Any, count: int) -> float:
+    if not isinstance(leaf, Number) or isinstance(leaf, bool | complex):
+        raise NotYet(f"{_expected(count)}, and yours is {_named(leaf)}")
+    return float(leaf)  # type: ignore[arg-type]  # Number has no methods
+
+
+def _expected(count: int) -> str:
+    return "a number is expected" if count == 1 else f"{count} numbers are expected"
+
+
+def _named(answer: Any) -> str:
+    if answer is None:
+        return "None; does your function return its result?"
+    return f"of type {type(answer).__name__}"
+
+
+def _where(traceback: TracebackType | None, check: Callable[..., str]) -> str:
+    """Name the deepest line of the notebook or script, outside its check, that an error came by."""
+    found = "your code"
+    while traceback:
+        frame = traceback.tb_frame
+        if frame.f_globals is check.__globals__ and frame.f_code is not check.__code__:
+            line = getline(frame.f_code.co_filename, traceback.tb_lineno, frame.f_globals).strip()
+            found = f"{frame.f_code.co_name}, at `{line}`," if line else found
+        traceback = traceback.tb_next
+    return found
+
+
+def _told(error: Exception) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,87 @@
+"""How a network's weights lie in memory: channels-last where it goes in that, else torch's own way.
+
+Convolutions run fastest on batches whose channels lie side by side
+(https://docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html). Not every network
+takes them: `x.view(len(x), -1)` after a convolution does not, nor does a layer with
+five-dimensional weights.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from cifarkit.models.contract import input_like, layout_of
+from cifarkit.models.symptoms import as_found
+from cifarkit.randomness import seeded
+
+__all__ = ["choose_layout"]
+
+TOLERANCE = 0.1  # of the largest logit; another layout changes last digits, a mistake far more
+
+
+def choose_layout(model: nn.Module) -> torch.memory_format:
+    """Lay a network's weights out channels-last, where it goes forward and back in that.
+
+    Else, and where it has no filters, they lie in torch's own way. The same network gets the same
+    layout each time; `layout_of` reads it off the weights.
+
+    Args:
+        model: any network; what it computes stays the same, to the last digits.
+
+    Returns:
+        `torch.channels_last` or `torch.contiguous_format`.
+
+    >>> choose_layout(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(7200, 10)))
+    torch.channels_last
+    >>> choose_layout(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
+    torch.contiguous_format
+    """
+    if any(weight.ndim == 4 for weight in model.parameters()):
+        expected = None
+        # What a network cannot do it says in errors of any kind; in the other layout they count.
+        with suppress(Exception):
+            model.to(memory_format=torch.contiguous_format)
+            expected = _logits(model)
+        with suppress(Exception):
+            model.to(memory_format=torch.channels_last)
+            _go_forward_and_back(model)
+            if expected is None or _alike(_logits(model), expected):
+                return layout_of(model)
+    model.to(memory_format=torch.contiguous_format)
+    return layout_of(model)
+
+
+def _pictures(model: nn.Module) -> Tensor:
+    """Return `2 3 32 32` drawn pictures in [-1, 1], in the layout of the network."""
+    device, dtype = input_like(model)
+    pictures = torch.rand(2, 3, 32, 32).mul_(2).sub_(1).to(device, dtype)
+    return pictures.contiguous(memory_format=layout_of(model))
+
+
+def _logits(model: nn.Module) -> list[Tensor]:
+    """Return all tensors that the network gives in evaluation mode."""
+    with as_found(model), seeded("layout"), torch.no_grad():
+        model.eval()
+        given = pytree.tree_leaves(model(_pictures(model)))
+        return [leaf.clone() for leaf in given if isinstance(leaf, Tensor)]
+
+
+def _go_forward_and_back(model: nn.Module) -> None:
+    with as_found(model), seeded("layout"), torch.enable_grad():
+        model.train()
+        given = pytree.tree_leaves(model(_pictures(model)))
+        learnt = [leaf for leaf in given if isinstance(leaf, Tensor) and leaf.requires_grad]
+        if learnt:
+            torch.autograd.backward([leaf.abs().sum() for leaf in learnt])
+
+
+def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    return len(some) == len(others) and all(
+        one.shape == other.shape
+        and bool(((one - other).abs() <= TOLERANCE * other.abs().max()).all())
+        for one, other in zip(some, others, strict=True)
+    )

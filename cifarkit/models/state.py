@@ -1,0 +1,45 @@
+"""A network's tensors, and the versions of its layers that torch keeps beside them.
+
+Some networks ask for the version when they take tensors back: torchvision's `MNASNet` does, whose
+layers changed once. A plain dict of tensors has lost it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["restore_state", "versions_of"]
+
+
+def versions_of(model: nn.Module) -> dict[str, Any]:
+    """Return what `state_dict` says of each layer beside its tensors.
+
+    >>> versions_of(nn.Sequential(nn.BatchNorm2d(3)))
+    {'': {'version': 1}, '0': {'version': 2}}
+    """
+    metadata: Mapping[str, Any] = model.state_dict()._metadata  # type: ignore[attr-defined]
+    return dict(metadata)
+
+
+def restore_state(
+    model: nn.Module, tensors: Mapping[str, Tensor], versions: Mapping[str, Any] | None = None
+) -> None:
+    """Put tensors that `state_dict` gave back into a network, all of them.
+
+    Args:
+        model: the network.
+        tensors: by name.
+        versions: of the layers, as `versions_of` gives them; the network's own when None.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> saved = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    >>> restore_state(layer, saved)
+    """
+    state = OrderedDict(tensors)
+    versions = versions_of(model) if versions is None else versions
+    state._metadata = OrderedDict(versions)  # type: ignore[attr-defined]
+    model.load_state_dict(state)

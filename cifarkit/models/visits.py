@@ -1,0 +1,150 @@
+"""The way of a picture through a network: which module it visits, and what each visit costs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.utils.flop_counter import FlopCounterMode
+
+from cifarkit.models.winograd import WinogradConv2d
+
+__all__ = ["Visit", "uncompiled", "visits_of"]
+
+PARAMETRIZATIONS = "parametrizations"  # where torch keeps them, inside the layer that they are of
+
+
+@dataclass(eq=False)
+class Visit:
+    """One call of a module.
+
+    Args:
+        name: its path in the network.
+        module: what was called.
+        output: the shape that comes out for one image, without the batch; of several outputs,
+            that of the first.
+        multiply_adds: of this module alone, not of the modules that it calls.
+        is_layer: whether it calls no other module.
+    """
+
+    name: str
+    module: nn.Module
+    output: tuple[int, ...] = ()
+    multiply_adds: int = 0
+    is_layer: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The name of the module's class; of a scripted one, that of the class it was."""
+        return str(getattr(self.module, "original_name", type(self.module).__name__))
+
+
+@contextmanager
+def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
+    """Collect the visits to a network's modules in a block, in the order in which they begin.
+
+    Torch's own counter counts. What would hide work from it is off in the block: fused kernels for
+    attention and recurrent layers, and compiled code. Parametrizations belong to their layer.
+
+    Args:
+        model: the network; show it one image in the block, without gradients.
+    """
+    inside = f".{PARAMETRIZATIONS}."
+    names = {
+        id(module): name for name, module in model.named_modules() if inside not in f".{name}."
+    }
+    counter = FlopCounterMode(display=False)
+    visits: list[Visit] = []
+    under_way: list[tuple[Visit, int]] = []  # with the operations that were counted before
+
+    def enter(module: nn.Module, _inputs: Any) -> None:
+        if id(module) in names:
+            if under_way:
+                under_way[-1][0].is_layer = False
+            visits.append(Visit(names[id(module)], module))
+            under_way.append((visits[-1], counter.get_total_flops()))
+
+    def leave(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if not under_way or under_way[-1][0].module is not module:
+            return
+        visit, before = under_way.pop()
+        work = (counter.get_total_flops() - before) // 2
+        visit.output = _shape(output)
+        visit.multiply_adds += _as_defined(visit, work)
+        if under_way:  # what is the module's is not its caller's
+            under_way[-1][0].multiply_adds -= work
+
+    hooks = [
+        register_module_forward_pre_hook(enter),
+        register_module_forward_hook(leave, always_call=True),
+    ]
+    try:
+        with _nothing_fused(), _frozen(model), counter:
+            yield visits
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Run in a block, layer by layer, what `torch.compile` has compiled."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is; and it takes seconds to import
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """Let no weight ask for a gradient: the counter wants a way back from those that are inputs."""
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
+    try:
+        for weight in learning:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in learning:
+            weight.requires_grad_(True)
+
+
+@contextmanager
+def _nothing_fused() -> Iterator[None]:
+    """Compute attention and recurrent layers by the products that they are defined by."""
+    fast, library = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            stack.enter_context(uncompiled())
+            stack.enter_context(warnings.catch_warnings())
+            # The counter's hooks see a compiled module twice, and torch says so.
+            warnings.filterwarnings("ignore", "Using `torch.compile")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.enabled = library
+
+
+def _shape(output: Any) -> tuple[int, ...]:
+    if isinstance(output, tuple | list) and output:  # a recurrent layer gives its state too
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+
+
+def _as_defined(visit: Visit, work: int) -> int:
+    """Return what a visit's work is by the layer's definition."""
+    if isinstance(visit.module, WinogradConv2d):  # makes do with fewer
+        return visit.module.weight[0].numel() * torch.Size(visit.output).numel()
+    return work

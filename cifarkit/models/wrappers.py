@@ -1,0 +1,117 @@
+"""How to wrap a network that takes other images, or gives something else than logits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cifarkit.randomness import preserved
+
+__all__ = ["input_cure", "output_cure"]
+
+SIDES = (224, 64, 96, 128, 256, 299, 384)  # that public networks are made for
+WRAPPER = """; wrap it:
+class Logits(nn.Module):
+    def __init__(self, network): super().__init__(); self.network = network
+    def forward(self, x): {body}"""
+
+
+def output_cure(
+    output: Any, n: int, num_classes: int | None = None, *, in_training: bool = False
+) -> str:
+    """Return how to get logits out of what a network gave, or nothing when there are none.
+
+    Args:
+        output: such as a dict, a tuple, or an object with tensors.
+        n: for how many images.
+        num_classes: how many logits there must be for each, if that is known.
+        in_training: in evaluation mode it gave logits.
+
+    >>> print(output_cure({"out": torch.zeros(2, 10)}, 2))
+    ; wrap it:
+    class Logits(nn.Module):
+        def __init__(self, network): super().__init__(); self.network = network
+        def forward(self, x): return self.network(x)["out"]
+    """
+    if output is None:
+        return "; return the logits at the end of forward"
+    if isinstance(output, Tensor):
+        return "; return logits.abs() or logits.real" if output.is_complex() else ""
+    tensors = {
+        name: part
+        for name, part in _parts(output)
+        if isinstance(part, Tensor) and part.is_floating_point() and part.ndim > 0
+    }
+    if not tensors:
+        return ""
+
+    def likeliness(name: str) -> tuple[bool, bool, bool, bool]:
+        shape = tuple(tensors[name].shape)
+        is_table = len(shape) == 2 and shape[0] == n
+        return shape == (n, num_classes), "logits" in name, is_table, "out" in name
+
+    part = max(tensors, key=likeliness)
+    if in_training:
+        body = f"y = self.network(x); return y{part} if self.training else y"
+    else:
+        body = f"return self.network(x){part}"
+    return WRAPPER.format(body=body)
+
+
+def _parts(output: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of an output, and how Python writes them."""
+    if isinstance(output, Mapping):
+        for name, part in output.items():
+            by_name = getattr(output, str(name), None) is part  # as of Hugging Face's outputs
+            yield f".{name}" if by_name else f"[{name!r}]".replace("'", '"'), part
+    elif isinstance(output, tuple | list):
+        names = getattr(output, "_fields", range(len(output)))
+        for name, part in zip(names, output, strict=True):
+            yield f".{name}" if isinstance(name, str) else f"[{name}]", part
+    elif dataclasses.is_dataclass(output) or hasattr(output, "__dict__"):
+        for name, part in vars(output).items():
+            yield f".{name}", part
+
+
+def input_cure(model: nn.Module, images: Tensor) -> str:
+    """Return what to put before a network that does not take images, or nothing.
+
+    Other shapes are tried, and the first that gives a vector for each image is named.
+
+    Args:
+        model: it raised an error for these images.
+        images: `batch 3 height width`.
+
+    >>> input_cure(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))
+    '; it takes batch 3072: write nn.Sequential(nn.Flatten(), network)'
+    """
+    n, side = len(images), images.shape[-1]
+    shapes: dict[tuple[int, ...], str]
+    if side != 32:
+        shapes = {(3, 32, 32): "leave out windows of another size, or pool before the end"}
+    else:
+        write = "write nn.Sequential(nn.{}, network)"
+        shapes = {(3 * side * side,): write.format("Flatten()")}
+        shapes |= {(3, other, other): write.format(f"Upsample({other})") for other in SIDES}
+        shapes[1, 32, 32] = "give its first layer 3 channels"
+        shapes[1, 28, 28] = (
+            "give its first layer 3 channels, and write nn.Sequential(nn.Upsample(28), network)"
+        )
+        shapes[side, side, 3] = "let forward begin with x = x.permute(0, 2, 3, 1)"
+    with preserved(), torch.no_grad():
+        for shape, cure in shapes.items():
+            if _passes(model, images.new_zeros(n, *shape)):
+                return f"; it takes batch {' '.join(map(str, shape))}: {cure}"
+    return ""
+
+
+def _passes(model: nn.Module, images: Tensor) -> bool:
+    try:
+        output = model(images)
+    except Exception:  # noqa: BLE001 - what a network raises may be of any kind
+        return False
+    return not isinstance(output, Tensor) or (output.ndim == 2 and len(output) == len(images))

@@ -1,0 +1,42 @@
+"""Text files that somebody else may have made: read where they are regular, and not too large."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+__all__ = ["read_text"]
+
+LARGEST = 32 * 2**20  # bytes; the history of 100,000 epochs has less
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return what a file holds, if it is a regular one and not larger than such files are.
+
+    To read a pipe would never end, and a sparse file of gigabytes fills the memory.
+
+    Args:
+        path: of a JSON or CSV file.
+        encoding: of its text.
+
+    Raises:
+        OSError: it is no regular file, too large, or cannot be read.
+        UnicodeDecodeError: its text is of another encoding.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "run.json"
+    >>> file.write_text("{}")
+    2
+    >>> read_text(file)
+    '{}'
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(f"{path.name} is no regular file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(
+            f"{path.name} has {max(about.st_size, len(content)):,} bytes, and may have {LARGEST:,}"
+        )
+    return content.decode(encoding)

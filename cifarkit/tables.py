@@ -1,0 +1,219 @@
+"""Tables of words and numbers as text, HTML, Markdown and LaTeX; each quantity in one format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+__all__ = [
+    "Bar",
+    "Block",
+    "Readable",
+    "Table",
+    "as_html",
+    "as_text",
+    "duration",
+    "in_latex",
+    "p_value",
+    "percent",
+]
+
+GAP = "  "
+# Names are shown as they are: MathJax takes what stands between two dollars for a formula.
+PLAIN = 'class="tex2jax_ignore mathjax_ignore"'
+
+
+def percent(share: float) -> str:
+    """Return a share in [0, 1], such as an accuracy, in per cent.
+
+    >>> percent(0.8563)
+    '85.6 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as one says it.
+
+    >>> duration(40), duration(200), duration(9000)
+    ('40 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def p_value(p: float) -> str:
+    """Return a p as papers print it, without the 0 before the point.
+
+    >>> p_value(0.0625), p_value(1.0), p_value(0.0002)
+    ('.0625', '1', '< .001')
+    """
+    return "< .001" if p < 0.001 else f"{p:.3g}".removeprefix("0")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells that are text already; numbers stand to the right.
+
+    Args:
+        headings: one for each column.
+        rows: from top to bottom.
+        total: the last row, below a line; empty for none.
+        words: how many columns, from the left, hold words.
+        ranks: of each column; where there is no room, the one of the highest rank is left out
+            first, and one of rank 0 never.
+
+    >>> print(Table(("model", "n"), [("mlp", "10"), ("wide", "5")]).as_text())
+    model   n
+    mlp    10
+    wide    5
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    total: Sequence[str] = ()
+    words: int = 1
+    ranks: Sequence[int] = ()
+
+    def as_text(self, width: int | None = None) -> str:
+        """Return lines in columns; a total stands below a rule.
+
+        Args:
+            width: of the lines, in characters; any when None.
+        """
+        every = [self.headings, *self.rows, *([self.total] if self.total else [])]
+        widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+        shown = self._shown(widths, width)
+        lines = [
+            GAP.join(
+                f"{row[i]:<{widths[i]}}" if i < self.words else f"{row[i]:>{widths[i]}}"
+                for i in shown
+            ).rstrip()
+            for row in every
+        ]
+        if self.total:
+            rule = "-" * (sum(widths[i] for i in shown) + len(GAP) * (len(shown) - 1))
+            lines = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+        return "\n".join(lines)
+
+    def as_html(self) -> str:
+        """Return a table element; all that stands in it is escaped."""
+        head = self._cells("th", self.headings)
+        rows = [self._cells("td", row) for row in self.rows]
+        rows += [self._cells("th", self.total)] if self.total else []
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+    def as_markdown(self) -> str:
+        """Return a table of pipes."""
+        rule = ["---" if i < self.words else "---:" for i in range(len(self.headings))]
+        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.rows]
+        return "\n".join(f"| {' | '.join(row)} |" for row in [self.headings, rule, *rows])
+
+    def as_latex(self) -> str:
+        """Return a table with the rules of the package booktabs."""
+        sides = "".join("l" if i < self.words else "r" for i in range(len(self.headings)))
+        head, *rows = (
+            " & ".join(map(in_latex, row)) + r" \\" for row in [self.headings, *self.rows]
+        )
+        begin = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", head, r"\midrule"]
+        return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}", ""])
+
+    def _shown(self, widths: Sequence[int], width: int | None) -> list[int]:
+        shown = list(range(len(widths)))
+        while self.ranks and width is not None:
+            wide = sum(widths[i] + len(GAP) for i in shown) - len(GAP) > width
+            last = max(shown, key=lambda i: self.ranks[i])
+            if not wide or not self.ranks[last]:
+                break
+            shown.remove(last)
+        return shown
+
+    def _cells(self, tag: str, row: Sequence[str]) -> str:
+        return "".join(
+            f'<{tag} style="text-align: {"left" if i < self.words else "right"}">{_shown(cell)}'
+            f"</{tag}>"
+            for i, cell in enumerate(row)
+        )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How far something is: so many of so many, and a few words."""
+
+    done: int
+    total: int
+    text: str
+
+
+Block = str | Table | Bar
+
+
+class Readable(ABC):
+    """What a notebook shows of an object at the end of a cell: blocks, in HTML and in text.
+
+    >>> class Shelf(Readable):
+    ...     def blocks(self):
+    ...         return ["two books"]
+    >>> "two books" in Shelf()._repr_html_()
+    True
+    """
+
+    @abstractmethod
+    def blocks(self) -> Sequence[Block]:
+        """Return what is to be read of it."""
+
+    def _repr_html_(self) -> str:
+        return as_html(*self.blocks())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": as_html(*self.blocks()), "text/plain": as_text(*self.blocks())}
+
+
+def as_html(*blocks: Block) -> str:
+    """Return blocks below each other for a notebook; a line of text keeps its place in a line.
+
+    >>> as_html("a < b").splitlines()[1]
+    '<p style="margin: 0.3em 0; white-space: pre-wrap">a &lt; b</p>'
+    """
+    return "\n".join([f"<div {PLAIN}>", *map(_in_html, blocks), "</div>"])
+
+
+def as_text(*blocks: Block) -> str:
+    """Return blocks below each other as plain text.
+
+    >>> print(as_text("two of three:", Bar(2, 3, "epochs")))
+    two of three:
+    epochs 2/3
+    """
+    return "\n".join(map(_in_text, blocks))
+
+
+def _shown(text: str) -> str:
+    return escape(text, quote=False)  # between tags, where quotes mean nothing
+
+
+def _in_html(block: Block) -> str:
+    if isinstance(block, Table):
+        return block.as_html()
+    if isinstance(block, Bar):
+        return f"<progress value={block.done} max={block.total}></progress> {_shown(block.text)}"
+    return f'<p style="margin: 0.3em 0; white-space: pre-wrap">{_shown(block)}</p>'
+
+
+def _in_text(block: Block) -> str:
+    if isinstance(block, Table):
+        return block.as_text()
+    return f"{block.text} {block.done}/{block.total}" if isinstance(block, Bar) else block
+
+
+def in_latex(text: str) -> str:
+    """Return text as LaTeX shows it; other characters that mean something there become spaces."""
+    plain = "".join(" " if character in "\\^~{}\n" else character for character in text)
+    for character in "&%_#$":
+        plain = plain.replace(character, f"\\{character}")
+    return plain

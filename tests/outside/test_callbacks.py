@@ -1,0 +1,387 @@
+"""What a callback changes: honoured as in a bare loop, and recorded; or refused when it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import lr_scheduler
+
+import cifarkit as ck
+
+RECIPE = ck.Recipe(
+    epochs=3, batch_size=80, precision="float32", optimizer=ck.SGD(lr=0.05, momentum=0.0)
+)
+Hook = Callable[[ck.Run], Any]
+
+
+def network() -> nn.Sequential:
+    with ck.seeded("weights", 0):
+        return nn.Sequential(
+            *(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1)),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
+        )
+
+
+def listener(**hooks: Hook) -> ck.Callback:
+    """Make a callback of functions."""
+    methods = {name: lambda self, run, hook=hook: hook(run) for name, hook in hooks.items()}
+    return type("Mine", (ck.Callback,), methods)()
+
+
+def trained(
+    tiny: ck.Splits, *callbacks: ck.Callback, recipe: ck.Recipe = RECIPE, **settings: Any
+) -> ck.Run:
+    trainer = ck.Trainer(recipe, device="cpu", callbacks=callbacks, **settings)
+    return trainer.fit(network(), tiny)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(left, right) for left, right in pairs)
+
+
+# --- learning rates
+
+
+class Scheduled(ck.Callback):
+    """Steps a scheduler of torch's, as its manual shows it."""
+
+    def __init__(self, make: Callable[[torch.optim.Optimizer], Any], *, every_batch: bool) -> None:
+        self.make, self.every_batch = make, every_batch
+
+    def on_fit_start(self, run: ck.Run) -> None:
+        self.scheduler = self.make(run.now.optimizer)
+
+    def _step(self, run: ck.Run) -> None:
+        is_plateau = isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau)
+        self.scheduler.step(*([run.history[-1]["val_loss"]] if is_plateau else []))
+
+    def on_batch_end(self, run: ck.Run) -> None:
+        if self.every_batch:
+            self._step(run)
+
+    def on_epoch_end(self, run: ck.Run) -> None:
+        if not self.every_batch:
+            self._step(run)
+
+
+SCHEDULERS: dict[str, tuple[Callable[[torch.optim.Optimizer], Any], bool]] = {
+    "plateau": (
+        lambda optimizer: lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=9.0),
+        False,
+    ),
+    "steps": (lambda optimizer: lr_scheduler.StepLR(optimizer, 1, gamma=0.5), False),
+    "warm-up": (lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda n: (n + 1) / 9), True),
+    "cosine": (lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, 9), True),
+    "one cycle": (
+        lambda optimizer: lr_scheduler.OneCycleLR(
+            optimizer, max_lr=0.1, total_steps=9, cycle_momentum=False
+        ),
+        True,
+    ),
+}
+
+
+def bare_loop(tiny: ck.Splits, make: Callable[..., Any], *, every_batch: bool) -> nn.Module:
+    """Train as the manual of torch's schedulers does."""
+    model = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = RECIPE.optimizer.build(list(model.parameters()))
+    scheduler = make(optimizer)
+    for epoch in range(RECIPE.epochs):
+        model.train()
+        for step, (images, labels) in enumerate(
+            ck.training_batches(tiny.train, RECIPE.batch_size, seed=0, epoch=epoch)
+        ):
+            torch.manual_seed(ck.seed_for("dropout", 0, epoch, step))
+            loss = F.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if every_batch:
+                scheduler.step()
+        if not every_batch:
+            is_plateau = isinstance(scheduler, lr_scheduler.ReduceLROnPlateau)
+            scheduler.step(*([ck.evaluate(model, tiny.val).loss] if is_plateau else []))
+    return model
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_of_torchs_does_what_it_does_in_a_bare_loop(name: str, tiny: ck.Splits) -> None:
+    make, every_batch = SCHEDULERS[name]
+    run = trained(tiny, Scheduled(make, every_batch=every_batch))
+    assert same(run.model, bare_loop(tiny, make, every_batch=every_batch))
+    assert "Scheduled: the learning rate" in run.facts["changed_by_callbacks"]
+
+
+def test_a_scheduler_beside_another_schedule_is_refused_when_they_meet(tiny: ck.Splits) -> None:
+    scheduled = Scheduled(SCHEDULERS["steps"][0], every_batch=False)
+    recipe = RECIPE.replace(schedule=ck.Step(every=2))  # they agree for the second epoch alone
+    with pytest.raises(ck.TrainingError, match=r"set the learning rate to 0\.0125, and now Step.*"):
+        trained(tiny, scheduled, recipe=recipe)
+    with pytest.raises(ck.TrainingError, match=r"schedule=ck.Constant\(\)"):
+        trained(tiny, scheduled, recipe=RECIPE.replace(schedule=ck.Cosine()))
+
+
+def test_the_rates_of_a_schedule_are_those_of_its_formula(tiny: ck.Splits) -> None:
+    seen: list[float] = []
+    rates = listener(on_batch_end=lambda run: seen.append(run.now.optimizer.param_groups[0]["lr"]))
+    recipe = RECIPE.replace(schedule=ck.Cosine(warmup=0.5))
+    trained(tiny, rates, recipe=recipe)
+    places = [epoch + step / 3 for epoch in range(3) for step in range(3)]
+    assert seen == [recipe.schedule.rate(place, 3, 0.05) for place in places]
+
+
+def test_a_rate_that_a_callback_set_is_kept_over_a_resume(tiny: ck.Splits, tmp_path: Path) -> None:
+    def halve(run: ck.Run) -> None:
+        if run.now.epoch == 0:
+            run.now.optimizer.param_groups[0]["lr"] /= 2
+
+    def fail(run: ck.Run) -> None:
+        if run.now.epoch == 1:
+            raise RuntimeError
+
+    whole = trained(tiny, listener(on_epoch_end=halve))
+    with pytest.raises(ck.CallbackError):
+        trained(tiny, listener(on_epoch_end=halve, on_batch_end=fail), run_dir=tmp_path / "run")
+    trainer = ck.Trainer(
+        RECIPE, device="cpu", callbacks=[listener(on_epoch_end=halve)], run_dir=tmp_path / "run"
+    )
+    rest = trainer.fit(network(), tiny, resume=True)
+    assert rest.history.column("lr") == whole.history.column("lr") == [0.05, 0.025, 0.025]
+    assert same(rest.model, whole.model)
+    assert rest.facts["changed_by_callbacks"] == ["Mine: the learning rate"]
+
+
+# --- layers, weights, modes
+
+
+def hold(run: ck.Run) -> None:
+    run.model[1].eval()
+
+
+@pytest.mark.parametrize("hook", ["on_fit_start", "on_epoch_start"])
+def test_batch_norm_that_is_held_stays_held(hook: str, tiny: ck.Splits) -> None:
+    run = trained(tiny, listener(**{hook: hold}))
+    assert torch.equal(run.model[1].running_mean, torch.zeros(8))
+    free = trained(tiny)
+    assert not torch.equal(free.model[1].running_mean, torch.zeros(8))
+    assert "changed_by_callbacks" not in free.facts
+
+
+def test_a_network_left_in_evaluation_mode_learns_on_in_training_mode(tiny: ck.Splits) -> None:
+    run = trained(tiny, listener(on_epoch_end=lambda run: run.model.eval()))
+    assert same(run.model, trained(tiny).model)
+
+
+def freeze_at_first(run: ck.Run) -> None:
+    run.model[0].requires_grad_(False)
+
+
+def unfreeze_later(run: ck.Run) -> None:
+    if run.now.epoch == 1:
+        run.model[0].requires_grad_(True)
+
+
+def test_layers_may_be_frozen_first_and_unfrozen_later(tiny: ck.Splits) -> None:
+    before = network()[0].weight.clone()
+    seen: list[bool] = []
+    run = trained(
+        tiny,
+        listener(
+            on_fit_start=freeze_at_first,
+            on_epoch_start=unfreeze_later,
+            on_epoch_end=lambda run: seen.append(torch.equal(run.model[0].weight, before)),
+        ),
+    )
+    assert seen == [True, False, False]
+    assert "Mine: which weights are frozen" in run.facts["changed_by_callbacks"]
+
+
+def test_what_is_frozen_and_held_is_so_after_a_resume(tiny: ck.Splits, tmp_path: Path) -> None:
+    def listen(*, fails: bool) -> ck.Callback:
+        def fail(run: ck.Run) -> None:
+            if fails and run.now.epoch == 2:
+                raise RuntimeError
+
+        def later(run: ck.Run) -> None:
+            unfreeze_later(run)
+            if run.now.epoch == 1:
+                hold(run)
+
+        hooks = {"on_fit_start": freeze_at_first, "on_epoch_start": later, "on_batch_end": fail}
+        return listener(**hooks)
+
+    whole = trained(tiny, listen(fails=False))
+    with pytest.raises(ck.CallbackError):
+        trained(tiny, listen(fails=True), run_dir=tmp_path / "run")
+    callbacks = [listen(fails=False)]
+    trainer = ck.Trainer(RECIPE, device="cpu", callbacks=callbacks, run_dir=tmp_path / "run")
+    assert same(trainer.fit(network(), tiny, resume=True).model, whole.model)
+
+
+def swap_layer(run: ck.Run) -> None:
+    run.model[6] = nn.Linear(8, 10)
+
+
+def swap_function(run: ck.Run) -> None:
+    run.model[2] = nn.Tanh()
+
+
+def add_layer(run: ck.Run) -> None:
+    run.model.append(nn.Linear(10, 10))
+
+
+def swap_weight(run: ck.Run) -> None:
+    run.model[6].weight = nn.Parameter(torch.zeros(10, 8))
+
+
+def swap_optimizer(run: ck.Run) -> None:
+    run.now.optimizer = torch.optim.Adam(run.model.parameters())
+
+
+def swap_splits(run: ck.Run) -> None:
+    run.now.splits = run.now.splits.__class__(*[run.now.splits.train] * 3, "mine", "mine")
+
+
+def swap_recipe(run: ck.Run) -> None:
+    run.recipe = run.recipe.replace(label_smoothing=0.1)
+
+
+def swap_history(run: ck.Run) -> None:
+    run.history = ck.History()
+
+
+def swap_batch(run: ck.Run) -> None:
+    run.now.batch = ck.Batch(torch.zeros(2, 3, 32, 32), torch.zeros(2, dtype=torch.int64))
+
+
+def go_on(run: ck.Run) -> None:
+    run.now.epoch += 1
+
+
+REFUSED: dict[str, tuple[Hook, str]] = {
+    "a layer": (swap_layer, "replaced the layer '6'.*build the network with it"),
+    "a function": (swap_function, "replaced the layer '2'"),
+    "one more layer": (add_layer, "replaced the layer '7'"),
+    "a weight": (swap_weight, "gave the network '6.weight', which the optimiser does not hold"),
+    "the optimiser": (swap_optimizer, "replaced run.now.optimizer.*another optimizer="),
+    "the splits": (swap_splits, "replaced run.now.splits"),
+    "the recipe": (swap_recipe, "replaced run.recipe"),
+    "the history": (swap_history, "replaced run.history"),
+    "the batch": (swap_batch, "replaced run.now.batch.*in on_batch_start"),
+    "the epoch": (go_on, r"replaced run.now.epoch.*run.stop\(reason\)"),
+}
+
+
+@pytest.mark.parametrize("hook", ["on_fit_start", "on_epoch_start", "on_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_training_does_not_go_by_is_refused_at_once(
+    what: str, hook: str, tiny: ck.Splits
+) -> None:
+    change, message = REFUSED[what]
+    with pytest.raises(ck.CallbackError, match=f"Mine.{hook} {message}"):
+        trained(tiny, listener(**{hook: change}))
+
+
+def test_a_weight_unfrozen_behind_the_optimisers_back_is_refused(tiny: ck.Splits) -> None:
+    model = network()
+    model[0].requires_grad_(False)
+    thaw = listener(on_epoch_start=lambda run: run.model.requires_grad_(True))
+    with pytest.raises(ck.CallbackError, match=r"unfroze '0.weight'.*freeze it in on_fit_start"):
+        ck.Trainer(RECIPE, callbacks=[thaw]).fit(model, tiny)
+
+
+def write(run: ck.Run) -> None:
+    with torch.no_grad():
+        run.model[6].weight.clamp_(-0.1, 0.1)
+
+
+def drop_more(run: ck.Run) -> None:
+    run.model[3].p = 0.5
+
+
+def decay(run: ck.Run) -> None:
+    run.now.optimizer.param_groups[0]["weight_decay"] = 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (write, "weights"),
+        (drop_more, "modes or settings of layers"),
+        (decay, "settings of the optimiser"),
+    ],
+)
+def test_what_is_honoured_is_recorded(change: Hook, what: str, tiny: ck.Splits) -> None:
+    looks = listener(on_batch_end=lambda run: run.log("size", len(run.now.batch.images)))
+    plain, changed = trained(tiny, looks), trained(tiny, listener(on_batch_end=change))
+    assert "changed_by_callbacks" not in plain.facts
+    assert changed.facts["changed_by_callbacks"] == [f"Mine: {what}"]
+    assert not same(changed.model, plain.model)
+
+
+def test_a_run_that_a_callback_changed_is_not_said_to_be_repeatable(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    lower = listener(on_epoch_end=lambda run: run.now.optimizer.param_groups[0].update(lr=1e-4))
+    run = ck.train("linear", tiny, epochs=2, run_dir=tmp_path / "run", callbacks=[lower])
+    ck.score_on_test(run, tiny)
+    found = ck.verify(tmp_path / "run", tiny, retrain=True)
+    assert found.repeated == "not repeatable"
+    assert "Mine: the learning rate" in str(found)
+
+
+def test_a_trainer_is_not_changed_once_it_is_made() -> None:
+    trainer = ck.Trainer()
+    for name in ("forward", "make_step", "recipe", "callbacks", "seed"):
+        with pytest.raises(ck.TrainingError, match=f"a trainer's {name} stays as it was made"):
+            setattr(trainer, name, None)
+
+
+def test_a_trainer_of_another_class_is_in_the_record(tiny: ck.Splits) -> None:
+    class Mine(ck.Trainer):
+        pass
+
+    run = Mine(RECIPE.replace(epochs=1)).fit(network(), tiny)
+    assert run.facts["intervening"] == [f"{__name__}.{Mine.__qualname__}"]
+
+
+# --- gradients that are no numbers
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_gradient_that_is_no_number_leaves_weights_that_are(
+    epoch: int, step: int, tiny: ck.Splits
+) -> None:
+    def spoil(run: ck.Run) -> None:
+        if (run.now.epoch, run.now.step) == (epoch, step):
+            run.model[0].weight.grad.fill_(float("nan"))
+
+    model = network()
+    trainer = ck.Trainer(RECIPE, callbacks=[listener(on_backward_end=spoil)], device="cpu")
+    with pytest.raises(ck.NonFiniteLossError, match="with which the epoch began here"):
+        trainer.fit(model, tiny)
+    assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+def test_a_checkpoint_never_holds_weights_that_are_no_numbers(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    def spoil(run: ck.Run) -> None:
+        if (run.now.epoch, run.now.step) == (1, 1):
+            run.model[0].weight.grad.fill_(float("inf"))
+            run.checkpoint()
+
+    callbacks = [listener(on_backward_end=spoil)]
+    with pytest.raises(ck.NonFiniteLossError, match=r"'0.weight' is NaN or infinite after epoch 2"):
+        trained(tiny, *callbacks, run_dir=tmp_path / "run")
+    model = network()
+    ck.load_weights(model, tmp_path / "run")
+    assert all(weight.isfinite().all() for weight in model.parameters())
