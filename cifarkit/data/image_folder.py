@@ -79,7 +79,7 @@ def load_image_folder(
     left_out: list[str] = []
     folders = _part_folders(root)
     listings = {part: _list_classes(folder, left_out) for part, folder in folders.items()}
-    if not listings.get("test", [1]) and folders["test"] != folders["train"]:
+    if "test" in listings and not listings["test"]:
         left_out += [picture.path for picture in list_pictures(folders["test"], left_out)]
         del listings["test"]  # its pictures lie in no folders of classes
     classes = _shared_classes(root, listings)
@@ -92,7 +92,8 @@ def load_image_folder(
         test_size=test_size,
         source=str(root),
     )
-    warn_of_left_out(left_out)
+    endings = ", ".join(sorted(picture_suffixes()))
+    warn_of_left_out(left_out, f"that are no pictures in a folder of a class ({endings})")
     warn_of_resizing(sizes)
     warn_of_leaks(splits, has_own_val="val" in parts)
     return splits

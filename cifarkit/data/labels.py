@@ -83,7 +83,7 @@ def _plain(labels: Array, name: str) -> Array:
         raise DataError(
             f"{name} must be whole numbers or names of classes, found {labels.dtype}{cure}"
         )
-    if labels.size and int(labels.max()) > np.iinfo(np.int64).max:
+    if labels.dtype.kind == "u" and labels.size and labels.max() >= np.uint64(2**63):
         raise DataError(f"{name} holds {labels.max()}, far above any class")
     return labels.astype(np.int64, copy=True)
 

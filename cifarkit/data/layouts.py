@@ -139,7 +139,7 @@ def as_numpy(array: Any, name: str) -> Array:
 def _is_mixed(array: Any) -> bool:
     """Say whether pictures stand side by side that are of Pillow's, or of different sizes."""
     is_list = isinstance(array, list | tuple)
-    if not is_list and getattr(array, "dtype", None) != object:
+    if not is_list and getattr(getattr(array, "dtype", None), "kind", "") != "O":
         return False
     if not len(array) or getattr(array, "ndim", 1) != 1:
         return False
@@ -233,7 +233,7 @@ def _out_of_range(name: str, pixels: Array, least: Any, most: Any) -> str:
     cure = (
         "where 0 is black and 255 white, pass x.round().astype('uint8')"
         if least >= 0
-        else "where torchvision's Normalize made them, leave it out: cifarkit scales pictures itself"
+        else "where torchvision's Normalize made them, leave it out: cifarkit scales pictures"
     )
     return (
         f"{name} must hold whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1, found "

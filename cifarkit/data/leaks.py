@@ -33,7 +33,7 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
 
     Args:
         splits: the three sets.
-        has_own_val: whether val was not drawn from train; then its pictures are looked for in train.
+        has_own_val: whether val was not drawn from train; its pictures are looked for there then.
     """
     found, test = count_leaks(splits), len(splits.test)
     if has_own_val and splits.val is not None:

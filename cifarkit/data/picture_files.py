@@ -112,14 +112,19 @@ def unreadable(folder: Path, error: OSError) -> DataError:
     )
 
 
-def warn_of_left_out(left_out: Sequence[str], *, stacklevel: int = 3) -> None:
-    """Say how many files were passed over, if any."""
+def warn_of_left_out(left_out: Sequence[str], reason: str, *, stacklevel: int = 3) -> None:
+    """Say how many files were passed over, if any.
+
+    Args:
+        left_out: their paths.
+        reason: why, such as "without a label".
+        stacklevel: as of `warnings.warn`.
+    """
     if left_out:
         names = ", ".join(repr(Path(path).name) for path in left_out[:3])
         more = ", …" * (len(left_out) > 3)
         warnings.warn(
-            f"skipped {len(left_out):,} files that are not used as pictures: {names}{more}; known "
-            f"endings are {', '.join(sorted(picture_suffixes()))}",
+            f"skipped {len(left_out):,} files {reason}: {names}{more}",
             CifarkitWarning,
             stacklevel=stacklevel,
         )

@@ -167,8 +167,8 @@ def _check_range_is_clear(pictures: Sequence[Any]) -> None:
     if least >= 0 and most <= 1:
         raise DataError(
             f"images are fractions from {least:g} to {most:g}, and networks see -1 to 1; pass "
-            "value_range=(0, 1) for what ToTensor() gives, or value_range=(-1, 1) for pictures that "
-            "are bright throughout"
+            "value_range=(0, 1) for what ToTensor() gives, or value_range=(-1, 1) for pictures "
+            "that are bright throughout"
         )
 
 
