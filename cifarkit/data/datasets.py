@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     ConcatDataset,
     DataLoader,
     IterableDataset,
@@ -125,19 +127,21 @@ def _without_loader(loader: Any, part: str) -> Any:
     Raises:
         DataError: it is none whose pictures can be counted and read in order.
     """
-    dataset = loader
-    if isinstance(loader, DataLoader):
-        dataset, sampler = loader.dataset, loader.sampler
+    dataset = loader.dataset if isinstance(loader, DataLoader) else loader
+    if isinstance(loader, DataLoader) and not isinstance(dataset, IterableDataset):
+        sampler: Any = loader.sampler
+        if type(loader.batch_sampler) not in (BatchSampler, NoneType):
+            sampler = loader.batch_sampler
         if isinstance(sampler, SubsetRandomSampler):
             dataset = Subset(dataset, [int(index) for index in sampler.indices])
-        elif not isinstance(sampler, SequentialSampler | RandomSampler | type(None)) or (
+        elif not isinstance(sampler, SequentialSampler | RandomSampler) or (
             isinstance(sampler, RandomSampler) and sampler.replacement
         ):
             raise DataError(
                 f"the loader of {part} draws with a {type(sampler).__name__}, which cifarkit does "
                 "not repeat; pass its data set, loader.dataset"
             )
-        if not isinstance(dataset, IterableDataset) and loader.collate_fn is not default_collate:
+        if loader.collate_fn is not default_collate:
             raise DataError(
                 f"the loader of {part} has a collate_fn of its own, which would not be called; do "
                 "what it does in the data set, and pass loader.dataset"
@@ -255,11 +259,11 @@ def _pair(item: Any, index: int, part: str) -> tuple[Any, Any]:
     if isinstance(picture, Tensor):
         picture = picture.detach().cpu().float() if picture.is_floating_point() else picture.cpu()
     if not isinstance(picture, Image.Image):
-        picture = np.asarray(picture)
+        found, picture = type(picture).__name__, np.asarray(picture)
         if picture.ndim not in (1, 2, 3):
             raise DataError(
-                f"picture {index} of {part} must be Pillow's, or an array 3 h w, h w 3 or h w; "
-                f"found {type(item[0] if isinstance(item, tuple) else picture).__name__}"
+                f"picture {index} of {part} must be Pillow's, or an array 3 h w, h w 3 or h w, "
+                f"found {found}; PIL.Image.open reads a file"
             )
     return picture, label
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cifarkit.annotations import is_whole
 from cifarkit.data.layouts import as_numpy, shape_of
 from cifarkit.errors import DataError
 
@@ -74,7 +75,7 @@ def _plain(labels: Array, name: str) -> Array:
     if labels.dtype.kind == "O" and labels.size:
         if all(isinstance(label, str) for label in labels):
             return labels
-        if all(isinstance(label, int | np.integer) and abs(label) < 2**63 for label in labels):
+        if all(is_whole(label) and abs(label) < 2**63 for label in labels):
             labels = labels.astype(np.int64)
     if labels.dtype.kind in "UT":
         return labels.astype(object)
@@ -83,8 +84,9 @@ def _plain(labels: Array, name: str) -> Array:
         raise DataError(
             f"{name} must be whole numbers or names of classes, found {labels.dtype}{cure}"
         )
-    if labels.dtype.kind == "u" and labels.size and labels.max() >= np.uint64(2**63):
-        raise DataError(f"{name} holds {labels.max()}, far above any class")
+    most: Any = labels.max(initial=0)
+    if most >= 2**63:
+        raise DataError(f"{name} holds {most}, far above any class")
     return labels.astype(np.int64, copy=True)
 
 

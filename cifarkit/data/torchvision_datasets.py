@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 from cifarkit.errors import InstallError
 
-__all__ = ["import_datasets"]
+__all__ = ["import_datasets", "import_transforms"]
 
 
 def import_datasets() -> ModuleType:
@@ -16,8 +17,22 @@ def import_datasets() -> ModuleType:
         InstallError: torchvision is missing, or was built for another torch; the message has
             the command that mends it.
     """
+    return _imported("torchvision.datasets")
+
+
+def import_transforms() -> dict[str, ModuleType]:
+    """Return `torchvision.transforms` and its `v2` under the names that everybody gives them.
+
+    Raises:
+        InstallError: as of `import_datasets`.
+    """
+    names = {"transforms": "torchvision.transforms", "v2": "torchvision.transforms.v2"}
+    return {short: _imported(name) for short, name in names.items()}
+
+
+def _imported(name: str) -> ModuleType:
     try:
-        from torchvision import datasets
+        return importlib.import_module(name)
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         import torch
 
@@ -26,5 +41,3 @@ def import_datasets() -> ModuleType:
             "The two come in matching pairs; this installs one:\n"
             "  python -m pip install --upgrade --force-reinstall torch torchvision"
         ) from error
-    module: ModuleType = datasets
-    return module
