@@ -55,8 +55,8 @@ def training_batches(
 
     The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone:
     while one that is not cifarkit's runs, the global generators of torch, NumPy and Python are
-    keyed so. A last batch of a single image joins the batch before it, because batch norm cannot learn from
-    one image.
+    keyed so. A last batch of a single image joins the batch before it, because batch norm cannot
+    learn from one image.
 
     Args:
         train: the images.

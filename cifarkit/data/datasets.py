@@ -80,7 +80,7 @@ def load_dataset(
 
     >>> pictures = [(Image.new("RGB", (32, 32), (n, 0, 0)), n % 2) for n in range(30)]
     >>> load_dataset(pictures[:20], pictures[20:], val_size=4, classes=["cat", "dog"])
-    Splits('dataset': train 16, val 4, test 10, 2 classes, 000000000000)
+    Splits('dataset': train 16, val 4, test 10, 2 classes, 09ad74ef619c)
     """
     sets = _parts(train, test, val)
     known = {part: _names(dataset) for part, dataset in sets.items()}

@@ -187,12 +187,13 @@ def complete_splits(
                 f"{name} has no test set, and test_size={test_size!r} draws none; each run reports "
                 "on test, so draw one picture or more"
             )
-        warnings.warn(
-            f"{name} has no test set: {len(test):,} of its {whole:,} training pictures are test now"
-            f", drawn with test_size={test_size!r}, split_seed={split_seed}",
-            CifarkitWarning,
-            stacklevel=3,
-        )
+        if test_size == SHARE:  # nobody has asked for a draw
+            warnings.warn(
+                f"{name} has no test set, so {len(test):,} of its {whole:,} training pictures were "
+                "drawn for it; test_size= says how many",
+                CifarkitWarning,
+                stacklevel=3,
+            )
     if val is None:
         return split_off_val(
             train, test, val_size=val_size, split_seed=split_seed, name=name, source=source

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from cifarkit.errors import InstallError
@@ -17,7 +18,10 @@ def import_datasets() -> ModuleType:
         InstallError: torchvision is missing, or was built for another torch; the message has
             the command that mends it.
     """
-    return _imported("torchvision.datasets")
+    with _explained():
+        from torchvision import datasets
+    module: ModuleType = datasets
+    return module
 
 
 def import_transforms() -> dict[str, ModuleType]:
@@ -26,13 +30,16 @@ def import_transforms() -> dict[str, ModuleType]:
     Raises:
         InstallError: as of `import_datasets`.
     """
-    names = {"transforms": "torchvision.transforms", "v2": "torchvision.transforms.v2"}
-    return {short: _imported(name) for short, name in names.items()}
+    with _explained():
+        from torchvision import transforms
+        from torchvision.transforms import v2
+    return {"transforms": transforms, "v2": v2}
 
 
-def _imported(name: str) -> ModuleType:
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        return importlib.import_module(name)
+        yield
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         import torch
 

@@ -48,8 +48,8 @@ class Transform(Augmentation):
             pictures alone, or cannot be written down.
 
     >>> from torchvision.transforms import v2
-    >>> Transform([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip()])
-    Transform(transforms='[v2.RandomCrop(size=(32, 32), padding=[4, 4, 4, 4], ...
+    >>> Transform([v2.RandomHorizontalFlip(), v2.RandomGrayscale(p=0.2)])
+    Transform(transforms='[v2.RandomHorizontalFlip(p=0.5), v2.RandomGrayscale(p=0.2)]')
     """
 
     transforms: Any

@@ -162,8 +162,7 @@ def _check_range_is_clear(pictures: Sequence[Any]) -> None:
     floats = [picture for picture in pictures if _is_float(picture) and math.prod(picture.shape)]
     if not floats:
         return
-    least = min(float(picture.min()) for picture in floats)
-    most = max(float(picture.max()) for picture in floats)
+    least, most = min(p.min().item() for p in floats), max(p.max().item() for p in floats)
     if least >= 0 and most <= 1:
         raise DataError(
             f"images are fractions from {least:g} to {most:g}, and networks see -1 to 1; pass "
