@@ -17,7 +17,7 @@ from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.storage.folders import expanded
-from cifarkit.tables import as_html
+from cifarkit.tables import as_html, printable
 from cifarkit.training.device import choose_device
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
@@ -117,7 +117,8 @@ class Verification:
         }
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.folder}: {self.verdict}", *tabulated(self.findings, WIDTH)])
+        head = f"{printable(self.folder)}: {self.verdict}"
+        return "\n".join([head, *tabulated(self.findings, WIDTH)])
 
     __repr__ = __str__
 
