@@ -85,14 +85,14 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
     >>> read_foreign(file)
     ({'epoch': 3, 'acc': np.float64(0.5)}, None)
     """
-    if path.is_dir():
-        raise CheckpointError(
-            f"{str(path)!r} is a folder; name the file in it, or, where it is a run folder of "
-            "cifarkit's, type ck.load_weights(model, folder)"
-        )
     try:
         with path.open("rb") as file:
             begin = file.read(64)
+    except IsADirectoryError:
+        raise CheckpointError(
+            f"{str(path)!r} is a folder; name the file in it, or, where it is a run folder of "
+            "cifarkit's, type ck.load_weights(model, folder)"
+        ) from None
     except FileNotFoundError:
         way = "download it first" if str(path).startswith("http") else "check the path"
         raise CheckpointError(f"there are no weights at {str(path)!r}; {way}") from None

@@ -26,6 +26,8 @@ LIGHTNING = {
     *("loops", "callbacks", "global_step"),
 }
 
+OPTIMISER = {"param_groups", "exp_avg", "momentum_buffer", "square_avg"}  # keys of its state
+
 
 def find_tensors(path: Path, key: str | None = None) -> tuple[OrderedDict[str, Tensor], bool]:
     """Find the one mapping from names to tensors in a file, by whichever program.
@@ -46,8 +48,8 @@ def find_tensors(path: Path, key: str | None = None) -> tuple[OrderedDict[str, T
     >>> import torch
     >>> file = Path(tempfile.mkdtemp()) / "theirs.pth"
     >>> torch.save({"epoch": 3, "ema": {"weight": torch.ones(2)}}, file)
-    >>> find_tensors(file)
-    (OrderedDict({'weight': tensor([1., 1.])}), False)
+    >>> dict(find_tensors(file)[0])
+    {'weight': tensor([1., 1.])}
     """
     content, refusal = read_foreign(path)
     found = dict(_mappings(content)) or dict(_mappings(content, mixed=True))
@@ -76,11 +78,12 @@ def _mappings(
     queue: list[tuple[tuple[str, ...], Any]] = [((), content)]
     entered = set()  # for a pickle may hold itself
     for where, part in queue:
-        if not isinstance(part, Mapping) or "param_groups" in part:
+        if not isinstance(part, Mapping) or not OPTIMISER.isdisjoint(part):
             continue
         tensors = [v for n, v in part.items() if isinstance(n, str) and isinstance(v, Tensor)]
-        # Numbers alone, such as {"loss": tensor(0.3)}, are what a script recorded.
-        if any(tensor.ndim for tensor in tensors) and (mixed or len(tensors) == len(part)):
+        # Numbers alone, such as {"loss": tensor(0.3)}, and states of generators are no weights.
+        reals = [v for v in tensors if v.ndim and (v.is_floating_point() or v.is_complex())]
+        if reals and (mixed or len(tensors) == len(part)):
             yield where, part
         if id(part) not in entered:
             entered.add(id(part))
@@ -95,8 +98,9 @@ def _chosen(path: Path, found: Mapping[tuple[str, ...], Any], key: str | None) -
         return at[key]
     rest = [at[name] for name in at if key is None or name.startswith(f"{key}.")]
     if not rest:
-        there = ", ".join(repr(name) for name in at if name) or "none; leave key away"
-        raise CheckpointError(f"{str(path)!r} has no weights under {key!r}; keys are {there}")
+        there = ", ".join(repr(name) for name in at if name)
+        there = f"keys are {there}" if there else "they lie at the top; leave key away"
+        raise CheckpointError(f"{str(path)!r} has no weights under {key!r}; {there}")
     for depth in range(max(map(len, rest))):
         for usual in USUAL:
             under = [where for where in rest if usual.intersection(where[depth : depth + 1])]

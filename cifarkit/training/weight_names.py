@@ -12,7 +12,15 @@ from torch import Tensor
 
 from cifarkit.errors import CheckpointError
 
-__all__ = ["keep_layers", "layers_of", "matching", "renamed", "without", "without_wrappers"]
+__all__ = [
+    "keep_layers",
+    "layers_of",
+    "matching",
+    "patterns_for",
+    "renamed",
+    "without",
+    "without_wrappers",
+]
 
 WRAPPERS = ("module", "_orig_mod", "_forward_module")  # DataParallel, torch.compile, Fabric
 ATTRIBUTES = ("model", "net", "network")  # where a LightningModule keeps its network
@@ -100,12 +108,12 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     'fc.*', ...
     """
     names, chosen = dict.fromkeys(names), set()
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    patterns = [patterns] if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     for pattern in patterns:
         fitting = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if not fitting:
             layers = {f"{name.rpartition('.')[0]}.*" for name in names if "." in name}
-            near = difflib.get_close_matches(str(pattern), [*sorted(layers), *names], n=3, cutoff=0)
+            near = difflib.get_close_matches(pattern, [*sorted(layers), *names], n=3, cutoff=0)
             raise CheckpointError(
                 f"leave={pattern!r} fits no tensor; near are {', '.join(map(repr, near))}"
             )
@@ -113,6 +121,20 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     if len(chosen) == len(names):
         raise CheckpointError(f"leave={patterns!r} leaves out every tensor; name fewer")
     return chosen
+
+
+def patterns_for(names: Iterable[str], others: Collection[str]) -> list[str]:
+    """Return the fewest patterns that fit some names, and none of the others.
+
+    >>> patterns_for(["fc.0.weight", "fc.1.bias", "conv.bias"], ["conv.weight"])
+    ['fc.*', 'conv.bias']
+    """
+    patterns: dict[str, None] = {}
+    for name in names:
+        prefixes = [prefix for prefix, _ in _cuts(name) if prefix]
+        free = [p for p in prefixes if not any(other.startswith(p) for other in others)]
+        patterns[f"{free[0]}*" if free else name] = None
+    return list(patterns)
 
 
 def layers_of(state: Mapping[str, Any]) -> dict[str, Any] | None:

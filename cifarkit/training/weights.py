@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -21,6 +22,7 @@ from cifarkit.training.weight_average import WeightAverage
 from cifarkit.training.weight_names import (
     layers_of,
     matching,
+    patterns_for,
     renamed,
     without,
     without_wrappers,
@@ -146,7 +148,7 @@ def import_weights(
     state, of_lightning = find_tensors(path, key)
     if model is None:
         state = without_wrappers(state, of_lightning)
-        return without(state, matching(leave, state))
+        return without(state, matching(leave or (), state))
     return _put_in(model, renamed(state, model.state_dict()), leave, path)
 
 
@@ -176,19 +178,27 @@ def _put_in(
 ) -> dict[str, Tensor]:
     """Put another program's tensors into a network, as `import_weights` says."""
     ours = model.state_dict()
-    left = matching(leave, [*ours, *state])
+    left = matching(leave or (), [*ours, *state])
     taken = without(state, left)
     for name in taken.keys() & ours.keys():
-        taken[name] = taken[name].to(ours[name].dtype)  # as torch does when it copies
-    unsaid = {name for name, value in ours.items() if is_lazy(value)}  # shapes come with weights
+        if taken[name].is_complex() <= ours[name].is_complex():
+            taken[name] = taken[name].to(ours[name].dtype)  # as torch does when it copies
+    odd = [n for n, value in taken.items() if value.is_meta or value.layout != torch.strided]
+    if odd:
+        raise CheckpointError(
+            f"{str(path)!r} holds {odd[0]!r} as {taken[odd[0]].layout} on "
+            f"{taken[odd[0]].device}; only dense tensors with their numbers go into a network"
+        )
+    # Shapes that come with the weights, and what is no tensor but a layer's own state.
+    unsaid = {n for n, value in ours.items() if is_lazy(value) or not isinstance(value, Tensor)}
     if not any(name.endswith(COUNT) for name in state):  # written before torch counted batches
         unsaid |= {name for name in ours if name.endswith(COUNT)}
     misfits = _misfits(without(ours, left | unsaid), without(taken, unsaid))
     if misfits:
         advice = "are another network's"
-        if len(misfits) < len(taken):
-            layers = dict.fromkeys("".join(name.rpartition(".")[:2]) + "*" for name in misfits)
-            advice = f"do not all fit the network; keep its own there by leave={list(layers)}"
+        if not misfits.keys() >= taken.keys():
+            patterns = patterns_for(misfits, (taken.keys() | ours.keys()) - misfits.keys() - left)
+            advice = f"do not all fit the network; keep its own there by leave={patterns}"
         raise CheckpointError(
             "\n  ".join([f"the weights in {str(path)!r} {advice}:", *misfits.values()])
         )

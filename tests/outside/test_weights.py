@@ -281,6 +281,38 @@ def test_another_networks_weights_are_refused_by_name(file: Path) -> None:
     assert "extra: 0.weight" in str(error.value)
 
 
+@pytest.mark.parametrize("how", ["meta", "sparse", "complex"])
+def test_tensors_that_cannot_go_in_leave_the_network_as_it_was(how: str, file: Path) -> None:
+    theirs = weights()
+    theirs["fc.weight"] = {
+        "meta": theirs["fc.weight"].to("meta"),
+        "sparse": theirs["fc.weight"].to_sparse(),
+        "complex": theirs["fc.weight"].to(torch.complex64),
+    }[how]
+    torch.save(theirs, file)
+    model = Net()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ck.CheckpointError, match=rf"fc\.weight.*{how}"):
+        ck.import_weights(file, model)
+    assert is_theirs(model.state_dict(), before)
+
+
+def test_the_advice_names_the_fewest_patterns(file: Path) -> None:
+    torch.save({**under("encoder."), **under("momentum."), "queue": torch.rand(3)}, file)
+    with pytest.raises(ck.CheckpointError, match=r"leave=\['momentum\.\*', 'queue'\]"):
+        ck.import_weights(file, Net())
+    ck.import_weights(file, Net(), leave=["momentum.*", "queue"])
+
+
+def test_a_layer_before_the_network_keeps_its_own(file: Path) -> None:
+    torch.save(weights(), file)
+    model = nn.Sequential(nn.BatchNorm2d(3), Net())
+    with pytest.raises(ck.CheckpointError, match=r"leave=\['0\.\*'\]"):
+        ck.import_weights(file, model)
+    ck.import_weights(file, model, leave="0.*")
+    assert is_theirs(model[1].state_dict(), weights())
+
+
 def zipped(*names: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
@@ -312,6 +344,12 @@ REFUSALS: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "own dict": ("a.pth", saved(lambda: Settings(a=1)), ("Settings", "model.state_dict()")),
     "optimiser": ("a.pth", saved(adam), ("'state' (dict), 'param_groups' (list)",)),
+    "optimiser by name": (
+        "a.pth",
+        saved(lambda: {"state": {"fc": {"exp_avg": torch.ones(3), "step": torch.tensor(1.0)}}}),
+        ("'state' (dict)",),
+    ),
+    "state of a generator": ("a.pth", saved(lambda: {"rng": torch.get_rng_state()}), ("'rng'",)),
     "optimiser inside": ("a.pth", saved(lambda: {"optimizer": adam()}), ("'optimizer' (dict)",)),
     "recorded numbers": ("a.pth", saved(lambda: {"loss": torch.tensor(1.0)}), ("'loss' (Tensor)",)),
     "list": ("a.pth", saved(lambda: list(weights().values())), ("found list",)),
