@@ -12,7 +12,6 @@ from torch.nn.parameter import is_lazy
 
 from cifarkit.errors import CheckpointError
 from cifarkit.models.contract import check_network
-from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import restore_state, versions_of
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
@@ -38,7 +37,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     """Put saved weights into a network, all or none.
 
     Args:
-        model: the network; left in evaluation mode, in the layout that it is trained in.
+        model: the network; left in evaluation mode.
         path: a run folder, or a safetensors file. Of a run that is not over, the newest
             checkpoint counts.
 
@@ -84,7 +83,6 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             "\n  ".join([f"the weights in {str(file)!r} are another network's:", *found])
         )
     restore_state(model, tensors, versions)
-    choose_layout(model)
     model.eval()
 
 
@@ -207,7 +205,6 @@ def _put_in(
         )
     versions = layers_of(state)
     restore_state(model, {**ours, **taken}, versions and {**versions_of(model), **versions})
-    choose_layout(model)
     model.eval()
     return taken
 
