@@ -29,15 +29,18 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.data.batches import training_batches as training_batches
     from cifarkit.data.cifar import load_cifar10 as load_cifar10
     from cifarkit.data.cifar import load_cifar100 as load_cifar100
+    from cifarkit.data.datasets import load_dataset as load_dataset
     from cifarkit.data.download_listener import DownloadListener as DownloadListener
     from cifarkit.data.draw import Draw as Draw
     from cifarkit.data.image_folder import load_image_folder as load_image_folder
     from cifarkit.data.image_set import ImageSet as ImageSet
     from cifarkit.data.image_set import to_bytes as to_bytes
     from cifarkit.data.image_set import to_floats as to_floats
+    from cifarkit.data.label_file import load_label_file as load_label_file
     from cifarkit.data.sources import load_data as load_data
     from cifarkit.data.splits import Splits as Splits
     from cifarkit.data.synthetic import load_synthetic as load_synthetic
+    from cifarkit.data.transform import Transform as Transform
     from cifarkit.data.views import TestTimeAugmentation as TestTimeAugmentation
     from cifarkit.errors import CallbackError as CallbackError
     from cifarkit.errors import CheckpointError as CheckpointError
@@ -166,15 +169,18 @@ _HOME = {
     "training_batches": "cifarkit.data.batches",
     "load_cifar10": "cifarkit.data.cifar",
     "load_cifar100": "cifarkit.data.cifar",
+    "load_dataset": "cifarkit.data.datasets",
     "DownloadListener": "cifarkit.data.download_listener",
     "Draw": "cifarkit.data.draw",
     "load_image_folder": "cifarkit.data.image_folder",
     "ImageSet": "cifarkit.data.image_set",
     "to_bytes": "cifarkit.data.image_set",
     "to_floats": "cifarkit.data.image_set",
+    "load_label_file": "cifarkit.data.label_file",
     "load_data": "cifarkit.data.sources",
     "Splits": "cifarkit.data.splits",
     "load_synthetic": "cifarkit.data.synthetic",
+    "Transform": "cifarkit.data.transform",
     "TestTimeAugmentation": "cifarkit.data.views",
     "Initialization": "cifarkit.recipes.initializations",
     "Whitening": "cifarkit.recipes.initializations",

@@ -43,7 +43,8 @@ class Augmentation(Value, ABC):
         Args:
             images: uint8 `batch 3 32 32`, left as it is.
             generator: a CPU generator; all chance comes from it. In training it is a `Draw`,
-                which also knows the epoch and which pictures these are.
+                which also knows the epoch and which pictures these are. What draws from the global
+                generators of torch, NumPy or Python there gets numbers of the same key.
 
         Returns:
             uint8 `batch 3 side side`, with a side of at most 32.

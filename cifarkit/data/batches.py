@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.draw import Draw
 from cifarkit.data.image_set import ImageSet, to_floats
 from cifarkit.errors import DataError
-from cifarkit.randomness import generator_for
+from cifarkit.randomness import generator_for, seeded
 
 __all__ = ["Batch", "count_batches", "training_batches"]
 
@@ -52,9 +53,10 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Go once through the training images in the order of `(seed, epoch)`.
 
-    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone. A
-    last batch of a single image joins the batch before it, because batch norm cannot learn from
-    one image.
+    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone:
+    while one that is not cifarkit's runs, the global generators of torch, NumPy and Python are
+    keyed so. A last batch of a single image joins the batch before it, because batch norm cannot
+    learn from one image.
 
     Args:
         train: the images.
@@ -88,8 +90,10 @@ def training_batches(
             seed, epoch=epoch, epochs=epochs, step=step, places=batches[step], total=len(train)
         )
         images = train.images[there[step]]
-        for augmentation in augment:
-            images = _checked(augmentation, augmentation(images, draw), images)
+        for number, augmentation in enumerate(augment):
+            with _keyed(augmentation, seed, epoch, step, number):
+                changed = augmentation(images, draw)
+            images = _checked(augmentation, changed, images)
         images = images.contiguous(memory_format=layout)  # while it is still small
         yield Batch(to_floats(images), train.labels[there[step]])
 
@@ -101,6 +105,15 @@ def count_batches(images: int, batch_size: int) -> int:
     (2, 1)
     """
     return len(_cut(torch.empty(images), batch_size))
+
+
+def _keyed(
+    augmentation: Augmentation, seed: int, epoch: int, step: int, number: int
+) -> AbstractContextManager[None]:
+    """Key the global generators for code that may draw from them; cifarkit's own does not."""
+    if type(augmentation).__module__.startswith("cifarkit."):
+        return nullcontext()
+    return seeded("augment globally", seed, epoch, step, number)
 
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:

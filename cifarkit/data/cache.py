@@ -7,8 +7,10 @@ cannot be written is done without; neither is an error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from torch import Tensor
 
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CheckpointError, DataError
@@ -19,42 +21,41 @@ __all__ = ["cached"]
 log = logging.getLogger(__name__)
 
 
-def cached(path: Path, read: Callable[[], tuple[ImageSet, ImageSet]]) -> tuple[ImageSet, ImageSet]:
-    """Return train and test from the file at `path`, or else read them and write it.
+Sets = tuple[ImageSet, ...]
+
+
+def cached(path: Path, read: Callable[[], Sets], parts: Sequence[str] = ("train", "test")) -> Sets:
+    """Return image sets from the file at `path`, or else read them and write it.
 
     Args:
         path: the cache file; its name holds whatever the contents depend on.
-        read: how to make the two image sets when the file is not there.
+        read: how to make the image sets when the file is not there.
+        parts: the names of the sets, in the order in which they are read.
     """
     try:
-        return _load(path)
+        return _load(path, parts)
     except FileNotFoundError:
         pass
     except (CheckpointError, DataError, KeyError, TypeError, OSError) as error:
         log.warning("the cache %s cannot be read and is made anew: %s", path, error)
-    train, test = read()
+    sets = read()
     try:
-        _save(path, train, test)
+        _save(path, dict(zip(parts, sets, strict=True)))
     except OSError as error:
         log.warning("the cache %s cannot be written, the next load is slow again: %s", path, error)
-    return train, test
+    return sets
 
 
-def _save(path: Path, train: ImageSet, test: ImageSet) -> None:
-    tensors = {
-        "train.images": train.images,
-        "train.labels": train.labels,
-        "test.images": test.images,
-        "test.labels": test.labels,
-    }
-    save_tensors(path, tensors, {"classes": list(train.classes)})
+def _save(path: Path, sets: dict[str, ImageSet]) -> None:
+    tensors: dict[str, Tensor] = {}
+    for part, images in sets.items():
+        tensors |= {f"{part}.images": images.images, f"{part}.labels": images.labels}
+    save_tensors(path, tensors, {"classes": list(sets["train"].classes)})
 
 
-def _load(path: Path) -> tuple[ImageSet, ImageSet]:
+def _load(path: Path, parts: Sequence[str]) -> Sets:
     tensors, document = load_tensors(path)
     classes = tuple(document["classes"])
-    train, test = (
-        ImageSet(tensors[f"{part}.images"], tensors[f"{part}.labels"], classes)
-        for part in ("train", "test")
+    return tuple(
+        ImageSet(tensors[f"{part}.images"], tensors[f"{part}.labels"], classes) for part in parts
     )
-    return train, test

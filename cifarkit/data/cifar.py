@@ -173,18 +173,18 @@ def _home(root: str | Path | None) -> Path:
 
 def _load(
     archive: Archive, root: str | Path | None, download: bool, listener: DownloadListener | None
-) -> tuple[ImageSet, ImageSet]:
+) -> tuple[ImageSet, ...]:
     """Return train and test from the tensor file, or else from wherever the data set is."""
     checked_flag("download", download, error=DataError)
 
-    def read() -> tuple[ImageSet, ImageSet]:
+    def read() -> tuple[ImageSet, ...]:
         import_datasets()  # what could not be read need not be fetched
         return _read(archive, find(archive, root, download=download, listener=listener))
 
     return cached(_home(root) / f"{archive.name}.safetensors", read)
 
 
-def _read(archive: Archive, root: Path) -> tuple[ImageSet, ImageSet]:
+def _read(archive: Archive, root: Path) -> tuple[ImageSet, ...]:
     dataset = getattr(import_datasets(), archive.name.upper())
     parts = []
     for is_train in (True, False):
@@ -197,5 +197,4 @@ def _read(archive: Archive, root: Path) -> tuple[ImageSet, ImageSet]:
             ) from error
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         parts.append(ImageSet(images, torch.tensor(part.targets), tuple(part.classes)))
-    train, test = parts
-    return train, test
+    return tuple(parts)

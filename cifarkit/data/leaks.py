@@ -1,4 +1,4 @@
-"""Test pictures that were there to be learnt by heart."""
+"""Pictures of val and test that were there to be learnt by heart."""
 
 from __future__ import annotations
 
@@ -28,9 +28,25 @@ def count_leaks(splits: Splits) -> int:
     return sum(picture in learnt for picture in _hashes(splits.test.images))
 
 
-def warn_of_leaks(splits: Splits) -> None:
-    """Warn where many test pictures are also train or val pictures."""
+def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
+    """Warn where many test pictures are also train or val pictures.
+
+    Args:
+        splits: the three sets.
+        has_own_val: whether val was not drawn from train; its pictures are looked for there then.
+    """
     found, test = count_leaks(splits), len(splits.test)
+    if has_own_val and splits.val is not None:
+        learnt = set(_hashes(splits.train.images))
+        among = sum(picture in learnt for picture in _hashes(splits.val.images))
+        if among > ODD * len(splits.val):
+            warnings.warn(
+                f"{among:,} of the {len(splits.val):,} val pictures of {splits.name!r} are among "
+                "those it is trained on, so val does not tell which network is better; take them "
+                "out",
+                CifarkitWarning,
+                stacklevel=3,
+            )
     if found > ODD * test:
         warnings.warn(
             f"{found:,} of the {test:,} test pictures of {splits.name!r} are among those it is "

@@ -1,4 +1,4 @@
-"""One picture file, of any size and mode, to RGB 32 by 32.
+"""A picture of any size and mode, from a file or from memory, to RGB 32 by 32: the one way.
 
 In this order: the first frame of an animation; turned as its EXIF tag says; 16-bit grey scaled
 to 8 bits; transparent places laid over white; any other mode (grey, palette, CMYK, …) turned
@@ -8,7 +8,9 @@ antialiased).
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +18,23 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from cifarkit.errors import DataError
+from cifarkit.errors import CifarkitWarning, DataError
 
-__all__ = ["PICTURE_SUFFIXES", "load_picture"]
+__all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32", "warn_of_resizing"]
 
-PICTURE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-# Pillow knows more, but unpacks one of them (EPS) by starting another program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Pillow knows more, but unpacks one of them (EPS) by starting another program. Not every Pillow
+# has AVIF.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MOST_PIXELS = 50_000_000
 SIDE = 32
 
 
-def load_picture(path: str | Path) -> Tensor:
+def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
     """Read one picture file.
 
     Args:
         path: a picture file of any size and mode.
+        sizes: gets the size of a picture that is not 32 by 32.
 
     Returns:
         uint8 `3 32 32`, 0 to 255.
@@ -51,27 +52,85 @@ def load_picture(path: str | Path) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=_formats()) as picture:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
-                rgb = _to_rgb(ImageOps.exif_transpose(picture))
+                if sizes is not None and picture.size != (SIDE, SIDE):
+                    sizes.add(f"{width} by {height}")
+                return to_rgb_32(picture)
     except FileNotFoundError:
-        raise DataError(f"there is no picture file {str(path)!r}") from None
+        way = "; it is an address: fetch the picture first" if "://" in str(path) else ""
+        raise DataError(f"there is no picture file {str(path)!r}{way}") from None
+    except IsADirectoryError:
+        raise DataError(
+            f"{str(path)!r} cannot be read as a picture: it is a folder; "
+            "pathlib.Path(folder).glob('*.png') gives the pictures in it"
+        ) from None
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(path, str(error))) from error
     except UnidentifiedImageError as error:
         raise DataError(
             f"{str(path)!r} is not a picture file that can be read: known formats are "
-            f"{', '.join(FORMATS)}"
+            f"{', '.join(_formats())}"
         ) from error
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
         raise DataError(f"{str(path)!r} cannot be read as a picture: {error}") from error
+
+
+def to_rgb_32(picture: Image.Image) -> Tensor:
+    """Bring one picture to RGB 32 by 32, as the head of this file says.
+
+    Args:
+        picture: Pillow's, of any size and mode but fractions.
+
+    Returns:
+        uint8 `3 32 32`, 0 to 255.
+
+    >>> to_rgb_32(Image.new("L", (28, 28), 7)).unique()
+    tensor([7], dtype=torch.uint8)
+    """
+    rgb = _to_rgb(ImageOps.exif_transpose(picture))
     if rgb.size != (SIDE, SIDE):
         rgb = ImageOps.fit(rgb, (SIDE, SIDE), method=Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
+
+
+def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 3) -> None:
+    """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
+
+    Args:
+        forms: what the pictures were, such as "28 by 28, grey".
+        stacklevel: as of `warnings.warn`.
+    """
+    if forms:
+        first, *others = sorted(forms)
+        more = f" and {len(others):,} other forms" if others else ""
+        warnings.warn(
+            f"pictures were brought to RGB 32 by 32, as picture files are: the central square, "
+            f"resized (bicubic), grey as three equal channels; they were {first}{more}",
+            CifarkitWarning,
+            stacklevel=stacklevel,
+        )
+
+
+@functools.cache
+def picture_suffixes() -> frozenset[str]:
+    """Return the endings of the files that can be read, in small letters.
+
+    >>> {".jpg", ".jfif", ".png", ".webp"} <= picture_suffixes()
+    True
+    """
+    known = Image.registered_extensions()
+    return frozenset(ending for ending, kind in known.items() if kind in FORMATS)
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -1,13 +1,15 @@
 """Train, val and test: three disjoint image sets of one data source.
 
-`val` selects, `test` reports. Val is taken out of the training pictures, the same share of every
-class, by a seeded draw; the fingerprint names contents and split in one hash.
+`val` selects, `test` reports. What the source does not have of the two is taken out of the training
+pictures, the same share of every class, by a seeded draw; the fingerprint names contents and split
+in one hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import numbers
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +21,13 @@ from torch import Tensor
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
-from cifarkit.errors import DataError
+from cifarkit.errors import CifarkitWarning, DataError
 from cifarkit.randomness import generator_for
 from cifarkit.tables import Block, Readable, Table
 
-__all__ = ["Splits", "check_splits", "split_off_val"]
+__all__ = ["SHARE", "Splits", "check_splits", "complete_splits", "split_off_val"]
+
+SHARE = 0.1  # of the training pictures, for val and for test by default
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +145,60 @@ def split_off_val(
     Raises:
         DataError: a set is empty, or `val_size` leaves nothing to train on.
     """
-    if len(train) == 0:
-        raise DataError(f"{name} has no train images; each of train and test needs one or more")
-    check_seed("split_seed", split_seed)
-    count = _val_count(val_size, len(train))
-    chosen = _stratified(train.labels, count, split_seed)
-    kept = train.subset(torch.nonzero(~chosen).flatten())
-    val = train.subset(torch.nonzero(chosen).flatten()) if count else None
+    kept, val = _drawn(train, "val", val_size, "split", split_seed, name)
     return Splits(kept, val, test, name, source)
+
+
+def complete_splits(
+    parts: dict[str, ImageSet],
+    *,
+    val_size: int | float,
+    split_seed: int,
+    name: str,
+    test_size: int | float = SHARE,
+    source: str = "",
+) -> Splits:
+    """Make splits of the parts a source has; test, and then val, are drawn where it has none.
+
+    Args:
+        parts: `"train"`, and `"val"` and `"test"` where the source has them.
+        val_size: how many of the training pictures, or which share of them, become val.
+        split_seed: the seed of both draws.
+        name: the data source in words.
+        test_size: as `val_size`, for test.
+        source: what `load_data` takes to find it again.
+
+    Raises:
+        DataError: a set is empty, a size leaves nothing to train on, or is given for a part that
+            the source has.
+    """
+    for part, size in (("val", val_size), ("test", test_size)):
+        if part in parts and (isinstance(size, bool) or size != SHARE):
+            raise DataError(
+                f"{part}_size={size!r} draws {part} from train, and {name} has a {part} set of its "
+                f"own; leave out {part}_size, or the {part} set"
+            )
+    train, val, test = parts["train"], parts.get("val"), parts.get("test")
+    if test is None:
+        whole = len(train)
+        train, test = _drawn(train, "test", test_size, "test", split_seed, name)
+        if test is None:
+            raise DataError(
+                f"{name} has no test set, and test_size={test_size!r} draws none; each run reports "
+                "on test, so draw one picture or more"
+            )
+        if test_size == SHARE:  # nobody has asked for a draw
+            warnings.warn(
+                f"{name} has no test set, so {len(test):,} of its {whole:,} training pictures were "
+                "drawn for it; test_size= says how many",
+                CifarkitWarning,
+                stacklevel=3,
+            )
+    if val is None:
+        return split_off_val(
+            train, test, val_size=val_size, split_seed=split_seed, name=name, source=source
+        )
+    return Splits(train, val, test, name, source)
 
 
 def check_splits(splits: Any) -> None:
@@ -163,21 +213,34 @@ def check_splits(splits: Any) -> None:
         )
 
 
-def _val_count(val_size: int | float, available: int) -> int:
+def _drawn(
+    train: ImageSet, part: str, size: int | float, purpose: str, seed: int, name: str
+) -> tuple[ImageSet, ImageSet | None]:
+    """Return what is left of train, and what was drawn out of it."""
+    if len(train) == 0:
+        raise DataError(f"{name} has no train images; each of train and test needs one or more")
+    check_seed("split_seed", seed)
+    count = _count(part, size, len(train))
+    chosen = _stratified(train.labels, count, purpose, seed)
+    kept = train.subset(torch.nonzero(~chosen).flatten())
+    return kept, train.subset(torch.nonzero(chosen).flatten()) if count else None
+
+
+def _count(part: str, size: int | float, available: int) -> int:
     wanted: float = -1
-    if is_whole(val_size):
-        wanted = int(val_size)
-    elif isinstance(val_size, numbers.Real) and 0 <= val_size < 1:
-        wanted = round(float(val_size) * available)
+    if is_whole(size):
+        wanted = int(size)
+    elif isinstance(size, numbers.Real) and 0 <= size < 1:
+        wanted = round(float(size) * available)
     if not 0 <= wanted < available:
         raise DataError(
-            f"val_size={val_size!r} cannot be taken out of {available:,} training images; "
-            f"allowed is a count from 0 to {available - 1:,} or a fraction 0 <= val_size < 1"
+            f"{part}_size={size!r} cannot be taken out of {available:,} training images; "
+            f"allowed is a count from 0 to {available - 1:,} or a fraction 0 <= {part}_size < 1"
         )
     return int(wanted)
 
 
-def _stratified(labels: Tensor, count: int, seed: int) -> Tensor:
+def _stratified(labels: Tensor, count: int, purpose: str, seed: int) -> Tensor:
     """Mark `count` places, the same share of every class; bool `n`.
 
     Each class gives its share rounded down; what is then missing comes one by one from the
@@ -191,6 +254,6 @@ def _stratified(labels: Tensor, count: int, seed: int) -> Tensor:
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label, take in enumerate(quota.tolist()):
         places = torch.nonzero(labels == label).flatten()
-        order = torch.randperm(len(places), generator=generator_for("split", seed, label))
+        order = torch.randperm(len(places), generator=generator_for(purpose, seed, label))
         chosen[places[order[:take]]] = True
     return chosen

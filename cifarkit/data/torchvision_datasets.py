@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from cifarkit.errors import InstallError
 
-__all__ = ["import_datasets"]
+__all__ = ["import_datasets", "import_transforms"]
 
 
 def import_datasets() -> ModuleType:
@@ -16,8 +18,28 @@ def import_datasets() -> ModuleType:
         InstallError: torchvision is missing, or was built for another torch; the message has
             the command that mends it.
     """
-    try:
+    with _explained():
         from torchvision import datasets
+    module: ModuleType = datasets
+    return module
+
+
+def import_transforms() -> dict[str, ModuleType]:
+    """Return `torchvision.transforms` and its `v2` under the names that everybody gives them.
+
+    Raises:
+        InstallError: as of `import_datasets`.
+    """
+    with _explained():
+        from torchvision import transforms
+        from torchvision.transforms import v2
+    return {"transforms": transforms, "v2": v2}
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         import torch
 
@@ -26,5 +48,3 @@ def import_datasets() -> ModuleType:
             "The two come in matching pairs; this installs one:\n"
             "  python -m pip install --upgrade --force-reinstall torch torchvision"
         ) from error
-    module: ModuleType = datasets
-    return module

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from cifarkit.data.arrays import images_from_array
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
-from cifarkit.data.pictures import load_picture
+from cifarkit.data.layouts import images_from_array
+from cifarkit.data.pictures import load_picture, warn_of_resizing
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
@@ -89,17 +90,21 @@ def predict(
     *,
     classes: Sequence[str] | None = None,
     test_time: TestTimeAugmentation | None = None,
+    value_range: tuple[int, int] | None = None,
 ) -> Predictions:
     """Say what is on pictures.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`.
-        images: an `ImageSet`; a tensor or array of whole numbers 0 to 255, `n 3 32 32` or
-            `n 32 32 3`; a float tensor `n 3 32 32` in [-1, 1]; or the path of a picture file of
-            any size and mode, or several such paths.
+        images: an `ImageSet`; whole numbers 0 to 255 in a tensor or array, of any layout and size
+            that `load_arrays` takes; fractions -1 to 1, as networks see them; or the path of a
+            picture file of any size and mode, a picture of Pillow's, or several of these.
         classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
             for anything else.
         test_time: the views of each picture whose logits are averaged; each as it is when None.
+        value_range: the fractions that mean black and white: `(0, 1)` for what torchvision's
+            `ToTensor()` gives, `(-1, 1)` for what networks see. When None, fractions are taken for
+            the latter where some are negative, and refused where none is.
 
     Returns:
         Probabilities and names.
@@ -118,7 +123,7 @@ def predict(
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
     if classes is None and isinstance(images, ImageSet):
         classes = images.classes
-    pictures = _as_tensor(images)
+    pictures = _as_tensor(images, value_range)
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")
     probabilities = torch.softmax(compute_logits(model, pictures, test_time), dim=1).numpy()
@@ -130,27 +135,53 @@ def predict(
     return Predictions(probabilities, tuple(classes))
 
 
-def _as_tensor(images: Any) -> Tensor:
+def _as_tensor(images: Any, value_range: tuple[int, int] | None) -> Tensor:
+    if value_range not in (None, (0, 1), (-1, 1)):
+        raise DataError(f"value_range must be (0, 1) or (-1, 1), found {value_range!r}")
     if isinstance(images, ImageSet):
         return images.images
-    if isinstance(images, str | os.PathLike):
+    if isinstance(images, str | os.PathLike | Image.Image):
         images = [images]
     if isinstance(images, Iterator):  # such as folder.glob("*.png")
         images = list(images)
     if isinstance(images, Sequence) and all(isinstance(item, str | os.PathLike) for item in images):
-        pictures = [load_picture(Path(path)) for path in images]
+        pictures = [load_picture(path) for path in images]
         return torch.stack(pictures) if pictures else torch.empty(0, *IMAGE_SHAPE)
-    if isinstance(images, Tensor) and images.is_floating_point():
-        return _checked_floats(images)
-    return images_from_array(images, "images")
+    if value_range is None:
+        _check_range_is_clear(images if isinstance(images, list | tuple) else [images])
+    if _is_as_networks_see(images, value_range):
+        seen: Tensor = images if isinstance(images, Tensor) else torch.tensor(images.astype("f4"))
+        return seen
+    taken, forms = images_from_array(images, "images", value_range=value_range)
+    warn_of_resizing(forms, stacklevel=4)
+    return taken
 
 
-def _checked_floats(images: Tensor) -> Tensor:
-    if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE:
-        raise DataError(f"images must be n 3 32 32, found {' '.join(map(str, images.shape))}")
-    if images.numel() and not (images.min() >= -1 and images.max() <= 1):  # refuses NaN too
+def _check_range_is_clear(pictures: Sequence[Any]) -> None:
+    """Refuse fractions without a negative one: pictures in [-1, 1] nearly always have some."""
+    floats = [picture for picture in pictures if _is_float(picture) and math.prod(picture.shape)]
+    if not floats:
+        return
+    least, most = min(p.min().item() for p in floats), max(p.max().item() for p in floats)
+    if least >= 0 and most <= 1:
         raise DataError(
-            f"float images must lie in [-1, 1], found {float(images.min()):g} to "
-            f"{float(images.max()):g}; whole numbers 0 to 255 can be passed as uint8"
+            f"images are fractions from {least:g} to {most:g}, and networks see -1 to 1; pass "
+            "value_range=(0, 1) for what ToTensor() gives, or value_range=(-1, 1) for pictures "
+            "that are bright throughout"
         )
-    return images
+
+
+def _is_as_networks_see(images: Any, value_range: tuple[int, int] | None) -> bool:
+    return (
+        _is_float(images)
+        and tuple(images.shape[1:]) == IMAGE_SHAPE
+        and value_range in (None, (-1, 1))
+        and len(images) > 0
+        and bool(images.min() >= -1 and images.max() <= 1)
+    )
+
+
+def _is_float(images: Any) -> bool:
+    if isinstance(images, Tensor):
+        return images.is_floating_point()
+    return isinstance(images, np.ndarray) and images.dtype.kind == "f"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import cifarkit as ck
-from cifarkit.data import image_folder
+from cifarkit.data import picture_files
 from cifarkit.data.pictures import load_picture
 from cifarkit.storage.folders import data_folder
 
@@ -46,11 +46,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Name every picture file that is decoded."""
     names: list[str] = []
 
-    def watched(path: str) -> object:
+    def watched(path: str, sizes: set[str]) -> object:
         names.append("/".join(Path(path).parts[-3:]))
-        return load_picture(path)
+        return load_picture(path, sizes)
 
-    monkeypatch.setattr(image_folder, "load_picture", watched)
+    monkeypatch.setattr(picture_files, "load_picture", watched)
     return names
 
 
@@ -141,18 +141,17 @@ def test_two_folders_of_one_relative_name_do_not_share_a_cache(
 
 def test_stray_files_and_hidden_ones_are_ignored(root: Path) -> None:
     before = ck.load_image_folder(root).fingerprint
-    for name in ("README.md", "train/labels.csv", "train/cat/notes.txt", "train/cat/.1.png",
-                 "test/dog/Thumbs.db", "train/.DS_Store"):  # fmt: skip
+    for name in ("README.md", "train/labels.csv", "train/cat/.1.png", "test/dog/Thumbs.db",
+                 "train/.DS_Store"):  # fmt: skip
         (root / name).write_bytes(b"stray")
     (root / "train" / ".ipynb_checkpoints").mkdir()
-    (root / "val" / "cat").mkdir(parents=True)
+    (root / "__MACOSX" / "train").mkdir(parents=True)
     assert ck.load_image_folder(root).fingerprint == before
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda root: shutil.rmtree(root / "test"), "there is no folder '.*test'; an image folder"),
         (lambda root: shutil.rmtree(root), "there is no folder '.*train'"),
         (lambda root: shutil.rmtree(root / "test/cat"), r"found \['cat', 'dog'\] and \['dog'\]"),
         (lambda root: shutil.rmtree(root / "train/cat"), r"found \['dog'\] and \['cat', 'dog'\]"),
@@ -161,7 +160,7 @@ def test_stray_files_and_hidden_ones_are_ignored(root: Path) -> None:
             r"two or more class folders under train and test; found \['dog'\] and \['dog'\]",
         ),
         (lambda root: shutil.copytree(root / "test/cat", root / "test/owl"), "'owl'"),
-        (lambda root: (root / "train/owl").mkdir(), "train/owl' holds no picture file.*png, .ppm"),
+        (lambda root: (root / "train/owl").mkdir(), "train/owl' holds no picture file.*png, .pnm"),
         (lambda root: (root / "test/dog/1.png").unlink(), "test/dog' holds no picture file"),
         (
             lambda root: (root / "train/dog/a.png").write_bytes(b"?"),
@@ -202,7 +201,7 @@ def test_a_folder_that_may_not_be_read_is_a_data_error(
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(os, "scandir", refuse)  # chmod would not stop root
-    with pytest.raises(ck.DataError, match=r"train' cannot be read: .*Permission denied"):
+    with pytest.raises(ck.DataError, match=r"pets' cannot be read: .*Permission denied"):
         ck.load_image_folder(root)
 
 
@@ -259,9 +258,9 @@ def test_a_bar_on_a_terminal_ends_also_when_a_picture_is_broken(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bars = []
-    make = image_folder._with_bar
+    make = picture_files._with_bar
     monkeypatch.setattr(
-        image_folder, "_with_bar", lambda total: bars.append(make(total)) or bars[0]
+        picture_files, "_with_bar", lambda total: bars.append(make(total)) or bars[0]
     )
     (root / "train/dog/a.png").write_bytes(b"?")
     with pytest.raises(ck.DataError) as caught:

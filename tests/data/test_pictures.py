@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 import cifarkit as ck
-from cifarkit.data.pictures import FORMATS, MOST_PIXELS, PICTURE_SUFFIXES, load_picture
+from cifarkit.data.pictures import FORMATS, MOST_PIXELS, load_picture, picture_suffixes
 
 RED, WHITE = [255, 0, 0], [255, 255, 255]
 RAMP = np.arange(32 * 32).reshape(32, 32).astype(np.uint8)  # 0 to 255, four times
@@ -266,7 +266,7 @@ def test_what_is_no_picture_is_refused_whatever_its_ending(content: bytes, tmp_p
 def test_every_known_ending_is_of_a_known_format() -> None:
     Image.init()
     known = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
-    assert known >= PICTURE_SUFFIXES
+    assert known >= picture_suffixes()
 
 
 @pytest.mark.parametrize("path", ["nowhere.png", "", "a\0b", "x" * 5_000, "~/x.png"])

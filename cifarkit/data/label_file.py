@@ -1,0 +1,236 @@
+"""Pictures in one folder, and their labels in a file, such as Kaggle's `trainLabels.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from cifarkit.data.leaks import warn_of_leaks
+from cifarkit.data.picture_files import (
+    PictureFile,
+    absolute,
+    list_pictures,
+    read_pictures,
+    warn_of_left_out,
+)
+from cifarkit.data.pictures import warn_of_resizing
+from cifarkit.data.splits import SHARE, Splits, complete_splits
+from cifarkit.errors import DataError
+
+__all__ = ["load_label_file"]
+
+Column = int | str
+
+
+def load_label_file(
+    images: str | Path,
+    labels: str | Path,
+    *,
+    image_column: Column = 0,
+    label_column: Column = 1,
+    delimiter: str | None = None,
+    test: tuple[str | Path, str | Path] | None = None,
+    val: tuple[str | Path, str | Path] | None = None,
+    val_size: int | float = SHARE,
+    test_size: int | float = SHARE,
+    split_seed: int = 0,
+) -> Splits:
+    r"""Make splits from a folder of picture files and a file with a line for each.
+
+    The line names the picture, with or without folder and ending, and its class. The first line
+    may hold the names of the columns. Pictures without a line are left out, and a warning counts
+    them. The classes come in alphabetical order, or in the order of their numbers.
+
+    Args:
+        images: the folder of the pictures, at any depth.
+        labels: the file of the labels, in UTF-8.
+        image_column: which column names the picture: its name, or its place, counted from 0.
+        label_column: which column names the class.
+        delimiter: what stands between the columns; when None, a tab, a comma, a semicolon or
+            spaces, as the first line shows.
+        test: folder and file of a test set; without one, test is drawn from the pictures.
+        val: folder and file of a val set; without one, val is drawn too.
+        val_size: how many of the pictures, or which share of them, become val.
+        test_size: as `val_size`, for test.
+        split_seed: the seed of both draws.
+
+    Returns:
+        The three image sets, under the name of the file of labels.
+
+    Raises:
+        DataError: a folder, file, column or picture is missing, a picture has two labels, or a
+            size is given for a set that is there.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> root = Path(tempfile.mkdtemp())
+    >>> lines = ["id,label"]
+    >>> for number in range(8):
+    ...     Image.new("RGB", (32, 32), (number, 0, 0)).save(root / f"{number}.png")
+    ...     lines.append(f"{number},{'cat' if number % 2 else 'dog'}")
+    >>> _ = (root / "trainLabels.csv").write_text("\n".join(lines))
+    >>> load_label_file(root, root / "trainLabels.csv", test_size=2, val_size=2).classes
+    ('cat', 'dog')
+    """
+    pairs = {"train": (images, labels)}
+    for part, pair in (("test", test), ("val", val)):
+        if pair is not None:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise DataError(f"{part} must be (folder, file of labels), found {pair!r}")
+            pairs[part] = (pair[0], pair[1])
+    left_out: list[str] = []
+    listings = {}
+    for part, (folder, file) in pairs.items():
+        table = _Table(absolute(file), delimiter, image_column, label_column)
+        listings[part] = table.join(absolute(folder), left_out)
+    names = {name for _, name in listings["train"]}
+    for part, listing in listings.items():
+        if unknown := sorted({name for _, name in listing} - names):
+            raise DataError(f"{part} has the class {unknown[0]!r}, of which train has no picture")
+    parts, sizes = read_pictures(listings, tuple(sorted(names, key=_by_number)))
+    splits = complete_splits(
+        parts,
+        val_size=val_size,
+        split_seed=split_seed,
+        name=absolute(labels).name,
+        test_size=test_size,
+    )
+    warn_of_left_out(left_out, "without a label")
+    warn_of_resizing(sizes)
+    warn_of_leaks(splits, has_own_val="val" in parts)
+    return splits
+
+
+def _by_number(name: str) -> tuple[bool, int, str]:
+    """Sort numbers by their size, before all names."""
+    is_number = name.isascii() and name.isdigit()
+    return not is_number, int(name) if is_number else 0, name
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file of labels, and which of its columns are meant."""
+
+    path: Path
+    delimiter: str | None
+    image_column: Column
+    label_column: Column
+
+    def join(self, folder: Path, left_out: list[str]) -> list[tuple[PictureFile, str]]:
+        """Return the pictures that have a label, in the order of their names, each with its own."""
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {str(folder)!r} with the pictures")
+        pictures = list_pictures(folder, [])
+        known = _Names(folder, pictures)
+        rows = self._rows()
+        image, label = (
+            self._place(column, rows[0]) for column in (self.image_column, self.label_column)
+        )
+        if self._has_header(rows, image, known):
+            rows = rows[1:]
+        labels: dict[PictureFile, str] = {}
+        missing = []
+        for number, row in enumerate(rows, 1):
+            if max(image, label) >= len(row) or not row[label]:
+                raise DataError(
+                    f"row {number} of {self.path.name!r} has no label: {row!r}; columns are chosen "
+                    "with image_column= and label_column=, and split with delimiter="
+                )
+            if (picture := known.find(row[image])) is None:
+                missing.append(row[image])
+            elif labels.setdefault(picture, row[label]) != row[label]:
+                raise DataError(
+                    f"{self.path.name!r} gives {row[image]!r} two labels, {labels[picture]!r} and "
+                    f"{row[label]!r}; keep one"
+                )
+        if missing:
+            raise DataError(
+                f"{len(missing):,} of the {len(rows):,} pictures that {self.path.name!r} names are "
+                f"not in {str(folder)!r}, the first is {missing[0]!r}; image_column= chooses the "
+                "column that names them"
+            )
+        left_out += [picture.path for picture in pictures if picture not in labels]
+        return [(picture, labels[picture]) for picture in pictures if picture in labels]
+
+    def _rows(self) -> list[list[str]]:
+        try:
+            text = self.path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{str(self.path)!r} is no UTF-8 text: {error}; save it so") from error
+        except OSError as error:
+            raise DataError(f"the labels {str(self.path)!r} cannot be read: {error}") from error
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise DataError(f"the file of labels {str(self.path)!r} is empty")
+        delimiter = self.delimiter or next((d for d in "\t,;" if d in lines[0]), None)
+        try:
+            rows = (
+                [line.split() for line in lines]
+                if delimiter in (None, " ")
+                else csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+            )
+            return [[cell.strip() for cell in row] for row in rows]
+        except (csv.Error, TypeError) as error:
+            raise DataError(f"{str(self.path)!r} cannot be split into columns: {error}") from error
+
+    def _place(self, column: Column, header: list[str]) -> int:
+        if isinstance(column, str):
+            if column not in header:
+                raise DataError(
+                    f"{self.path.name!r} has no column {column!r}; its first line has "
+                    f"{', '.join(map(repr, header))}"
+                )
+            return header.index(column)
+        if (
+            isinstance(column, bool)
+            or not isinstance(column, int)
+            or column not in range(len(header))
+        ):
+            raise DataError(
+                f"{self.path.name!r} has no column {column!r}; its first line has {len(header)} "
+                f"columns, {', '.join(map(repr, header))}, and delimiter= says what splits them"
+            )
+        return column
+
+    def _has_header(self, rows: list[list[str]], image: int, known: _Names) -> bool:
+        """Tell names of columns by what they do not name: a picture."""
+        if isinstance(self.image_column, str) or isinstance(self.label_column, str):
+            return True
+        return (
+            len(rows) > 1
+            and known.find(rows[0][image]) is None
+            and image < len(rows[1])
+            and (known.find(rows[1][image]) is not None)
+        )
+
+
+class _Names:
+    """Picture files under all names that a line may give them."""
+
+    def __init__(self, folder: Path, pictures: list[PictureFile]) -> None:
+        self._folder = folder
+        self._by_name: dict[str, list[PictureFile]] = defaultdict(list)
+        for picture in pictures:
+            # As a path from the folder's own parent, from the folder, or as a plain name; each
+            # with and without its ending.
+            inside = Path(picture.path).relative_to(folder)
+            whole = {str(Path(folder.name) / inside), str(inside), inside.name, picture.path}
+            for name in whole | {str(Path(name).with_suffix("")) for name in whole}:
+                self._by_name[name.replace("\\", "/")].append(picture)
+
+    def find(self, name: str) -> PictureFile | None:
+        """Return the picture that a line names, or None.
+
+        Raises:
+            DataError: there are several.
+        """
+        plain = name.replace("\\", "/").removeprefix("./")
+        found = self._by_name.get(plain, ())
+        if len(found) > 1:
+            raise DataError(
+                f"{name!r} may be {found[0].path!r} or {found[1].path!r}; name the picture with "
+                "its folder and ending"
+            )
+        return found[0] if found else None

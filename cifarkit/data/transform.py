@@ -1,0 +1,233 @@
+"""torchvision's transforms as an augmentation, and as the text that makes them again."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from cifarkit.data.augmentations import Augmentation
+from cifarkit.errors import DataError, RecipeError
+
+if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
+    from torch import Generator, Tensor
+
+__all__ = ["Transform"]
+
+LONGEST = 10_000  # characters of a text of transforms
+# What cannot be one: it scales as cifarkit does itself, needs labels, or runs code of its own.
+REFUSED = {
+    "Normalize": "cifarkit scales all pictures to [-1, 1] itself; leave it out",
+    "MixUp": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
+    "CutMix": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
+    "Lambda": "code of yours belongs in a class of augmentations, which is recorded: see "
+    "ck.Augmentation",
+}
+
+
+@dataclass(frozen=True)
+class Transform(Augmentation):
+    """Change pictures one by one with torchvision's transforms, of v1 or v2.
+
+    Each picture is given to them as torchvision's data sets do, of Pillow's; all their chance is
+    keyed by the seed, whichever global generator they draw from. What comes out may be of
+    Pillow's, whole numbers, or fractions 0 to 1 as of `ToTensor()`. Picture by picture is far
+    slower than `Flip`, `Crop` and `Cutout`, which change a whole batch at once; where they do what
+    you need, take them.
+
+    Args:
+        transforms: one of torchvision's transforms, a list of them, or the text that makes them.
+            It is kept as that text, which the records of a run hold.
+
+    Raises:
+        RecipeError: one is not torchvision's, is `Normalize` or another that cannot change
+            pictures alone, or cannot be written down.
+
+    >>> from torchvision.transforms import v2
+    >>> Transform([v2.RandomHorizontalFlip(), v2.RandomGrayscale(p=0.2)])
+    Transform(transforms='[v2.RandomHorizontalFlip(p=0.5), v2.RandomGrayscale(p=0.2)]')
+    """
+
+    transforms: Any
+
+    def __post_init__(self) -> None:
+        text = self.transforms
+        if not isinstance(text, str):
+            text = _written(text)
+        _made(text)  # what cannot be made again is refused here
+        object.__setattr__(self, "transforms", text)
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Return the batch with every picture changed.
+
+        Raises:
+            DataError: a transform fails, or does not give square pictures, all of one size, that
+                are no larger.
+        """
+        import torch
+
+        from cifarkit.randomness import seeded
+
+        change = _made(self.transforms)
+        key = int(torch.randint(2**62, (), generator=generator))
+        with seeded("transform", key):
+            changed = [self._changed(picture, change) for picture in images.cpu()]
+        sizes = {tuple(picture.shape) for picture in changed}
+        if len(sizes) > 1 or changed[0].shape[1] != changed[0].shape[2]:
+            found = " and ".join(f"{width} by {height}" for _, height, width in sorted(sizes)[:2])
+            raise DataError(
+                f"{self} must give square pictures of one size, and gave {found}; end it with a "
+                "crop or a resize to 32 by 32"
+            )
+        if changed[0].shape[1] > images.shape[2]:
+            raise DataError(
+                f"{self} must not enlarge pictures of {images.shape[2]} by {images.shape[2]}, and "
+                f"gave {changed[0].shape[1]} by {changed[0].shape[1]}; give the transform the size "
+                "32, and enlarge inside the network"
+            )
+        return torch.stack(changed).to(images.device)
+
+    def _changed(self, image: Tensor, change: Callable[[Any], Any]) -> Tensor:
+        from PIL import Image
+
+        picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+        try:
+            changed = change(picture)
+        except Exception as error:  # whatever torchvision raises
+            raise DataError(
+                f"{self} cannot change a picture of Pillow's: {error}; put v2.ToImage() before "
+                "transforms that want tensors"
+            ) from error
+        return _bytes_of(changed, self)
+
+
+def _bytes_of(changed: Any, transform: Transform) -> Tensor:
+    """Return what a transform gave as uint8 `3 h w`."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    if isinstance(changed, Image.Image):
+        pixels = torch.from_numpy(np.array(changed.convert("RGB")))
+        return pixels.permute(2, 0, 1).contiguous()
+    if not isinstance(changed, torch.Tensor) or changed.ndim != 3 or len(changed) not in (1, 3):
+        raise DataError(f"{transform} must give pictures, and gave {type(changed).__name__}")
+    tensor: Tensor = changed.as_subclass(torch.Tensor).expand(3, -1, -1)
+    if tensor.is_floating_point():
+        if not (tensor.min() >= -1e-3 and tensor.max() <= 1.001):  # NaN too
+            raise DataError(
+                f"{transform} must give fractions 0 to 1, and gave {float(tensor.min()):g} to "
+                f"{float(tensor.max()):g}"
+            )
+        tensor = (tensor * 255).round().clamp(0, 255)
+    return tensor.to(torch.uint8)
+
+
+def _written(thing: Any) -> str:
+    """Write the Python that makes transforms, or the arguments of one.
+
+    Raises:
+        RecipeError: that cannot be done.
+    """
+    import torch
+
+    if isinstance(thing, torch.nn.ModuleList | list):
+        return f"[{', '.join(map(_written, thing))}]"
+    if isinstance(thing, tuple):
+        return f"({', '.join(map(_written, thing))}{',' * (len(thing) == 1)})"
+    if isinstance(thing, Enum):
+        return repr(thing.value)
+    if isinstance(thing, bool | int | float | str | torch.dtype | type(None)):
+        return repr(thing)
+    kind = type(thing)
+    module = kind.__module__
+    if isinstance(thing, type) or not module.startswith("torchvision.transforms"):
+        name = getattr(thing, "__name__", kind.__name__)
+        raise RecipeError(
+            "Transform takes torchvision's transforms, such as v2.RandomCrop(32, padding=4), found "
+            f"{name}; code of yours goes into a class of augmentations, see ck.Augmentation"
+        )
+    if kind.__name__ in REFUSED:
+        raise RecipeError(f"Transform cannot take {kind.__name__}: {REFUSED[kind.__name__]}")
+    room = "v2" if module.startswith("torchvision.transforms.v2") else "transforms"
+    said = []
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(thing, name, parameter)
+        if value is parameter:
+            raise RecipeError(
+                f"Transform cannot write down {kind.__name__}, which does not keep its {name}; "
+                "a class of augmentations can call it, see ck.Augmentation"
+            )
+        if value is not None:
+            said.append(f"{name}={_written(value)}")
+    return f"{room}.{kind.__name__}({', '.join(said)})"
+
+
+@functools.lru_cache(maxsize=64)
+def _made(text: str) -> Callable[[Any], Any]:
+    """Make the transforms of a text, which may come from somebody's run folder: no code is run.
+
+    Raises:
+        RecipeError: it is something else than calls of torchvision's transforms.
+    """
+    from cifarkit.data.torchvision_datasets import import_transforms
+
+    rooms = import_transforms()
+    try:
+        if len(text) > LONGEST:
+            raise ValueError(f"it has more than {LONGEST:,} characters")
+        made = _evaluated(ast.parse(text.strip(), mode="eval").body, rooms)
+    except RecipeError:
+        raise
+    except (SyntaxError, RecursionError, MemoryError, ValueError, TypeError) as error:
+        raise RecipeError(f"{text[:80]!r} makes no transforms of torchvision: {error}") from error
+    steps = list(made) if isinstance(made, list | tuple) else [made]
+    if not steps or not all(callable(step) for step in steps):
+        raise RecipeError(f"{text[:80]!r} makes no transforms of torchvision; write v2.…(…)")
+    return lambda picture: functools.reduce(lambda changed, step: step(changed), steps, picture)
+
+
+def _evaluated(node: ast.expr, rooms: dict[str, Any]) -> Any:
+    import torch
+
+    if isinstance(node, ast.List | ast.Tuple):
+        items = [_evaluated(item, rooms) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    if isinstance(node, ast.Call) and not node.args:
+        kind = _named(node.func, rooms)
+        options = {str(word.arg): _evaluated(word.value, rooms) for word in node.keywords}
+        return kind(**_with_enums(options, rooms["transforms"]))
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        dtype = getattr(torch, node.attr, None)
+        if node.value.id == "torch" and isinstance(dtype, torch.dtype):
+            return dtype
+    return ast.literal_eval(node)
+
+
+def _named(node: ast.expr, rooms: dict[str, Any]) -> Any:
+    """Return the class of transforms that `v2.RandomCrop` names."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        kind = getattr(rooms.get(node.value.id), node.attr, None)
+        if (
+            isinstance(kind, type)
+            and kind.__module__.startswith("torchvision.transforms")
+            and not issubclass(kind, Enum)
+            and node.attr not in REFUSED
+        ):
+            return kind
+    raise ValueError(f"{ast.unparse(node)} is none of them")
+
+
+def _with_enums(options: dict[str, Any], transforms: Any) -> dict[str, Any]:
+    """Turn the texts that stand for torchvision's choices back into these."""
+    enums = {"interpolation": transforms.InterpolationMode, "policy": transforms.AutoAugmentPolicy}
+    return {
+        name: enums[name](value) if name in enums and isinstance(value, str) else value
+        for name, value in options.items()
+    }
