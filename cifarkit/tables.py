@@ -17,8 +17,10 @@ __all__ = [
     "as_text",
     "duration",
     "in_latex",
+    "in_markdown",
     "p_value",
     "percent",
+    "printable",
 ]
 
 GAP = "  "
@@ -111,7 +113,7 @@ class Table:
     def as_markdown(self) -> str:
         """Return a table of pipes."""
         rule = ["---" if i < self.words else "---:" for i in range(len(self.headings))]
-        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.rows]
+        rows = [[in_markdown(cell) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(row)} |" for row in [self.headings, rule, *rows])
 
     def as_latex(self) -> str:
@@ -217,3 +219,29 @@ def in_latex(text: str) -> str:
     for character in "&%_#$":
         plain = plain.replace(character, f"\\{character}")
     return plain
+
+
+def in_markdown(text: str) -> str:
+    r"""Return text as Markdown shows it: no HTML, no links, and in one line.
+
+    >>> in_markdown("<b>mine</b> | p < .05")
+    '&lt;b&gt;mine&lt;/b&gt; \\| p &lt; .05'
+    """
+    plain = escape(" ".join(text.split()), quote=False)
+    for character in "|[`":
+        plain = plain.replace(character, f"\\{character}")
+    return plain
+
+
+def printable(text: object) -> str:
+    r"""Return text with codes in place of what steers a terminal or turns the direction of text.
+
+    Names of folders and what records hold may come from anybody.
+
+    >>> printable("runs/a" + chr(27) + "[2J")
+    'runs/a\\x1b[2J'
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(text)
+    )

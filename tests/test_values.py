@@ -78,6 +78,8 @@ def good(hint: Any) -> st.SearchStrategy[Any]:
         return st.none()
     if hint is bool:
         return st.booleans()
+    if hint is Any:  # torchvision's transforms, as a record holds them
+        return st.sampled_from(["[v2.RandomHorizontalFlip(p=0.5)]", "[v2.RandomGrayscale(p=0.2)]"])
     return st.sampled_from([kind for kind in KINDS if issubclass(kind, hint)]).flatmap(values_of)
 
 

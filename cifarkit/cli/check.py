@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, import_models
+from cifarkit.cli.saying import echo
 
 __all__ = ["check"]
 
@@ -22,6 +23,6 @@ def check(
     from cifarkit.models.conformance.check import examine
 
     report = examine(name)
-    typer.echo(json.dumps(report.to_json()) if as_json else str(report))
+    echo(json.dumps(report.to_json()) if as_json else str(report))
     if report.failed:
         raise typer.Exit(1)

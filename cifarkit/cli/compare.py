@@ -10,7 +10,7 @@ import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, DataSource, ImportFile, import_models
-from cifarkit.cli.saying import say
+from cifarkit.cli.saying import echo, say
 
 __all__ = ["compare"]
 
@@ -88,5 +88,5 @@ def compare(
         say(f"interrupted; {kept if error.args else 'no run was going on'}")
         raise
     save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe
-    typer.echo(comparison.to_json() if as_json else str(comparison))
-    typer.echo(f"\nTables, figure and the page to hand in are in {folder}", err=as_json)
+    echo(comparison.to_json() if as_json else str(comparison))
+    echo(f"\nTables, figure and the page to hand in are in {folder}", err=as_json)

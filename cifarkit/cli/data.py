@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.download_bar import shown
+from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, RunFolderError
 from cifarkit.storage.atomic import check_new
 
@@ -53,8 +54,8 @@ def show(
     if figure is not None:
         check_new(figure)
     splits = load_source(source)
-    typer.echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
-    typer.echo(f"{count_leaks(splits):,} test pictures are among those of train and val, too")
+    echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
+    echo(f"{count_leaks(splits):,} test pictures are among those of train and val, too")
     if figure is not None:
         from matplotlib.figure import Figure
 
@@ -68,7 +69,7 @@ def show(
             raise RunFolderError(
                 f"the figure {str(figure)!r} cannot be written: {error}"
             ) from error
-        typer.echo(f"a random sample of train is in {figure}")
+        echo(f"a random sample of train is in {figure}")
 
 
 @data.command()
@@ -94,7 +95,7 @@ def fetch(
         else:
             folder = data_folder()
             take(archive, archive_file, folder, listener)
-    typer.echo(f"{archive.title} is in {folder / archive.folder}")
+    echo(f"{archive.title} is in {folder / archive.folder}")
 
 
 def _table(splits: Splits) -> str:

@@ -19,6 +19,7 @@ import typer
 
 from cifarkit import __version__
 from cifarkit.cli.options import AsJson
+from cifarkit.cli.saying import echo
 from cifarkit.errors import CifarkitError
 from cifarkit.findings import Finding, tabulated
 from cifarkit.storage.folders import data_folder
@@ -53,9 +54,9 @@ def doctor(as_json: AsJson = False) -> None:
         if name == "torch" and findings[-1].outcome == "failed":
             break  # the rest would only say so again
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in findings]))
+        echo(json.dumps([asdict(one) for one in findings]))
     else:
-        typer.echo("\n".join(tabulated(findings, WIDTH)))
+        echo("\n".join(tabulated(findings, WIDTH)))
     if any(one.outcome == "failed" for one in findings):
         raise typer.Exit(1)
 

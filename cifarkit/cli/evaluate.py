@@ -10,6 +10,7 @@ import typer
 
 from cifarkit.cli.data_source import load_for_run
 from cifarkit.cli.options import AsJson, ImportFile, OtherData, RunFolderArgument, import_models
+from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, TrainingError
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def evaluate(
     evaluation = evaluate_model(trained.model, image_set, test_time=views)
     check_finite(evaluation.logits)
     if as_json:
-        typer.echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))
+        echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))
     else:
-        typer.echo(describe(evaluation, on.value, splits.name))
+        echo(describe(evaluation, on.value, splits.name))
 
 
 def describe(evaluation: Evaluation, part: str, name: str) -> str:

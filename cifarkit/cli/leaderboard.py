@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, import_models
-from cifarkit.cli.saying import say
+from cifarkit.cli.saying import echo, say
 from cifarkit.cli.verify import RunFolders, SharedData, verifications
 
 __all__ = ["leaderboard"]
@@ -37,6 +37,6 @@ def leaderboard(
     if by_folder and len({run.parent for run in runs}) == 1 < len(runs):
         say(f"all runs lie in {runs[0].parent}, so --by-folder ranks them together")
     board = rank(verifications(runs, data), by_folder=by_folder)
-    typer.echo(json.dumps(board.to_json()) if as_json else str(board))
+    echo(json.dumps(board.to_json()) if as_json else str(board))
     if not board.standings:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from cifarkit.cli.models import models
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
-from cifarkit.cli.saying import say
+from cifarkit.cli.saying import echo, say
 from cifarkit.cli.train import train
 from cifarkit.cli.verify import verify
 from cifarkit.errors import CifarkitError
@@ -49,7 +49,7 @@ app.add_typer(data, name="data")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"cifarkit {__version__}")
+        echo(f"cifarkit {__version__}")
         raise typer.Exit
 
 

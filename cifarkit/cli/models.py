@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, import_models
+from cifarkit.cli.saying import echo
 
 __all__ = ["models"]
 
@@ -20,9 +21,9 @@ def models(
     """List the models, or show one: its layers, and how it differs from the baseline."""
     import_models(imported)
     if name is None:
-        typer.echo(_list(as_json))
+        echo(_list(as_json))
     else:
-        typer.echo(_show(name, as_json))
+        echo(_show(name, as_json))
 
 
 def _list(as_json: bool) -> str:

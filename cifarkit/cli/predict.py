@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, RunFolderArgument, import_models
+from cifarkit.cli.saying import echo
 
 __all__ = ["predict"]
 
@@ -37,8 +38,8 @@ def predict(
     ]
     if as_json:
         found = zip(pictures, guesses, strict=True)
-        typer.echo(json.dumps([{"picture": str(path), "guesses": best} for path, best in found]))
+        echo(json.dumps([{"picture": str(path), "guesses": best} for path, best in found]))
         return
     for path, best in zip(pictures, guesses, strict=True):
         text = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best.items())
-        typer.echo(f"{path}: {text}")
+        echo(f"{path}: {text}")

@@ -16,6 +16,7 @@ from cifarkit.cli.options import (
     RunFolderArgument,
     import_models,
 )
+from cifarkit.cli.saying import echo
 
 __all__ = ["report"]
 
@@ -41,4 +42,4 @@ def report(
     trained = load_run(run)
     splits = load_for_run(trained, data)
     path = write_report(trained, splits, output, author=author, notes=notes)
-    typer.echo(f"The report is in {path}")
+    echo(f"The report is in {path}")

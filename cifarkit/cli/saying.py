@@ -1,4 +1,4 @@
-"""What a command says beside its results."""
+"""What a command prints: results on stdout, and what it says beside them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from contextlib import suppress
 
 import typer
 
-__all__ = ["say"]
+from cifarkit.tables import printable
+
+__all__ = ["echo", "say"]
+
+
+def echo(text: object = "", *, err: bool = False) -> None:
+    """Print lines; what would steer the terminal, as in somebody's folder name, as its code.
+
+    >>> echo("accuracy 85.6 %")
+    accuracy 85.6 %
+    """
+    typer.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
 
 
 def say(text: str) -> None:
-    """Print a line on stderr; one that nobody can read is no reason to end the work.
+    """Print lines on stderr; that nobody can read them is no reason to end the work.
 
     >>> say("on stderr")
     """
     with suppress(OSError, ValueError):  # its reader is gone, its disk is full, it is closed
-        typer.echo(text, err=True)
+        echo(text, err=True)

@@ -12,7 +12,7 @@ import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import DataSource, ImportFile, import_models
-from cifarkit.cli.saying import say
+from cifarkit.cli.saying import echo, say
 from cifarkit.storage.folders import expanded
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
 
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
-    typer.echo(describe(evaluation, "test", splits.name))
-    typer.echo(
+    echo(describe(evaluation, "test", splits.name))
+    echo(
         f"\nThe run is in {folder}; its page to hand in: cifarkit report {shlex.quote(str(folder))}"
     )

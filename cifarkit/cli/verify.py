@@ -11,9 +11,11 @@ import typer
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.options import AsJson, ImportFile, import_models
+from cifarkit.cli.saying import echo
 from cifarkit.errors import CifarkitError
 from cifarkit.findings import wrapped
 from cifarkit.storage.folders import expanded
+from cifarkit.tables import printable
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
@@ -58,17 +60,17 @@ def verify(
     for one in verifications(runs, data, retrain=retrain, device=device):
         found.append(one)
         if not as_json:  # as they come: sixty take a while
-            typer.echo(_describe(one, width))
+            echo(_describe(one, width))
     verified = sum(one.passed for one in found)
     pairs = list(same_logits(found))
     if as_json:
-        typer.echo(json.dumps([_to_json(one, pairs) for one in found]))
+        echo(json.dumps([_to_json(one, pairs) for one in found]))
     else:
         for alike in families(pairs):
-            said = ", ".join(str(one.folder) for one in alike)
+            said = ", ".join(printable(one.folder) for one in alike)
             said = f"the same logits under records that differ: {said}"
-            typer.echo("\n".join(wrapped(said, 80, "", "    ")))
-        typer.echo(f"{verified:,} of {len(found):,} verified")
+            echo("\n".join(wrapped(said, 80, "", "    ")))
+        echo(f"{verified:,} of {len(found):,} verified")
     if verified < len(found):
         raise typer.Exit(1)
 
@@ -97,7 +99,7 @@ def verifications(
             yield unreadable(folder, error)
             continue
         if retrain:
-            typer.echo(f"{folder}: checked, then trained again …", err=True)
+            echo(f"{printable(folder)}: checked, then trained again …", err=True)
         yield verify_run(folder, splits, retrain=retrain, device=device)
 
 
@@ -134,7 +136,7 @@ def _to_json(one: Verification, pairs: list[tuple[Verification, Verification]]) 
 
 def _describe(one: Verification, width: int) -> str:
     """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
-    lines = wrapped(f"{one.folder!s:<{width}}  {one.verdict}", 80, "", "    ")
+    lines = wrapped(f"{printable(one.folder):<{width}}  {one.verdict}", 80, "", "    ")
     for finding in one.findings:
         if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
             cure = f" -> {finding.cure}" if finding.cure else ""

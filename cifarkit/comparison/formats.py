@@ -19,7 +19,7 @@ from cifarkit.comparison.wording import (
     pair_rows,
     variant_rows,
 )
-from cifarkit.tables import Block, Table, in_latex
+from cifarkit.tables import Block, Table, in_latex, in_markdown
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
@@ -56,19 +56,20 @@ def as_text(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """Return the whole comparison as Markdown."""
-    parts = [heading(comparison), _variants(comparison).as_markdown()]
-    parts += list(notes(comparison))
+    parts = [in_markdown(heading(comparison)), _variants(comparison).as_markdown()]
+    parts += map(in_markdown, notes(comparison))
     if comparison.pairs:
         parts.append(_pairs(comparison).as_markdown())
         verdicts = zip(comparison.pairs, comparison.verdicts, strict=True)
         parts.append(
             "\n".join(
-                f"- {verdict.text} Changed from {pair.b} to {pair.a}: {changes(pair)}."
+                f"- {in_markdown(verdict.text)} Changed from {pair.b} to {pair.a}: "
+                f"{in_markdown(changes(pair))}."
                 for pair, verdict in verdicts
             )
         )
     parts.append("What this does not show:")
-    parts.append("\n".join(f"- {one}" for one in limitations(comparison)))
+    parts.append("\n".join(f"- {in_markdown(one)}" for one in limitations(comparison)))
     return "\n\n".join(parts) + "\n"
 
 

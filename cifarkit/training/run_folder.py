@@ -22,8 +22,8 @@ from typing import Any
 
 from torch import nn
 
-from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
-from cifarkit.models.registry import registry
+from cifarkit.errors import CifarkitError, RunFolderError
+from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.storage.atomic import leftovers, write_text
@@ -33,6 +33,7 @@ from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.history import History
+from cifarkit.training.recorded_variant import build_network, find_variant
 from cifarkit.training.run import OVER, Run
 from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
@@ -188,7 +189,7 @@ class RunFolder:
         """
         about = self.about()
         try:
-            variant = _find_variant(about["variant"], from_json(about["recipe"]))
+            variant = find_variant(about["variant"], from_json(about["recipe"]))
             seed = int(about["seed"])
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self._unreadable(error) from error
@@ -210,13 +211,14 @@ class RunFolder:
             path = self.path / HISTORY
             history = History.from_csv(path) if path.exists() else History()
             recipe = from_json(about["recipe"])
-            variant = like.variant if like else _find_variant(about["variant"], recipe)
+            variant = like.variant if like else find_variant(about["variant"], recipe)
             classes = tuple(about["classes"])
             model = like.model if like else None
             if model is None and variant is not None:
-                model = self._built(variant, len(classes))
+                model = build_network(variant, len(classes), self.path)
             if model is not None:
                 load_weights(model, self.path)
+                choose_layout(model)
             return Run(
                 model,
                 classes=classes,
@@ -231,16 +233,6 @@ class RunFolder:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._unreadable(error) from error
-
-    def _built(self, variant: Variant, num_classes: int) -> nn.Module:
-        try:
-            return variant.build(num_classes=num_classes)
-        except RuntimeError as error:  # torch's, of sizes that cannot be
-            if isinstance(error, CifarkitError):
-                raise
-            raise RunFolderError(
-                f"the network of the run in {str(self.path)!r} cannot be built: {error}"
-            ) from error
 
     def _unreadable(self, error: Exception) -> RunFolderError:
         return RunFolderError(
@@ -287,20 +279,3 @@ def load_run(folder: str | Path) -> Run:
     Run('linear', seed 0, 1 epoch, finished)
     """
     return RunFolder(expanded(folder)).load()
-
-
-def _find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:
-    """Return the registered variant, with the options and the recipe the run was made with."""
-    if described is None:
-        return None
-    if described["name"] not in registry:
-        raise UnknownModelError(
-            f"the run was trained on {described['name']!r} from {described['source']}, which is "
-            "not registered here; import that file first (--import FILE on the command line)"
-        )
-    variant = registry[described["name"]]
-    options = {  # JSON has no tuples
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in described["options"].items()
-    }
-    return dataclasses.replace(variant, options=options, recipe=recipe)

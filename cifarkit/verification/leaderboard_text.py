@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cifarkit.tables import Block, Table, percent
+from cifarkit.tables import Block, Table, percent, printable
 
 if TYPE_CHECKING:
     from cifarkit.verification.leaderboard import Leaderboard, Standing
@@ -90,7 +90,10 @@ def _some(folders: Sequence[str]) -> str:
 
 def _reasons(one: Verification) -> list[str]:
     reasons = [f"{finding.check}: {finding.found}" for finding in one.failed]
-    return [f"  {one.folder}", *(line for reason in reasons for line in _indented(reason))]
+    return [
+        f"  {printable(one.folder)}",
+        *(line for reason in reasons for line in _indented(reason)),
+    ]
 
 
 def _indented(text: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -12,17 +10,18 @@ from typing import Any
 
 import torch
 
-from cifarkit.arguments import check_seed, checked_flag
+from cifarkit.arguments import checked_flag
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.storage.folders import expanded
-from cifarkit.tables import as_html
+from cifarkit.tables import as_html, printable
 from cifarkit.training.device import choose_device
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder, load_run
 from cifarkit.verification.evidence import Evidence, judged, percent
+from cifarkit.verification.foreign_record import check_options, check_texts
 from cifarkit.verification.record_checks import (
     check_code,
     check_data,
@@ -54,7 +53,6 @@ STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     },
 )
 WIDTH = 80
-MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,7 +115,8 @@ class Verification:
         }
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.folder}: {self.verdict}", *tabulated(self.findings, WIDTH)])
+        head = f"{printable(self.folder)}: {self.verdict}"
+        return "\n".join([head, *tabulated(self.findings, WIDTH)])
 
     __repr__ = __str__
 
@@ -196,7 +195,7 @@ def unreadable(folder: Path, error: Exception) -> Verification:
 
 def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
     about = RunFolder(folder).about()
-    _check_record(about)
+    check_texts(about)
     status = about["facts"]["status"]
     if status not in OVER:
         raise RunFolderError(f"the run is not over: it is {status!r}; cifarkit resume goes on")
@@ -209,43 +208,10 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
         raise RunFolderError(
             f"the run is of other classes than {splits.name!r}; load the run's own data"
         )
-    _check_options(about["variant"]["options"])
+    check_options(about["variant"]["options"])
     run = load_run(folder)
     run.model.to(device)
     return Evidence(folder, about, run, splits)
-
-
-def _check_options(options: object) -> None:
-    """Refuse options of which a network could only be built by all the memory there is.
-
-    Raises:
-        RunFolderError: they are too many, or too large.
-    """
-    text = json.dumps(options)
-    numbers = [float(number) for number in re.findall(r"\d[\d.eE+]*", text)]
-    if len(text) > MOST_OPTIONS or max(numbers, default=0) > LARGEST_OPTION:
-        raise RunFolderError(
-            f"the network's options are {text[:60]} …; allowed here are {MOST_OPTIONS:,} "
-            f"characters, and numbers up to {LARGEST_OPTION:,}"
-        )
-
-
-def _check_record(about: dict[str, Any]) -> None:
-    """Refuse a record that could not be printed, sorted or compared with others.
-
-    Raises:
-        DataError: the seed is no seed.
-        RunFolderError: a text is none.
-    """
-    check_seed("the seed in run.json", about["seed"])
-    facts = about["facts"]
-    data, versions = facts["data"], facts["environment"]["versions"]
-    texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
-    texts += facts.get("changed_by_callbacks", [])
-    texts += [one for one in versions.values() if one is not None]
-    for text in texts:
-        if not isinstance(text, str) or not text.isprintable():
-            raise RunFolderError(f"run.json has {text!r} where a text should be")
 
 
 def _made(name: str, check: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:

@@ -414,11 +414,11 @@ def test_a_folder_named_as_a_source_does_not_stand_in_for_it(call: Any, tmp_path
 
 def test_a_run_that_is_another_one_is_not_gone_on_with(call: Any, tmp_path: Path) -> None:
     line = ("train", "linear", "--data", "synthetic", "--run-dir", tmp_path / "run", "--epochs")
-    assert call(*line, "1").status == 0
+    assert call(*line, "2").status == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    done = call(*line, "2")
+    done = call(*line, "1")
     assert done.status == 1
-    assert "epochs: 1 there, 2 here" in done.err
+    assert "epochs: 2 there, 1 here" in done.err
     assert {path: path.read_bytes() for path in before} == before
 
 

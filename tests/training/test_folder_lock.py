@@ -69,7 +69,7 @@ def test_the_second_program_is_told_at_once_and_a_killed_one_holds_nothing(
     whole = ck.train("linear", tiny, epochs=2, device="cpu")
     assert torch.equal(again.model[1].weight, whole.model[1].weight)
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("history.csv", "run.json", "weights.safetensors")
+        *("checkpoint-final.safetensors", "history.csv", "run.json", "weights.safetensors")
     ]
 
 
@@ -132,5 +132,5 @@ def test_a_program_killed_before_its_run_is_there_leaves_the_folder_free(
         (folder / name).write_bytes(b"")
     assert ck.train("linear", tiny, epochs=1, run_dir=folder).status == "finished"
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("history.csv", "run.json", "weights.safetensors")
+        *("checkpoint-final.safetensors", "history.csv", "run.json", "weights.safetensors")
     ]

@@ -86,7 +86,7 @@ def test_a_run_goes_into_its_folder_or_nowhere(name: str, resume: bool) -> None:
         assert len(ck.load_run(name).history) == 1
         assert files_in(outermost) == files_in(folder.resolve())
         assert {path.name for path in files_in(folder.resolve())} == {
-            *("history.csv", "run.json", "weights.safetensors")
+            *("checkpoint-final.safetensors", "history.csv", "run.json", "weights.safetensors")
         }
 
 

@@ -86,7 +86,7 @@ class Keeps(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.layer(images.flatten(1))
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             self.kept = logits
         return logits
 

@@ -172,7 +172,7 @@ def poisoned(tiny: ck.Splits) -> nn.Module:
             self.layer, self.seen = nn.Linear(3072, 10), 0
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            self.seen += self.training
+            self.seen += self.training and torch.is_grad_enabled()
             logits = self.layer(images.flatten(1))
             return logits * float("nan") if self.seen > 3 else logits  # one look comes first
 

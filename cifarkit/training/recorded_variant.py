@@ -1,0 +1,61 @@
+"""The variant that a record names, and its network."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cifarkit.errors import CifarkitError, RunFolderError, UnknownModelError
+from cifarkit.models.registry import registry
+from cifarkit.models.variant import Variant
+
+__all__ = ["build_network", "find_variant"]
+
+
+def find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:
+    """Return the registered variant, with the options and the recipe the run was made with.
+
+    Args:
+        described: what `run.json` says of it; None for a network without a name.
+        recipe: of the run.
+
+    Raises:
+        UnknownModelError: it is not registered here.
+    """
+    if described is None:
+        return None
+    if described["name"] not in registry:
+        raise UnknownModelError(
+            f"the run was trained on {described['name']!r} from {described['source']}, which is "
+            "not registered here; import that file first (--import FILE on the command line)"
+        )
+    variant = registry[described["name"]]
+    options = {  # JSON has no tuples
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in described["options"].items()
+    }
+    return dataclasses.replace(variant, options=options, recipe=recipe)
+
+
+def build_network(variant: Variant, num_classes: int, folder: Path) -> nn.Module:
+    """Build the network of a run.
+
+    Args:
+        variant: of the run.
+        num_classes: of its data.
+        folder: of the run, for the message.
+
+    Raises:
+        RunFolderError: it cannot be built.
+    """
+    try:
+        return variant.build(num_classes=num_classes)
+    except RuntimeError as error:  # torch's, of sizes that cannot be
+        if isinstance(error, CifarkitError):
+            raise
+        raise RunFolderError(
+            f"the network of the run in {str(folder)!r} cannot be built: {error}"
+        ) from error

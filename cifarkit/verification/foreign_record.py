@@ -1,0 +1,54 @@
+"""What is asked of a record that somebody else wrote, before anything is built or printed of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from cifarkit.arguments import check_seed
+from cifarkit.errors import RunFolderError
+
+__all__ = ["check_options", "check_texts"]
+
+MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
+
+
+def check_options(options: object) -> None:
+    """Refuse options of which a network could only be built by all the memory there is.
+
+    Raises:
+        RunFolderError: they are too many, or too large.
+    """
+    text = json.dumps(options)
+    if len(text) > MOST_OPTIONS or not all(abs(n) <= LARGEST_OPTION for n in _numbers(options)):
+        raise RunFolderError(
+            f"the network's options are {text[:60]} …; allowed here are {MOST_OPTIONS:,} "
+            f"characters, and numbers up to {LARGEST_OPTION:,}"
+        )
+
+
+def _numbers(item: object) -> Iterator[float]:
+    if isinstance(item, int | float):
+        yield item
+    elif isinstance(item, list | dict):
+        for part in item.values() if isinstance(item, dict) else item:
+            yield from _numbers(part)
+
+
+def check_texts(about: dict[str, Any]) -> None:
+    """Refuse a record that could not be printed, sorted or compared with others.
+
+    Raises:
+        DataError: the seed is no seed.
+        RunFolderError: a text is none.
+    """
+    check_seed("the seed in run.json", about["seed"])
+    facts = about["facts"]
+    data, versions = facts["data"], facts["environment"]["versions"]
+    texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
+    texts += facts.get("changed_by_callbacks", [])
+    texts += [one for one in versions.values() if one is not None]
+    for text in texts:
+        if not isinstance(text, str) or not text.isprintable():
+            raise RunFolderError(f"run.json has {text!r} where a text should be")
