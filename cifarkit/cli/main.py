@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Image classification on CIFAR-10, from scratch, readable and honest.",
     epilog="--debug, anywhere on the line, shows the traceback of an error.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

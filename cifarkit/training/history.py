@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 from cifarkit.errors import SelectionError
 from cifarkit.storage.atomic import write_new_text
@@ -33,6 +34,8 @@ class History(Readable):
     >>> history = History([{"epoch": 1, "train_loss": 2.1}, {"epoch": 2, "train_loss": 1.7}])
     >>> len(history), history.column("train_loss")
     (2, [2.1, 1.7])
+    >>> history["train_loss"]
+    [2.1, 1.7]
     """
 
     def __init__(self, records: list[Record] | None = None) -> None:
@@ -45,9 +48,15 @@ class History(Readable):
     def __iter__(self) -> Iterator[Record]:
         return iter(self._records)
 
-    def __getitem__(self, index: int) -> Record:
-        """Return the record of one epoch, counted from 0 as in a list."""
-        return self._records[index]
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: str) -> list[float]: ...
+
+    def __getitem__(self, index: int | str) -> Record | list[float]:
+        """Return the record of one epoch, counted from 0 as in a list; of a name, its column."""
+        return self.column(index) if isinstance(index, str) else self._records[index]
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns)})"

@@ -398,6 +398,13 @@ def test_a_run_that_is_over_gets_more_epochs(call: Any) -> None:
     assert "epochs: 3 there, 1 here" in done.err
 
 
+@pytest.mark.parametrize("command", [(), ("train",), ("data", "fetch")])
+def test_h_is_help(call: Any, command: tuple[str, ...]) -> None:
+    short, long = call(*command, "-h"), call(*command, "--help")
+    assert (short.status, short.out) == (0, long.out)
+    assert "Usage: " in short.out
+
+
 def test_a_mistake_in_the_patience_is_told_before_any_data_is_loaded(call: Any) -> None:
     done = call("train", "linear", "--data", "nowhere", "--patience", "0")
     assert (done.status, "patience must be a whole number" in done.err) == (1, True)
