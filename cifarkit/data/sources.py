@@ -47,7 +47,7 @@ def load_data(spec: str | Path) -> Splits:
         return load_image_folder(spec)
     raise DataError(
         f"there is no data source {str(spec)!r}; allowed are 'cifar10', 'cifar100', 'synthetic' "
-        "or the path of a folder with train/<class>/ and test/<class>/ in it"
+        "or the path of a folder with train/<class>/ and test/<class>/, or <class>/, in it"
     )
 
 
