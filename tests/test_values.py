@@ -152,9 +152,10 @@ def test_one_error_names_every_bad_field_and_no_good_one(
     kind: type[Value], data: st.DataObject
 ) -> None:
     hints = hints_of(kind)
-    if not hints:
+    judged = sorted(name for name, hint in hints.items() if hint is not Any)  # else by the kind
+    if not judged:
         return
-    wrong = data.draw(st.sets(st.sampled_from(sorted(hints)), min_size=1))
+    wrong = data.draw(st.sets(st.sampled_from(judged), min_size=1))
     arguments = {
         name: data.draw(bad(hint) if name in wrong else good(hint), label=name)
         for name, hint in hints.items()

@@ -141,7 +141,9 @@ def _written(thing: Any) -> str:
         return f"({', '.join(map(_written, thing))}{',' * (len(thing) == 1)})"
     if isinstance(thing, Enum):
         return repr(thing.value)
-    if isinstance(thing, bool | int | float | str | torch.dtype | type(None)):
+    if isinstance(thing, bool | float | str | torch.dtype | type(None)):
+        return repr(thing)
+    if isinstance(thing, int) and thing.bit_length() <= 64:  # Python does not print them all
         return repr(thing)
     kind = type(thing)
     module = kind.__module__

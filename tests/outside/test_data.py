@@ -500,11 +500,14 @@ def test_a_transform_does_what_torchvisions_does_also_after_it_was_written_down(
         (v2.MixUp(num_classes=3), r"ck.Mixup\(\)"),
         (v2.RandomCrop, "such as v2.RandomCrop"),
         ([], "makes no transforms"),
+        ("", "makes no transforms"),
+        (None, "makes no transforms"),
+        (10**5_000, "such as v2.RandomCrop"),
         ("__import__('os').getcwd()", "makes no transforms"),
         ("v2.Lambda(lambd=3)", "v2.Lambda is none of them"),
         ("[" * 9_000, "makes no transforms"),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_what_is_no_transform_is_refused(transform: Any, said: str) -> None:
     with pytest.raises(ck.RecipeError, match=said):
