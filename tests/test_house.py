@@ -170,7 +170,7 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="cifarkit has no tain: did you mean train?"):
+    with pytest.raises(AttributeError, match="cifarkit has no tain: did you mean train"):
         _ = ck.tain
 
 

@@ -213,7 +213,7 @@ def test_a_range_holds_what_it_says(number: float, ends: Literal["", "(", ")", "
 
 
 def test_an_unknown_field_is_named_with_the_nearest() -> None:
-    with pytest.raises(ck.RecipeError, match="Crop takes no pading=: did you mean padding=3?"):
+    with pytest.raises(ck.RecipeError, match="Crop takes no pading=: did you mean padding=3"):
         ck.Crop().replace(pading=3)
 
 
