@@ -17,7 +17,7 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
-from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
+from cifarkit.evaluation.trained import Trained, network_of
 from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
@@ -210,7 +210,6 @@ def evaluate(
     >>> len(evaluate(create_model("linear"), test))
     50
     """
-    check_not_splits(image_set)
     check_image_set(image_set)
     model, test_time = network_of(model, test_time)
     if len(image_set) == 0:

@@ -27,7 +27,10 @@ RECIPES = {
     "the assignment's": STRICT,
     "augmented": STRICT.replace(augment=(ck.Flip(), ck.Crop(), ck.Cutout())),
     "smoothed": STRICT.replace(label_smoothing=0.1),
-    "scheduled": STRICT.replace(optimizer=ck.SGD(lr=0.05), schedule=ck.OneCycle(peak=0.1)),
+    "scheduled": STRICT.replace(
+        optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        schedule=ck.OneCycle(peak=0.1),
+    ),
     "warmed up": STRICT.replace(optimizer=ck.AdamW(), schedule=ck.Cosine(warmup=0.5)),
 }
 
