@@ -60,6 +60,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.errors import RunFolderError as RunFolderError
     from cifarkit.errors import SelectionError as SelectionError
     from cifarkit.errors import TrainingError as TrainingError
+    from cifarkit.errors import UnknownArgumentError as UnknownArgumentError
+    from cifarkit.errors import UnknownAttributeError as UnknownAttributeError
+    from cifarkit.errors import UnknownFieldError as UnknownFieldError
     from cifarkit.errors import UnknownModelError as UnknownModelError
     from cifarkit.evaluation.calibration import Calibration as Calibration
     from cifarkit.evaluation.calibration import calibrate as calibrate
@@ -154,6 +157,9 @@ _HOME = {
     "RunFolderError": "cifarkit.errors",
     "SelectionError": "cifarkit.errors",
     "TrainingError": "cifarkit.errors",
+    "UnknownArgumentError": "cifarkit.errors",
+    "UnknownAttributeError": "cifarkit.errors",
+    "UnknownFieldError": "cifarkit.errors",
     "UnknownModelError": "cifarkit.errors",
     "generator_for": "cifarkit.randomness",
     "seed_for": "cifarkit.randomness",
@@ -259,7 +265,10 @@ __all__ = ["__version__", *_HOME]
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module 'cifarkit' has no attribute {name!r}")
+        from cifarkit.errors import UnknownAttributeError
+        from cifarkit.foreign_words import lacking
+
+        raise UnknownAttributeError(lacking("cifarkit", name, __all__))
     module = importlib.import_module(home)
     found = module if name == "plots" else getattr(module, name)
     globals()[name] = found  # the next look-up does not come here

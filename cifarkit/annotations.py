@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from cifarkit.errors import RecipeError
+from cifarkit.foreign_words import nearest
 
 __all__ = ["Range", "Refused", "fitted", "is_whole", "kinds_of"]
 
@@ -158,8 +159,9 @@ def _fitted_one_of(value: Any, hints: Sequence[Any]) -> Any:
 
 def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list):
-        is_value = hasattr(type(value), "__dataclass_fields__")
-        raise Refused(f"a tuple, such as ({value!r},)" if is_value else "a tuple")
+        if arguments[-1] is Ellipsis and hasattr(arguments[0], "taken_from"):
+            return () if value is None else (fitted(value, arguments[0]),)  # none, or a single one
+        raise Refused("a tuple")
     if arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(value) != len(arguments):
@@ -175,9 +177,13 @@ def _instance(value: Any, kind: Any, hint: Any) -> Any:
         raise _unknown(hint)
     if isinstance(value, kind):
         return value
+    if hasattr(kind, "taken_from") and (taken := kind.taken_from(value)) is not None:
+        return taken
     is_own = kind.__module__ not in ("builtins", "collections.abc")
     names = [one.__name__ for one in kinds_of(kind)] if is_own else []  # type: ignore[var-annotated]
     known = ", ".join(sorted(names))
+    if isinstance(value, str) and (close := nearest(value, names)):
+        raise Refused(f"one of {known}; did you mean {close!r}?")
     raise Refused(f"a value of type {kind.__name__}" + (f", such as {known}" if known else ""))
 
 

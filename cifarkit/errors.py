@@ -7,6 +7,9 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     ├── DataError (ValueError)            pictures, labels, folders, archives
     │   └── DownloadError (OSError)       the archive could not be fetched
     ├── RecipeError (ValueError)          a value that no training can use
+    │   └── UnknownFieldError (UnknownArgumentError)  a field that the value does not have
+    ├── UnknownArgumentError (TypeError)  a call that does not fit what was called
+    ├── UnknownAttributeError (AttributeError)  a name that cifarkit or one of its things lacks
     ├── RegistryError
     │   ├── UnknownModelError (KeyError)  no variant of that name
     │   ├── DuplicateModelError (ValueError)
@@ -46,6 +49,9 @@ __all__ = [
     "RunFolderError",
     "SelectionError",
     "TrainingError",
+    "UnknownArgumentError",
+    "UnknownAttributeError",
+    "UnknownFieldError",
     "UnknownModelError",
 ]
 
@@ -64,6 +70,18 @@ class DownloadError(DataError, OSError):
 
 class RecipeError(CifarkitError, ValueError):
     """A recipe, optimiser, schedule or augmentation with a value no training can use."""
+
+
+class UnknownArgumentError(CifarkitError, TypeError):
+    """A call does not fit what was called; the message says what to write."""
+
+
+class UnknownAttributeError(CifarkitError, AttributeError):
+    """There is nothing of that name; the message says where it is found."""
+
+
+class UnknownFieldError(RecipeError, UnknownArgumentError):
+    """A recipe, or another value, has no field of that name; the message says where it is set."""
 
 
 class RegistryError(CifarkitError):

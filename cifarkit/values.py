@@ -13,15 +13,19 @@ at construction (one error lists all that is wrong), `replace`, and the way to J
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
-from cifarkit.errors import RecipeError
+from cifarkit.errors import RecipeError, UnknownFieldError
+from cifarkit.foreign_words import SYNONYMS, way_for
+from cifarkit.guidance import check_construction
 from cifarkit.tables import Table, as_html
 
-__all__ = ["Value", "from_json"]
+__all__ = ["Value", "check_fields", "from_json", "written"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class Value:
       factor='much': allowed is a number
     """
 
+    def __new__(cls, *arguments: Any, **fields: Any) -> Self:
+        """Refuse fields that are not there, before the dataclass does so without a way on."""
+        check_fields(cls.__name__, fields, cls)
+        check_construction(cls, arguments, fields, error=UnknownFieldError)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         hints, problems = _hints(type(self)), []
         for field in dataclasses.fields(self):
@@ -57,6 +67,30 @@ class Value:
             name = type(self).__name__
             raise RecipeError("\n  ".join([f"{name} cannot be made of these values:", *problems]))
 
+    @classmethod
+    def taken_from(cls, found: Any) -> Value | None:
+        """Return what something else means where a value of this kind is wanted.
+
+        A class that needs no settings means its defaults, and so does its name.
+
+        Args:
+            found: what was given in place of a value.
+
+        Returns:
+            The value; None where it has no one meaning.
+
+        Raises:
+            Refused: it has none, and the text says what to write.
+        """
+        kind = found
+        if isinstance(found, str):
+            named = {name.lower(): kind for name, kind in _kinds_by_name().items()}
+            kind = named.get("".join(letter for letter in found.lower() if letter.isalnum()))
+        if not (isinstance(kind, type) and issubclass(kind, cls)):
+            return None
+        needed = [one for one in dataclasses.fields(kind) if _is_needed(one)]
+        return None if needed or inspect.isabstract(kind) else kind()
+
     def _repr_html_(self) -> str:
         rows = [(one.name, repr(getattr(self, one.name))) for one in dataclasses.fields(self)]
         table = [Table(("field", "value"), rows, words=2)] if rows else []
@@ -68,19 +102,7 @@ class Value:
         Raises:
             RecipeError: a field is unknown or its value is not allowed.
         """
-        known = [field.name for field in dataclasses.fields(self)]
-        unknown = [name for name in changes if name not in known]
-        if unknown:
-            inner = "".join(
-                f"; {name} belongs to {owner}: {owner}={_with(value, name)}"
-                for name in unknown
-                for owner, value in vars(self).items()
-                if isinstance(value, Value) and name in vars(value)
-            )
-            raise RecipeError(
-                f"{type(self).__name__} has no field {', '.join(map(repr, unknown))}{inner}; "
-                f"its fields are {', '.join(known)}"
-            )
+        check_fields(type(self).__name__, changes, self)
         return dataclasses.replace(self, **changes)
 
     def differs_from(self, other: Value) -> dict[str, tuple[Any, Any]]:
@@ -117,6 +139,50 @@ class Value:
             field.name: _to_json(getattr(self, field.name)) for field in dataclasses.fields(self)
         }
         return {"kind": name, **fields}
+
+
+def check_fields(
+    callee: str,
+    given: Mapping[str, Any],
+    value: Value | type[Value],
+    *,
+    beside: Callable[..., Any] | None = None,
+) -> None:
+    """Refuse fields that a value does not have, and say where each is set.
+
+    Args:
+        callee: what they were given to, for the message.
+        given: `{name: value}`.
+        value: whose fields they should be, or its class.
+        beside: the function they were given to, which takes other things by name too.
+
+    Raises:
+        UnknownFieldError: naming every field that is not there.
+    """
+    fields = dataclasses.fields(value)
+    known = [field.name for field in fields]
+    unknown = {name: found for name, found in given.items() if name not in known}
+    if not unknown:
+        return
+    ways = []
+    for field in fields:
+        owner = getattr(value, field.name, None)
+        if not isinstance(owner, Value):
+            continue
+        theirs = {one.name for one in dataclasses.fields(owner)}
+        inner = {name: SYNONYMS.get(name, name) for name in unknown}
+        inner = {name: ours for name, ours in inner.items() if ours in theirs and ours not in known}
+        if inner:
+            changes = {ours: unknown.pop(name) for name, ours in inner.items()}
+            words = " and ".join(f"{name}=" for name in inner)
+            ways.append(f"{callee} takes no {words}: write {field.name}={written(owner, changes)}")
+    taken = inspect.signature(beside).parameters.values() if beside is not None else []
+    names = [*known, *(one.name for one in taken if one.kind is one.KEYWORD_ONLY)]
+    ways += [
+        f"{callee} takes no {name}=: {way_for(callee, name, found, names)}"
+        for name, found in unknown.items()
+    ]
+    raise UnknownFieldError("\n  ".join(ways))
 
 
 def from_json(document: Any) -> Any:
@@ -168,16 +234,24 @@ def _kinds_by_name() -> dict[str, type[Value]]:
     return {kind.__name__: kind for kind in kinds}
 
 
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
 def _is_cifarkits(kind: type[Value]) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _with(value: Value, name: str) -> str:
-    """Write a value with one field to fill in; what is not by default must be said again."""
+def written(value: Value, changes: Mapping[str, Any] | None = None) -> str:
+    """Write a value as a script would, with some fields changed; defaults are left out."""
     fields = dataclasses.fields(value)
-    others = [one.name for one in fields if getattr(value, one.name) != one.default]
-    said = [f"{one}={getattr(value, one)!r}" for one in others if one != name]
-    return f"{type(value).__name__}({', '.join([f'{name}=…', *said])})"
+    said = {one.name: getattr(value, one.name) for one in fields}
+    said = {one.name: said[one.name] for one in fields if said[one.name] != one.default} | dict(
+        changes or {}
+    )
+    home = "ck." if _is_cifarkits(type(value)) else ""
+    written = ", ".join(f"{name}={_short(found)}" for name, found in said.items())
+    return f"{home}{type(value).__name__}({written})"
 
 
 def _short(found: Any) -> str:
@@ -187,4 +261,5 @@ def _short(found: Any) -> str:
         return "a number too long to print"
     if isinstance(found, float) and not math.isfinite(found):
         return f"float({str(found)!r})"
+    text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."

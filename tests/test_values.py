@@ -87,7 +87,20 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
     """Draw what no field of this annotation takes."""
     origin, arguments = get_origin(hint), get_args(hint)
     nonsense: st.SearchStrategy[Any] = st.sampled_from(
-        ["", "1", b"1", object(), 1j, {}, {1}, math.nan, np.float64("nan"), ck.Adam, len, 10**5_000]
+        [
+            "",
+            "1",
+            b"1",
+            object(),
+            1j,
+            {},
+            {1},
+            math.nan,
+            np.float64("nan"),
+            ck.Recipe,
+            len,
+            10**5_000,
+        ]
     )
     if origin is Annotated:
         kind, allowed = arguments
@@ -107,7 +120,9 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
         return bad(inner).filter(lambda value: value is not None)
     if hint is bool:
         return nonsense | st.sampled_from([None, 0, 1, np.True_])
-    return nonsense | st.sampled_from([None, True, 1, (), Sample])
+    return nonsense | st.sampled_from(
+        [True, 1, (), Sample, *([] if hint is ck.Schedule else [None])]
+    )
 
 
 def hints_of(kind: type[Value]) -> dict[str, Any]:
@@ -200,8 +215,8 @@ def test_a_range_holds_what_it_says(number: float, ends: Literal["", "(", ")", "
     assert (number in allowed) == eval(said)
 
 
-def test_an_unknown_field_is_named_with_those_there_are() -> None:
-    with pytest.raises(ck.RecipeError, match="Crop has no field 'pading'; its fields are padding"):
+def test_an_unknown_field_is_named_with_the_nearest() -> None:
+    with pytest.raises(ck.RecipeError, match="Crop takes no pading=: did you mean padding=3"):
         ck.Crop().replace(pading=3)
 
 
@@ -210,9 +225,8 @@ def test_differences_are_named_with_both_sides() -> None:
     assert ours.differs_from(theirs) == {"epochs": (10, 3), "augment": ((), (ck.Flip(),))}
 
 
-def test_a_single_value_where_a_tuple_belongs_is_shown_the_right_spelling() -> None:
-    with pytest.raises(ck.RecipeError, match=r"such as \(Flip\(probability=0\.5\),\)"):
-        ck.Recipe(augment=ck.Flip())  # type: ignore[arg-type]
+def test_a_single_value_where_a_tuple_belongs_is_a_tuple_of_one() -> None:
+    assert ck.Recipe(augment=ck.Flip()).augment == (ck.Flip(),)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

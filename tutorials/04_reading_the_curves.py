@@ -184,7 +184,7 @@ axes = ck.plots.curves(wild, "loss")
 
 # %%
 try:
-    ck.train("mlp", data, optimizer=ck.SGD(lr=1_000), batch_size=32, epochs=EPOCHS)
+    ck.train("mlp", data, optimizer=ck.SGD(lr=1_000, momentum=0.9), batch_size=32, epochs=EPOCHS)
 except ck.NonFiniteLossError as error:
     print(error)
 

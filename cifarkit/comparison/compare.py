@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock, Timeout
+from torch import nn
 
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
@@ -26,19 +27,26 @@ from cifarkit.comparison.scheduling import train_cells
 from cifarkit.comparison.shipping import check_sendable, shipped_by_value
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
-from cifarkit.models.registry import check_name, get_variant
+from cifarkit.guidance import explains_arguments
+from cifarkit.models.builders import check_name
+from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.device import choose_device
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.watching import wants_progress
+from cifarkit.values import check_fields
+
+if TYPE_CHECKING:
+    from cifarkit.models.variant import Builder
 
 __all__ = ["compare"]
 
 
+@explains_arguments("ck.compare")
 def compare(
-    variants: Iterable[str | Variant],
+    variants: Iterable[str | Variant | Builder],
     splits: Splits,
     *,
     seeds: int | Iterable[int] = 5,
@@ -61,7 +69,7 @@ def compare(
     `comparison.best()`.
 
     Args:
-        variants: registered names, or variants, each under a name of its own.
+        variants: registered names, variants or builders, each under a name of its own.
         splits: the data.
         seeds: how many, counted from 0, or which.
         run_dir: the parent of all run folders.
@@ -122,10 +130,17 @@ def compare(
     return _comparison(chosen, splits, cells, planned, ends)
 
 
-def _chosen(variants: Iterable[str | Variant], changes: Mapping[str, Any]) -> list[Variant]:
-    if isinstance(variants, str | Variant) or not isinstance(variants, Iterable):
-        raise ComparisonError(f"variants must be a list of names, found {variants!r}")
-    chosen = [one if isinstance(one, Variant) else get_variant(one) for one in variants]
+def _chosen(
+    variants: Iterable[str | Variant | Builder], changes: Mapping[str, Any]
+) -> list[Variant]:
+    if isinstance(variants, str | Variant | nn.Module) or not isinstance(variants, Iterable):
+        raise ComparisonError(
+            f"variants must be a list of names, found {variants!r}; write ck.compare(['baseline', "
+            "'batchnorm'], data)"
+        )
+    chosen = [get_variant(one) for one in variants]
+    for variant in chosen:
+        check_fields("ck.compare", changes, variant.recipe, beside=compare)
     names = [variant.name for variant in chosen]
     for name in names:  # folders are named by it
         check_name(name)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cifarkit.annotations import Range
+from cifarkit.annotations import Range, Refused
 from cifarkit.errors import DataError
 from cifarkit.values import Value
 
@@ -35,6 +35,21 @@ class Augmentation(Value, ABC):
     >>> Invert()(black, torch.Generator()).unique()
     tensor([  0, 255], dtype=torch.uint8)
     """
+
+    @classmethod
+    def taken_from(cls, found: Any) -> Value | None:
+        """Return what a class of augmentations, or its name, means.
+
+        Raises:
+            Refused: it is something else that can be called, such as torchvision's.
+        """
+        if (taken := super().taken_from(found)) is None and callable(found):
+            name = getattr(found, "__name__", type(found).__name__)
+            raise Refused(
+                f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
+                "wraps what torchvision has"
+            )
+        return taken
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

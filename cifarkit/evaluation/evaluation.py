@@ -17,6 +17,8 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.evaluation.trained import Trained, network_of
+from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
 if TYPE_CHECKING:
@@ -175,8 +177,12 @@ class Evaluation(Readable):
         return text
 
 
+@explains_arguments("ck.evaluate")
 def evaluate(
-    model: nn.Module, image_set: ImageSet, *, test_time: TestTimeAugmentation | None = None
+    model: nn.Module | Trained,
+    image_set: ImageSet,
+    *,
+    test_time: TestTimeAugmentation | None = None,
 ) -> Evaluation:
     """Show a network every image of a set and keep what it says.
 
@@ -184,10 +190,11 @@ def evaluate(
     autocast, whatever the training was in.
 
     Args:
-        model: from `batch 3 32 32` to logits `batch classes`.
+        model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
+            with the `test_time` views of its recipe.
         image_set: the images and their labels.
-        test_time: the views of each image whose logits are averaged, such as
-            `run.recipe.test_time`; each image as it is when None.
+        test_time: the views of each image whose logits are averaged; each image as it is when
+            None.
 
     Returns:
         The logits, and all that follows from them.
@@ -204,6 +211,7 @@ def evaluate(
     50
     """
     check_image_set(image_set)
+    model, test_time = network_of(model, test_time)
     if len(image_set) == 0:
         raise DataError(
             "there is nothing to evaluate: the image set is empty; look at how it was chosen"

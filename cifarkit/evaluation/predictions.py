@@ -21,6 +21,8 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
 from cifarkit.evaluation.inference import compute_logits
+from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
+from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
 __all__ = ["Predictions", "predict"]
@@ -84,8 +86,9 @@ class Predictions(Readable):
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"
 
 
+@explains_arguments("ck.predict")
 def predict(
-    model: nn.Module,
+    model: nn.Module | Trained,
     images: Any,
     *,
     classes: Sequence[str] | None = None,
@@ -95,7 +98,8 @@ def predict(
     """Say what is on pictures.
 
     Args:
-        model: from `batch 3 32 32` to logits `batch classes`.
+        model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
+            with the `test_time` views of its recipe, and which knows the names of the classes.
         images: an `ImageSet`; whole numbers 0 to 255 in a tensor or array, of any layout and size
             that `load_arrays` takes; fractions -1 to 1, as networks see them; or the path of a
             picture file of any size and mode, a picture of Pillow's, or several of these.
@@ -121,8 +125,12 @@ def predict(
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
+    check_not_splits(images)
+    if classes is None and isinstance(model, Trained) and not isinstance(model, nn.Module):
+        classes = model.classes
     if classes is None and isinstance(images, ImageSet):
         classes = images.classes
+    model, test_time = network_of(model, test_time)
     pictures = _as_tensor(images, value_range)
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")

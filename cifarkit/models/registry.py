@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cifarkit.arguments import checked_flag
-from cifarkit.errors import (
-    DuplicateModelError,
-    ModelContractError,
-    ModelNameError,
-    UnknownModelError,
+from cifarkit.errors import DuplicateModelError, ModelContractError, UnknownModelError
+from cifarkit.models.builders import (
+    check_arguments,
+    check_builder,
+    check_name,
+    first_line,
+    is_name,
+    is_same,
+    own_name,
 )
-from cifarkit.models.variant import Variant, factory_cure, source_of
+from cifarkit.models.variant import Variant, source_of
 from cifarkit.recipes.recipe import Recipe
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
 
+    from cifarkit.models.variant import Builder
+
 __all__ = [
     "Registry",
-    "check_builder",
-    "check_name",
     "create_model",
     "get_variant",
     "list_models",
     "register_model",
     "registry",
 ]
-
-NAME = r"[a-z][a-z0-9]*([-_][a-z0-9]+)*"
-LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 bytes
 
 B = TypeVar("B", bound=Callable[..., Any])
 
@@ -70,19 +68,19 @@ class Registry(Mapping[str, Variant]):
     ) -> Callable[[B], B]:
         """Return a decorator that registers a builder; see `register_model`."""
         check_name(name)
-        _check_arguments(name, recipe, summary, options)
+        check_arguments(name, recipe, summary, options)
         checked_flag(f"replace of {name!r}", replace, error=ModelContractError)
 
         def decorate(builder: B) -> B:
             self._fill()  # a clash with a built-in must show here, not at the first look-up
             check_builder(name, builder, options or {})
             known = self._variants.get(name)
-            if known is not None and not replace and not _same(known.builder, builder):
+            if known is not None and not replace and not is_same(known.builder, builder):
                 raise DuplicateModelError(
                     f"{name!r} is already {known.source}; {source_of(builder)} needs another "
                     f"name, or @register_model({name!r}, replace=True)"
                 )
-            text = summary if summary is not None else _first_line(builder)
+            text = summary if summary is not None else first_line(builder)
             chosen = dict(options or {})
             self._variants[name] = Variant(name, builder, chosen, recipe or Recipe(), text)
             return builder
@@ -111,6 +109,31 @@ class Registry(Mapping[str, Variant]):
             return self._variants[name]
         except (KeyError, TypeError):
             raise UnknownModelError(self._unknown(name)) from None
+
+    def variant_of(self, builder: Builder) -> Variant:
+        """Return the variant that a builder is registered as; else one under its own name.
+
+        Raises:
+            ModelContractError: it is registered under several names, has no name that can be
+                used, or cannot be called as a builder.
+        """
+        names = [name for name, variant in self.items() if variant.builder is builder]
+        if len(names) == 1:
+            return self[names[0]]
+        own = own_name(builder)
+        if names:
+            raise ModelContractError(
+                f"{own} is registered as {' and as '.join(map(repr, names))}; write the name that "
+                "is meant"
+            )
+        check_builder(own, builder, {})
+        if not is_name(own) or own in self:
+            taken = "is the name of another model" if own in self else "cannot be a model's name"
+            raise ModelContractError(
+                f"{own!r} {taken}; write @ck.register_model('my_model') above the builder, and "
+                "pass that name"
+            )
+        return Variant(own, builder, summary=first_line(builder))
 
     def __iter__(self) -> Iterator[str]:
         self._fill()
@@ -191,11 +214,11 @@ def register_model(
     return registry.register(name, recipe=recipe, summary=summary, options=options, replace=replace)
 
 
-def create_model(name: str, **options: Any) -> nn.Module:
+def create_model(name: str | Variant | Builder, **options: Any) -> nn.Module:
     """Build a fresh network by name.
 
     Args:
-        name: a registered name.
+        name: a registered name, a variant, or a builder; see `get_variant`.
         options: `num_classes` and whatever else its builder takes.
 
     Returns:
@@ -223,78 +246,21 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in registry if fnmatch.fnmatchcase(name, pattern)]
 
 
-def get_variant(name: str) -> Variant:
+def get_variant(name: str | Variant | Builder) -> Variant:
     """Return what a name means.
 
     Args:
-        name: a registered name.
+        name: a registered name; or the builder that is registered under it; or a builder without
+            a name, which goes by its own. A variant is returned as it is.
 
     Raises:
         UnknownModelError: no variant has that name; the message has the nearest match.
+        ModelContractError: the builder has several names, no name that can be used, or cannot be
+            called as one.
 
     >>> get_variant("baseline").summary
     'two convolutions, the network of the assignment'
     """
-    return registry[name]
-
-
-def check_name(name: object) -> None:
-    """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
-    if not isinstance(name, str) or not re.fullmatch(NAME, name) or len(name) > LONGEST_NAME:
-        shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
-        raise ModelNameError(
-            f"{shown} cannot be a model's name; allowed are small letters and digits, in words "
-            f"joined by - or _, starting with a letter, {LONGEST_NAME} at most: 'my_model-2'"
-        )
-
-
-def _check_arguments(name: str, recipe: object, summary: object, options: object) -> None:
-    for argument, found, kind, example in (
-        ("recipe", recipe, Recipe, "a Recipe, such as ck.Recipe(epochs=20)"),
-        ("summary", summary, str, "one line of text"),
-        ("options", options, Mapping, 'a dict, such as {"width": 64}'),
-    ):
-        if found is not None and not isinstance(found, kind):
-            raise ModelContractError(f"{argument} of {name!r} must be {example}, found {found!r}")
-
-
-def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
-    """Refuse, as a `ModelContractError`, what cannot be called as a builder is."""
-    if not callable(builder):
-        raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
-    if hasattr(builder, "state_dict") and not inspect.isclass(builder):
-        raise ModelContractError(
-            f"the builder of {name!r} must build a fresh network at each call, found a network, "
-            f"a {type(builder).__name__}; register the function or class that makes it"
-        )
-    try:
-        inspect.signature(builder).bind(num_classes=10, **options)
-    except (TypeError, ValueError) as error:
-        given = [f"{key}={value!r}" for key, value in options.items()]
-        wanted = ", ".join(["num_classes=10", *given])
-        raise ModelContractError(
-            f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
-            f"{error}. {factory_cure(builder)}"
-        ) from None
-
-
-def _same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
-    """Tell whether this is the same function, defined again."""
-    if known is builder:
-        return True
-    if isinstance(known, partial) and isinstance(builder, partial):
-        bound = [(part.args, part.keywords) for part in (known, builder)]
-        return _same(known.func, builder.func) and bound[0] == bound[1]
-    places = [
-        (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
-        for function in (known, builder)
-    ]
-    # Every lambda has the same name; a function inside another keeps its own from call to call.
-    named = places[0][1] is not None and "<" not in places[0][1].replace("<locals>", "")
-    return named and places[0] == places[1]
-
-
-def _first_line(builder: object) -> str:
-    plain = builder.func if isinstance(builder, partial) else builder
-    # Not inspect.getdoc: a class without a docstring would speak with the voice of nn.Module.
-    return inspect.cleandoc(getattr(plain, "__doc__", None) or "").partition("\n")[0]
+    if isinstance(name, Variant):
+        return name
+    return registry.variant_of(name) if callable(name) else registry[name]

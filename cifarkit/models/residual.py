@@ -21,7 +21,7 @@ __all__ = ["resnet"]
     recipe=Recipe(
         epochs=20,
         batch_size=128,
-        optimizer=SGD(lr=0.1, weight_decay=5e-4),
+        optimizer=SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
         schedule=OneCycle(peak=0.2),
         augment=(Flip(), Crop(padding=4)),
     ),

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network, check_tensor, show_grey
 from cifarkit.models.registry import create_model
+from cifarkit.models.variant import Variant
 from cifarkit.models.visits import Visit, uncompiled, visits_of
 from cifarkit.tables import Block, Readable, Table
+
+if TYPE_CHECKING:
+    from cifarkit.models.variant import Builder
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -105,12 +111,13 @@ class ModelSummary(Readable):
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
-def summary(model: nn.Module | str) -> ModelSummary:
+@explains_arguments("ck.summary")
+def summary(model: nn.Module | str | Variant | Builder) -> ModelSummary:
     """Summarise a network by showing it grey images.
 
     Args:
-        model: a network from `batch 3 32 32` to logits, or a registered name. It is left as it
-            was.
+        model: a network from `batch 3 32 32` to logits, which is left as it was; or a registered
+            name, a variant or a builder.
 
     Raises:
         UnknownModelError: no variant has that name.
@@ -120,7 +127,9 @@ def summary(model: nn.Module | str) -> ModelSummary:
     >>> table.parameters, table.multiply_adds
     (2122186, 7705600)
     """
-    network = create_model(model) if isinstance(model, str) else model
+    network: Any = model
+    if isinstance(model, str | Variant) or (callable(model) and not isinstance(model, nn.Module)):
+        network = create_model(model)
     check_network(network)
     with uncompiled():
         check_tensor(show_grey(network, "the model"), 2, "the model")

@@ -7,13 +7,15 @@ cifarkit knows.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from cifarkit.annotations import Range
-from cifarkit.values import Value
+from cifarkit.annotations import Range, Refused
+from cifarkit.values import Value, written
 
 if TYPE_CHECKING:  # recipes are listed without torch
     import torch
@@ -39,7 +41,11 @@ class Optimizer(Value, ABC):
             the device, and `lr` may be one too (torch calls that `capturable`). It is not
             inherited; set it in a class of your own only when you know it.
 
+    A recipe also takes torch's classes where there is a counterpart, with their settings.
+
     >>> import torch
+    >>> Optimizer.taken_from(partial(torch.optim.Adam, lr=0.01)).lr
+    0.01
     >>> @dataclass(frozen=True)
     ... class Adagrad(Optimizer):
     ...     lr_decay: float = 0.0
@@ -52,6 +58,27 @@ class Optimizer(Value, ABC):
     recordable: ClassVar[bool] = False
 
     lr: Rate = 1e-3
+
+    @classmethod
+    def taken_from(cls, found: Any) -> Value | None:
+        """Return the value that a class of torch's means, alone or in a `functools.partial`.
+
+        Raises:
+            Refused: cifarkit has no such optimiser, or it is bound to weights already.
+        """
+        if (taken := super().taken_from(found)) is not None:
+            return taken
+        kind, settings = found, {}
+        if isinstance(found, partial) and not found.args:
+            kind, settings = found.func, found.keywords
+        elif not isinstance(found, type):
+            kind, settings = type(found), getattr(found, "defaults", {})
+        if not isinstance(kind, type) or not any(
+            (one.__module__, one.__name__) == ("torch.optim.optimizer", "Optimizer")
+            for one in kind.__mro__
+        ):
+            return None
+        return _counterpart(kind, settings, is_bound=kind is type(found))
 
     @abstractmethod
     def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
@@ -117,7 +144,9 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum: Sutskever et al. 2013, section 2.
+    """Stochastic gradient descent: with momentum, Sutskever et al. 2013, section 2.
+
+    It means what torch's means, and begins with the same settings: no momentum and no decay.
 
     Args:
         lr: the learning rate.
@@ -125,16 +154,15 @@ class SGD(Optimizer):
         nesterov: look ahead along the momentum (needs momentum above 0).
         weight_decay: L2 penalty, added to the gradient.
 
-    >>> SGD(momentum=0.8)
-    SGD(lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.0005)
+    >>> SGD(lr=0.1, momentum=0.9)
+    SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
     """
 
     recordable: ClassVar[bool] = True
 
-    lr: Rate = 0.1
-    momentum: Share = 0.9
-    nesterov: bool = True
-    weight_decay: Decay = 5e-4
+    momentum: Share = 0.0
+    nesterov: bool = False
+    weight_decay: Decay = 0.0
 
     def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Make `torch.optim.SGD`."""
@@ -194,3 +222,38 @@ class Muon(Optimizer):
 def _can_fuse(weights: list[Parameter]) -> bool:
     """Return whether torch has fused steps for these weights: for complex ones it has none."""
     return all(weight.is_floating_point() for weight in weights)
+
+
+def _counterpart(kind: type, settings: Mapping[str, Any], *, is_bound: bool) -> Optimizer:
+    """Return the value of the same meaning as an optimiser of torch's.
+
+    Raises:
+        Refused: there is none, or what was found has weights already.
+    """
+    defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
+    if is_bound:  # torch writes down more than it was given
+        settings = {name: found for name, found in settings.items() if name in defaults}
+    chosen = {
+        name: found
+        for name, found in settings.items()
+        if found != defaults.get(name, ...) and name not in ("fused", "foreach")
+    }
+    counterparts: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
+    ours = counterparts.get(kind.__name__)
+    known = {field.name for field in dataclasses.fields(ours)} if ours is not None else set()
+    if (
+        ours is None
+        or not kind.__module__.startswith("torch.")
+        or (chosen.keys() & defaults.keys()) - known
+    ):
+        given = ", ".join(["parameters", *(f"{name}={it!r}" for name, it in chosen.items())])
+        raise Refused(
+            "a ck.Optimizer of your own, a frozen dataclass whose build(self, parameters) returns "
+            f"{kind.__name__}({given})"
+        )
+    if is_bound:
+        raise Refused(
+            f"{written(ours(**chosen))}, which gets its weights when training starts; this one has "
+            "those of a network already"
+        )
+    return ours(**chosen)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cifarkit.annotations import Range
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.views import TestTimeAugmentation
+from cifarkit.errors import RecipeError
 from cifarkit.recipes.initializations import Initialization
 from cifarkit.recipes.optimizers import Adam, Optimizer
 from cifarkit.recipes.schedules import Constant, Schedule
 from cifarkit.values import Value
 
-__all__ = ["Recipe"]
+__all__ = ["Recipe", "checked_recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +65,23 @@ class Recipe(Value):
     ema_decay: Annotated[float, Range(0, 1, open=")")] = 0.0
     test_time: TestTimeAugmentation | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+def checked_recipe(recipe: Any) -> Recipe:
+    """Return a recipe; the assignment's for None.
+
+    Raises:
+        RecipeError: it is none.
+
+    >>> checked_recipe(None).epochs
+    10
+    """
+    if recipe is None:
+        return Recipe()
+    if not isinstance(recipe, Recipe):
+        found = type(recipe).__name__ if callable(recipe) else repr(recipe)
+        raise RecipeError(
+            f"recipe must be a Recipe, found {found}; a network goes to fit: "
+            "ck.Trainer(ck.Recipe(epochs=3)).fit(network, data)"
+        )
+    return recipe

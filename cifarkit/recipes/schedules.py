@@ -10,12 +10,23 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from cifarkit.annotations import Range
+from cifarkit.annotations import Range, Refused
 from cifarkit.errors import RecipeError
 from cifarkit.values import Value
 
 __all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
 
+# What is written in place of torch's schedulers.
+TORCHS = {
+    "CosineAnnealingLR": "ck.Cosine()",
+    "OneCycleLR": "ck.OneCycle(peak={max_lr})",
+    "StepLR": "ck.Step(every={step_size}, factor={gamma})",
+    "ExponentialLR": "ck.Step(every=1, factor={gamma})",
+    "MultiStepLR": "ck.Step(every=30, factor={gamma})",
+    "LinearLR": "ck.Constant(warmup=5)",
+    "ConstantLR": "ck.Constant()",
+    "ReduceLROnPlateau": "ck.Cosine() or ck.Step(every=30, factor=0.1)",
+}
 Epochs = Annotated[float, Range(0, 100_000)]
 Share = Annotated[float, Range(0, 1)]
 
@@ -37,6 +48,27 @@ class Schedule(Value, ABC):
     """
 
     warmup: Epochs = 0.0
+
+    @classmethod
+    def taken_from(cls, found: Any) -> Value | None:
+        """Return the constant rate for None; torch's schedulers are told apart by name.
+
+        Raises:
+            Refused: it is a scheduler of torch's; the text names the schedule.
+        """
+        if found is None and issubclass(Constant, cls):
+            return Constant()
+        settings: dict[str, Any] = getattr(found, "keywords", getattr(found, "__dict__", {}))
+        kind = getattr(found, "func", found)
+        kind = kind if isinstance(kind, type) else type(found)
+        if kind.__module__ != "torch.optim.lr_scheduler":
+            return super().taken_from(found)
+        way = TORCHS.get(kind.__name__, "a ck.Schedule of your own, with shape(epoch, epochs, lr)")
+        for name, other in (("step_size", 30), ("gamma", 0.1), ("max_lr", 0.1)):
+            way = way.replace(f"{{{name}}}", f"{settings.get(name, other)}")
+        raise Refused(
+            f"{way}, a value that knows the rate of every step; torch's is bound to weights"
+        )
 
     def rate(self, epoch: float, epochs: int, lr: float) -> float:
         """Return the learning rate at one place in training.

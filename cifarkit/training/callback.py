@@ -10,6 +10,7 @@ from typing import Any
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, CifarkitError
+from cifarkit.guidance import Guided
 from cifarkit.training.guard import guarded
 from cifarkit.training.run import Run
 
@@ -37,7 +38,7 @@ HOOKS = (
 )
 
 
-class Callback:
+class Callback(Guided):
     """Base of all callbacks: seven hooks, each given the run and nothing else.
 
     In the order of a training::

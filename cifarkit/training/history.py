@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import overload
 
 from cifarkit.errors import SelectionError
+from cifarkit.foreign_words import nearest
+from cifarkit.guidance import Guided
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.storage.foreign_text import read_text
 from cifarkit.tables import Block, Readable, Table
@@ -19,7 +21,7 @@ __all__ = ["History", "Record"]
 Record = dict[str, float]
 
 
-class History(Readable):
+class History(Guided, Readable):
     """One record an epoch, in order.
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
@@ -32,10 +34,8 @@ class History(Readable):
         records: the epochs so far, `{column: number}` each.
 
     >>> history = History([{"epoch": 1, "train_loss": 2.1}, {"epoch": 2, "train_loss": 1.7}])
-    >>> len(history), history.column("train_loss")
-    (2, [2.1, 1.7])
-    >>> history["train_loss"]
-    [2.1, 1.7]
+    >>> len(history), history["train_loss"], history[-1]["epoch"]
+    (2, [2.1, 1.7], 2)
     """
 
     def __init__(self, records: list[Record] | None = None) -> None:
@@ -50,13 +50,18 @@ class History(Readable):
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
-
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
     @overload
     def __getitem__(self, index: str) -> list[float]: ...
 
-    def __getitem__(self, index: int | str) -> Record | list[float]:
-        """Return the record of one epoch, counted from 0 as in a list; of a name, its column."""
+    def __getitem__(self, index: int | slice | str) -> Record | list[Record] | list[float]:
+        """Return the record of one epoch, counted from 0, those of a slice, or a named column."""
         return self.column(index) if isinstance(index, str) else self._records[index]
+
+    def __contains__(self, item: object) -> bool:
+        """Tell whether there is such a column, or such a record."""
+        return item in (self.columns if isinstance(item, str) else self._records)
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs of {', '.join(self.columns)})"
@@ -111,7 +116,9 @@ class History(Readable):
         """
         if name not in self.columns:
             known = ", ".join(self.columns) or "none yet"
-            raise SelectionError(f"the history has no column {name!r}; it has {known}")
+            close = nearest(str(name), self.columns)
+            guess = f"did you mean {close!r}? It has" if close else "it has"
+            raise SelectionError(f"the history has no column {name!r}; {guess} {known}")
         return [record.get(name, float("nan")) for record in self._records]
 
     def append(self, record: Record) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
+from cifarkit.guidance import Guided
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
@@ -85,7 +86,7 @@ class Moment:
     has_stepped: bool = False
 
 
-class Run(Readable):
+class Run(Guided, Readable):
     """What callbacks are given, `fit` returns and `load_run` reads.
 
     Args:

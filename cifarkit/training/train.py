@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ModelContractError
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
@@ -20,12 +21,17 @@ from cifarkit.training.forward import Compile
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer
+from cifarkit.values import check_fields
+
+if TYPE_CHECKING:
+    from cifarkit.models.variant import Builder
 
 __all__ = ["train"]
 
 
+@explains_arguments("ck.train")
 def train(
-    model: str | Variant,
+    model: str | Variant | Builder,
     splits: Splits,
     *,
     seed: int = 0,
@@ -41,7 +47,8 @@ def train(
     """Build a variant from a seed and train it by its recipe.
 
     Args:
-        model: a registered name, or a variant.
+        model: a registered name, a variant, or a builder; one that is not registered is trained by
+            the default recipe, and must be registered for its run to be read by `load_run`.
         splits: the data.
         seed: of first weights, order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
@@ -58,6 +65,8 @@ def train(
 
     Raises:
         UnknownModelError: no variant has that name.
+        ModelContractError: the builder has several names, or none that can be used.
+        UnknownFieldError: the recipe has no field of that name; the message says what to write.
         RecipeError: a change does not fit.
 
     And as `Trainer.fit` raises.
@@ -73,8 +82,9 @@ def train(
             "ck.train builds its network by name; to train one of your own, call "
             "ck.Trainer(recipe).fit(network, splits), or register its builder"
         )
-    variant = model if isinstance(model, Variant) else get_variant(model)
+    variant = get_variant(model)
     if recipe_changes:
+        check_fields("ck.train", recipe_changes, variant.recipe, beside=train)
         variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))
     trainer = Trainer(
         variant.recipe,

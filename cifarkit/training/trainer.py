@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
-from cifarkit.errors import CheckpointError, RecipeError, TrainingError
+from cifarkit.errors import CheckpointError, TrainingError
+from cifarkit.guidance import Guided, explains_arguments
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seed_for, seed_generators
-from cifarkit.recipes.recipe import Recipe
+from cifarkit.recipes.recipe import Recipe, checked_recipe
 from cifarkit.storage.folders import expanded
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
@@ -46,7 +47,7 @@ from cifarkit.training.step_choice import choose_step, may_record
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(Guided):
     """Train networks by a recipe.
 
     One training at a time in a process: dropout draws from torch's global generators, which two
@@ -92,9 +93,7 @@ class Trainer:
         show_progress: ShowProgress = "auto",
     ) -> None:
         check_seed("seed", seed)
-        if not isinstance(recipe, Recipe | None):
-            raise RecipeError(f"recipe must be a Recipe, as Recipe(epochs=3), found {recipe!r}")
-        self.recipe = Recipe() if recipe is None else recipe
+        self.recipe = checked_recipe(recipe)
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
@@ -113,6 +112,7 @@ class Trainer:
             raise TrainingError(f"a trainer's {name} stays as it was made; make another ck.Trainer")
         super().__setattr__(name, value)
 
+    @explains_arguments("Trainer.fit")
     def fit(
         self,
         model: nn.Module,

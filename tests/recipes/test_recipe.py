@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -124,19 +125,18 @@ def test_replace_changes_a_copy() -> None:
     assert recipe.replace() == recipe
 
 
-def test_replace_with_unknown_fields_names_them_and_those_there_are() -> None:
+def test_replace_with_unknown_fields_says_what_to_write_for_each() -> None:
     with pytest.raises(ck.RecipeError) as caught:
         ck.Recipe().replace(epoch=3, lr=0.1, epochs=4)
     assert str(caught.value) == (
-        "Recipe has no field 'epoch', 'lr'; lr belongs to optimizer: optimizer=Adam(lr=…); "
-        "its fields are epochs, batch_size, optimizer, "
-        "schedule, augment, label_smoothing, initialization, ema_decay, test_time, precision"
+        "Recipe takes no lr=: write optimizer=ck.Adam(lr=0.1)\n"
+        "  Recipe takes no epoch=: write epochs=3"
     )
 
 
 def test_a_hint_does_not_forget_what_was_chosen() -> None:
     recipe = ck.Recipe(optimizer=ck.Muon(lr=0.1, bias_lr=26.5))
-    with pytest.raises(ck.RecipeError, match=r"optimizer=Muon\(lr=…, bias_lr=26\.5\); its"):
+    with pytest.raises(ck.RecipeError, match=r"optimizer=ck\.Muon\(lr=0\.2, bias_lr=26\.5\)"):
         recipe.replace(lr=0.2)
 
 
@@ -149,11 +149,11 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     wrong: dict[str, Any] = {
         "epochs": 0,
         "batch_size": 2.5,
-        "optimizer": "adam",
-        "schedule": ck.Cosine,
-        "augment": ck.Flip(),
+        "optimizer": "adm",
+        "schedule": ck.Adam,
+        "augment": "flop",
         "label_smoothing": math.nan,
-        "initialization": "whitening",
+        "initialization": "whitenig",
         "ema_decay": 1,
         "test_time": True,
         "precision": "float16",
@@ -164,9 +164,12 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     assert first == "Recipe cannot be made of these values:"
     assert [line.strip().partition("=")[0] for line in lines] == list(wrong)
     ours = ["Adam", "AdamW", "Muon", "SGD"]  # a test that ran before may have left some of its own
-    assert [kind for kind in lines[2].partition("such as ")[2].split(", ") if kind in ours] == ours
-    assert "such as (Flip(probability=0.5),)" in lines[4]
-    assert "Whitening" in lines[6].partition("such as ")[2].split(", ")
+    assert [kind for kind in re.findall(r"\w+", lines[2].partition("one of ")[2]) if kind in ours][
+        :4
+    ] == ours
+    assert "did you mean 'Adam'?" in lines[2]
+    assert "did you mean 'Flip'?" in lines[4]
+    assert "did you mean 'Whitening'?" in lines[6]
     assert "'auto', 'float32', 'bfloat16'" in lines[9]
 
 
@@ -240,7 +243,6 @@ def test_the_order_of_augmentations_is_kept_and_a_list_becomes_a_tuple() -> None
         {"kind": "Recipe", "epochs": 0},
         {"kind": "Recipe", "epochs": "3"},
         {"kind": "Recipe", "optimizer": {"kind": "Cosine"}},
-        {"kind": "Recipe", "augment": {"kind": "Flip"}},
         {"kind": "Optimizer", "lr": 0.1},
         {"kind": "Range", "least": 0, "most": 1},
         {"kind": "Value"},

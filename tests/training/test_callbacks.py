@@ -236,14 +236,14 @@ def test_the_lr_finder_puts_the_weights_back_and_stays_below_the_runaway(tiny: c
 
 def test_the_lr_finder_suggests_nothing_where_nothing_was_learnt(tiny: ck.Splits) -> None:
     finder = ck.LRFinder(start=10.0, end=100.0, steps=10)
-    ck.train("mlp", tiny, epochs=2, callbacks=[finder], optimizer=ck.SGD(momentum=0.0))
+    ck.train("mlp", tiny, epochs=2, callbacks=[finder], optimizer=ck.SGD(lr=0.1))
     with pytest.raises(ck.TrainingError, match="never fell below where it began"):
         _ = finder.suggestion
 
 
 def test_the_lr_finder_stops_when_the_loss_runs_away(tiny: ck.Splits) -> None:
     finder = ck.LRFinder(start=1e-3, end=1e3, steps=100)
-    ck.train("mlp", tiny, epochs=50, callbacks=[finder], optimizer=ck.SGD(momentum=0.0))
+    ck.train("mlp", tiny, epochs=50, callbacks=[finder], optimizer=ck.SGD(lr=0.1))
     assert len(finder.losses) < 100
     assert finder.losses[-1] > 4 * min(finder.losses)
 

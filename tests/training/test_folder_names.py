@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import cifarkit as ck
 from cifarkit.cli import train as command
 from cifarkit.comparison.cells import plan_cells
-from cifarkit.models.registry import NAME, check_name
+from cifarkit.models.builders import NAME, check_name
 from cifarkit.storage.folders import expanded
 from cifarkit.training.run_folder import RunFolder
 

@@ -77,7 +77,9 @@ def test_a_column_is_nan_where_an_epoch_has_no_number() -> None:
 
 
 def test_an_unknown_column_names_those_there_are() -> None:
-    with pytest.raises(ck.SelectionError, match=r"no column 'val_los'; it has epoch, val_loss"):
+    with pytest.raises(
+        ck.SelectionError, match=r"no column 'val_los'; did you mean 'val_loss'\? It has epoch, val"
+    ):
         ck.History([{"epoch": 1, "val_loss": 1.0}]).column("val_los")
 
 

@@ -34,7 +34,8 @@ class Listener(ck.Callback):
             run.stop("enough")
 
 run = ck.train(
-    variant, data, epochs=3, batch_size=32, precision="float32", optimizer=ck.SGD(lr=0.05),
+    variant, data, epochs=3, batch_size=32, precision="float32",
+    optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
     label_smoothing=0.1, callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
     run_dir=sys.argv[1], track_test=True, device="cpu",
 )

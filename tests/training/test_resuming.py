@@ -43,7 +43,10 @@ class Drawing(ck.Callback):
 WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
     "the assignment's": (PLAIN, list),
     "momentum, one cycle": (
-        PLAIN.replace(optimizer=ck.SGD(lr=0.05), schedule=ck.OneCycle(peak=0.1)),
+        PLAIN.replace(
+            optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
+            schedule=ck.OneCycle(peak=0.1),
+        ),
         list,
     ),
     "decay, warm-up, cosine": (

@@ -30,7 +30,12 @@ NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("deeper", {"widths": (4, 8), "depth": 2}),
     ("resnet20", {"blocks": 1}),
 ]
-OPTIMIZERS = [ck.Adam(), ck.AdamW(), ck.SGD(), ck.SGD(lr=0.02)]
+OPTIMIZERS = [
+    ck.Adam(),
+    ck.AdamW(),
+    ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+    ck.SGD(lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4),
+]
 WAYS = st.fixed_dictionaries(
     {
         "network": st.sampled_from(NETWORKS),

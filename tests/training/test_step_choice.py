@@ -103,7 +103,16 @@ def test_a_training_of_recorded_steps_is_the_training(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("optimizer", [ck.Adam(), ck.AdamW(), ck.SGD(), ck.Muon()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        ck.Adam(),
+        ck.AdamW(),
+        ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        ck.Muon(),
+    ],
+    ids=repr,
+)
 def test_what_is_played_is_what_a_plain_call_would_do(
     optimizer: ck.Optimizer, precision: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +158,13 @@ def test_a_network_that_waits_for_the_gpu_is_trained_by_hand(
 def test_a_recorded_loss_that_is_no_number_is_found_at_the_epochs_end(tiny: ck.Splits) -> None:
     model = network()
     with pytest.raises(ck.NonFiniteLossError, match="with which the epoch began here"):
-        trained(tiny, model=model, recipe=RECIPE.replace(optimizer=ck.SGD(lr=900.0)))
+        trained(
+            tiny,
+            model=model,
+            recipe=RECIPE.replace(
+                optimizer=ck.SGD(lr=900.0, momentum=0.9, nesterov=True, weight_decay=5e-4)
+            ),
+        )
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
@@ -371,7 +386,16 @@ def test_a_network_of_known_layers_alone_is_not_traced(
 
 
 @needs_cuda
-@pytest.mark.parametrize("optimizer", [ck.Adam(), ck.AdamW(), ck.SGD(), ck.Muon()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        ck.Adam(),
+        ck.AdamW(),
+        ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        ck.Muon(),
+    ],
+    ids=repr,
+)
 def test_on_cuda_a_recorded_training_is_the_training(
     optimizer: ck.Optimizer, tiny: ck.Splits, recordings: list[int]
 ) -> None:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from cifarkit.errors import ModelContractError
+from cifarkit.models.builders import check_builder
 from cifarkit.models.conformance.global_state import changes_of
 from cifarkit.models.conformance.subject import CLASSES, Subject, differing_tensors
 from cifarkit.models.contract import check_logits
-from cifarkit.models.registry import check_builder
 from cifarkit.models.symptoms import listed
 
 __all__ = [

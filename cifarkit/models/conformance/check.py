@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
+from cifarkit.models.builders import own_name
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
 from cifarkit.models.contract import told
-from cifarkit.models.registry import get_variant
+from cifarkit.models.registry import get_variant, registry
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
 
@@ -239,5 +240,5 @@ def _variant_of(model: str | Variant | Builder) -> Variant:
         return get_variant(model)
     if isinstance(model, Variant):
         return model
-    plain = getattr(model, "func", model)  # the function inside a functools.partial
-    return Variant(getattr(plain, "__name__", type(plain).__name__), model)
+    names = [name for name, known in registry.items() if known.builder is model]
+    return get_variant(names[0]) if len(names) == 1 else Variant(own_name(model), model)

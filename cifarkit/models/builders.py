@@ -1,0 +1,108 @@
+"""Builders and their names: what may be registered."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from cifarkit.errors import ModelContractError, ModelNameError
+from cifarkit.models.variant import factory_cure, source_of
+from cifarkit.recipes.recipe import Recipe
+
+__all__ = [
+    "check_arguments",
+    "check_builder",
+    "check_name",
+    "first_line",
+    "is_name",
+    "is_same",
+    "own_name",
+]
+
+NAME = r"[a-z][a-z0-9]*([-_][a-z0-9]+)*"
+LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 bytes
+
+
+def check_name(name: object) -> None:
+    """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
+    if not is_name(name):
+        shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
+        raise ModelNameError(
+            f"{shown} cannot be a model's name; allowed are small letters and digits, in words "
+            f"joined by - or _, starting with a letter, {LONGEST_NAME} at most: 'my_model-2'"
+        )
+
+
+def is_name(name: object) -> bool:
+    """Tell whether something can be a model's name."""
+    is_text = isinstance(name, str) and len(name) <= LONGEST_NAME
+    return is_text and re.fullmatch(NAME, str(name)) is not None
+
+
+def own_name(builder: object) -> str:
+    """Return the name that a function or class has by itself, in small letters.
+
+    >>> class SmallNet: ...
+    >>> own_name(SmallNet)
+    'small_net'
+    """
+    plain = builder.func if isinstance(builder, partial) else builder
+    name: str = getattr(plain, "__name__", type(plain).__name__)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def check_arguments(name: str, recipe: object, summary: object, options: object) -> None:
+    """Refuse, as a `ModelContractError`, what a registration cannot take."""
+    for argument, found, kind, example in (
+        ("recipe", recipe, Recipe, "a Recipe, such as ck.Recipe(epochs=20)"),
+        ("summary", summary, str, "one line of text"),
+        ("options", options, Mapping, 'a dict, such as {"width": 64}'),
+    ):
+        if found is not None and not isinstance(found, kind):
+            raise ModelContractError(f"{argument} of {name!r} must be {example}, found {found!r}")
+
+
+def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
+    """Refuse, as a `ModelContractError`, what cannot be called as a builder is."""
+    if not callable(builder):
+        raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
+    if hasattr(builder, "state_dict") and not inspect.isclass(builder):
+        raise ModelContractError(
+            f"the builder of {name!r} must build a fresh network at each call, found a network, "
+            f"a {type(builder).__name__}; register the function or class that makes it"
+        )
+    try:
+        inspect.signature(builder).bind(num_classes=10, **options)
+    except (TypeError, ValueError) as error:
+        given = [f"{key}={value!r}" for key, value in options.items()]
+        wanted = ", ".join(["num_classes=10", *given])
+        raise ModelContractError(
+            f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
+            f"{error}. {factory_cure(builder)}"
+        ) from None
+
+
+def is_same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
+    """Tell whether this is the same function, defined again."""
+    if known is builder:
+        return True
+    if isinstance(known, partial) and isinstance(builder, partial):
+        bound = [(part.args, part.keywords) for part in (known, builder)]
+        return is_same(known.func, builder.func) and bound[0] == bound[1]
+    places = [
+        (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
+        for function in (known, builder)
+    ]
+    # Every lambda has the same name; a function inside another keeps its own from call to call.
+    named = places[0][1] is not None and "<" not in places[0][1].replace("<locals>", "")
+    return named and places[0] == places[1]
+
+
+def first_line(builder: object) -> str:
+    """Return the first line of a builder's docstring."""
+    plain = builder.func if isinstance(builder, partial) else builder
+    # Not inspect.getdoc: a class without a docstring would speak with the voice of nn.Module.
+    return inspect.cleandoc(getattr(plain, "__doc__", None) or "").partition("\n")[0]
