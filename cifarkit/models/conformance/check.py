@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
-from cifarkit.models.builders import own_name
+from cifarkit.models.builders import plain_name
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
@@ -241,4 +241,4 @@ def _variant_of(model: str | Variant | Builder) -> Variant:
     if isinstance(model, Variant):
         return model
     names = [name for name, known in registry.items() if known.builder is model]
-    return get_variant(names[0]) if len(names) == 1 else Variant(own_name(model), model)
+    return get_variant(names[0]) if len(names) == 1 else Variant(plain_name(model), model)
