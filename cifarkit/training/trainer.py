@@ -252,7 +252,7 @@ class Trainer(Guided):
         now.sums = None
         with now.average.in_place():
             record |= self._measure(run)
-            record |= {"lr": now.optimizer.param_groups[0]["lr"]}
+            record |= {"lr": float(now.optimizer.param_groups[0]["lr"])}
             record |= {"seconds": time.perf_counter() - now.began} | run.logged_means()
             run.history.append(record)
             self._notify("on_epoch_end", run)
