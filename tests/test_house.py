@@ -19,7 +19,7 @@ PACKAGE = Path(ck.__file__).parent
 # house from the ground up. What stands on one line shares a floor and does not import each other.
 FLOORS = [
     {"errors", "annotations", "arguments", "values", "randomness"}
-    | {"foreign_words", "guidance", "tables", "findings", "exercises"},
+    | {"synonyms", "foreign_words", "guidance", "tables", "findings", "exercises"},
     {"storage"},
     {"data"},
     {"recipes"},
@@ -36,8 +36,9 @@ GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
     *(("values", "tables"), ("findings", "tables")),
     *(("arguments", "errors"), ("arguments", "annotations")),
-    *(("guidance", "errors"), ("guidance", "foreign_words"), ("annotations", "foreign_words")),
-    *(("values", "foreign_words"), ("values", "guidance")),
+    *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
+    *(("foreign_words", "synonyms"), ("annotations", "guidance")),
+    *(("values", "synonyms"), ("values", "guidance")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(

@@ -23,6 +23,7 @@ from typing import Any
 from torch import nn
 
 from cifarkit.errors import CifarkitError, RunFolderError
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
@@ -255,6 +256,7 @@ def unwritable(folder: Path, error: OSError) -> RunFolderError:
     )
 
 
+@explains_arguments("ck.load_run")
 def load_run(folder: str | Path) -> Run:
     """Read a run from its folder: the model with its weights, recipe, history and facts.
 
