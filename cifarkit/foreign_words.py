@@ -52,6 +52,9 @@ WAYS = by_word(
         _SCHEDULE + "Step({word}={value})": "every factor",
         "it belongs to the data: ck.load_cifar10({word}={value})": "root val_size split_seed "
         "download",
+        "write show_progress=False, to ck.train or ck.Trainer": "disable_tqdm silent quiet",
+        "write device='cpu', to ck.train or ck.Trainer": "no_cuda use_cpu no_mps",
+        "write compile='off', to ck.train or ck.Trainer": "run_eagerly",
         _LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight "
         "loss_weights sample_weight bce_loss from_logits",
         _METRICS: "metrics scoring eval_metric compute_metrics weighted_metrics",

@@ -24,6 +24,9 @@ __all__ = [
     "way_for",
 ]
 
+# Where a text of another library means something else, such as accelerator="gpu".
+CHOICES = ("compile", "device", "precision")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -45,16 +48,20 @@ def as_written(name: str, value: Any) -> str:
     >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
     ('0.99', '0.999')
     """
+    if name == "column" and isinstance(value, str):
+        value = SYNONYMS.get(value, value)
     text = repr(value) if isinstance(value, str | int | float | None) else "…"
     text = text if len(text) <= 40 else "…"
-    if name not in EXAMPLES:
-        return text
+    example = EXAMPLES.get(name, text)
     try:
-        example = ast.literal_eval(EXAMPLES[name])
-    except ValueError:  # a choice, or a call
-        return EXAMPLES[name]
-    kinds = [float if type(one) is int else type(one) for one in (value, example)]
-    return text if kinds[0] is kinds[1] and text != "…" else EXAMPLES[name]
+        kind = type(ast.literal_eval(example))
+    except (SyntaxError, ValueError):  # a call
+        return example
+    if kind is bool and isinstance(value, int):  # Keras counts how much it says
+        return str(bool(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = is_number if kind in (int, float) else isinstance(value, kind)
+    return text if fits and text != "…" and name not in CHOICES else example
 
 
 def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
