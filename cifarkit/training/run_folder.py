@@ -171,9 +171,11 @@ class RunFolder:
             about: dict[str, Any] = json.loads(read_text(path))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
+            within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
+            way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
             raise RunFolderError(
                 f"there is no run in {str(self.path)!r}: it has no {ABOUT}; "
-                "name the folder that was run_dir"
+                + (way if within else "name the folder that was run_dir")
             ) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
