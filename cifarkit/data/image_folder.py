@@ -18,6 +18,7 @@ from cifarkit.data.picture_files import (
 from cifarkit.data.pictures import picture_suffixes, warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["load_image_folder"]
 
@@ -30,6 +31,7 @@ PARTS = {
 Listing = list[tuple[PictureFile, str]]
 
 
+@explains_arguments("ck.load_image_folder")
 def load_image_folder(
     root: str | Path,
     *,

@@ -18,12 +18,14 @@ from cifarkit.data.picture_files import (
 from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["load_label_file"]
 
 Column = int | str
 
 
+@explains_arguments("ck.load_label_file")
 def load_label_file(
     images: str | Path,
     labels: str | Path,

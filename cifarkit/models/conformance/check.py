@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.builders import plain_name
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
@@ -156,6 +157,7 @@ CHECKS = (
 )
 
 
+@explains_arguments("ck.check_model")
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
     """Ask a builder everything that a variant must do, and raise when it does not.
 
