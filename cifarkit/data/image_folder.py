@@ -78,8 +78,6 @@ def load_image_folder(
     Splits('pets': train 2, val 0, test 2, 2 classes, 69ed7d15e967)
     """
     root = absolute(root)
-    if os.path.isfile(root):  # no error where the name is too long for any disk
-        raise DataError(f"{str(root)!r} is a file, and a folder is meant; unpack an archive first")
     left_out: list[str] = []
     folders = _part_folders(root)
     if folders["train"] != root:
@@ -138,7 +136,11 @@ def _folders_in(folder: Path) -> list[Path]:
             for entry in os.scandir(folder)
             if entry.is_dir() and not is_hidden(entry.name)
         )
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise DataError(
+            f"{str(folder)!r} is a file, and a folder is meant; unpack an archive first"
+        ) from None
+    except FileNotFoundError:
         return []
     except OSError as error:
         raise unreadable(folder, error) from error
