@@ -230,7 +230,11 @@ class Lazy(nn.Module):
         return scores
 
 
-@pytest.mark.parametrize("kind", [Lazy, lambda num_classes=10: Small(num_classes).double()])
+def double(*, num_classes: int = 10) -> nn.Module:
+    return Small(num_classes).double()
+
+
+@pytest.mark.parametrize("kind", [Lazy, double])
 def test_lazy_and_double_networks_train(kind: Callable[..., nn.Module], tiny: ck.Splits) -> None:
     assert said_by_check(kind) == ""
     assert trained(kind, tiny).is_over
@@ -344,9 +348,11 @@ class Teacher(Small):
         return super().forward(images - self.mean)
 
 
-@pytest.mark.parametrize(
-    "builder", [Small, Teacher, lambda num_classes=10: nn.Sequential(Small(), nn.Dropout())]
-)
+def with_dropout(*, num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(Small(num_classes), nn.Dropout())
+
+
+@pytest.mark.parametrize("builder", [Small, Teacher, with_dropout])
 def test_what_changes_no_logits_is_accused_of_nothing(
     builder: Callable[..., nn.Module], tiny: ck.Splits
 ) -> None:
@@ -355,5 +361,9 @@ def test_what_changes_no_logits_is_accused_of_nothing(
 
 def test_a_builder_that_gives_one_network_for_ever_is_told(tiny: ck.Splits) -> None:
     model = Small()
+
+    def shared(*, num_classes: int = 10) -> nn.Module:
+        return model
+
     with pytest.warns(ck.CifarkitWarning, match="the same network at each call"):
-        trained(lambda num_classes=10: model, tiny)
+        trained(shared, tiny)

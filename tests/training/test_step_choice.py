@@ -192,7 +192,7 @@ class WarmsUp(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         self.kept["calls"] += self.training
-        logits: Tensor = self.layer(images.flatten(1)) * min(self.kept["calls"] / 9, 1.0)
+        logits: Tensor = self.layer(images.flatten(1)) * min(self.kept["calls"] / 30, 1.0)
         return logits
 
 
