@@ -116,7 +116,7 @@ class Callback(Guided):
         """Called after each epoch and its validation.
 
         With the recipe's `ema_decay` the network holds the average of its weights here, and goes on
-        from its own afterwards: what is changed in them does not last.
+        from its own afterwards: to change them here is refused, since it would not last.
         """
 
     def on_fit_end(self, run: Run) -> None:
