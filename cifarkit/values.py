@@ -30,7 +30,7 @@ __all__ = ["Value", "check_fields", "from_json", "written"]
 
 class _CheckedFields(CheckedConstruction):
     def check_construction(
-        cls,
+        cls,  # noqa: N805  (of a metaclass)
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
         *,
