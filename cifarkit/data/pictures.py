@@ -52,7 +52,8 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            with Image.open(path, formats=_formats()) as picture:
+            # Pillow before 11.3 takes "" for the current folder; open() does not.
+            with open(path, "rb") as file, Image.open(file, formats=_formats()) as picture:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
