@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cifarkit.errors import UnknownArgumentError, UnknownAttributeError
 from cifarkit.foreign_words import PLACES, SYNONYMS, lacking, way_for
 
-__all__ = ["Guided", "check_call", "check_construction", "explains_arguments"]
+__all__ = ["CheckedConstruction", "Guided", "check_call", "explains_arguments"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,23 +70,32 @@ def check_call(
     raise error(f"{callee} needs {', '.join(needed)}: {reason}") from None
 
 
-def check_construction(
-    kind: type,
-    arguments: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    *,
-    error: type[UnknownArgumentError] = UnknownArgumentError,
-) -> None:
-    """Refuse a class being called with what its `__init__` does not take, as `check_call` does.
+class CheckedConstruction(ABCMeta):
+    """Metaclass whose classes answer a wrong call before their `__init__` would, with no way on.
 
-    >>> check_construction(Exception, (), {})
+    What is copied or unpickled was called rightly once, and is made without a call.
     """
-    first: Any = vars(next(one for one in kind.__mro__ if "__init__" in vars(one)))["__init__"]
-    function = object if first is object.__init__ else functools.partial(first, None)
-    check_call(kind.__name__, function, arguments, keywords, error=error)
+
+    def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
+        """Make one, once `check_construction` has found nothing."""
+        cls.check_construction(arguments, keywords)
+        return super().__call__(*arguments, **keywords)
+
+    def check_construction(
+        cls,
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        *,
+        error: type[UnknownArgumentError] = UnknownArgumentError,
+    ) -> None:
+        """Refuse what the class's `__init__` does not take, as `check_call` does."""
+        maker = next(one for one in cls.__mro__ if "__init__" in vars(one))
+        first: Any = vars(maker)["__init__"]
+        function = object if maker is object else functools.partial(first, None)
+        check_call(cls.__name__, function, arguments, keywords, error=error)
 
 
-class Guided:
+class Guided(metaclass=CheckedConstruction):
     """Base of classes that answer a wrong call, or a name they lack, with what to write.
 
     >>> class Lamp(Guided):
@@ -95,11 +105,6 @@ class Guided:
     ...
     cifarkit.errors.UnknownAttributeError: Lamp has no is_lid: did you mean is_lit?
     """
-
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
-        """Refuse what the class does not take, before its `__init__` would without a way on."""
-        check_construction(cls, arguments, keywords)
-        return super().__new__(cls)
 
     if not TYPE_CHECKING:  # type checkers go on telling what is there
 

@@ -17,19 +17,31 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, cast, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
-from cifarkit.errors import RecipeError, UnknownFieldError
+from cifarkit.errors import RecipeError, UnknownArgumentError, UnknownFieldError
 from cifarkit.foreign_words import SYNONYMS, way_for
-from cifarkit.guidance import check_construction
+from cifarkit.guidance import CheckedConstruction
 from cifarkit.tables import Table, as_html
 
 __all__ = ["Value", "check_fields", "from_json", "written"]
 
 
+class _CheckedFields(CheckedConstruction):
+    def check_construction(
+        cls,
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        *,
+        error: type[UnknownArgumentError] = UnknownFieldError,
+    ) -> None:
+        check_fields(cls.__name__, keywords, cast(type[Value], cls))
+        super().check_construction(arguments, keywords, error=error)
+
+
 @dataclass(frozen=True)
-class Value:
+class Value(metaclass=_CheckedFields):
     """A frozen dataclass whose fields are checked against their annotations.
 
     Raises:
@@ -46,12 +58,6 @@ class Value:
     cifarkit.errors.RecipeError: Zoom cannot be made of these values:
       factor='much': allowed is a number
     """
-
-    def __new__(cls, *arguments: Any, **fields: Any) -> Self:
-        """Refuse fields that are not there, before the dataclass does so without a way on."""
-        check_fields(cls.__name__, fields, cls)
-        check_construction(cls, arguments, fields, error=UnknownFieldError)
-        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         hints, problems = _hints(type(self)), []

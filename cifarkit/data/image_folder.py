@@ -23,9 +23,9 @@ __all__ = ["load_image_folder"]
 
 # What people call the folder of each part, in any case.
 PARTS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
+    "train": ("train", "training", "training_set", "train_set", "seg_train"),
+    "val": ("val", "valid", "validation", "dev", "eval", "validation_set", "val_set"),
+    "test": ("test", "testing", "test_set", "testing_set", "seg_test"),
 }
 Listing = list[tuple[PictureFile, str]]
 
@@ -76,8 +76,13 @@ def load_image_folder(
     Splits('pets': train 2, val 0, test 2, 2 classes, 69ed7d15e967)
     """
     root = absolute(root)
+    if os.path.isfile(root):  # no error where the name is too long for any disk
+        raise DataError(f"{str(root)!r} is a file, and a folder is meant; unpack an archive first")
     left_out: list[str] = []
     folders = _part_folders(root)
+    if folders["train"] != root:
+        beside = [folder for folder in _folders_in(root) if folder not in folders.values()]
+        left_out += [file.path for folder in beside for file in list_pictures(folder, [])]
     listings = {part: _list_classes(folder, left_out) for part, folder in folders.items()}
     if "test" in listings and not listings["test"]:
         left_out += [picture.path for picture in list_pictures(folders["test"], left_out)]
@@ -115,8 +120,8 @@ def _part_folders(root: Path) -> dict[str, Path]:
     if found["train"]:
         return {part: folders[0] for part, folders in found.items() if folders}
     if found["test"] or found["val"] or len(inside) < 2:
-        nested = [folder for folder in inside if (folder / "train").is_dir()]
-        way = f"; {str(nested[0])!r} has one" if nested else ""
+        nested = [folder for folder in inside if len(_folders_in(folder)) > 1]
+        way = f"; {str(nested[0])!r} has folders in it" if nested else ""
         raise DataError(
             f"there is no folder {str(root / 'train')!r}{way}; an image folder holds "
             "train/<class>/ and test/<class>/, or <class>/ alone, with picture files in them"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
@@ -11,13 +10,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.image_set import IMAGE_SHAPE
 from cifarkit.data.pictures import to_rgb_32
 from cifarkit.errors import DataError
 
-__all__ = ["as_numpy", "form_of", "images_from_array", "shape_of", "to_byte_range"]
+__all__ = ["RANGES", "form_of", "images_from_array", "shape_of", "to_byte_range"]
 
 Array = np.ndarray[Any, Any]
+RANGES = {(0, 1): (0, 255), (-1, 1): (1, 127.5), (0, 255): (0, 1)}  # what is added, and the scale
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # and Pillow's name of a picture with so many
 LEAST_SIDE = 8  # pixels; what is shorter is no side of a picture
 LAYOUTS = "n 3 32 32, n 32 32 3, grey n 28 28 and the like, of any size"
@@ -47,9 +48,10 @@ def images_from_array(
     >>> images.shape, forms
     (torch.Size([9, 3, 32, 32]), {'28 by 28, grey'})
     """
-    if _is_mixed(array):
-        return _from_sequence(list(array), name, value_range)
-    pixels, is_flat = _channels_last(as_numpy(array, name), name, count)
+    array = gathered(array, name)
+    if isinstance(array, list):
+        return _from_sequence(array, name, value_range)
+    pixels, is_flat = _channels_last(array, name, count)
     pixels = to_byte_range(pixels, name, value_range)
     forms = {form_of(pixels.shape[1:])} if pixels.shape[1:] != (32, 32, 3) else set()
     if is_flat:
@@ -88,17 +90,27 @@ def to_byte_range(pixels: Array, name: str, value_range: Any = None) -> Array:
             f"{name} must hold whole numbers 0 to 255 or fractions 0 to 1, found {pixels.dtype}; "
             f"try {cure}"
         )
+    if pixels.dtype.kind in "iu" and value_range not in (None, (0, 255)):
+        raise DataError(_no_fractions(name, str(pixels.dtype)))
     if pixels.size == 0 or pixels.dtype == np.uint8:
         return pixels
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise DataError(
+            f"{name} has {int((~np.isfinite(pixels)).sum()):,} numbers that are NaN or infinite; "
+            "leave their pictures out, or give them a value: numpy.nan_to_num(x)"
+        )
     least, most = pixels.min(), pixels.max()
-    if value_range is None:
-        value_range = _range_of([pixels])
-    allowed = {(0, 1): (0, 255), (-1, 1): (1, 127.5), (0, 255): (0, 1)}
-    pair = tuple(value_range) if isinstance(value_range, Sequence) else value_range
-    if pair not in allowed or not (pair[0] <= least and most <= pair[1]):  # NaN too
+    is_said = value_range is not None
+    value_range = value_range or _range_of([pixels])
+    move, scale = RANGES[value_range]
+    if not (value_range[0] <= least and most <= value_range[1]):
+        if is_said:
+            raise DataError(
+                f"{name} must hold {value_range[0]} to {value_range[1]}, as value_range= says, "
+                f"found {float(least):g} to {float(most):g}; leave it out, or give the right one"
+            )
         raise DataError(_out_of_range(name, pixels, least, most))
-    move, scale = allowed[pair]
-    if pixels.dtype.kind in "iu" and pair == (0, 255):
+    if pixels.dtype.kind in "iu":
         return pixels
     bytes_: Array = ((pixels.astype(np.float32) + move) * scale).round().astype(np.uint8)
     return bytes_
@@ -115,59 +127,29 @@ def form_of(shape: tuple[int, ...]) -> str:
     return f"{width} by {height}{ {1: ', grey', 3: '', 4: ', RGBA'}[channels] }"
 
 
-def as_numpy(array: Any, name: str) -> Array:
-    """Return anything like an array as NumPy's.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        if isinstance(array, list | tuple) and array and isinstance(array[0], Tensor):
-            array = torch.stack(list(array))  # NumPy would take them number by number
-        if isinstance(array, Tensor):
-            tensor = array.detach().cpu()
-            return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-        found = np.asarray(array)
-    # Rows of unequal length; a type or layout that NumPy does not have.
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"{name} is not an array: {error}") from error
-    if found.dtype == object and found.ndim == 0:
-        raise DataError(f"{name} is not an array: found {type(array).__name__}")
-    return found
-
-
-def _is_mixed(array: Any) -> bool:
-    """Say whether pictures stand side by side that are of Pillow's, or of different sizes."""
-    is_list = isinstance(array, list | tuple)
-    if not is_list and getattr(getattr(array, "dtype", None), "kind", "") != "O":
-        return False
-    if not len(array) or getattr(array, "ndim", 1) != 1:
-        return False
-    items = list(array)
-    shapes = {getattr(item, "shape", None) for item in items}
-    return all(isinstance(item, Image.Image) for item in items) or (
-        None not in shapes and (len(shapes) > 1 or not is_list)
-    )
-
-
-def _from_sequence(items: list[Any], name: str, value_range: Any) -> tuple[Tensor, set[str]]:
-    pictures = [item if isinstance(item, Image.Image) else as_numpy(item, name) for item in items]
+def _from_sequence(pictures: list[Any], name: str, value_range: Any) -> tuple[Tensor, set[str]]:
+    floats = [item for item in pictures if getattr(item, "dtype", np.dtype("u1")).kind == "f"]
+    if value_range is not None and not floats:
+        raise DataError(_no_fractions(name, "pictures of whole numbers"))
     if value_range is None:  # one for all: a bright picture alone might seem to have another
-        value_range = _range_of([item for item in pictures if isinstance(item, np.ndarray)])
-    images, forms = torch.empty(len(items), *IMAGE_SHAPE, dtype=torch.uint8), set()
+        value_range = _range_of(floats) if floats else None
+    images, forms = torch.empty(len(pictures), *IMAGE_SHAPE, dtype=torch.uint8), set()
     for index, picture in enumerate(pictures):
         title = f"picture {index} of {name}"
         if isinstance(picture, Image.Image):
             images[index], found = _from_pillow(picture, title)
         else:
             single = picture[None] if picture.ndim in (2, 3) else picture
-            taken, found = images_from_array(single, title, count=1, value_range=value_range)
+            meant = value_range if picture.dtype.kind == "f" else None
+            taken, found = images_from_array(single, title, count=1, value_range=meant)
             images[index] = taken[0]
         forms |= found
     return images, forms
 
 
 def _from_pillow(picture: Image.Image, title: str) -> tuple[Tensor, set[str]]:
+    if 0 in picture.size:
+        raise DataError(f"{title} is {picture.width} by {picture.height}, and has no pixels")
     try:
         image = to_rgb_32(picture)
     except (ValueError, OSError) as error:  # fractions; a file that is cut short
@@ -191,7 +173,9 @@ def _channels_last(array: Array, name: str, count: int | None) -> tuple[Array, b
     views = []
     if array.ndim == 3 and (shape[0] not in (3, 4) or count == shape[0]):
         views.append(array[..., None])  # grey n h w
-    if array.ndim == 3 and shape[2] in (3, 4) and count in (None, 1):
+    if array.ndim == 3 and count == shape[2] != shape[0]:
+        views = [array.transpose(2, 0, 1)[..., None]]  # grey h w n, as MATLAB keeps them
+    if array.ndim == 3 and shape[2] in CHANNELS and count in (None, 1):
         views.append(array[None])
     if array.ndim == 4:
         views.append(array.transpose(0, 2, 3, 1))
@@ -210,6 +194,8 @@ def _way(array: Array) -> str:
             f"; pass x[None] for one picture of {array.shape[0]} channels, and x[:, None] for "
             f"{array.shape[0]} grey ones"
         )
+    if array.ndim == 5:
+        return "; torch.cat(batches) or numpy.concatenate(batches) joins batches"
     if array.ndim == 2:
         return "; pass x[None] for one grey picture, and x.reshape(n, 3, h, w) for rows"
     if array.ndim == 4 and array.shape[2] == 3:
@@ -224,6 +210,13 @@ def _range_of(arrays: list[Array]) -> tuple[int, int]:
     if most > 1 and all(bool((array == array.round()).all()) for array in floats):
         return (0, 255)
     return (0, 1) if min(float(array.min()) for array in floats) >= 0 else (-1, 1)
+
+
+def _no_fractions(name: str, found: str) -> str:
+    return (
+        f"value_range= says which fractions are black and white, and {name} are {found}; leave "
+        "it out: whole numbers are 0 to 255"
+    )
 
 
 def _out_of_range(name: str, pixels: Array, least: Any, most: Any) -> str:

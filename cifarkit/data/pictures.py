@@ -8,6 +8,7 @@ antialiased).
 
 from __future__ import annotations
 
+import difflib
 import functools
 import warnings
 from collections.abc import Collection
@@ -19,6 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.storage.folders import expanded
 
 __all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32", "warn_of_resizing"]
 
@@ -52,8 +54,9 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            # Pillow before 11.3 takes "" for the current folder; open() does not.
-            with open(path, "rb") as file, Image.open(file, formats=_formats()) as picture:
+            # By open(), to which "" is no file: to Pillow before 11.3 it is the current folder.
+            where = expanded(path) if path else path
+            with open(where, "rb") as file, Image.open(file, formats=_formats()) as picture:  # noqa: PTH123
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
@@ -61,8 +64,7 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
                     sizes.add(f"{width} by {height}")
                 return to_rgb_32(picture)
     except FileNotFoundError:
-        way = "; it is an address: fetch the picture first" if "://" in str(path) else ""
-        raise DataError(f"there is no picture file {str(path)!r}{way}") from None
+        raise DataError(f"there is no picture file {str(path)!r}{_other_way(path)}") from None
     except IsADirectoryError:
         raise DataError(
             f"{str(path)!r} cannot be read as a picture: it is a folder; "
@@ -77,6 +79,9 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
         ) from error
     except DataError:
         raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{str(path)[:200]!r} cannot be read as a picture: {reason}") from error
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
         raise DataError(f"{str(path)!r} cannot be read as a picture: {error}") from error
 
@@ -115,6 +120,20 @@ def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 3) -> None:
             CifarkitWarning,
             stacklevel=stacklevel,
         )
+
+
+def _other_way(path: str | Path) -> str:
+    """Say what may have been meant by a path where no file is."""
+    text, folder = str(path), expanded(path).parent
+    if "://" in text or text.startswith("data:"):
+        return "; it is an address: fetch the picture first"
+    if "*" in text or "?" in text:
+        return f"; pathlib.Path({str(folder)!r}).glob({Path(text).name!r}) gives those that fit"
+    if not folder.is_dir():
+        return f", and no folder {str(folder)!r}"
+    names = {entry.name.lower(): entry.name for entry in folder.iterdir()}
+    near = difflib.get_close_matches(Path(text).name.lower(), names, n=1, cutoff=0.5)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 @functools.cache

@@ -121,9 +121,16 @@ def _bytes_of(changed: Any, transform: Transform) -> Tensor:
         if not (tensor.min() >= -1e-3 and tensor.max() <= 1.001):  # NaN too
             raise DataError(
                 f"{transform} must give fractions 0 to 1, and gave {float(tensor.min()):g} to "
-                f"{float(tensor.max()):g}"
+                f"{float(tensor.max()):g}; v2.ToDtype(torch.float32, scale=True) makes them of "
+                "bytes"
             )
         tensor = (tensor * 255).round().clamp(0, 255)
+    elif tensor.dtype == torch.bool or tensor.min() < 0 or tensor.max() > 255:
+        raise DataError(
+            f"{transform} must give whole numbers 0 to 255, and gave {tensor.dtype} "
+            f"{int(tensor.min())} to {int(tensor.max())}; write torch.uint8, or torch.float32 with "
+            "scale=True"
+        )
     return tensor.to(torch.uint8)
 
 
@@ -135,7 +142,7 @@ def _written(thing: Any) -> str:
     """
     import torch
 
-    if isinstance(thing, torch.nn.ModuleList | list):
+    if isinstance(thing, torch.nn.ModuleList | torch.nn.Sequential | list):
         return f"[{', '.join(map(_written, thing))}]"
     if isinstance(thing, tuple):
         return f"({', '.join(map(_written, thing))}{',' * (len(thing) == 1)})"
@@ -149,6 +156,13 @@ def _written(thing: Any) -> str:
     module = kind.__module__
     if isinstance(thing, type) or not module.startswith("torchvision.transforms"):
         name = getattr(thing, "__name__", kind.__name__)
+        if isinstance(thing, Augmentation):
+            raise RecipeError(
+                f"Transform takes torchvision's transforms, and {name} is an augmentation already; "
+                "put both side by side: augment=(ck.Flip(), ck.Transform(…))"
+            )
+        if isinstance(thing, type):
+            name += f"; make one of the class first: {name}(…)"
         raise RecipeError(
             "Transform takes torchvision's transforms, such as v2.RandomCrop(32, padding=4), found "
             f"{name}; code of yours goes into a class of augmentations, see ck.Augmentation"
@@ -188,11 +202,20 @@ def _made(text: str) -> Callable[[Any], Any]:
     except RecipeError:
         raise
     except (SyntaxError, RecursionError, MemoryError, ValueError, TypeError) as error:
-        raise RecipeError(f"{text[:80]!r} makes no transforms of torchvision: {error}") from error
-    steps = list(made) if isinstance(made, list | tuple) else [made]
+        raise RecipeError(
+            f"{text[:80]!r} makes no transforms of torchvision ({str(error)[:80]}); pass them as "
+            "they are, such as v2.RandomCrop(32, padding=4), or as repr(Transform) writes them"
+        ) from error
+    steps = _flat(made)
     if not steps or not all(callable(step) for step in steps):
         raise RecipeError(f"{text[:80]!r} makes no transforms of torchvision; write v2.…(…)")
     return lambda picture: functools.reduce(lambda changed, step: step(changed), steps, picture)
+
+
+def _flat(made: Any) -> list[Any]:
+    if isinstance(made, list | tuple):
+        return [step for part in made for step in _flat(part)]
+    return [made]
 
 
 def _evaluated(node: ast.expr, rooms: dict[str, Any]) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import IOBase
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
-from cifarkit.data.layouts import images_from_array
+from cifarkit.data.layouts import RANGES, images_from_array
 from cifarkit.data.pictures import load_picture, warn_of_resizing
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
@@ -93,7 +94,7 @@ def predict(
     *,
     classes: Sequence[str] | None = None,
     test_time: TestTimeAugmentation | None = None,
-    value_range: tuple[int, int] | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> Predictions:
     """Say what is on pictures.
 
@@ -107,8 +108,9 @@ def predict(
             for anything else.
         test_time: the views of each picture whose logits are averaged; each as it is when None.
         value_range: the fractions that mean black and white: `(0, 1)` for what torchvision's
-            `ToTensor()` gives, `(-1, 1)` for what networks see. When None, fractions are taken for
-            the latter where some are negative, and refused where none is.
+            `ToTensor()` gives, `(-1, 1)` for what networks see, `(0, 255)` for bytes kept as
+            floats. When None, fractions are taken for -1 to 1 where some are negative, and refused
+            where none is.
 
     Returns:
         Probabilities and names.
@@ -143,31 +145,49 @@ def predict(
     return Predictions(probabilities, tuple(classes))
 
 
-def _as_tensor(images: Any, value_range: tuple[int, int] | None) -> Tensor:
-    if value_range not in (None, (0, 1), (-1, 1)):
-        raise DataError(f"value_range must be (0, 1) or (-1, 1), found {value_range!r}")
+def _as_tensor(images: Any, value_range: Any) -> Tensor:
+    value_range = _checked_range(value_range)
     if isinstance(images, ImageSet):
-        return images.images
+        if value_range is None:
+            return images.images
+        images = images.images
     if isinstance(images, str | os.PathLike | Image.Image):
         images = [images]
-    if isinstance(images, Iterator):  # such as folder.glob("*.png")
+    if isinstance(images, Iterator) and not isinstance(images, IOBase):  # as of folder.glob
         images = list(images)
-    if isinstance(images, Sequence) and all(isinstance(item, str | os.PathLike) for item in images):
-        pictures = [load_picture(path) for path in images]
-        return torch.stack(pictures) if pictures else torch.empty(0, *IMAGE_SHAPE)
+    if getattr(getattr(images, "dtype", None), "kind", "") in ("O", "U", "T") and images.ndim == 1:
+        images = list(images)
+    if isinstance(images, list | tuple):
+        images = [
+            load_picture(os.fspath(x)) if isinstance(x, str | os.PathLike) else x for x in images
+        ]
+        if not images:
+            return torch.empty(0, *IMAGE_SHAPE)
+    pictures = gathered(images, "images")
     if value_range is None:
-        _check_range_is_clear(images if isinstance(images, list | tuple) else [images])
-    if _is_as_networks_see(images, value_range):
-        seen: Tensor = images if isinstance(images, Tensor) else torch.tensor(images.astype("f4"))
-        return seen
-    taken, forms = images_from_array(images, "images", value_range=value_range)
+        _check_range_is_clear(pictures if isinstance(pictures, list) else [pictures])
+    if isinstance(pictures, np.ndarray) and _is_as_networks_see(pictures, value_range):
+        return torch.tensor(pictures.astype("f4"))
+    taken, forms = images_from_array(pictures, "images", value_range=value_range)
     warn_of_resizing(forms, stacklevel=4)
     return taken
 
 
+def _checked_range(value_range: Any) -> tuple[int, int] | None:
+    if value_range is None:
+        return None
+    try:
+        pair = tuple(end + 0.0 for end in value_range)
+    except (TypeError, ValueError):
+        pair = ()
+    if pair not in RANGES:
+        raise DataError(f"value_range must be (0, 1), (-1, 1) or (0, 255), found {value_range!r}")
+    return int(pair[0]), int(pair[1])
+
+
 def _check_range_is_clear(pictures: Sequence[Any]) -> None:
     """Refuse fractions without a negative one: pictures in [-1, 1] nearly always have some."""
-    floats = [picture for picture in pictures if _is_float(picture) and math.prod(picture.shape)]
+    floats = [picture for picture in pictures if _is_float(picture) and picture.size]
     if not floats:
         return
     least, most = min(p.min().item() for p in floats), max(p.max().item() for p in floats)
@@ -179,17 +199,15 @@ def _check_range_is_clear(pictures: Sequence[Any]) -> None:
         )
 
 
-def _is_as_networks_see(images: Any, value_range: tuple[int, int] | None) -> bool:
+def _is_as_networks_see(images: Floats, value_range: tuple[int, int] | None) -> bool:
     return (
         _is_float(images)
-        and tuple(images.shape[1:]) == IMAGE_SHAPE
+        and images.shape[1:] == IMAGE_SHAPE
         and value_range in (None, (-1, 1))
         and len(images) > 0
         and bool(images.min() >= -1 and images.max() <= 1)
     )
 
 
-def _is_float(images: Any) -> bool:
-    if isinstance(images, Tensor):
-        return images.is_floating_point()
-    return isinstance(images, np.ndarray) and images.dtype.kind == "f"
+def _is_float(picture: Any) -> bool:
+    return isinstance(picture, np.ndarray) and picture.dtype.kind == "f"

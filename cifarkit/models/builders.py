@@ -20,6 +20,7 @@ __all__ = [
     "is_name",
     "is_same",
     "own_name",
+    "plain_name",
 ]
 
 NAME = r"[a-z][a-z0-9]*([-_][a-z0-9]+)*"
@@ -49,9 +50,14 @@ def own_name(builder: object) -> str:
     >>> own_name(SmallNet)
     'small_net'
     """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain_name(builder)).lower()
+
+
+def plain_name(builder: object) -> str:
+    """Return the name that a function or class has in its source."""
     plain = builder.func if isinstance(builder, partial) else builder
     name: str = getattr(plain, "__name__", type(plain).__name__)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return name
 
 
 def check_arguments(name: str, recipe: object, summary: object, options: object) -> None:

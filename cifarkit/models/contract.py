@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ __all__ = [
     "check_logits",
     "check_module",
     "check_network",
-    "check_state",
     "check_tensor",
     "grey_images",
     "show_grey",
@@ -44,19 +44,20 @@ def check_module(model: Any, who: str) -> None:
         who: the builder, for the message.
 
     Raises:
-        ModelContractError: it is no `nn.Module` instance.
+        ModelContractError: it is no `nn.Module` instance, or its weights hold no numbers.
     """
     if not isinstance(model, nn.Module):
         missing = "did you forget to return the network?"
         found, cure = _told(model, missing if model is None else "return an nn.Module")
         raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
+    _check_numbers(model)
 
 
 def check_network(model: Any) -> None:
     """Refuse an argument that is no network.
 
     Raises:
-        ModelContractError: it is no `nn.Module` instance.
+        ModelContractError: it is no `nn.Module` instance, or its weights hold no numbers.
 
     >>> check_network("mlp")
     Traceback (most recent call last):
@@ -67,6 +68,16 @@ def check_network(model: Any) -> None:
     if not isinstance(model, nn.Module):
         found, cure = _told(model, "ck.create_model(name) builds one")
         raise ModelContractError(f"the model must be an nn.Module, found {found}; {cure}")
+    _check_numbers(model)
+
+
+def _check_numbers(model: nn.Module) -> None:
+    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
+        if tensor.is_meta:
+            raise ModelContractError(
+                f"{name!r} of the network is on the meta device, which holds no numbers; build it "
+                'outside of torch.device("meta")'
+            )
 
 
 def _told(model: Any, cure: str) -> tuple[str, str]:
@@ -193,6 +204,11 @@ def check_answer(
     """
     check_tensor(logits, n, who, num_classes, in_training=in_training)
     width = num_classes or (logits.shape[-1] if logits.ndim == 2 else "classes")
+    if n == 1 and logits.ndim == 1 and num_classes in (None, *logits.shape):
+        raise ModelContractError(
+            f"{who} gives a single picture {logits.shape[0]} numbers in place of logits 1 "
+            "classes: its squeeze() takes the batch away too; write flatten(1) in its place"
+        )
     if logits.shape != (n, width):
         raise ModelContractError(
             f"{who} must give logits batch classes, here {n} {width}; "
@@ -222,27 +238,6 @@ def check_tensor(
             f"{who} must give a float tensor of logits, found {found}"
             f"{output_cure(output, n, num_classes, in_training=in_training)}"
         )
-
-
-def check_state(model: nn.Module, who: str) -> None:
-    """Refuse a network whose `state_dict` holds what is no tensor.
-
-    Args:
-        model: the network.
-        who: whose it is, for the message.
-
-    Raises:
-        ModelContractError: it does.
-    """
-    for name, value in model.state_dict().items():
-        if not isinstance(value, torch.Tensor):
-            cure = "register it as a buffer, or let get_extra_state give a tensor"
-            if "_packed_params" in name:
-                cure = "train the network in floats, and quantise it after that"
-            raise ModelContractError(
-                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
-                f"can be saved: {cure}"
-            )
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["restore_state", "versions_of"]
+from cifarkit.errors import ModelContractError
+
+__all__ = ["check_state", "restore_state", "versions_of"]
 
 
 def versions_of(model: nn.Module) -> dict[str, Any]:
@@ -43,3 +45,24 @@ def restore_state(
     versions = versions_of(model) if versions is None else versions
     state._metadata = OrderedDict(versions)  # type: ignore[attr-defined]
     model.load_state_dict(state)
+
+
+def check_state(model: nn.Module, who: str) -> None:
+    """Refuse a network whose `state_dict` holds what is no tensor.
+
+    Args:
+        model: the network.
+        who: whose it is, for the message.
+
+    Raises:
+        ModelContractError: it does.
+    """
+    for name, value in model.state_dict().items():
+        if not isinstance(value, Tensor):
+            cure = "register it as a buffer, or let get_extra_state give a tensor"
+            if "_packed_params" in name:
+                cure = "train the network in floats, and quantise it after that"
+            raise ModelContractError(
+                f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
+                f"can be saved: {cure}"
+            )

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cifarkit.models.contract import check_answer, in_evaluation, input_like
+from cifarkit.models.gradients import gradients_of
 from cifarkit.models.visits import uncompiled
 from cifarkit.randomness import seeded
 
@@ -19,13 +19,11 @@ __all__ = [
     "are_probabilities",
     "as_found",
     "bounds_of",
-    "gradients_of",
     "ignores",
     "listed",
     "symptoms",
 ]
 
-PASSES = 10  # a layer that is left out by chance comes up in one of so many
 LARGEST_FIRST_LOSS = 12.0  # times ln(classes); tests/models/test_symptoms.py has what was measured
 FIRST_STEP = 1e-3  # Adam's first step on every weight, whatever the size of its gradient
 LARGE = 1e3  # weights of a last layer that drive a sigmoid or tanh to its bounds
@@ -44,6 +42,9 @@ def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
 
     Returns:
         A sentence or two for each symptom; an empty list for a network that has none.
+
+    Raises:
+        ModelContractError: it gives no logits, or cannot be trained; see `gradients_of`.
 
     >>> images, labels = torch.rand(10, 3, 32, 32) * 2 - 1, torch.arange(10)
     >>> layers = nn.Flatten(), nn.Linear(3072, 10)
@@ -88,39 +89,6 @@ sigmoid or tanh at the end, for the loss applies a softmax of its own']
             "on the way are dead; look at what each layer gives"
         )
     return found
-
-
-def gradients_of(
-    model: nn.Module, images: Tensor, targets: Tensor
-) -> tuple[float, dict[str, Tensor | None]]:
-    """Return the first loss in training mode, and the gradient of each trainable weight.
-
-    They add up over several passes, where one does not reach every weight. The gradients that
-    the network holds are replaced.
-
-    Args:
-        model: the network; it is left in training mode.
-        images: `batch 3 height width`.
-        targets: int64 `batch`, the labels.
-    """
-    weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    model.train()
-    model.zero_grad()
-    first = math.nan
-    for number in range(PASSES):
-        with torch.enable_grad():
-            logits = model(images)
-            check_answer(
-                logits, len(images), None, "in training mode the network", in_training=True
-            )
-            loss = F.cross_entropy(logits.float(), targets)
-        if number == 0:
-            first = loss.item()
-        if loss.requires_grad:  # not where forward runs under no_grad
-            loss.backward()
-        if all(weight.grad is not None for weight in weights.values()):
-            break
-    return first, {name: weight.grad for name, weight in weights.items()}
 
 
 def are_probabilities(answer: Tensor) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -78,9 +80,10 @@ def _parts(output: Any) -> Iterator[tuple[str, Any]]:
 
 
 def input_cure(model: nn.Module, images: Tensor) -> str:
-    """Return what to put before a network that does not take images, or nothing.
+    """Return what to change about a network that does not take images, or nothing.
 
-    Other shapes are tried, and the first that gives a vector for each image is named.
+    Its arguments and types are looked at, then other shapes are tried, and the first that gives a
+    vector for each image is named.
 
     Args:
         model: it raised an error for these images.
@@ -89,6 +92,8 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
     >>> input_cure(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))
     '; it takes batch 3072: write nn.Sequential(nn.Flatten(), network)'
     """
+    if cure := _call_cure(model, images):
+        return cure
     n, side = len(images), images.shape[-1]
     shapes: dict[tuple[int, ...], str]
     if side != 32:
@@ -103,9 +108,28 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
         )
         shapes[side, side, 3] = "let forward begin with x = x.permute(0, 2, 3, 1)"
     with preserved(), torch.no_grad():
+        whole = ((images + 1) * 127.5).round()
+        if _passes(model, whole.long()) or _passes(model, whole.byte()):
+            return (
+                "; it takes whole numbers: let forward begin with "
+                "x = ((x + 1) * 127.5).round().long()"
+            )
         for shape, cure in shapes.items():
             if _passes(model, images.new_zeros(n, *shape)):
                 return f"; it takes batch {' '.join(map(str, shape))}: {cure}"
+    return ""
+
+
+def _call_cure(model: nn.Module, images: Tensor) -> str:
+    with suppress(ValueError):  # of a scripted network nobody knows what it takes
+        try:
+            inspect.signature(model.forward).bind(images)
+        except TypeError:
+            return "; forward gets the pictures alone: give its other arguments a default"
+    types = {weight.dtype for weight in model.parameters() if weight.is_floating_point()}
+    if len(types) > 1:
+        names = sorted(str(dtype).removeprefix("torch.") for dtype in types)
+        return f"; its weights are of {' and '.join(names)}: end the builder with network.float()"
     return ""
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.guidance import Guided
 from cifarkit.training.guard import guarded
@@ -36,6 +35,13 @@ HOOKS = (
     "on_epoch_end",
     "on_fit_end",
 )
+
+# What torch and Python say of things that hooks often do, and what to write.
+WAYS = {
+    "view size is not compatible": "weights and pictures lie channels-last here: write .flatten() "
+    "in place of .view(-1), and prune a network before training",
+    "of 'Run' object has no setter": "change the weights in place, or the network before training",
+}
 
 
 class Callback(Guided):
@@ -140,13 +146,15 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
         raise
     except Exception as error:
         raise CallbackError(
-            f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
+            f"{type(callback).__name__}.{hook} raised {type(error).__name__}: {error}{_way(error)}"
         ) from error
-    if hook == "on_batch_start" and not isinstance(run.now.batch, Batch):
-        raise CallbackError(
-            f"{type(callback).__name__}.{hook} left a {type(run.now.batch).__name__} in "
-            "run.now.batch; it must be a ck.Batch(images, targets)"
-        )
+
+
+def _way(error: Exception) -> str:
+    """Return the way to what was meant, where that is known."""
+    if isinstance(error, StopIteration):
+        return "; to end the training, call run.stop(reason)"
+    return next((f"; {way}" for text, way in WAYS.items() if text in str(error)), "")
 
 
 def listens(callback: Callback, *hooks: str) -> bool:

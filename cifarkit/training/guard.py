@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor
 
 from cifarkit.errors import CallbackError
-from cifarkit.training.run import Run
+from cifarkit.training.guarded_batch import check_batch
+from cifarkit.training.guarded_network import Network
+from cifarkit.training.history import History
+from cifarkit.training.run import Moment, Run
 
 __all__ = ["guarded"]
 
@@ -18,24 +24,32 @@ FIXED = {
     "run.now.optimizer": "give the recipe another optimizer=, such as one of your own",
     "run.now.splits": "give ck.train the splits that it is to train on",
     "run.now.network": "replace layers before training",
+    "run.now.average": "give the recipe ema_decay=",
     "run.now.epoch": "run.stop(reason) ends the training",
     "run.now.step": "run.stop(reason) ends the training",
     "run.now.batch": "replace it in on_batch_start",
+    "run.now.loss": "run.log(name, value) records a number of your own",
+    "run.now.logged": "run.log(name, value) puts a number into it",
+    "run.now": "hooks look at it, and leave it",
     "run.history": "run.log(name, value) puts a number into it",
     "run.recipe": "give ck.train what is to be changed, such as epochs=3",
     "run.seed": "give ck.train seed=",
     "run.variant": "train the variant that you mean",
     "run.classes": "load the data with other classes",
     "run.folder": "give ck.train run_dir=",
+    "run.facts": "run.log(name, value) records a number of your own",
 }
+ASKED = "checkpoint_wanted"  # by run.checkpoint()
 
 
 @contextmanager
 def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     """Look at what a hook changes.
 
-    Rates, settings of the optimiser, modes of layers, frozen weights and weights themselves are
-    the callback's to change; the run's facts then say `changed_by_callbacks`.
+    Rates, settings and state of the optimiser, hooks and modes of layers, frozen weights and
+    weights themselves are the callback's to change; the run's facts then say
+    `changed_by_callbacks`. Weights are compared bit by bit: torch does not count what is written
+    through `.data`. Where a hook is refused or raises, the run and its network are put back.
 
     Args:
         run: in training.
@@ -45,78 +59,141 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     Raises:
         CallbackError: training goes by something else than what was changed.
     """
-    fixed, free, names = _fixed(run), _free(run), _names(run.model)
-    layers = dict(run.model.named_modules())
-    yield
-    for name, value in _fixed(run).items():
-        if value is not fixed[name] and not (name == "run.now.batch" and hook == "on_batch_start"):
+    place, now, gradients = f"{who}.{hook}", run.now, torch.is_grad_enabled()
+    fixed, written, history = _fixed(run), _written(now), _history(run)
+    free, network = _free(now), Network(run)
+    try:
+        yield
+        if torch.is_grad_enabled() != gradients:
             raise CallbackError(
-                f"{who}.{hook} replaced {name}, which training does not go by; {FIXED[name]}"
+                f"{place} left gradients switched off; write with torch.no_grad(): around the lines"
+                " that need none"
             )
-    _check_layers(run, f"{who}.{hook}", layers)
-    _check_weights(run, f"{who}.{hook}", names)
-    changed = [f"{who}: {what}" for what, value in _free(run).items() if value != free[what]]
-    if changed:
-        noted = run.facts.setdefault("changed_by_callbacks", [])
-        noted += [line for line in changed if line not in noted]
+        _check_fixed(run, place, fixed, may_have=hook == "on_batch_start")
+        _check_written(now, place, written)
+        changed = _check_history(run, place, history)
+        network.check(place, may_be_frozen=hook == "on_fit_end" or run.stopped is not None)
+        _check_settings(now, place, free)
+        if hook == "on_batch_start":
+            check_batch(run, place, fixed["run.now.batch"])
+        changed += [what for what, value in _free(now).items() if value != free[what]]
+        changed += network.changes(place, hook)
+    except BaseException:
+        _put_back(run, now, fixed, history)
+        network.put_back()
+        raise
+    finally:
+        torch.set_grad_enabled(gradients)
+    noted = run.facts.setdefault("changed_by_callbacks", []) if changed else []
+    noted += [line for what in changed if (line := f"{who}: {what}") not in noted]
+
+
+# Tensors that training reads, and the way to what was meant by writing into them.
+WRITTEN = {
+    "run.now.loss": FIXED["run.now.loss"],
+    "run.now.splits": "change a batch in on_batch_start, or the data before training",
+}
 
 
 def _fixed(run: Run) -> dict[str, Any]:
-    holders = {"run": run, "run.now": run.now}
-    parts = (name.rpartition(".") for name in FIXED)
-    return {f"{of}.{name}": getattr(holders[of], name, None) for of, _, name in parts}
+    fields = (name for name in Moment.__slots__ if name != ASKED)
+    parts = {f"run.now.{name}": getattr(run.moment, name, None) for name in fields}
+    kept = {f"run.{name}": value for name, value in vars(run).items() if not name.startswith("_")}
+    return {"run.now": kept.pop("run.moment"), **parts, **kept}
 
 
-def _free(run: Run) -> dict[str, Any]:
-    groups = run.now.optimizer.param_groups
-    weights = list(run.model.parameters())
+def _check_fixed(run: Run, place: str, before: dict[str, Any], *, may_have: bool) -> None:
+    for name, value in _fixed(run).items():
+        if name not in before:
+            raise CallbackError(
+                f"{place} set {name}, which nobody reads; run.stop(reason) ends the training, and "
+                "what a callback keeps belongs on self"
+            )
+        if value is not before[name] and not (name == "run.now.batch" and may_have):
+            way = FIXED.get(name, "it is the trainer's own")
+            raise CallbackError(f"{place} replaced {name}, which training does not go by; {way}")
+
+
+def _put_back(run: Run, now: Moment, fixed: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    """Leave the run as it was before the hook: it is still to be saved."""
+    run.moment = now
+    for name, value in fixed.items():
+        of, _, field = name.rpartition(".")
+        if name != "run.now" and value is not None:
+            setattr(now if of == "run.now" else run, field, value)
+    run.history = History(history)
+
+
+def _written(now: Moment) -> dict[str, Any]:
+    parts = (now.splits.train, now.splits.val, now.splits.test)
+    tensors = [tensor for part in parts if part for tensor in (part.images, part.labels)]
     return {
-        "the learning rate": [float(group["lr"]) for group in groups],
+        "run.now.loss": None if now.loss is None else now.loss._version,
+        "run.now.splits": [tensor._version for tensor in tensors],
+    }
+
+
+def _check_written(now: Moment, place: str, before: dict[str, Any]) -> None:
+    for name, version in _written(now).items():
+        if version != before[name]:
+            raise CallbackError(f"{place} wrote into {name}; {WRITTEN[name]}")
+
+
+def _history(run: Run) -> list[dict[str, Any]]:
+    return [dict(record) for record in run.history]
+
+
+def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[str]:
+    """Return whether other numbers stand there than those that were logged, in words."""
+    after, logged = _history(run), run.now.logged.keys()
+    values = [value for record in after for value in record.values()]
+    if len(before) != len(after) or not all(isinstance(value, Real) for value in values):
+        raise CallbackError(
+            f"{place} left what is no number in run.history; {FIXED['run.history']}"
+            if len(before) == len(after)
+            else f"{place} made run.history longer or shorter; it holds one record an epoch"
+        )
+    for record in (*before, *after):
+        for name in logged & record.keys():
+            del record[name]
+    return [] if before == after else ["numbers in the history"]
+
+
+def _free(now: Moment) -> dict[str, Any]:
+    optimizer = now.optimizer
+    step = vars(optimizer).get("step")
+    return {
+        "the learning rate": [group.get("lr") for group in optimizer.param_groups],
         "settings of the optimiser": [
             {name: value for name, value in group.items() if name not in ("lr", "params")}
-            for group in groups
+            for group in optimizer.param_groups
         ],
-        "which weights are frozen": [weight.requires_grad for weight in weights],
-        "modes or settings of layers": [
-            [value for value in vars(layer).values() if isinstance(value, bool | int | float)]
-            for layer in run.model.modules()
+        "state of the optimiser": [
+            (id(weight), name, id(value), value._version if isinstance(value, Tensor) else value)
+            for weight, state in optimizer.state.items()
+            for name, value in state.items()
         ],
-        # torch counts what is written into a tensor, though not through its .data
-        "weights": [weight._version for weight in weights],
+        "hooks of the optimiser": [
+            *(list(value) for name, value in vars(optimizer).items() if name.endswith("_hooks")),
+            None if hasattr(step, "_wrapped_by_lr_sched") else step,  # torch's schedulers count
+        ],
     }
 
 
-def _names(model: nn.Module) -> dict[int, str]:
-    return {id(weight): name for name, weight in model.named_parameters()}
-
-
-def _check_layers(run: Run, place: str, before: dict[str, nn.Module]) -> None:
-    now = dict(run.model.named_modules())
-    other = [name for name in now | before if now.get(name) is not before.get(name)]
-    if other:
-        raise CallbackError(
-            f"{place} replaced the layer {min(other)!r}, and who loads the run would build the old "
-            "one; build the network with it, or change the layer's own settings or weights"
-        )
-
-
-def _check_weights(run: Run, place: str, before: dict[int, str]) -> None:
-    """Refuse weights that the optimiser does not train, and those that are no longer in use."""
-    held = {id(weight) for group in run.now.optimizer.param_groups for weight in group["params"]}
-    trained = {
-        name: id(weight) for name, weight in run.model.named_parameters() if weight.requires_grad
-    }
-    for name, number in trained.items():
-        if number not in held:
-            what = f"unfroze {name!r}" if number in before else f"gave the network {name!r}"
-            raise CallbackError(
-                f"{place} {what}, which the optimiser does not hold, so it would not be trained; "
-                "begin with it in the network and not frozen, freeze it in on_fit_start, and "
-                "unfreeze it when it is to be trained"
-            )
-    gone = [before[number] for number in before.keys() & held - _names(run.model).keys()]
-    if gone:
-        raise CallbackError(
-            f"{place} replaced {min(gone)!r}, which the optimiser goes on training in its place; "
-            "replace layers before training, or write into the weight, under torch.no_grad()"
-        )
+def _check_settings(now: Moment, place: str, before: dict[str, Any]) -> None:
+    """Refuse rates and settings that are no numbers from 0 on; leave plain ones."""
+    settings = before["settings of the optimiser"]
+    known = [value for group in settings for value in group.values()]
+    for group in now.optimizer.param_groups:
+        for name, value in group.items():
+            if name == "params" or (name != "lr" and any(value is one for one in known)):
+                continue
+            numbers = [value] if name == "lr" or isinstance(value, Real) else []
+            numbers += list(value) if name == "betas" and isinstance(value, tuple | list) else []
+            for number in numbers:
+                if not isinstance(number, Real) or not 0 <= float(number) < math.inf:
+                    raise CallbackError(
+                        f"{place} set {name} of the optimiser to {value!r}; it must be a plain "
+                        "number from 0 on, such as 0.01"
+                    )
+        group["lr"] = float(group["lr"])

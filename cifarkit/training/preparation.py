@@ -16,14 +16,24 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitError, CifarkitWarning, ModelContractError, RecipeError
-from cifarkit.models.contract import check_logits, check_network, check_state, layout_of, told
+from cifarkit.errors import CifarkitWarning, RecipeError
+from cifarkit.models.contract import (
+    check_answer,
+    check_logits,
+    check_network,
+    layout_of,
+    show_grey,
+)
+from cifarkit.models.dependence import compare_rebuilt, dependences
+from cifarkit.models.gradients import check_trainable
 from cifarkit.models.layout import choose_layout
+from cifarkit.models.state import check_state
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seeded
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.callback import is_builtin, kind_of, may_intervene, settings_of
 from cifarkit.training.device import precision_of
 from cifarkit.training.environment import describe_environment
@@ -58,14 +68,15 @@ def prepare(
 
     Raises:
         DataError: these are no splits.
-        ModelContractError: the network does not give one logit per class, or keeps what is no
-            tensor.
+        ModelContractError: the network does not give one logit per class, for a single picture
+            too, or keeps what is no tensor.
     """
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_network(model)
     model.to(trainer.device)
     check_logits(model, len(splits.classes), who)
+    check_answer(show_grey(model, who, n=1), 1, len(splits.classes), who)
     choose_layout(model)
     check_state(model, who)
     return Run(
@@ -120,11 +131,10 @@ def begin(
     if recipe.initialization is not None:
         with seeded("initialization", run.seed):
             recipe.initialization(model, splits.train.images)
+    check_trainable(model, who)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    if not weights:
-        raise ModelContractError(f"{who} has no trainable parameters, so nothing can be learnt")
     if processes.rank == 0:
-        for symptom in _symptoms(run, batch, who):
+        for symptom in _symptoms(run, batch):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     run.facts["warm_up_seconds"] = _warm_up(trainer, model, batches)
@@ -176,17 +186,19 @@ def _check_rates(recipe: Recipe, steps: int) -> None:
             recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
 
 
-def _symptoms(run: Run, batch: Batch, who: str) -> list[str]:
-    try:
-        with explained_shortage(run.recipe.batch_size, run.folder):
-            return symptoms(run.model, batch.images, batch.targets)
-    except CifarkitError:
-        raise
-    except Exception as error:
-        raise ModelContractError(
-            f"{who} cannot be trained on its first batch, of {len(batch.images)} images: "
-            f"{told(error)}"
-        ) from error
+def _symptoms(run: Run, batch: Batch) -> list[str]:
+    with (
+        explained_shortage(run.recipe.batch_size, run.folder),
+        explained_batch(run, batch, "its first batch"),
+    ):
+        found = symptoms(run.model, batch.images, batch.targets)
+        others = dependences(run.model, batch.images)
+    found += others
+    if run.variant is None or not run.variant.is_own or others:
+        return found
+    with seeded("rebuilt", run.seed):
+        rebuilt = run.variant.build(num_classes=len(run.classes))
+    return found + compare_rebuilt(run.model, rebuilt, batch.images)
 
 
 def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:

@@ -13,6 +13,7 @@ from torch import nn
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ModelContractError
 from cifarkit.guidance import explains_arguments
+from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
@@ -96,6 +97,6 @@ def train(
         compile=compile,
         show_progress=show_progress,
     )
-    with seeded("weights", seed):
+    with gradients_enabled(), seeded("weights", seed):
         network = variant.build(num_classes=len(splits.classes))
     return trainer.fit(network, splits, resume=resume, variant=variant)

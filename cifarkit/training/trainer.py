@@ -21,10 +21,12 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, TrainingError
 from cifarkit.guidance import Guided, explains_arguments
+from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe, checked_recipe
 from cifarkit.storage.folders import expanded
+from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.bookkeeping import recorded, save, save_checkpoint
 from cifarkit.training.callback import Callback, check_callbacks, notify
 from cifarkit.training.device import arithmetic, choose_device, choose_precision
@@ -124,8 +126,7 @@ class Trainer(Guided):
         """Train a network.
 
         Args:
-            model: from `batch 3 32 32` to logits `batch classes`; trained in place, and moved to
-                the trainer's device.
+            model: from `batch 3 32 32` to logits `batch classes`; trained in place, on the device.
             splits: the data; augmentation reaches train alone.
             resume: go on with the run in `run_dir`, from its newest checkpoint; begin it when there
                 is none, and read it when it is over. So a script may always say True. One that is
@@ -140,8 +141,7 @@ class Trainer(Guided):
             RecipeError: the schedule gives what is no rate.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
-            RunFolderError: `run_dir` holds a run already, cannot be written, or another program
-                trains in it.
+            RunFolderError: `run_dir` holds a run, cannot be written, or is in use.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
             TrainingError: this trainer is training already, or a step cannot be recorded.
@@ -155,6 +155,7 @@ class Trainer(Guided):
             ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
             ends.enter_context(kept_memory())
             processes = join_processes(self.device)
+            ends.enter_context(gradients_enabled())
             ends.enter_context(preserved())
             interruption = ends.enter_context(noticed_interruptions())
             run = prepare(self, model, splits, variant, processes)
@@ -220,7 +221,8 @@ class Trainer(Guided):
             set_rates(now, recipe)
             self._notify("on_batch_start", run)
             now.processes.seed_step(self.device, self.seed, now.epoch, now.step)
-            now.loss, hits = now.make_step(now.batch)
+            with explained_batch(run, now.batch, f"batch {now.step + 1} of epoch {now.epoch + 1}"):
+                now.loss, hits = now.make_step(now.batch)
             sums.add(now, now.loss, hits, len(now.processes.share(now.batch).images))
             now.average.update()
             now.has_stepped = True
@@ -252,7 +254,7 @@ class Trainer(Guided):
         now.sums = None
         with now.average.in_place():
             record |= self._measure(run)
-            record |= {"lr": now.optimizer.param_groups[0]["lr"]}
+            record |= {"lr": float(now.optimizer.param_groups[0]["lr"])}
             record |= {"seconds": time.perf_counter() - now.began} | run.logged_means()
             run.history.append(record)
             self._notify("on_epoch_end", run)

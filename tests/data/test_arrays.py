@@ -96,11 +96,11 @@ def test_no_or_one_picture_has_a_shape_all_the_same(count: int) -> None:
     [
         (PIXELS / 100, r"0 to 1 or -1 to 1, found float64 0 to 2.55; .*x.round\(\)"),
         (PIXELS / 60 - 2, "found float64 -2 to 2.25; .*Normalize"),
-        (np.where(PIXELS > 9, np.nan, 0), "found float64 nan"),
+        (np.where(PIXELS > 9, np.nan, 0), "numbers that are NaN or infinite"),
         (PIXELS > 9, "found bool"),
         (PIXELS.astype(str), "found <U"),
         (None, "x_train is not an array: found NoneType"),
-        ({"x": 1}, "found dict"),
+        ({"x": 1}, r"it is a dict; .* such as x\['x'\]"),
         (PIXELS.astype(int) + 1, "found 1 to 256"),
         (PIXELS.astype(int) - 1, "found -1 to 254"),
         (PIXELS.astype(np.uint64) + np.uint64(2**63), "found 9223372036854775808 to"),
@@ -111,7 +111,6 @@ def test_no_or_one_picture_has_a_shape_all_the_same(count: int) -> None:
         (PIXELS.reshape(6, 3072)[:, 1:], "found 6 3071"),
         (np.uint8(3), "found a single number"),
         ([[1, 2], [3]], "x_train is not an array"),
-        (torch.from_numpy(PIXELS).to_sparse(), "x_train is not an array"),
         (torch.from_numpy(PIXELS).to("meta"), "x_train is not an array"),
     ],
 )
@@ -156,7 +155,7 @@ def test_labels_of_every_whole_type_are_the_same(labels: Any) -> None:
         ([0, 1, 2, 3, 1, -1], r"label 3 of image 3 is out of range.*\(2 labels are wrong\)"),
         ([-100, 1, 2, 0, 1, 2], "label -100 of image 0"),
         (np.array([2**63] + [0] * 5, np.uint64), "y_train holds 9223372036854775808"),
-        ([2**80] + [0] * 5, "found object"),
+        ([2**80] + [0] * 5, "found int"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused_with_what_was_found(labels: Any, said: str) -> None:
@@ -178,7 +177,7 @@ def test_the_names_of_the_classes_may_stand_in_anything(classes: Any) -> None:
     [
         ("cat", "found the one name 'cat'"),
         (3, "must be a list of names, found 3"),
-        ([0, 1, 2], "must be a tuple of names"),
+        ([0, 1, 2], "found 0 among them"),
         (["cat", "cat", "dog"], "different names"),
         ([], "different names"),
         (["cat", "dog"], "label 2 of image 2 is out of range: 2 classes have the labels 0 to 1"),

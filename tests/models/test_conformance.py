@@ -116,7 +116,7 @@ def test_a_variant_a_name_a_class_and_a_partial_can_be_checked() -> None:
     ck.register_model("tiny", options={"width": 6})(Tiny)
     assert ck.check_model("tiny").name == "tiny"
     assert ck.check_model(ck.get_variant("tiny")).name == "tiny"
-    assert ck.check_model(Tiny).name == "Tiny"
+    assert ck.check_model(Tiny).name == "tiny", "training takes a builder for its registration"
     report = ck.check_model(functools.partial(Tiny, width=5))
     assert report.name == "Tiny"
     assert "test_conformance.py:" in report.source

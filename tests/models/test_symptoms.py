@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.models.symptoms import LARGEST_FIRST_LOSS, gradients_of, listed, symptoms
+from cifarkit.models.gradients import gradients_of
+from cifarkit.models.symptoms import LARGEST_FIRST_LOSS, listed, symptoms
 from cifarkit.randomness import generator_for
 
 SOFTMAX = "the network gives probabilities where the loss expects logits: leave out the softmax"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -57,8 +58,16 @@ def one_by_one(pictures: Array) -> Tensor:
         lambda x: [torch.from_numpy(picture) for picture in x],
         lambda x: [Image.fromarray(picture.transpose(1, 2, 0)) for picture in x],
         lambda x: np.concatenate([x, np.full_like(x[:, :1], 255)], axis=1),  # RGBA, seen as it is
+        lambda x: [  # side by side
+            Image.fromarray(p.transpose(1, 2, 0)) if i % 2 else p for i, p in enumerate(x)
+        ],
+        lambda x: [torch.from_numpy(p) if i % 2 else p / 255 for i, p in enumerate(x)],
+        lambda x: torch.tensor(x / 255, requires_grad=True),
+        lambda x: torch.from_numpy(x).to_sparse(),
+        lambda x: pd.Series(list(x)),
+        lambda x: np.ma.masked_array(x),  # nothing is masked
     ],
-    ids=range(10),
+    ids=range(16),
 )
 def test_pictures_with_one_meaning_are_taken(change: Callable[[Array], Any]) -> None:
     assert quietly(lambda: arrays(change)).fingerprint == arrays(lambda x: x).fingerprint
@@ -84,8 +93,9 @@ def test_rows_of_numbers_are_planes_as_in_cifars_files() -> None:
         lambda x: x[..., None],
         lambda x: x / 255,
         lambda x: pd.DataFrame(x.reshape(len(x), -1)),
+        lambda x: x.transpose(1, 2, 0),  # as MATLAB keeps them
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_grey_pictures_come_out_as_their_files_would(change: Callable[[Array], Any]) -> None:
     grey = PIXELS[:, 0, :28, :28]
@@ -117,13 +127,102 @@ def test_pictures_of_other_sizes_come_out_as_their_files_would(size: tuple[int, 
         pd.Series([str(label) for label in LABELS]),
         [torch.tensor(label) for label in LABELS],
         LABELS.astype(object),
+        [str(label).encode() for label in LABELS],  # as HDF5 keeps text
+        np.array([str(label) for label in LABELS], dtype=np.bytes_),
+        pd.Series(LABELS, dtype="Int64"),
+        pd.get_dummies([str(label) for label in LABELS]),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_labels_with_one_meaning_are_taken(labels: Any) -> None:
     splits = arrays(lambda x: x, labels)
     assert splits.classes == ("0", "1", "2", "3", "4")
     assert splits.fingerprint == arrays(lambda x: x).fingerprint
+
+
+def with_label(label: Any, index: int = 7) -> list[Any]:
+    return [label if place == index else int(own) for place, own in enumerate(LABELS)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (LABELS - 1, "y_train has the label -1.*y >= 0"),
+        (np.r_[LABELS[:40] % 3, LABELS[:10]], "y_test has the label 4, and y_train has none above"),
+        (with_label(None), "y_train has no label for 1 pictures, the first is picture 7"),
+        (with_label(np.nan), "no label for 1 pictures, the first is picture 7"),
+        (with_label(np.inf), "no label for 1 pictures, the first is picture 7"),
+        (pd.Series(with_label(pd.NA), dtype="Int64"), "no label for 1 pictures"),
+        ([np.nan if label == 2 else "cat" for label in LABELS], "no label for 8 pictures"),
+        (["" if label == 2 else "cat" for label in LABELS], "no label for 8 pictures"),
+        (with_label("cat"), "found int and str; .str"),
+        (with_label(0.5), r"y.round\(\)"),
+        (np.ma.masked_equal(LABELS, 2), "y_train has 8 masked numbers"),
+        (LABELS * 0, "all labels of y_train are '0'"),
+        ([str(n) for n in LABELS[:40]] + LABELS[40:].tolist(), "y_train has names and y_test has"),
+        (PIXELS, "the order is x_train, y_train, x_test, y_test"),
+        (b"\xff", "it is bytes"),
+        ([b"\xff"] * 50, "no UTF-8"),
+    ],
+    ids=range(16),
+)
+def test_labels_that_are_missing_or_of_no_class_are_refused(labels: Any, said: str) -> None:
+    with pytest.raises(ck.DataError, match=said):
+        arrays(lambda x: x, labels)
+
+
+@pytest.mark.parametrize("labels", [LABELS * 5, np.eye(21, dtype=int)[LABELS * 5]])
+def test_classes_without_a_picture_are_told_of_unless_they_are_named(labels: Array) -> None:
+    with pytest.warns(ck.CifarkitWarning, match="no picture of 16 of the 21 classes: 1, 2, 3"):
+        splits = arrays(lambda x: x, labels)
+    assert len(splits.classes) == 21
+    names = [f"class {n}" for n in range(21)]
+    ck.load_arrays(PIXELS[:40], labels[:40], PIXELS[40:], labels[40:], classes=names)
+    assert arrays(lambda x: x, (LABELS * 5).astype(str)).classes == ("0", "10", "15", "20", "5")
+
+
+def test_columns_of_one_hot_tables_are_classes_by_their_names() -> None:
+    names = np.array(["ant", "cat", "dog"])
+    tables = [pd.get_dummies(names[[0, 1, 2, 1]]), pd.get_dummies(names[[2, 0]])]
+    splits = ck.load_arrays(PIXELS[:4], tables[0], PIXELS[4:6], tables[1], val_size=0)
+    assert splits.classes == ("ant", "cat", "dog")
+    assert splits.test.labels.tolist() == [2, 0]
+
+
+class Closed:
+    """Stands for a data set of h5py whose file was closed."""
+
+    shape = (40, 3, 32, 32)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise OSError("the file is closed")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "said"),
+    [
+        (np.ma.masked_greater(PIXELS, 250), "masked numbers.*x.filled"),
+        ([np.ma.masked_greater(picture, 250) for picture in PIXELS], "masked numbers"),
+        (Closed(), "gives NumPy none .the file is closed"),
+        ({"x": PIXELS}, r"a dict; pass one of its values, such as x\['x'\]"),
+        ("pictures.npz", "numpy.load"),
+        (["a.png", "b.png"], "PIL.Image.open.path"),
+        ([(PIXELS[0], 1), (PIXELS[1], 0)], "takes the pictures alone"),
+        (torch_data.TensorDataset(torch.from_numpy(PIXELS)), "ck.load_dataset"),
+        ([PIXELS[0], None], "its items are ndarray 3 32 32 and NoneType"),
+        (iter(PIXELS), r"list\(…\)"),
+        ([Image.new("RGB", (0, 3))], "has no pixels"),
+        (np.where(PIXELS > 9, np.inf, 0), "NaN or infinite"),
+        (torch.from_numpy(PIXELS)[None], "joins batches"),
+    ],
+    ids=range(13),
+)
+def test_what_holds_no_pictures_is_refused_in_words_of_this_library(
+    pictures: Any, said: str
+) -> None:
+    with pytest.raises(ck.DataError, match=said) as caught:
+        ck.load_arrays(pictures, LABELS, PIXELS, LABELS)
+    assert "inhomogeneous" not in str(caught.value)
 
 
 def test_a_val_set_of_ones_own_is_val() -> None:
@@ -217,6 +316,27 @@ def test_sub_folders_and_rare_endings_are_loaded_and_the_rest_is_counted(tmp_pat
         splits = ck.load_image_folder(root, val_size=0)
     assert len(said) == 1
     assert splits.train.labels.tolist() == [0] * 9 + [1] * 6
+
+
+@pytest.mark.parametrize("names", ["training_set test_set", "seg_train seg_test", "Train Testing"])
+def test_folders_of_parts_are_no_classes(tmp_path: Path, names: str) -> None:
+    splits = ck.load_image_folder(pictures_in(tmp_path / "pets", *names.split()), val_size=0)
+    assert splits.classes == ("cat", "dog")
+    assert (len(splits.train), len(splits.test)) == (12, 12)
+
+
+def test_pictures_beside_the_parts_are_counted(tmp_path: Path) -> None:
+    root = pictures_in(tmp_path / "pets", "train", "test", "more", "__MACOSX", ".ipynb_checkpoints")
+    with pytest.warns(ck.CifarkitWarning, match="skipped 12 files") as said:
+        ck.load_image_folder(root)
+    assert len(said) == 1
+    (tmp_path / "pets.zip").write_bytes(b"PK")
+    with pytest.raises(ck.DataError, match=r"is a file.*unpack"):
+        ck.load_image_folder(tmp_path / "pets.zip")
+    (tmp_path / "outer").mkdir()
+    root.rename(tmp_path / "outer" / "pets")
+    with pytest.raises(ck.DataError, match="outer/pets' has folders in it"):
+        ck.load_image_folder(tmp_path / "outer")
 
 
 def test_photographs_are_said_to_be_resized_when_they_are(tmp_path: Path) -> None:
@@ -469,6 +589,11 @@ TRANSFORMS: list[Any] = [
         room.RandomApply([room.GaussianBlur(3)], p=0.3),
         room.Compose([room.RandomHorizontalFlip(), room.PILToTensor(), room.RandomErasing(p=0.9)]),
         room.Grayscale(),
+        room.TrivialAugmentWide(),
+        room.AugMix(),
+        room.RandomChoice([room.RandomRotation(5), room.RandomVerticalFlip()], p=[0.3, 0.7]),
+        room.Compose([room.PILToTensor(), room.ConvertImageDtype(torch.uint8)]),
+        torch.nn.Sequential(room.RandomHorizontalFlip(), room.RandomSolarize(128)),
     )
 ]
 
@@ -498,7 +623,8 @@ def test_a_transform_does_what_torchvisions_does_also_after_it_was_written_down(
         (v1.Lambda(lambda x: x), "Lambda: code of yours belongs in a class of augmentations"),
         (lambda x: x, "see ck.Augmentation"),
         (v2.MixUp(num_classes=3), r"ck.Mixup\(\)"),
-        (v2.RandomCrop, "such as v2.RandomCrop"),
+        (v2.RandomCrop, r"make one of the class first: RandomCrop\("),
+        (ck.Flip(), "Flip is an augmentation already"),
         ([], "makes no transforms"),
         ("", "makes no transforms"),
         (None, "makes no transforms"),
@@ -507,7 +633,7 @@ def test_a_transform_does_what_torchvisions_does_also_after_it_was_written_down(
         ("v2.Lambda(lambd=3)", "v2.Lambda is none of them"),
         ("[" * 9_000, "makes no transforms"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_is_no_transform_is_refused(transform: Any, said: str) -> None:
     with pytest.raises(ck.RecipeError, match=said):
@@ -525,8 +651,11 @@ def test_what_is_no_transform_is_refused(transform: Any, said: str) -> None:
             [v1.ToTensor(), v2.GaussianNoise(sigma=5.0, clip=False)],
             "must give fractions 0 to 1, and gave -",
         ),
+        ([v2.ToImage(), v2.ToDtype(torch.float32)], "to 255; .*scale=True"),
+        ([v2.ToImage(), v2.ToDtype(torch.int16, scale=True)], "gave torch.int16.*torch.uint8"),
+        ([v2.ToImage(), v2.ToDtype(torch.bool)], "gave torch.bool"),
     ],
-    ids=range(5),
+    ids=range(8),
 )
 def test_a_transform_that_gives_no_picture_is_refused_when_it_does(
     transform: Any, said: str, tiny: ck.Splits
@@ -574,8 +703,9 @@ def test_bright_pictures_in_the_networks_range_can_be_said_to_be_so(
     with torch.no_grad():
         expected = torch.softmax(model(bright), 1).numpy()
     assert np.array_equal(ck.predict(model, bright, value_range=(-1, 1)).probabilities, expected)
-    with pytest.raises(ck.DataError, match="value_range must be"):
-        ck.predict(model, bright, value_range=(0, 2))
+    for wrong in ((0, 2), "01", 1):
+        with pytest.raises(ck.DataError, match="value_range must be"):
+            ck.predict(model, bright, value_range=wrong)  # type: ignore[arg-type]
 
 
 def test_a_picture_in_memory_is_predicted_as_its_file(
@@ -590,11 +720,78 @@ def test_a_picture_in_memory_is_predicted_as_its_file(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [(".", "it is a folder; pathlib"), ("https://example.org/a.png", "it is an address: fetch")],
+    "keep",
+    [
+        lambda x: x.tolist(),
+        lambda x: pd.DataFrame(x.reshape(len(x), -1)),
+        lambda x: pd.Series(list(x)),
+        lambda x: iter(x),
+    ],
+    ids=range(4),
 )
-def test_what_is_no_file_is_refused_with_the_way(
-    model: torch.nn.Module, given: str, said: str
+def test_a_range_is_asked_for_however_the_fractions_are_kept(
+    model: torch.nn.Module, keep: Callable[[Array], Any]
 ) -> None:
+    with pytest.raises(ck.DataError, match=r"value_range=\(0, 1\) for"):
+        ck.predict(model, keep(PIXELS[:8] / 255))
+    expected = ck.predict(model, PIXELS[:8]).probabilities
+    found = quietly(lambda: ck.predict(model, keep(PIXELS[:8] / 255), value_range=(0, 1)))
+    assert np.array_equal(found.probabilities, expected)
+
+
+def test_a_range_that_says_nothing_of_the_pictures_is_refused(
+    model: torch.nn.Module, tmp_path: Path, tiny: ck.Splits
+) -> None:
+    draw(tmp_path / "a.png", 3)
+    whole: list[Any] = [PIXELS, PIXELS.astype(int), tiny.test, tmp_path / "a.png"]
+    for given in [*whole, Image.new("RGB", (32, 32))]:
+        with pytest.raises(ck.DataError, match="whole numbers are 0 to 255"):
+            ck.predict(model, given, value_range=(0, 1))
+    with pytest.raises(ck.DataError, match="must hold 0 to 1, as value_range= says, found -1 to"):
+        ck.predict(model, PIXELS / 127.5 - 1, value_range=(0, 1))
+
+
+def test_pictures_of_all_kinds_stand_side_by_side(model: torch.nn.Module, tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", 3)
+    picture = Image.open(tmp_path / "a.png")
+    pixels = np.asarray(picture)
+    given = [tmp_path / "a.png", str(tmp_path / "a.png"), picture, pixels, torch.tensor(pixels)]
+    found = ck.predict(model, [*given, ck.to_floats(torch.tensor(pixels).permute(2, 0, 1))])
+    assert len(found) == 6
+    assert np.allclose(found.probabilities, found.probabilities[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (".", "it is a folder; pathlib"),
+        ("https://example.org/a.png", "it is an address: fetch"),
+        ("data:image/png;base64,AAAA", "it is an address: fetch"),
+        ("here.jpg", "did you mean 'here.PNG'"),
+        ("here.png", "did you mean 'here.PNG'"),
+        ("*.PNG", "glob"),
+        ("nowhere/here.png", "no folder 'nowhere'"),
+        ("a" * 5_000, "too long"),
+        (b"here.PNG", "PIL.Image.open"),
+        ([b"here.PNG"], "PIL.Image.open"),
+        (io.BytesIO(b"?"), "it is an open file; PIL.Image.open"),
+        ([("here.PNG", 0)], "its first item is a pair"),
+        (fake(4, 0), r"\[x for x, _ in dataset\]"),
+        (torch_data.DataLoader(fake(4, 0)), r"torch.cat\(\[x for x, _ in loader"),
+        ([torch.zeros(8, 3, 32, 32), torch.zeros(8)], "a pair of pictures and labels"),
+        ((torch.zeros(3, 32, 32), 1), "its items are Tensor 3 32 32 and int"),
+        ({"img": PIXELS}, r"such as x\['img'\]"),
+        ([{"img": PIXELS[0]}], r"such as x\['img'\] of each"),
+        (set(), r"list\(…\)"),
+        (torch.nn.Sequential(torch.nn.Flatten()), "it is a network"),
+        ((), "nothing to predict"),
+        (PIXELS[0], r"pass x\[None\] for one picture"),
+    ],
+    ids=range(22),
+)
+def test_what_is_no_picture_is_refused_with_the_way(
+    model: torch.nn.Module, given: Any, said: str
+) -> None:
+    draw(Path("here.PNG"), 1)
     with pytest.raises(ck.DataError, match=said):
         ck.predict(model, given)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
-from cifarkit.models.builders import own_name
+from cifarkit.models.builders import plain_name
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
 from cifarkit.models.contract import told
+from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant, registry
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import preserved
@@ -143,7 +144,7 @@ CHECKS = (
         "state_dict",
         learning.check_state,
         "make what the network needs an nn.Parameter or register_buffer it, and every layer in "
-        "__init__",
+        "__init__, in nn.ModuleList in place of a list",
         needs=("gradients",),
     ),
     Check(
@@ -192,7 +193,7 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
-    with preserved(), _announced() as announce:
+    with gradients_enabled(), preserved(), _announced() as announce:
         for number, check in enumerate(CHECKS, 1):
             announce(f"{variant.name}: check {number} of {len(CHECKS)}, {check.name}")
             missing = [name for name in check.needs if findings[name].outcome != "passed"]
@@ -241,4 +242,4 @@ def _variant_of(model: str | Variant | Builder) -> Variant:
     if isinstance(model, Variant):
         return model
     names = [name for name, known in registry.items() if known.builder is model]
-    return get_variant(names[0]) if len(names) == 1 else Variant(own_name(model), model)
+    return get_variant(names[0]) if len(names) == 1 else Variant(plain_name(model), model)

@@ -16,8 +16,10 @@ from cifarkit.models.conformance.subject import (
     pictures,
     take_steps,
 )
-from cifarkit.models.contract import check_state as check_saved
-from cifarkit.models.symptoms import gradients_of, listed
+from cifarkit.models.dependence import unregistered
+from cifarkit.models.gradients import check_trainable, gradients_of
+from cifarkit.models.state import check_state as check_saved
+from cifarkit.models.symptoms import listed
 from cifarkit.randomness import seeded
 
 __all__ = ["check_gradients", "check_learning", "check_resuming", "check_state"]
@@ -30,12 +32,11 @@ CLEAR = 1e-4  # nats
 def check_gradients(subject: Subject) -> str:
     """Look at the gradient of each trainable weight."""
     model = subject.build()
+    check_trainable(model, "the network")
     images = pictures(model)
     labels = torch.arange(CLASSES, device=images.device)
     with seeded("gradients"):
         _, gradients = gradients_of(model, images, labels)
-    if not gradients:
-        raise ModelContractError("the network has no trainable parameters")
     if missing := [name for name, gradient in gradients.items() if gradient is None]:
         raise ModelContractError(f"no gradient reaches {listed(missing)}")
     wild = [name for name, grad in gradients.items() if grad is not None and not _finite(grad)]
@@ -66,6 +67,8 @@ def check_state(subject: Subject) -> str:
     """Carry a trained network's state into a new one."""
     trained, fresh = subject.build(seed=3), subject.build(seed=4)
     check_saved(trained, "the network")
+    if names := list(unregistered(trained)):
+        raise ModelContractError(f"torch does not see the layers and weights in {listed(names)}")
     take_steps(trained, build_optimizer(trained), range(3))
     fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
     answers = []

@@ -1,0 +1,127 @@
+"""Whatever holds numbers, to NumPy's arrays; what holds none is refused with the way."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Iterator, Mapping, Set
+from io import IOBase
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cifarkit.errors import DataError
+
+__all__ = ["as_numpy", "gathered"]
+
+Array = np.ndarray[Any, Any]
+
+
+def as_numpy(array: Any, name: str) -> Array:
+    """Return anything like an array as NumPy's.
+
+    Raises:
+        DataError: it is none, or some of its numbers are masked.
+    """
+    if reason := _no_array(array):
+        raise DataError(f"{name} is not an array: {reason}")
+    try:
+        if isinstance(array, list | tuple) and array and isinstance(array[0], Tensor):
+            array = torch.stack(list(array))  # NumPy would take them number by number
+        if isinstance(array, Tensor):
+            tensor = array.detach().cpu().to_dense()
+            return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+        found = np.asarray(array)
+    except Exception as error:  # whatever an __array__ raises
+        if isinstance(array, list | tuple):
+            items = " and ".join(dict.fromkeys(_described(item) for item in array[:50]))
+            raise DataError(
+                f"{name} is not an array: its items are {items[:200]}, and all must be pictures, "
+                "or all numbers; [x for x, _ in pairs] leaves labels out"
+            ) from error
+        raise DataError(
+            f"{name} is not an array: {type(array).__name__} gives NumPy none ({error}); pass "
+            "numpy.array(…) of what it holds"
+        ) from error
+    if found.dtype == object and found.ndim == 0:
+        raise DataError(f"{name} is not an array: found {type(array).__name__}")
+    for item in array if isinstance(array, list | tuple) else [array]:
+        if isinstance(item, np.ma.MaskedArray) and np.ma.is_masked(item):
+            raise DataError(
+                f"{name} has {int(np.ma.getmaskarray(item).sum()):,} masked numbers, and every "
+                "number counts here; leave their pictures out, or give them a value: x.filled(0)"
+            )
+    return found
+
+
+def _no_array(thing: Any) -> str:
+    """Say why what NumPy would make something odd of is no array, and the way; or nothing."""
+    if isinstance(thing, Mapping):
+        first = next(iter(thing), "x")
+        return f"it is a {type(thing).__name__}; pass one of its values, such as x[{first!r}]"
+    if isinstance(thing, str | bytes | bytearray | os.PathLike):
+        return (
+            f"it is {type(thing).__name__}; numpy.load(path) reads an array, and "
+            "PIL.Image.open(path) a picture"
+        )
+    if isinstance(thing, IOBase):
+        return "it is an open file; PIL.Image.open(file) reads a picture"
+    if isinstance(thing, DataLoader):
+        return "it is a DataLoader; torch.cat([x for x, _ in loader]) takes the pictures alone"
+    if isinstance(thing, Dataset):
+        return (
+            f"it is a {type(thing).__name__}; ck.load_dataset makes splits of data sets, and "
+            "[x for x, _ in dataset] takes the pictures alone"
+        )
+    if isinstance(thing, torch.nn.Module):
+        return "it is a network, which stands before the pictures"
+    if isinstance(thing, Set | Iterator):
+        return f"it is a {type(thing).__name__}; list(…) makes a list of it"
+    if isinstance(thing, list | tuple) and thing:
+        if isinstance(thing[0], Mapping):
+            return _no_array(thing[0]).replace("it is", "its first item is") + " of each"
+        if isinstance(thing[0], tuple | list) and any(not _is_number(x) for x in thing[0]):
+            kinds = [type(item) for item in thing[0]]
+            if len(kinds) == 2 and kinds[0] not in (list, tuple):
+                return "its first item is a pair; [x for x, _ in pairs] takes the pictures alone"
+    return ""
+
+
+def _described(item: Any) -> str:
+    shape = getattr(item, "shape", None)
+    kind = type(item).__name__
+    return f"{kind} {' '.join(map(str, shape))}" if shape is not None else kind
+
+
+def _is_number(thing: Any) -> bool:
+    return isinstance(thing, numbers.Number | np.generic)
+
+
+def gathered(array: Any, name: str) -> Array | list[Any]:
+    """Return one array, or a list of arrays and of Pillow's pictures where they are not alike.
+
+    Raises:
+        DataError: it is neither.
+    """
+    is_column = getattr(getattr(array, "dtype", None), "kind", "") == "O" and array.ndim == 1
+    items = list(array) if is_column or isinstance(array, list | tuple) else []
+    if not items or not all(isinstance(x, Image.Image) or hasattr(x, "shape") for x in items):
+        found = as_numpy(array, name)
+        if found.ndim == 1 and found.dtype.kind in "OSUT" and found.size:
+            raise DataError(
+                f"{name} must hold pictures, found {type(found[0]).__name__}; "
+                "[PIL.Image.open(path) for path in paths] reads files"
+            )
+        return found
+    if len(items) == 2 and len(getattr(items[1], "shape", "xy")) < 2 < len(items[0].shape):
+        raise DataError(f"{name} is a pair of pictures and labels; pass the first of the two")
+    kinds = {type(item) if isinstance(item, Image.Image) else item.shape for item in items}
+    dtypes = {str(getattr(item, "dtype", "")).removeprefix("torch.") for item in items}
+    has_pictures = any(isinstance(item, Image.Image) for item in items)
+    if not is_column and len(kinds) == len(dtypes) == 1 and not has_pictures:
+        return as_numpy(array, name)
+    return [item if isinstance(item, Image.Image) else as_numpy(item, name) for item in items]

@@ -1,0 +1,39 @@
+"""Errors from inside a network while it is trained: which batch, and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cifarkit.data.batches import Batch
+from cifarkit.errors import CifarkitError, ModelContractError
+from cifarkit.models.contract import told
+from cifarkit.training.out_of_memory import is_shortage
+from cifarkit.training.run import Run
+
+__all__ = ["explained_batch"]
+
+
+@contextmanager
+def explained_batch(run: Run, batch: Batch, which: str) -> Iterator[None]:
+    """Say of an error in a block which network does not train on which batch.
+
+    Args:
+        run: whose network it is.
+        batch: that it is trained on.
+        which: such as `"its first batch"`.
+
+    Raises:
+        ModelContractError: the network, or its way back, raised an error.
+    """
+    try:
+        yield
+    except CifarkitError:
+        raise
+    except Exception as error:
+        if isinstance(error, RuntimeError | MemoryError) and is_shortage(error):
+            raise
+        who = repr(run.variant.name) if run.variant else "the model"
+        raise ModelContractError(
+            f"{who} cannot be trained on {which}, of {len(batch.images)} images: {told(error)}"
+        ) from error
