@@ -34,6 +34,9 @@ opened = []
 socket.socket.connect = socket.getaddrinfo = plt.show = refuse
 plt.figure = counted
 warnings.simplefilter("error")
+for deprecated in (DeprecationWarning, PendingDeprecationWarning):  # as in pyproject.toml
+    warnings.simplefilter("ignore", deprecated)
+    warnings.filterwarnings("error", category=deprecated, module="cifarkit|__main__")
 """
 LAST = "print('opened', len(opened))"
 

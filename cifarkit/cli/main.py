@@ -27,6 +27,7 @@ from cifarkit.cli.saying import echo, say
 from cifarkit.cli.train import train
 from cifarkit.cli.verify import verify
 from cifarkit.errors import CifarkitError
+from cifarkit.storage.folders import data_folder, home_is_known
 
 __all__ = ["app", "main"]
 
@@ -78,6 +79,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # not every name that a disk has can be printed
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if not home_is_known():  # matplotlib before 3.11 cannot be loaded then, unless told a folder
+        os.environ.setdefault("MPLCONFIGDIR", str(data_folder() / "matplotlib"))
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)

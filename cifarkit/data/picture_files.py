@@ -177,5 +177,6 @@ def _with_bar(total: int) -> Generator[None, None, None]:
     console = Console(stderr=True)
     steps = range(total)
     quiet = sys.stderr is None or not console.is_terminal
+    console.quiet = quiet  # rich before 14 ends a disabled bar with an empty line
     for _ in track(steps, "Reading pictures, once", console=console, disable=quiet, transient=True):
         yield

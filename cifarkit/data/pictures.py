@@ -54,7 +54,9 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            with Image.open(expanded(path) if path else path, formats=_formats()) as picture:
+            # By open(), to which "" is no file: to Pillow before 11.3 it is the current folder.
+            where = expanded(path) if path else path
+            with open(where, "rb") as file, Image.open(file, formats=_formats()) as picture:  # noqa: PTH123
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))

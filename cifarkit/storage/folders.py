@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["data_folder", "expanded"]
+__all__ = ["data_folder", "expanded", "home_is_known"]
 
 
 def data_folder() -> Path:
@@ -31,12 +31,18 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def home_is_known() -> bool:
+    """Return whether the system knows the user's home; in some containers it does not."""
+    try:
+        return bool(Path.home())
+    except RuntimeError:
+        return False
+
+
 def _user_cache() -> Path:
     named = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
     if named and Path(named).is_absolute():
         return Path(named)
-    try:
-        home = Path.home()
-    except RuntimeError:  # no home at all, as in some containers
+    if not home_is_known():
         return Path(tempfile.gettempdir())
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")

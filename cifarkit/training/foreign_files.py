@@ -81,9 +81,9 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "theirs.pth"
-    >>> torch.save({"epoch": 3, "acc": np.float64(0.5)}, file)
+    >>> torch.save({"epoch": 3, "acc": 0.5}, file)
     >>> read_foreign(file)
-    ({'epoch': 3, 'acc': np.float64(0.5)}, None)
+    ({'epoch': 3, 'acc': 0.5}, None)
     """
     try:
         with path.open("rb") as file:
