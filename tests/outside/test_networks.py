@@ -157,7 +157,9 @@ REFUSED: dict[Callable[..., nn.Module], str] = {
 }
 
 
-@pytest.mark.parametrize(("builder", "said"), REFUSED.items(), ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(
+    ("builder", "said"), REFUSED.items(), ids=[one.__name__ for one in REFUSED]
+)
 def test_what_cannot_be_trained_is_refused_by_check_and_training(
     builder: Callable[..., nn.Module], said: str, tiny: ck.Splits
 ) -> None:
