@@ -18,8 +18,19 @@ PACKAGE = Path(ck.__file__).parent
 # A module imports from its own package and from floors above it in this list, which is the
 # house from the ground up. What stands on one line shares a floor and does not import each other.
 FLOORS = [
-    {"errors", "annotations", "arguments", "values", "randomness"}
-    | {"synonyms", "foreign_words", "guidance", "tables", "findings", "exercises"},
+    {
+        "errors",
+        "annotations",
+        "arguments",
+        "synonyms",
+        "foreign_words",
+        "guidance",
+        "values",
+        "tables",
+        "findings",
+        "exercises",
+        "randomness",
+    },
     {"storage"},
     {"data"},
     {"recipes"},

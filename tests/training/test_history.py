@@ -94,5 +94,5 @@ def test_a_name_in_brackets_is_a_column() -> None:
     history = ck.History([{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.0}])
     assert history["val_loss"] == history.column("val_loss") == [2.0, 1.0]
     assert history[-1] == {"epoch": 2, "val_loss": 1.0}
-    with pytest.raises(ck.SelectionError, match="no column 'loss'; it has epoch, val_loss"):
+    with pytest.raises(ck.SelectionError, match="no column 'loss'; did you mean 'val_loss'"):
         history["loss"]
