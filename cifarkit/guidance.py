@@ -174,6 +174,12 @@ class CheckedConstruction(ABCMeta):
         cls.check_construction(arguments, keywords)
         return super().__call__(*arguments, **keywords)
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What `help` and notebooks show of a class: what its `__init__` takes."""
+        _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+        return inspect.Signature(parameters)
+
     def check_construction(
         cls,
         arguments: tuple[Any, ...],
