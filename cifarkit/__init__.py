@@ -266,7 +266,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         from cifarkit.errors import UnknownAttributeError
-        from cifarkit.foreign_words import lacking
+        from cifarkit.guidance import lacking
 
         raise UnknownAttributeError(lacking("cifarkit", name, __all__))
     module = importlib.import_module(home)

@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from cifarkit.errors import RecipeError
-from cifarkit.foreign_words import nearest
+from cifarkit.guidance import nearest
 
 __all__ = ["Range", "Refused", "fitted", "is_whole", "kinds_of"]
 

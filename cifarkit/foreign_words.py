@@ -1,162 +1,208 @@
-"""Words that people bring from other libraries, and what to write in their place.
+"""What to write in place of words that people bring from other libraries.
 
-One table serves every door: the fields of values, the arguments of callbacks and functions, what
-is looked for as an attribute, and the options of the command line.
+Tables alone, for `cifarkit.guidance` and every door: the fields of values, the arguments of
+functions and callbacks, what is looked for as an attribute, and the options of the command line.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from cifarkit.synonyms import by_word
 
-__all__ = ["PLACES", "SYNONYMS", "lacking", "nearest", "way_for"]
-
-
-def _by_word(rows: Mapping[str, str]) -> dict[str, str]:
-    """Turn rows of many words, each after what they mean, into a table to look words up in."""
-    return {word: meaning for meaning, words in rows.items() for word in words.split()}
-
-
-# What other libraries call the same thing.
-SYNONYMS = _by_word(
-    {
-        "augment": "augmentation augmentations aug augs data_augmentation",
-        "batch_size": "batch bs batchsize train_batch_size per_device_train_batch_size",
-        "callbacks": "callback cbs",
-        "classes": "class_names label_names target_names",
-        "column": "monitor metric",
-        "device": "accelerator use_cuda cuda gpu gpus no_cuda",
-        "ema_decay": "ema model_ema ema_momentum",
-        "epochs": "epoch n_epoch n_epochs nb_epoch num_epochs max_epochs num_train_epochs",
-        "eps": "epsilon",
-        "every": "step_size",
-        "factor": "gamma",
-        "image_set": "images_set dataset data test_data test_set",
-        "images": "x inputs",
-        "label_smoothing": "smoothing label_smoothing_factor",
-        "lr": "learning_rate learning_rate_init base_lr init_lr eta0",
-        "max_norm": "max_grad_norm clip_norm clipnorm clip grad_clip gradient_clip "
-        "gradient_clip_val",
-        "min_delta": "delta tol threshold",
-        "model": "net network module",
-        "optimizer": "opt optim opt_func optimiser optimizers",
-        "peak": "max_lr lr_max",
-        "precision": "fp16 amp bf16 half mixed_precision use_amp dtype",
-        "progress": "verbose progress_bar enable_progress_bar disable_tqdm",
-        "restore": "restore_best_weights restore_best load_best load_best_model_at_end",
-        "rise": "pct_start",
-        "root": "data_dir data_root data_path root_dir cache_dir",
-        "run_dir": "output_dir out_dir log_dir logdir save_dir default_root_dir logger",
-        "schedule": "scheduler lr_scheduler lr_scheduler_type lr_schedule sched",
-        "seed": "random_state random_seed manual_seed",
-        "splits": "datasets dls datamodule dm",
-        "test_time": "tta test_time_augmentation",
-        "val_size": "validation_split val_split valid_pct val_fraction validation_fraction "
-        "validation_size valid_size val_ratio",
-        "warmup": "warmup_epochs num_warmup_epochs",
-        "weight_decay": "wd l2 decay",
-    }
-)
+__all__ = ["ATTRIBUTES", "CALLS", "WAYS"]
 
 _SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint saves oftener"
 _METRICS = (
     "loss and accuracy are always measured, and run.log(name, value) in a ck.Callback adds a column"
 )
 _LOSS = "training uses cross-entropy, and label_smoothing= is what can be changed of it"
-_RECIPE = "it belongs to the recipe: ck.train(…, {word}={value}) or ck.Recipe({word}={value})"
-_TRAINING = "it belongs to training: ck.train(…, {word}={value}) or ck.Trainer({word}={value})"
+_RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
+_TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
 _OPTIMIZER = "it belongs to the optimiser: optimizer=ck."
+_SCHEDULE = "it belongs to the schedule: schedule=ck."
+_NETWORK = (
+    "it belongs to the network: train functools.partial(MyNet, {word}={value}), a builder that "
+    "sets it"
+)
+_IMPORT = (
+    "a network begins untrained; ck.import_weights(path, network) gives it the weights of a file, "
+    "and ck.Trainer(recipe).fit(network, data) trains it on"
+)
+_TRANSFORM = (
+    "pictures are brought to [-1, 1] by themselves; what changes those of train goes to training: "
+    "augment=ck.Flip(), or augment=ck.Transform(…) of what torchvision has"
+)
+_SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck.load_cifar10())"
 
 # Where an argument belongs that was given elsewhere, and what there is in place of one that has no
-# counterpart; `Checkpoint.mode` is what `mode` means to `Checkpoint` alone.
-WAYS = _by_word(
+# counterpart. `Checkpoint.mode` is what `mode` means to `Checkpoint` alone, and `ck.load.train`
+# what `train` means to all that begin with `ck.load_`.
+WAYS = by_word(
     {
         _RECIPE: "epochs batch_size optimizer schedule augment label_smoothing initialization "
         "ema_decay test_time precision",
-        _TRAINING: "seed device callbacks run_dir track_test compile",
+        _TRAINING: "seed device callbacks run_dir track_test compile show_progress",
         _STOPPING: "column patience min_delta restore",
         _OPTIMIZER + "Adam({word}={value})": "lr betas eps",
         _OPTIMIZER + "AdamW(lr=0.001, {word}={value})": "weight_decay",
         _OPTIMIZER + "SGD(lr=0.1, {word}={value})": "momentum",
         _OPTIMIZER + "SGD(lr=0.1, momentum=0.9, {word}={value})": "nesterov",
-        "it belongs to the schedule: schedule=ck.Cosine({word}={value})": "warmup final",
-        "it belongs to the schedule: schedule=ck.OneCycle({word}={value})": "peak rise",
-        "it belongs to the schedule: schedule=ck.Step({word}={value})": "every factor",
+        _SCHEDULE + "Cosine({word}={value})": "warmup final",
+        _SCHEDULE + "OneCycle({word}={value})": "peak rise",
+        _SCHEDULE + "Step({word}={value})": "every factor",
         "it belongs to the data: ck.load_cifar10({word}={value})": "root val_size split_seed "
         "download",
-        "it belongs to the builder: ck.create_model(name, {word}={value})": "num_classes",
-        _LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight weights",
-        _METRICS: "metrics scoring eval_metric compute_metrics",
+        "write show_progress=False, to ck.train or ck.Trainer": "disable_tqdm silent quiet",
+        "write device='cpu', to ck.train or ck.Trainer": "no_cuda use_cpu no_mps",
+        "write compile='off', to ck.train or ck.Trainer": "run_eagerly",
+        _LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight "
+        "loss_weights sample_weight bce_loss from_logits",
+        _METRICS: "metrics scoring eval_metric compute_metrics weighted_metrics",
         _SAVING: "checkpoint checkpoints checkpointing checkpoint_dir save save_every ckpt_path "
         "save_best save_best_only save_weights_only save_top_k filepath dirpath filename "
-        "enable_checkpointing save_freq save_last",
+        "enable_checkpointing save_freq save_last save_model save_steps save_strategy every_steps "
+        "save_total_limit best_model_path every_n_epochs",
+        _NETWORK: "activation hidden hidden_size hidden_dim hidden_layer_sizes layers n_layers "
+        "num_layers width depth bn_momentum bn_eps sync_bn sync_batchnorm normalization batch_norm "
+        "drop_path drop_connect drop_block kernel_size in_channels input_shape",
+        _IMPORT: "pretrained weights weights_path checkpoint_path initial_checkpoint fine_tune "
+        "finetune warm_start freeze backbone",
+        _TRANSFORM: "transform transforms train_transform test_transform target_transform "
+        "normalize mean std item_tfms batch_tfms preprocess autoaugment randaugment aa "
+        "trivialaugment color_jitter auto_augment rotation rotation_range no_aug train_transforms",
+        _SPLITS: "train train_loader trainloader train_dataloaders train_dataset train_data "
+        "train_ds training_data dataloader dataloaders loader data dataset splits y X x targets "
+        "labels image_set images dataloader_train",
+        "it is a layer of the network: ck.Dropout({value})": "dropout drop drop_rate dropout_rate",
+        "the data says how many classes there are, and their names; leave it out": "num_classes "
+        "classes",
+        "the network comes first: ck.train('resnet20', data), or "
+        "ck.Trainer(recipe).fit(network, data)": "model",
+        "the network goes to fit: ck.Trainer(ck.Recipe(epochs=3)).fit(network, "
+        "data)": "Trainer.model",
+        "pictures are 32 x 32; a network that wants others resizes them in its "
+        "forward": "image_size img_size input_size resize target_size size",
         "pictures lie in memory and batches are cut there, so there are no workers; leave it "
         "out": "num_workers workers n_workers pin_memory persistent_workers prefetch_factor "
-        "dataloader_num_workers use_multiprocessing max_queue_size",
-        "pictures are brought to [-1, 1] by themselves, and augment=(ck.Flip(), …) changes those "
-        "of train": "transform transforms train_transform test_transform target_transform "
-        "normalize mean std item_tfms batch_tfms preprocess image_size",
+        "dataloader_num_workers use_multiprocessing max_queue_size n_jobs",
         "val comes with the splits and is measured after every epoch; leave it "
         "out": "validation_data val_loader valid_loader val_dataloaders eval_set eval_dataset "
-        "val_data valid_ds val_ds",
-        "train, val and test come together, as splits: ck.train('baseline', "
-        "ck.load_cifar10())": "train train_loader trainloader train_dataloaders train_dataset "
-        "train_data train_ds training_data dataloader dataloaders loader data dataset splits "
-        "y X x targets labels",
+        "val_data valid_ds val_ds validation_steps validation_freq check_val_every_n_epoch "
+        "val_check_interval eval_steps eval_strategy evaluation_strategy do_eval test_batch_size "
+        "validation_batch_size val_batch_size per_device_eval_batch_size train_split",
         "test is looked at once, at the end: ck.score_on_test(run, data), or track_test=True to "
         "watch it": "test_loader test_data test_dataloaders test_set x_test y_test test_size",
+        "there is one val set; ck.compare(['baseline', 'deeper'], data, seeds=5) trains from "
+        "several seeds": "cv folds k_folds n_splits kfold seeds",
         "device= names one device, and torchrun --nproc_per_node=2 script.py trains on "
-        "two": "device_ids devices num_gpus n_gpu strategy num_nodes distributed world_size",
+        "two": "device_ids devices num_gpus n_gpu strategy num_nodes distributed world_size "
+        "local_rank dist_url",
         "write callbacks=[ck.EarlyStopping('val_loss', patience=5)]": "early_stopping early_stop "
         "n_iter_no_change",
         "write callbacks=[ck.GradientClip({value})]": "max_norm",
+        "gradients are clipped by their norm: callbacks=[ck.GradientClip(1.0)]": "clipvalue "
+        "clip_value clip_mode gradient_clip_algorithm",
         "write seeds=[{value}]": "ck.compare.seed",
+        "the variants come first: ck.compare(['baseline', 'batchnorm'], data)": "ck.compare.model "
+        "ck.compare.variants",
+        "runs share the processors by themselves; executor= takes a concurrent.futures.Executor "
+        "for other machines": "ck.compare.n_jobs ck.compare.num_workers ck.compare.workers",
         "write callbacks=[ck.Mixup(alpha=0.2)]": "mixup mixup_alpha",
+        "what mixes pictures is callbacks=[ck.Mixup(alpha=0.2)], or a ck.Callback of your own that "
+        "replaces run.now.batch": "cutmix cutmix_alpha mixup_prob",
+        "as mixup's it is callbacks=[ck.Mixup(alpha=0.2)], as an L2 penalty "
+        "optimizer=ck.AdamW(weight_decay=0.0005)": "alpha",
+        "write augment=ck.Cutout(size=8)": "cutout random_erase random_erasing reprob erasing",
+        "write augment=(ck.Flip(), ck.Crop(padding=4))": "hflip flip horizontal_flip fliplr "
+        "random_flip crop random_crop padding",
         "a column that ends in loss is better when lower, any other when higher; leave it "
         "out": "mode greater_is_better",
         "train pictures come in a new order every epoch, drawn from seed=; leave it "
-        "out": "shuffle sampler batch_sampler drop_last",
-        "training is counted in epochs: ck.train(…, epochs=3)": "steps max_steps n_steps iters "
-        "iterations num_iterations max_iter steps_per_epoch num_steps",
+        "out": "shuffle sampler batch_sampler drop_last dataloader_drop_last",
+        "val is drawn class by class by itself; leave it out": "stratify stratified",
+        "training is counted in epochs: ck.train('baseline', data, epochs=3)": "steps max_steps "
+        "n_steps iters iterations num_iterations max_iter steps_per_epoch num_steps min_epochs "
+        "min_steps",
         "a schedule fills all epochs by itself; leave it out": "T_max total_steps last_epoch",
         "a schedule ends at a share of the optimiser's rate: ck.Cosine(final=0.01)": "eta_min "
         "min_lr",
-        "write schedule=ck.Step(every=30, factor=0.1)": "milestones drop_every",
+        "warm-up is counted in epochs: schedule=ck.Cosine(warmup=5)": "warmup_steps warmup_ratio "
+        "num_warmup_steps warmup_lr",
+        "write schedule=ck.Step(every=30, factor=0.1)": "milestones drop_every decay_milestones",
+        "of the weights it is optimizer=ck.AdamW(weight_decay=0.0005), and of the rate "
+        "schedule=ck.Step(every=30, factor=0.1)": "decay",
+        "a running average of the weights is ema_decay=0.999": "swa swa_start swa_lr",
+        "it is a setting of torch's alone: write a frozen dataclass below ck.Optimizer, whose "
+        "build(self, parameters) returns torch's": "amsgrad dampening maximize rho lookahead "
+        "layer_decay",
+        "what is fastest is chosen by itself; leave it out": "channels_last memory_format fused "
+        "foreach capturable gradient_checkpointing grad_checkpointing",
+        "an optimiser gets its weights when training starts: optimizer=ck.SGD(lr=0.1)": "params "
+        "parameters model_parameters",
         "a run with run_dir='runs/mine' is gone on with by resume=True": "resume resume_from "
         "resume_from_checkpoint initial_epoch start_epoch resume_training",
-        "a network begins untrained, and ck.import_weights(network, path) gives it weights of a "
-        "file": "pretrained weights_path checkpoint_path",
-        "write callbacks=[ck.Progress()]": "progress tqdm",
-        "run.history holds the numbers of every epoch, and ck.plots.learning_curves(run) draws "
-        "them": "log_every log_interval log_every_n_steps logging_steps plot",
+        "nothing is written over: choose another run_dir=, or go on with "
+        "resume=True": "overwrite overwrite_output_dir exist_ok",
+        "run.history holds the numbers of every epoch, and ck.plots.curves(run) draws "
+        "them": "log_every log_interval log_every_n_steps logging_steps plot print_freq "
+        "print_every logging_strategy",
         "the same seed gives the same run by itself; leave it out": "deterministic benchmark",
         "one batch is one step, so choose batch_size=": "accumulate_grad_batches accum_iter "
-        "gradient_accumulation_steps accumulation_steps",
+        "gradient_accumulation_steps accumulation_steps grad_accum_steps",
+        "ck.load_synthetic(n_train=200, n_test=50, val_size=20) is small enough to try things "
+        "out": "limit_train_batches overfit_batches fast_dev_run dry_run n_train train_size "
+        "max_samples num_samples subset",
         "callbacks=[…] takes what listens, such as ck.Progress() or a ck.Callback of your "
-        "own": "hooks listeners loggers wandb tensorboard report_to",
+        "own": "hooks listeners loggers wandb tensorboard report_to log_wandb",
         "the weights of the best epoch by val accuracy are kept as best.safetensors; leave it "
         "out": "Checkpoint.monitor Checkpoint.mode Checkpoint.metric Checkpoint.save_best "
-        "Checkpoint.save_best_only Checkpoint.save_top_k Checkpoint.save_last",
-        "the folder is the run's own: ck.train(…, run_dir='runs/mine')": "Checkpoint.filepath "
-        "Checkpoint.dirpath Checkpoint.filename Checkpoint.path Checkpoint.run_dir",
+        "Checkpoint.save_best_only Checkpoint.save_top_k Checkpoint.save_last "
+        "Checkpoint.save_weights_only",
+        "the folder is the run's own: ck.train('baseline', data, "
+        "run_dir='runs/mine')": "Checkpoint.filepath Checkpoint.dirpath Checkpoint.filename "
+        "Checkpoint.path Checkpoint.run_dir",
+        "the table of progress says it; leave it out": "EarlyStopping.verbose Checkpoint.verbose",
+        "it has no name; leave it out": "Adam.name AdamW.name SGD.name Muon.name Recipe.name",
+        "one call returns all: data.train, data.val and data.test": "ck.load.train ck.load.test "
+        "ck.load.split ck.load.is_train ck.load.val ck.load.partition ck.load.subset",
+        "test is what comes with the data; leave it out": "ck.load.test_size",
+        "write split_seed={value}": "ck.load.seed",
+        "images go through in batches, on the network's device; leave it "
+        "out": "ck.evaluate.batch_size ck.predict.batch_size ck.evaluate.device "
+        "ck.predict.device ck.evaluate.show_progress ck.predict.show_progress",
+        "write ck.evaluate(run, data.val)": "ck.evaluate.images ck.evaluate.y ck.evaluate.split "
+        "ck.evaluate.on ck.evaluate.splits ck.evaluate.val_loader ck.evaluate.validation_data",
+        "write ck.predict(run, images)": "ck.predict.image_set ck.predict.loader "
+        "ck.predict.dataloader ck.predict.splits",
+        "a ck.Evaluation has accuracy, loss and report()": "ck.evaluate.metrics "
+        "ck.evaluate.criterion ck.evaluate.loss_fn",
     }
 )
 
-# What to say of a call that was given too much by place.
-PLACES = {
+# How what was called is called; said where a call has too much or too little.
+CALLS = {
     "Trainer": "the network goes to fit: ck.Trainer(ck.Recipe(epochs=3)).fit(network, data)",
     "Trainer.fit": "train, val and test come together, as splits: "
     "ck.Trainer().fit(network, ck.load_cifar10())",
     "ck.train": "train, val and test come together, as splits, and all else has a name: "
     "ck.train('baseline', ck.load_cifar10(), epochs=3)",
+    "ck.compare": "variants are a list, and data comes as splits: "
+    "ck.compare(['baseline', 'batchnorm'], data, seeds=5)",
+    "ck.evaluate": "write ck.evaluate(run, data.val)",
+    "ck.predict": "write ck.predict(run, images)",
+    "ck.score_on_test": "write ck.score_on_test(run, data)",
+    "ck.import_weights": "write ck.import_weights(path, network)",
+    "ck.load_weights": "write ck.load_weights(network, path)",
+    "Recipe": "all has a name: ck.Recipe(epochs=3, optimizer=ck.SGD(lr=0.1))",
+} | {
+    kind: f"its weights come when training starts: optimizer=ck.{kind}(lr=0.1)"
+    for kind in ("SGD", "Adam", "AdamW", "Muon")
 }
 
 _TEST = "write ck.evaluate(run, data.val), or ck.score_on_test(run, data) at the end"
 
 # Where that is which people look for as an attribute.
-ATTRIBUTES = _by_word(
+ATTRIBUTES = by_word(
     {
         _TEST: "Run.evaluate Run.test Run.validate Run.score Trainer.test Trainer.evaluate "
         "Trainer.validate cifarkit.score cifarkit.test",
@@ -173,8 +219,7 @@ ATTRIBUTES = _by_word(
         "write run = ck.Trainer(recipe).fit(network, data)": "Trainer.train Trainer.train_model "
         "Trainer.run",
         "fit returns a run, which has it": "Trainer.model Trainer.history Trainer.state",
-        "write ck.plots.learning_curves(run)": "Run.plot Run.show Run.plot_loss History.plot "
-        "cifarkit.plot",
+        "write ck.plots.curves(run)": "Run.plot Run.show Run.plot_loss History.plot cifarkit.plot",
         _SAVING: "Run.save Run.export Run.save_model Trainer.save_checkpoint Trainer.save_model "
         "Trainer.save cifarkit.save cifarkit.save_model",
         "write run = ck.load_run('runs/mine')": "Run.load cifarkit.load cifarkit.load_model",
@@ -191,8 +236,8 @@ ATTRIBUTES = _by_word(
         "cifarkit.optimizers",
         "the schedules are ck.Cosine, ck.Linear, ck.OneCycle and ck.Step": "cifarkit.schedulers "
         "cifarkit.ReduceLROnPlateau",
-        "the augmentations are ck.Flip, ck.Crop and ck.Cutout": "cifarkit.transforms "
-        "cifarkit.augmentations",
+        "the augmentations are ck.Flip, ck.Crop, ck.Cutout and ck.Transform for torchvision's, and "
+        "ck.Mixup is a callback": "cifarkit.transforms cifarkit.augmentations",
         "the callbacks are ck.EarlyStopping, ck.Checkpoint and ck.Progress": "cifarkit.callbacks "
         "cifarkit.ModelCheckpoint",
         _LOSS: "cifarkit.losses cifarkit.loss",
@@ -200,60 +245,3 @@ ATTRIBUTES = _by_word(
         "write ck.train('baseline', data, seed=0)": "cifarkit.set_seed cifarkit.seed_everything",
     }
 )
-
-
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known word that is spelt most like another, if one is near.
-
-    >>> nearest("epohcs", ["epochs", "batch_size"])
-    'epochs'
-    """
-    by_small = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=cutoff)
-    return by_small[found[0]] if found else None
-
-
-def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
-    """Say what to write in place of an argument that is not there.
-
-    Args:
-        callee: what was called.
-        word: the argument's name.
-        value: what was given; `...` where it does not matter.
-        known: the names that the call would take.
-
-    >>> way_for("Recipe", "bs", 64, ["epochs", "batch_size"])
-    'write batch_size=64'
-    >>> way_for("Recipe", "num_workers", 4, ["epochs"])
-    'pictures lie in memory and batches are cut there, so there are no workers; leave it out'
-    """
-    known, shown = list(known), _shown(value)
-    ours = SYNONYMS.get(word.lower(), word)
-    if ours in known:
-        same = ours in ("device", "precision", "progress", "schedule", "optimizer", "augment")
-        return f"write {ours}={'…' if same else shown}"
-    if way := WAYS.get(f"{callee}.{word}") or WAYS.get(word) or WAYS.get(ours):
-        return way.format(word=ours, value=shown)
-    if close := nearest(word, known):
-        return f"did you mean {close}={shown}?"
-    return f"it takes {', '.join(f'{one}=' for one in known)}" if known else "it takes nothing"
-
-
-def lacking(owner: str, name: str, known: Iterable[str]) -> str:
-    """Return what is said when something has no attribute of a name.
-
-    >>> lacking("Run", "predict", [])
-    'Run has no predict: write ck.predict(run, images)'
-    """
-    public = [one for one in known if not one.startswith("_")]
-    close = nearest(name, public, cutoff=0.8)
-    way = ATTRIBUTES.get(f"{owner}.{name}") if close is None else None
-    close = close or nearest(name, public)
-    way = way or (f"did you mean {close}?" if close else f"it has {', '.join(public)}")
-    return f"{owner} has no {name}: {way}"
-
-
-def _shown(value: Any) -> str:
-    """Return a plain value as it is written, and … for all else."""
-    text = repr(value) if isinstance(value, str | int | float | None) else "…"
-    return text if len(text) <= 40 else "…"

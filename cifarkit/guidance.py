@@ -2,19 +2,110 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import functools
 import inspect
 from abc import ABCMeta
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cifarkit.errors import UnknownArgumentError, UnknownAttributeError
-from cifarkit.foreign_words import PLACES, SYNONYMS, lacking, way_for
+from cifarkit.foreign_words import ATTRIBUTES, CALLS, WAYS
+from cifarkit.synonyms import EXAMPLES, SYNONYMS
 
-__all__ = ["CheckedConstruction", "Guided", "check_call", "explains_arguments"]
+__all__ = [
+    "CheckedConstruction",
+    "Guided",
+    "as_written",
+    "check_call",
+    "explains_arguments",
+    "lacking",
+    "nearest",
+    "way_for",
+]
+
+# Where a text of another library means something else, such as accelerator="gpu".
+CHOICES = ("compile", "device", "precision")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known word that is spelt most like another, if one is near.
+
+    >>> nearest("epohcs", ["epochs", "batch_size"])
+    'epochs'
+    """
+    by_small = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=cutoff)
+    return by_small[found[0]] if found else None
+
+
+def as_written(name: str, value: Any) -> str:
+    """Return what a script would write for an argument: the value, or an example where it is none.
+
+    >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
+    ('0.99', '0.999')
+    """
+    if name == "column" and isinstance(value, str):
+        value = SYNONYMS.get(value, value)
+    text = repr(value) if isinstance(value, str | int | float | None) else "…"
+    text = text if len(text) <= 40 else "…"
+    example = EXAMPLES.get(name, text)
+    try:
+        kind = type(ast.literal_eval(example))
+    except (SyntaxError, ValueError):  # a call
+        return example
+    if kind is bool and isinstance(value, int):  # Keras counts how much it says
+        return str(bool(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = is_number if kind in (int, float) else isinstance(value, kind)
+    return text if fits and text != "…" and name not in CHOICES else example
+
+
+def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
+    """Say what to write in place of an argument that is not there.
+
+    Args:
+        callee: what was called.
+        word: the argument's name.
+        value: what was given; `...` where it does not matter.
+        known: the names that the call would take.
+
+    >>> way_for("Recipe", "bs", 64, ["epochs", "batch_size"])
+    'write batch_size=64'
+    >>> way_for("Recipe", "num_workers", 4, ["epochs"])
+    'pictures lie in memory and batches are cut there, so there are no workers; leave it out'
+    """
+    known = list(known)
+    ours = SYNONYMS.get(word.lower(), word)
+    shown = as_written(ours, value)
+    places = [f"{callee}.", *(["ck.load."] if callee.startswith("ck.load_") else []), ""]
+    keys = [place + name for place in places for name in (word, ours)]
+    ways = [WAYS[key] for key in keys if key in WAYS]
+    if ours in known:
+        return f"write {ours}={shown}"
+    if ways:
+        return ways[0].format(word=ours, value=shown)
+    if close := nearest(word, known, cutoff=0.75):
+        return f"did you mean {close}={as_written(close, value)}?"
+    return f"it takes {', '.join(f'{one}=' for one in known)}" if known else "it takes nothing"
+
+
+def lacking(owner: str, name: str, known: Iterable[str]) -> str:
+    """Return what is said when something has no attribute of a name.
+
+    >>> lacking("Run", "predict", [])
+    'Run has no predict: write ck.predict(run, images)'
+    """
+    public = [one for one in known if not one.startswith("_")]
+    close = nearest(name, public, cutoff=0.8)
+    way = ATTRIBUTES.get(f"{owner}.{name}") if close is None else None
+    close = close or nearest(name, public)
+    way = way or (f"did you mean {close}?" if close else f"it has {', '.join(public)}")
+    return f"{owner} has no {name}: {way}"
 
 
 def check_call(
@@ -60,14 +151,16 @@ def check_call(
         ]
         raise error("\n  ".join(ways)) from None
     by_place = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-    if reason.startswith("too many"):
-        by_name = [f"{name}=" for name in known if name not in by_place]
-        way = PLACES.get(callee) or f"by place it takes {', '.join(by_place) or 'nothing'}" + (
-            f"; {', '.join(by_name)} have names" if by_name else ""
-        )
-        raise error(f"{callee} was given too much: {way}") from None
-    needed = [one.name for one in parameters if one.default is one.empty and one.name in known]
-    raise error(f"{callee} needs {', '.join(needed)}: {reason}") from None
+    by_name = [f"{name}=" for name in known if name not in by_place]
+    way = CALLS.get(callee) or f"by place it takes {', '.join(by_place) or 'nothing'}" + (
+        f"; {', '.join(by_name)} have names" if by_name else ""
+    )
+    twice = [name for name in by_place[: len(arguments)] if name in keywords]
+    lack = [one.name for one in parameters if one.default is one.empty and one.name in known]
+    lack = [name for name in lack if name not in (*by_place[: len(arguments)], *keywords)]
+    found = f"was given {', '.join(twice)} twice" if twice else "was given too much"
+    found = f"needs {', '.join(lack)}" if reason.startswith("missing") else found
+    raise error(f"{callee} {found}: {way}") from None
 
 
 class CheckedConstruction(ABCMeta):

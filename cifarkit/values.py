@@ -21,8 +21,8 @@ from typing import Any, Self, cast, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
 from cifarkit.errors import RecipeError, UnknownArgumentError, UnknownFieldError
-from cifarkit.foreign_words import SYNONYMS, way_for
-from cifarkit.guidance import CheckedConstruction
+from cifarkit.guidance import CheckedConstruction, as_written, way_for
+from cifarkit.synonyms import SYNONYMS
 from cifarkit.tables import Table, as_html
 
 __all__ = ["Value", "check_fields", "from_json", "written"]
@@ -30,7 +30,7 @@ __all__ = ["Value", "check_fields", "from_json", "written"]
 
 class _CheckedFields(CheckedConstruction):
     def check_construction(
-        cls,
+        cls,  # noqa: N805  (of a metaclass)
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
         *,
@@ -179,7 +179,7 @@ def check_fields(
         inner = {name: SYNONYMS.get(name, name) for name in unknown}
         inner = {name: ours for name, ours in inner.items() if ours in theirs and ours not in known}
         if inner:
-            changes = {ours: unknown.pop(name) for name, ours in inner.items()}
+            changes = {ours: as_written(ours, unknown.pop(name)) for name, ours in inner.items()}
             words = " and ".join(f"{name}=" for name in inner)
             ways.append(f"{callee} takes no {words}: write {field.name}={written(owner, changes)}")
     taken = inspect.signature(beside).parameters.values() if beside is not None else []
@@ -248,15 +248,13 @@ def _is_cifarkits(kind: type[Value]) -> bool:
     return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def written(value: Value, changes: Mapping[str, Any] | None = None) -> str:
-    """Write a value as a script would, with some fields changed; defaults are left out."""
+def written(value: Value, changes: Mapping[str, str] | None = None) -> str:
+    """Write a value as a script would, with some fields as given; defaults are left out."""
     fields = dataclasses.fields(value)
     said = {one.name: getattr(value, one.name) for one in fields}
-    said = {one.name: said[one.name] for one in fields if said[one.name] != one.default} | dict(
-        changes or {}
-    )
+    texts = {one.name: _short(said[one.name]) for one in fields if said[one.name] != one.default}
     home = "ck." if _is_cifarkits(type(value)) else ""
-    written = ", ".join(f"{name}={_short(found)}" for name, found in said.items())
+    written = ", ".join(f"{name}={text}" for name, text in (texts | dict(changes or {})).items())
     return f"{home}{type(value).__name__}({written})"
 
 

@@ -22,6 +22,7 @@ FLOORS = [
         "errors",
         "annotations",
         "arguments",
+        "synonyms",
         "foreign_words",
         "guidance",
         "values",
@@ -46,8 +47,9 @@ GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
     *(("values", "tables"), ("findings", "tables")),
     *(("arguments", "errors"), ("arguments", "annotations")),
-    *(("guidance", "errors"), ("guidance", "foreign_words"), ("annotations", "foreign_words")),
-    *(("values", "foreign_words"), ("values", "guidance")),
+    *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
+    *(("foreign_words", "synonyms"), ("annotations", "guidance")),
+    *(("values", "synonyms"), ("values", "guidance")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(

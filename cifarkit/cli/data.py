@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cifarkit.cli.data_source import load_source
 from cifarkit.cli.download_bar import shown
+from cifarkit.cli.foreign_lines import Command
 from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, RunFolderError
 from cifarkit.storage.atomic import check_new
@@ -39,7 +40,7 @@ def _about() -> None:
     """
 
 
-@data.command()
+@data.command(cls=Command)
 def show(
     source: Annotated[
         str, typer.Argument(help="auto, cifar10, cifar100, synthetic, or an image folder.")
@@ -72,7 +73,7 @@ def show(
         echo(f"a random sample of train is in {figure}")
 
 
-@data.command()
+@data.command(cls=Command)
 def fetch(
     name: Annotated[str, typer.Argument(help="cifar10 or cifar100.")] = "cifar10",
     archive_file: Annotated[

@@ -17,6 +17,7 @@ from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
 from cifarkit.cli.doctor import doctor
 from cifarkit.cli.evaluate import evaluate
+from cifarkit.cli.foreign_lines import Command, Group, meant
 from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
 from cifarkit.cli.predict import predict
@@ -32,6 +33,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="cifarkit",
+    cls=Group,
     help="Image classification on CIFAR-10, from scratch, readable and honest.",
     epilog="--debug, anywhere on the line, shows the traceback of an error.",
     no_args_is_help=True,
@@ -45,7 +47,7 @@ COMMANDS = (
     *(verify, leaderboard, models, check, doctor),
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(data, name="data")
 
 
@@ -84,7 +86,7 @@ def main() -> None:
     logging.basicConfig(format="cifarkit: %(message)s", level=logging.WARNING)
     warnings.showwarning = _show_warning
     try:
-        app(arguments)
+        app(meant(arguments))
     except CifarkitError as error:
         if debug:
             raise

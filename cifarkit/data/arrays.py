@@ -12,10 +12,12 @@ from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["load_arrays"]
 
 
+@explains_arguments("ck.load_arrays")
 def load_arrays(
     x_train: Any,
     y_train: Any,

@@ -15,11 +15,13 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.torchvision_datasets import import_datasets
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 from cifarkit.storage.folders import data_folder, expanded
 
 __all__ = ["find", "load_cifar10", "load_cifar100", "locate"]
 
 
+@explains_arguments("ck.load_cifar10")
 def load_cifar10(
     root: str | Path | None = None,
     *,
@@ -62,6 +64,7 @@ def load_cifar10(
     )
 
 
+@explains_arguments("ck.load_cifar100")
 def load_cifar100(
     root: str | Path | None = None,
     *,

@@ -29,6 +29,7 @@ from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import seeded
 
 __all__ = ["load_dataset"]
@@ -40,6 +41,7 @@ VALS = ("val", "valid", "validation")
 TRIED = 32  # pictures that are read twice
 
 
+@explains_arguments("ck.load_dataset")
 def load_dataset(
     train: Any,
     test: Any = None,

@@ -18,6 +18,7 @@ from cifarkit.data.picture_files import (
 from cifarkit.data.pictures import picture_suffixes, warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["load_image_folder"]
 
@@ -30,6 +31,7 @@ PARTS = {
 Listing = list[tuple[PictureFile, str]]
 
 
+@explains_arguments("ck.load_image_folder")
 def load_image_folder(
     root: str | Path,
     *,
@@ -76,8 +78,6 @@ def load_image_folder(
     Splits('pets': train 2, val 0, test 2, 2 classes, 69ed7d15e967)
     """
     root = absolute(root)
-    if os.path.isfile(root):  # no error where the name is too long for any disk
-        raise DataError(f"{str(root)!r} is a file, and a folder is meant; unpack an archive first")
     left_out: list[str] = []
     folders = _part_folders(root)
     if folders["train"] != root:
@@ -136,7 +136,11 @@ def _folders_in(folder: Path) -> list[Path]:
             for entry in os.scandir(folder)
             if entry.is_dir() and not is_hidden(entry.name)
         )
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise DataError(
+            f"{str(folder)!r} is a file, and a folder is meant; unpack an archive first"
+        ) from None
+    except FileNotFoundError:
         return []
     except OSError as error:
         raise unreadable(folder, error) from error

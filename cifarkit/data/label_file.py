@@ -18,12 +18,14 @@ from cifarkit.data.picture_files import (
 from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["load_label_file"]
 
 Column = int | str
 
 
+@explains_arguments("ck.load_label_file")
 def load_label_file(
     images: str | Path,
     labels: str | Path,
@@ -129,6 +131,7 @@ class _Table:
             self._place(column, rows[0]) for column in (self.image_column, self.label_column)
         )
         if self._has_header(rows, image, known):
+            self._check_columns(rows)
             rows = rows[1:]
         labels: dict[PictureFile, str] = {}
         missing = []
@@ -164,6 +167,11 @@ class _Table:
         lines = [line for line in text.splitlines() if line.strip()]
         if not lines:
             raise DataError(f"the file of labels {str(self.path)!r} is empty")
+        if lines[0].lstrip().startswith(("{", "[", "<")):
+            raise DataError(
+                f"{self.path.name!r} is JSON or a page, and a table is meant: a line for each "
+                "picture, such as '0.png,cat'; pandas.read_json(…).to_csv(…, index=False) makes one"
+            )
         delimiter = self.delimiter or next((d for d in "\t,;" if d in lines[0]), None)
         try:
             rows = (
@@ -204,6 +212,26 @@ class _Table:
             and image < len(rows[1])
             and (known.find(rows[1][image]) is not None)
         )
+
+    def _check_columns(self, rows: list[list[str]]) -> None:
+        """Refuse to guess where the first two columns cannot be picture and label."""
+        if self.label_column != 1 or len(rows[0]) < 3:
+            return
+        if not rows[0][0]:  # the index that pandas writes
+            raise DataError(
+                f"the first column of {self.path.name!r} has no name, as the numbers of rows that "
+                f"pandas writes; choose with image_column= and label_column= from {rows[0][1:]}"
+            )
+        one_hot = ["0"] * (len(rows[0]) - 2) + ["1"]
+        if all(sorted(map(_plain_digit, row[1:])) == one_hot for row in rows[1:]):
+            raise DataError(
+                f"{self.path.name!r} has a column of 0 and 1 for each class; "
+                "table.set_index(table.columns[0]).idxmax(axis=1).to_csv(…) makes one of them"
+            )
+
+
+def _plain_digit(text: str) -> str:
+    return text.removesuffix(".0")
 
 
 class _Names:

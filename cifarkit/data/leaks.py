@@ -45,7 +45,7 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
                 "those it is trained on, so val does not tell which network is better; take them "
                 "out",
                 CifarkitWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     if found > ODD * test:
         warnings.warn(
@@ -53,7 +53,7 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
             "trained on or chosen by, so test does not tell how a network does on new pictures; "
             "take them out",
             CifarkitWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

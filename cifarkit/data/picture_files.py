@@ -112,7 +112,7 @@ def unreadable(folder: Path, error: OSError) -> DataError:
     )
 
 
-def warn_of_left_out(left_out: Sequence[str], reason: str, *, stacklevel: int = 3) -> None:
+def warn_of_left_out(left_out: Sequence[str], reason: str, *, stacklevel: int = 4) -> None:
     """Say how many files were passed over, if any.
 
     Args:

@@ -104,7 +104,7 @@ def to_rgb_32(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
 
 
-def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 3) -> None:
+def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 4) -> None:
     """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
 
     Args:

@@ -11,11 +11,13 @@ from cifarkit.data.image_folder import load_image_folder
 from cifarkit.data.splits import Splits
 from cifarkit.data.synthetic import DEFAULTS, load_synthetic
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 from cifarkit.storage.folders import expanded
 
 __all__ = ["load_data"]
 
 
+@explains_arguments("ck.load_data")
 def load_data(spec: str | Path) -> Splits:
     """Load a data source by name, with its default sizes.
 

@@ -192,7 +192,7 @@ def complete_splits(
                 f"{name} has no test set, so {len(test):,} of its {whole:,} training pictures were "
                 "drawn for it; test_size= says how many",
                 CifarkitWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     if val is None:
         return split_off_val(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
 
 import torch
 
@@ -11,6 +11,7 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import generator_for
 
 __all__ = ["DEFAULTS", "load_synthetic"]
@@ -18,6 +19,7 @@ __all__ = ["DEFAULTS", "load_synthetic"]
 MOST_PICTURES = 1_000_000
 
 
+@explains_arguments("ck.load_synthetic")
 def load_synthetic(
     *, n_train: int = 10_000, n_test: int = 2_000, val_size: int | float = 1_000, seed: int = 0
 ) -> Splits:
@@ -54,7 +56,7 @@ def load_synthetic(
     )
 
 
-DEFAULTS: dict[str, Any] = load_synthetic.__kwdefaults__ or {}
+DEFAULTS = {name: one.default for name, one in inspect.signature(load_synthetic).parameters.items()}
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:

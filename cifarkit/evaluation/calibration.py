@@ -10,6 +10,7 @@ import numpy as np
 from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
+from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
 __all__ = ["Calibration", "calibrate"]
@@ -61,6 +62,7 @@ class Calibration(Readable):
         return float((gaps * self.counts[filled]).sum() / self.counts.sum())
 
 
+@explains_arguments("ck.calibrate")
 def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
     """Sort the predictions of an evaluation into bins of confidence.
 

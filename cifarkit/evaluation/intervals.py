@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 
 __all__ = ["Interval", "wilson_interval"]
 
@@ -31,6 +32,7 @@ class Interval(NamedTuple):
         return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
 
 
+@explains_arguments("ck.wilson_interval")
 def wilson_interval(hits: int, n: int) -> Interval:
     """Return the 95 % score interval of a share: Wilson 1927, equation 3.
 

@@ -10,6 +10,7 @@ import numpy as np
 from cifarkit.arguments import checked_whole
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
+from cifarkit.guidance import explains_arguments
 from cifarkit.tables import percent
 
 __all__ = ["ConfusedPair", "confused_pairs", "top_losses"]
@@ -38,6 +39,7 @@ class ConfusedPair:
         return f"{self.true} called {self.predicted}: {self.count} ({percent(self.share)})"
 
 
+@explains_arguments("ck.top_losses")
 def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the places of the `k` images with the largest loss, the worst first.
 
@@ -60,6 +62,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     return np.argsort(-evaluation.losses, kind="stable")[:k]
 
 
+@explains_arguments("ck.confused_pairs")
 def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cifarkit.arguments import checked_flag
 from cifarkit.errors import DuplicateModelError, ModelContractError, UnknownModelError
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.builders import (
     check_arguments,
     check_builder,
@@ -170,6 +171,7 @@ def _discover() -> None:
 registry = Registry(_discover)
 
 
+@explains_arguments("ck.register_model")
 def register_model(
     name: str,
     *,
@@ -234,6 +236,7 @@ def create_model(name: str | Variant | Builder, **options: Any) -> nn.Module:
     return get_variant(name).build(**options)
 
 
+@explains_arguments("ck.list_models")
 def list_models(pattern: str = "*") -> list[str]:
     """List the registered names that match a wildcard, in the order of registration.
 
@@ -246,6 +249,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in registry if fnmatch.fnmatchcase(name, pattern)]
 
 
+@explains_arguments("ck.get_variant")
 def get_variant(name: str | Variant | Builder) -> Variant:
     """Return what a name means.
 

@@ -171,7 +171,11 @@ class SGD(Optimizer):
         settings = dataclasses.asdict(self)
         settings["nesterov"] &= self.momentum > 0  # torch refuses it without momentum
         weights = list(parameters)
-        return torch.optim.SGD(weights, **settings, fused=_can_fuse(weights))
+        optimizer = torch.optim.SGD(weights, **settings, fused=_can_fuse(weights))
+        if self.momentum > 0:  # torch's fused step takes no weight whose first gradient comes later
+            for weight in weights:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return optimizer
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ HOOKS = (
 WAYS = {
     "view size is not compatible": "weights and pictures lie channels-last here: write .flatten() "
     "in place of .view(-1), and prune a network before training",
+    "one_hot is only applicable": "the batch has shares in place of labels already, as after a "
+    "Mixup: leave one of the two out",
     "of 'Run' object has no setter": "change the weights in place, or the network before training",
 }
 
@@ -114,7 +116,7 @@ class Callback(Guided):
         """Called after each epoch and its validation.
 
         With the recipe's `ema_decay` the network holds the average of its weights here, and goes on
-        from its own afterwards: what is changed in them does not last.
+        from its own afterwards: to change them here is refused, since it would not last.
         """
 
     def on_fit_end(self, run: Run) -> None:
@@ -152,7 +154,7 @@ def notify(callback: Callback, hook: str, run: Run) -> None:
 
 def _way(error: Exception) -> str:
     """Return the way to what was meant, where that is known."""
-    if isinstance(error, StopIteration):
+    if type(error).__name__.lower().startswith(("stop", "cancel")):  # as fastai, Keras or Python
         return "; to end the training, call run.stop(reason)"
     return next((f"; {way}" for text, way in WAYS.items() if text in str(error)), "")
 

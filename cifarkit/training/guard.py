@@ -88,10 +88,12 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     noted += [line for what in changed if (line := f"{who}: {what}") not in noted]
 
 
-# Tensors that training reads, and the way to what was meant by writing into them.
+# Parts that stay as they are made, and the way to what was meant by writing into them.
 WRITTEN = {
     "run.now.loss": FIXED["run.now.loss"],
     "run.now.splits": "change a batch in on_batch_start, or the data before training",
+    "run.now.optimizer": FIXED["run.now.optimizer"],
+    "run.now.average": FIXED["run.now.average"],
 }
 
 
@@ -130,6 +132,8 @@ def _written(now: Moment) -> dict[str, Any]:
     return {
         "run.now.loss": None if now.loss is None else now.loss._version,
         "run.now.splits": [tensor._version for tensor in tensors],
+        "run.now.optimizer": type(now.optimizer),
+        "run.now.average": now.average.decay,
     }
 
 
@@ -161,7 +165,8 @@ def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[s
 
 def _free(now: Moment) -> dict[str, Any]:
     optimizer = now.optimizer
-    step = vars(optimizer).get("step")
+    own = vars(optimizer).items()  # torch's schedulers put a step there that counts
+    patched = {k: v for k, v in own if callable(v) and not hasattr(v, "_wrapped_by_lr_sched")}
     return {
         "the learning rate": [group.get("lr") for group in optimizer.param_groups],
         "settings of the optimiser": [
@@ -174,8 +179,8 @@ def _free(now: Moment) -> dict[str, Any]:
             for name, value in state.items()
         ],
         "hooks of the optimiser": [
-            *(list(value) for name, value in vars(optimizer).items() if name.endswith("_hooks")),
-            None if hasattr(step, "_wrapped_by_lr_sched") else step,  # torch's schedulers count
+            *(list(value) for name, value in own if name.endswith("_hooks")),
+            patched,
         ],
     }
 

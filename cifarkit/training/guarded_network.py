@@ -12,6 +12,10 @@ from cifarkit.training.run import Run
 
 __all__ = ["Network"]
 
+_Form = tuple[torch.dtype, torch.Size, torch.device]
+
+PLAIN = (bool, int, float, str)
+WEIGHT_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 # Settings of torch's layers that a trained network answers the same with.
 OF_TRAINING = {"training", "p", "dropout", "momentum", "inplace", "_compiled_call_impl"}
 
@@ -25,18 +29,12 @@ class Network:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.layers = _layers(run.model)
-        self.tensors = _tensors(run.model)
-        self.names = _names(run.model)
+        self.seen = _Seen(run.model)
         self.held = _held(run)
-        self.free = _free(run.model)
-        self.values = [
-            (tensor, tensor.detach().clone()) for tensor in _all_tensors(run.model).values()
-        ]
-        self.parts = [
-            (vars(layer), dict(vars(layer)), [(one, dict(one)) for one in _dicts_of(layer)])
-            for layer, _, _ in self.layers.values()
-        ]
+        self.names = {id(tensor): name for name, tensor in self.seen.tensors.items()}
+        self.values = [(tensor, tensor.detach().clone()) for tensor in self.seen.tensors.values()]
+        self.forms = _forms(self.seen)
+        self.parts = [(part, dict(part)) for part in self.seen.dicts]
 
     def check(self, place: str, *, may_be_frozen: bool) -> None:
         """Refuse what cannot be trained on, or not be loaded.
@@ -48,19 +46,19 @@ class Network:
         Raises:
             CallbackError: a layer or weight is another, or the optimiser holds others.
         """
-        now = _layers(self.run.model)
-        other = [name for name in now | self.layers if now.get(name) != self.layers.get(name)]
+        now, before = _Seen(self.run.model), self.seen.layers
+        other = [name for name in now.layers | before if now.layers.get(name) != before.get(name)]
         if other:
             name = f"the layer {min(other)!r}" if min(other) else "the class or forward of the net"
             raise CallbackError(
                 f"{place} replaced {name}, and who loads the run would build the old one; build "
                 "the network with it, or change the layer's own settings or weights"
             )
-        self._check_settings(place)
-        self._check_tensors(place)
-        self._check_held(place)
-        self._check_trained(place)
-        if not may_be_frozen and not any(w.requires_grad for w in self.run.model.parameters()):
+        self._check_settings(place, now)
+        self._check_tensors(place, _forms(now))
+        self._check_held(place, {id(tensor) for tensor in now.tensors.values()})
+        self._check_trained(place, now)
+        if not may_be_frozen and not any(tensor.requires_grad for tensor in now.tensors.values()):
             raise CallbackError(
                 f"{place} froze all weights, so nothing would be trained; leave some of them free, "
                 "or end the training with run.stop(reason)"
@@ -72,12 +70,17 @@ class Network:
         Raises:
             CallbackError: weights were changed where that does not last.
         """
-        run, now = self.run, self.run.now
-        changed = [what for what, value in _free(run.model).items() if value != self.free[what]]
-        tensors = _all_tensors(run.model).values()
-        pairs = zip(self.values, tensors, strict=True)
-        if all(torch.equal(old, new) for (_, old), new in pairs):
+        run, now, seen = self.run, self.run.now, _Seen(self.run.model)
+        changed = [what for what, value in self.seen.free.items() if value != seen.free[what]]
+        pairs = zip(self.values, seen.tensors.items(), strict=True)
+        written = [name for (_, old), (name, new) in pairs if not torch.equal(old, new)]
+        if not written:
             return changed
+        for name in written:
+            if not seen.tensors[name].isfinite().all():
+                raise CallbackError(
+                    f"{place} left NaN or infinite numbers in {name!r}; write finite ones into it"
+                )
         if hook == "on_epoch_end" and now.average.has_begun:
             raise CallbackError(
                 f"{place} changed weights while the network holds their average (ema_decay), which "
@@ -90,44 +93,41 @@ class Network:
 
     def put_back(self) -> None:
         """Make layers, weights and buffers what they were before the hook."""
-        for layer, kind, _ in self.layers.values():
+        for layer, kind, _ in self.seen.layers.values():
             if type(layer) is not kind:
                 layer.__class__ = kind
-        for holder, before, dicts in self.parts:
-            for kept, old in ((holder, before), *dicts):
-                kept.clear()
-                kept.update(old)
+        for part, before in self.parts:
+            part.clear()
+            part.update(before)
         for tensor, value in self.values:
             tensor.data = value
 
-    def _check_settings(self, place: str) -> None:
+    def _check_settings(self, place: str, now: _Seen) -> None:
         """Refuse what a loaded network would answer otherwise for, where that is known."""
-        before = self.free["modes or settings of layers"]
-        for (name, layer), old in zip(self.run.model.named_modules(), before, strict=True):
-            new = _settings(layer)
+        for name, (_, kind, _) in now.layers.items():
+            old, new = self.seen.settings[name], now.settings[name]
             changed = {one for one in old | new if old.get(one) != new.get(one)}
             if stops := changed & {"should_stop", "stop_training"}:
                 raise CallbackError(
-                    f"{place} set run.model.{min(stops)}, which nobody reads; run.stop(reason) ends "
-                    "the training"
+                    f"{place} set run.model.{min(stops)}, which nobody reads; run.stop(reason) "
+                    "ends the training"
                 )
-            if type(layer).__module__.startswith("torch.nn.") and changed - OF_TRAINING:
+            if kind.__module__.startswith("torch.nn.") and changed - OF_TRAINING:
                 raise CallbackError(
                     f"{place} changed {min(changed - OF_TRAINING)} of the layer {name!r}, and who "
                     "loads the run would build the old one; build the network with it"
                 )
 
-    def _check_tensors(self, place: str) -> None:
-        now, before = _tensors(self.run.model), self.tensors
-        for name in before | now:
-            if now.get(name) != before.get(name):
-                old, new = (str(one.get(name, "nothing")) for one in (before, now))
+    def _check_tensors(self, place: str, now: dict[str, _Form]) -> None:
+        for name in self.forms | now:
+            if now.get(name) != self.forms.get(name):
+                old, new = (_told(one.get(name)) for one in (self.forms, now))
                 raise CallbackError(
                     f"{place} made {name!r} {new}, which was {old}, and who loads the run would "
                     "build the old one; change names, shapes and types before training"
                 )
 
-    def _check_held(self, place: str) -> None:
+    def _check_held(self, place: str, own: set[int]) -> None:
         """Refuse an optimiser that has lost weights, or has got what is none of the network's."""
         optimizer, now = self.run.now.optimizer, _held(self.run)
         for group in optimizer.param_groups:
@@ -139,19 +139,19 @@ class Network:
         if lost := self.held - now:
             name = min(self.names.get(number, "a weight") for number in lost)
             raise CallbackError(
-                f"{place} took {name!r} out of the optimiser, so it would not be trained; freeze it "
-                "with requires_grad_(False)"
+                f"{place} took {name!r} out of the optimiser, so it would not be trained; freeze "
+                "it with requires_grad_(False)"
             )
-        if now - self.held - _names(self.run.model).keys():
+        if now - self.held - own:
             raise CallbackError(
                 f"{place} gave the optimiser a weight that is none of the network's, and would not "
                 "be saved; build the network with it"
             )
 
-    def _check_trained(self, place: str) -> None:
+    def _check_trained(self, place: str, seen: _Seen) -> None:
         """Refuse weights that the optimiser does not train, and those that are no longer in use."""
-        held, before, model = _held(self.run), self.names, self.run.model
-        trained = {name: id(w) for name, w in model.named_parameters() if w.requires_grad}
+        held, before = _held(self.run), self.names
+        trained = {name: id(w) for name, w in seen.tensors.items() if w.requires_grad}
         for name, number in trained.items():
             if number not in held:
                 what = f"unfroze {name!r}" if number in before else f"gave the network {name!r}"
@@ -160,7 +160,8 @@ class Network:
                     "trained; begin with it in the network and not frozen, freeze it in "
                     "on_fit_start, and unfreeze it when it is to be trained"
                 )
-        gone = [before[number] for number in before.keys() & held - _names(model).keys()]
+        still = {id(tensor) for tensor in seen.tensors.values()}
+        gone = [before[number] for number in before.keys() & held - still]
         if gone:
             raise CallbackError(
                 f"{place} replaced {min(gone)!r}, which the optimiser goes on training in its "
@@ -169,62 +170,63 @@ class Network:
             )
 
 
-def _layers(model: nn.Module) -> dict[str, Any]:
-    layers = model.named_modules()
-    return {name: (layer, type(layer), vars(layer).get("forward")) for name, layer in layers}
+class _Seen:
+    """A network at one moment, looked at in one walk: it is looked at around every hook.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.layers: dict[str, tuple[nn.Module, type, Any]] = {}
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.hooks: list[object] = []
+        self.dicts: list[dict[Any, Any]] = []
+        self.tensors: dict[str, Tensor] = {}
+        for name, layer in model.named_modules():
+            holder = vars(layer)
+            self.layers[name] = layer, type(layer), holder.get("forward")
+            settings = self.settings[name] = {}
+            self.dicts.append(holder)
+            for key, value in holder.items():
+                if isinstance(value, dict):
+                    self.dicts.append(value)
+                    if key in ("_parameters", "_buffers"):
+                        at = f"{name}." if name else ""
+                        self.tensors |= {f"{at}{k}": v for k, v in value.items() if v is not None}
+                    elif value and key.endswith("_hooks"):
+                        self.hooks.append((name, key, list(value)))
+                elif (key[0] != "_" or key == "_compiled_call_impl") and _is_setting(value):
+                    settings[key] = value
+        weights = self.tensors.values()
+        self.hooks += [
+            list(getattr(weight, key, None) or ()) for weight in weights for key in WEIGHT_HOOKS
+        ]
+        # What may be changed, by what it is called in the record.
+        self.free: dict[str, object] = {
+            "which weights are frozen": [weight.requires_grad for weight in weights],
+            "modes or settings of layers": self.settings,
+            "hooks of layers or weights": self.hooks,
+        }
 
 
-def _all_tensors(model: nn.Module) -> dict[str, Tensor]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+def _is_setting(value: object) -> bool:
+    if type(value) in PLAIN or callable(value):
+        return True
+    return type(value) is tuple and all(type(one) in PLAIN for one in value)
 
 
-def _tensors(model: nn.Module) -> dict[str, str]:
-    return {
-        name: f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)} on {tensor.device}"
-        for name, tensor in _all_tensors(model).items()
-    }
+def _forms(seen: _Seen) -> dict[str, _Form]:
+    return {name: (one.dtype, one.shape, one.device) for name, one in seen.tensors.items()}
 
 
-def _names(model: nn.Module) -> dict[int, str]:
-    return {id(weight): name for name, weight in model.named_parameters()}
+def _told(form: _Form | None) -> str:
+    if form is None:
+        return "nothing"
+    dtype, shape, device = form
+    return f"{str(dtype).removeprefix('torch.')} {tuple(shape)} on {device}"
 
 
 def _held(run: Run) -> set[int]:
     groups = run.now.optimizer.param_groups
     return {id(weight) for group in groups for weight in group.get("params", ())}
-
-
-def _free(model: nn.Module) -> dict[str, Any]:
-    layers, weights = list(model.modules()), list(model.parameters())
-    hooks = ("_backward_hooks", "_post_accumulate_grad_hooks")
-    return {
-        "which weights are frozen": [weight.requires_grad for weight in weights],
-        "modes or settings of layers": [_settings(layer) for layer in layers],
-        "hooks of layers or weights": [
-            *(list(hooks) for hooks in _hooks_of(layers)),
-            *(list(getattr(weight, name, None) or ()) for weight in weights for name in hooks),
-        ],
-    }
-
-
-def _dicts_of(layer: nn.Module) -> list[dict[Any, Any]]:
-    return [value for value in vars(layer).values() if isinstance(value, dict)]
-
-
-def _hooks_of(layers: list[nn.Module]) -> list[dict[int, Any]]:
-    return [
-        value for layer in layers for name, value in vars(layer).items() if name.endswith("_hooks")
-    ]
-
-
-def _settings(layer: nn.Module) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in vars(layer).items()
-        if (_is_plain(value) or (isinstance(value, tuple) and all(map(_is_plain, value))))
-        and not (name.startswith("_") and name != "_compiled_call_impl")
-    }
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, bool | int | float | str) or callable(value)

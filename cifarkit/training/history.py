@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import overload
 
 from cifarkit.errors import SelectionError
-from cifarkit.foreign_words import nearest
-from cifarkit.guidance import Guided
+from cifarkit.guidance import Guided, nearest
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.storage.foreign_text import read_text
 from cifarkit.tables import Block, Readable, Table

@@ -23,6 +23,7 @@ from typing import Any
 from torch import nn
 
 from cifarkit.errors import CifarkitError, RunFolderError
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
@@ -170,9 +171,11 @@ class RunFolder:
             about: dict[str, Any] = json.loads(read_text(path))
             version, _ = about["format"], about["facts"]["status"]
         except FileNotFoundError as error:
+            within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
+            way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
             raise RunFolderError(
                 f"there is no run in {str(self.path)!r}: it has no {ABOUT}; "
-                "name the folder that was run_dir"
+                + (way if within else "name the folder that was run_dir")
             ) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
@@ -255,6 +258,7 @@ def unwritable(folder: Path, error: OSError) -> RunFolderError:
     )
 
 
+@explains_arguments("ck.load_run")
 def load_run(folder: str | Path) -> Run:
     """Read a run from its folder: the model with its weights, recipe, history and facts.
 

@@ -19,6 +19,7 @@ from cifarkit.evaluation.evaluation import (
     check_finite,
     evaluate,
 )
+from cifarkit.guidance import explains_arguments
 from cifarkit.training.callback import is_builtin
 from cifarkit.training.receipt import RECEIPT, Receipt
 from cifarkit.training.run import Run
@@ -60,6 +61,7 @@ class Looks(NamedTuple):
         return f"once at the end{', unless own callbacks looked too' if self.foreign else ''}"
 
 
+@explains_arguments("ck.looks_at_test")
 def looks_at_test(run: Run) -> Looks:
     """Count how often the test set was looked at in a run.
 
@@ -102,6 +104,7 @@ def _chose_otherwise(run: Run) -> bool:
     return not any("EarlyStopping(" in kind for kind in run.facts["callbacks"])
 
 
+@explains_arguments("ck.score_on_test")
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
     """Evaluate a run that is over on test, once, and keep the receipt in its folder.
 
@@ -168,7 +171,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
             f"{RECEIPT} to score these in its place",
             CifarkitWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return evaluation
 

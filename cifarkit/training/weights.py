@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cifarkit.errors import CheckpointError
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network
 from cifarkit.models.state import restore_state, versions_of
 from cifarkit.storage.folders import expanded
@@ -33,6 +34,7 @@ WEIGHTS = "weights.safetensors"  # in a run folder
 COUNT = "num_batches_tracked"  # of batch norm
 
 
+@explains_arguments("ck.load_weights")
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Put saved weights into a network, all or none.
 
@@ -86,6 +88,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     model.eval()
 
 
+@explains_arguments("ck.import_weights")
 def import_weights(
     path: str | Path,
     model: nn.Module | None = None,

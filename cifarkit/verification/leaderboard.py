@@ -13,6 +13,7 @@ from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import Span, t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits
@@ -111,6 +112,7 @@ class Leaderboard(Readable):
     __repr__ = __str__
 
 
+@explains_arguments("ck.leaderboard")
 def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = False) -> Leaderboard:
     """Rank verified runs.
 

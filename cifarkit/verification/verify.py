@@ -14,6 +14,7 @@ from cifarkit.arguments import checked_flag
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
+from cifarkit.guidance import explains_arguments
 from cifarkit.storage.folders import expanded
 from cifarkit.tables import as_html, printable
 from cifarkit.training.device import choose_device
@@ -132,6 +133,7 @@ class Verification:
         return f"{score}, {self.repeated}" if self.repeated else score
 
 
+@explains_arguments("ck.verify")
 def verify(
     folder: str | Path, splits: Splits, *, retrain: bool = False, device: str = "auto"
 ) -> Verification:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 from torch.optim import lr_scheduler
 
 import cifarkit as ck
@@ -350,6 +352,274 @@ def test_a_trainer_of_another_class_is_in_the_record(tiny: ck.Splits) -> None:
 
     run = Mine(RECIPE.replace(epochs=1)).fit(network(), tiny)
     assert run.facts["intervening"] == [f"{__name__}.{Mine.__qualname__}"]
+
+
+# --- what is put back where it is refused, table by table
+
+
+def group(run: ck.Run) -> dict[str, Any]:
+    return run.now.optimizer.param_groups[0]
+
+
+def patch_forward(run: ck.Run) -> None:
+    run.model.forward = lambda images: images.flatten(1)[:, :10]
+
+
+def half_a_group(run: ck.Run) -> None:
+    run.now.optimizer.param_groups.append({"lr": 1.0})
+
+
+REFUSED_TOO: dict[str, tuple[Hook, str]] = {
+    "a tensor as rate": (lambda run: group(run).update(lr=torch.tensor(0.01)), "set lr .*plain"),
+    "a rate below 0": (lambda run: group(run).update(lr=-0.1), "set lr .* to -0.1; it must be"),
+    "no rate": (lambda run: group(run).update(lr=None), "set lr .* to None; it must be"),
+    "a momentum below 0": (lambda run: group(run).update(momentum=-1.0), "set momentum"),
+    "doubles": (lambda run: run.model.double(), "made '0.weight' float64 .*which was float32"),
+    "halves": (lambda run: run.model.half(), "made '0.weight' float16 .*before training"),
+    "another device": (lambda run: run.model.to("meta"), "made '0.weight' .* on meta"),
+    "pruning": (
+        lambda run: prune.l1_unstructured(run.model[6], "weight", 0.5),
+        "made '6.weight' nothing, which was float32",
+    ),
+    "a parametrisation": (
+        lambda run: nn.utils.parametrizations.spectral_norm(run.model[6]),
+        "replaced the layer '6'",
+    ),
+    "a buffer": (lambda run: run.model.register_buffer("mine", torch.zeros(1)), "made 'mine'"),
+    "forward": (patch_forward, "replaced the class or forward"),
+    "a stride": (lambda run: setattr(run.model[0], "stride", (2, 2)), "changed stride of .* '0'"),
+    "no groups": (lambda run: run.now.optimizer.param_groups.clear(), "took '0.bias' out of the"),
+    "a stranger's weight": (
+        lambda run: run.now.optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))]}),
+        "gave the optimiser a weight that is none of the network's",
+    ),
+    "half a group": (half_a_group, "left a group without"),
+    "another class of optimiser": (
+        lambda run: setattr(run.now.optimizer, "__class__", torch.optim.Adam),
+        "wrote into run.now.optimizer; give the recipe",
+    ),
+    "the splits": (lambda run: run.now.splits.test.labels.mul_(1), "wrote into run.now.splits"),
+    "the average": (
+        lambda run: setattr(run.now.average, "decay", 0.7),
+        "wrote into run.now.average; .*ema_decay=",
+    ),
+    "a flag of Keras": (
+        lambda run: setattr(run.model, "stop_training", True),
+        r"set run.model.stop_training, which nobody reads; run.stop\(reason\)",
+    ),
+    "a flag of Lightning": (
+        lambda run: setattr(run, "should_stop", True),
+        r"set run.should_stop, which nobody reads; run.stop\(reason\)",
+    ),
+    "gradients off": (lambda run: torch.set_grad_enabled(False), "left gradients switched off"),
+    "all frozen": (lambda run: run.model.requires_grad_(False), r"froze all .*run.stop\(reason\)"),
+    "weights that are no numbers": (
+        lambda run: run.model[6].weight.data.fill_(float("nan")),
+        "left NaN or infinite numbers in '6.weight'",
+    ),
+    "a view": (
+        lambda run: run.model[0].weight.to(memory_format=torch.channels_last).view(-1),
+        r".*write .flatten\(\) in place of .view",
+    ),
+    "the model": (lambda run: setattr(run, "model", network()), ".*the network before training"),
+} | {
+    f"run.now.{name}": (
+        lambda run, name=name: setattr(run.now, name, 7),
+        f"replaced run.now.{name}, which training does not go by",
+    )
+    for name in ("loss", "network", "sums", "logged", "average", "has_stepped", "steps_per_epoch")
+}
+
+
+@pytest.mark.parametrize("hook", ["on_fit_start", "on_epoch_end"])
+@pytest.mark.parametrize("what", REFUSED_TOO)
+def test_what_is_refused_is_put_back_and_the_run_can_be_gone_on_with(
+    what: str, hook: str, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    change, message = REFUSED_TOO[what]
+
+    def late(run: ck.Run) -> None:
+        if hook == "on_fit_start" or run.now.epoch == 1:
+            change(run)
+
+    recipe = RECIPE.replace(ema_decay=0.5, optimizer=ck.SGD(lr=0.05, momentum=0.9))
+    with pytest.raises(ck.CallbackError, match=f"Mine.{hook} .*{message}"):
+        trained(tiny, listener(**{hook: late}), recipe=recipe, run_dir=tmp_path / "run")
+    assert torch.is_grad_enabled()
+    if hook == "on_epoch_end":
+        ck.load_weights(network(), tmp_path / "run")
+        trainer = ck.Trainer(recipe, device="cpu", run_dir=tmp_path / "run")
+        assert trainer.fit(network(), tiny, resume=True).status == "finished"
+
+
+def test_a_hook_that_raises_leaves_the_network_as_it_was(tiny: ck.Splits, tmp_path: Path) -> None:
+    def fail(run: ck.Run) -> None:
+        if run.now.epoch == 1:
+            swap_layer(run)
+            swap_history(run)
+            raise ValueError("out of luck")
+
+    with pytest.raises(ck.CallbackError, match="out of luck"):
+        trained(tiny, listener(on_epoch_end=fail), run_dir=tmp_path / "run")
+    rest = ck.Trainer(RECIPE, device="cpu", run_dir=tmp_path / "run")
+    assert same(rest.fit(network(), tiny, resume=True).model, trained(tiny).model)
+
+
+def write_through_data(run: ck.Run) -> None:
+    for weight in run.model.parameters():
+        weight.data.mul_(0.9)
+
+
+def hook_a_layer(run: ck.Run) -> None:
+    run.model[0].register_forward_hook(lambda layer, images, features: features * 0)
+
+
+def hook_a_weight(run: ck.Run) -> None:
+    run.model[0].weight.register_hook(lambda gradient: gradient * 0)
+
+
+def patch_zero_grad(run: ck.Run) -> None:
+    run.now.optimizer.zero_grad = lambda set_to_none=True: None
+
+
+@pytest.mark.parametrize(
+    ("change", "hook", "what"),
+    [
+        (write_through_data, "on_batch_end", "weights"),
+        (lambda run: run.now.optimizer.step(), "on_batch_end", "weights"),
+        (write_through_data, "on_fit_end", "weights after the last epoch was measured"),
+        (hook_a_layer, "on_fit_start", "hooks of layers or weights"),
+        (hook_a_weight, "on_fit_start", "hooks of layers or weights"),
+        (patch_zero_grad, "on_fit_start", "hooks of the optimiser"),
+        (
+            lambda run: run.now.optimizer.state.clear(),
+            "on_epoch_start",
+            "state of the optimiser",
+        ),
+    ],
+)
+def test_what_leaves_no_trace_in_torch_is_recorded(
+    change: Hook, hook: str, what: str, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    recipe = RECIPE.replace(optimizer=ck.SGD(lr=0.05, momentum=0.9))
+    run = trained(tiny, listener(**{hook: change}), recipe=recipe, run_dir=tmp_path / "run")
+    assert run.facts["changed_by_callbacks"] == [f"Mine: {what}"]
+    assert not same(run.model, trained(tiny, recipe=recipe).model)
+    loaded = network()
+    ck.load_weights(loaded, tmp_path / "run")
+    assert same(loaded, run.model)
+
+
+def test_a_rate_of_numpys_is_a_plain_number_in_the_history(tiny: ck.Splits, tmp_path: Path) -> None:
+    lower = listener(on_epoch_start=lambda run: group(run).update(lr=np.float32(0.5)))
+    run = trained(tiny, lower, run_dir=tmp_path / "run")
+    assert [type(rate) for rate in run.history["lr"]] == [float] * 3
+    assert ck.load_run(tmp_path / "run").history["lr"] == [0.5] * 3
+
+
+def test_weights_written_into_their_average_are_refused_for_they_would_not_last(
+    tiny: ck.Splits,
+) -> None:
+    recipe = RECIPE.replace(ema_decay=0.9)
+    with pytest.raises(ck.CallbackError, match="does not last; change them in on_epoch_start"):
+        trained(tiny, listener(on_epoch_end=write_through_data), recipe=recipe)
+
+
+def test_numbers_of_the_history_are_changed_on_the_record_alone(tiny: ck.Splits) -> None:
+    better = listener(on_epoch_end=lambda run: run.history[-1].update(val_loss=0.0))
+    assert trained(tiny, better).facts["changed_by_callbacks"] == ["Mine: numbers in the history"]
+    word = listener(on_epoch_end=lambda run: run.history[-1].update(f1=torch.ones(1)))
+    with pytest.raises(ck.CallbackError, match=r"no number in run.history; run.log\(name, value\)"):
+        trained(tiny, word)
+
+
+def test_layers_are_unfrozen_later_under_momentum_too(tiny: ck.Splits) -> None:
+    recipe = RECIPE.replace(optimizer=ck.SGD(lr=0.05, momentum=0.9))
+    hooks = {"on_fit_start": freeze_at_first, "on_epoch_start": unfreeze_later}
+    run = trained(tiny, listener(**hooks), recipe=recipe)
+    assert not torch.equal(run.model[0].weight, network()[0].weight)
+
+
+def one_hot(labels: torch.Tensor) -> torch.Tensor:
+    return F.one_hot(labels, 10).float()
+
+
+# What may become of images and labels, and what is said of it.
+BATCHES: dict[str, tuple[Callable[..., tuple[Any, Any]], str]] = {
+    "empty": (lambda x, y: (x[:0], y[:0]), r"shape \(0, 3, 32, 32\); it must be batch 3 32 32"),
+    "a single image": (lambda x, y: (x[:1], y[:1]), "of 2 images at least"),
+    "bytes": (lambda x, y: (x.byte(), y), r"images of torch.uint8; .* \[-1, 1\] already"),
+    "doubles": (lambda x, y: (x.double(), y), "images of torch.float64; they must be"),
+    "no square": (lambda x, y: (x[..., :24, :], y), "must be batch 3 32 32"),
+    "channels last": (lambda x, y: (x.permute(0, 2, 3, 1), y), "must be batch 3 32 32"),
+    "too small for the network": (lambda x, y: (x[..., :2, :2], y), "2 x 2 .*does not take"),
+    "flat": (lambda x, y: (x.flatten(1), y), "must be batch 3 32 32"),
+    "NaN": (lambda x, y: (x * float("nan"), y), "NaN or infinite pixels"),
+    "arrays": (lambda x, y: (x.numpy(), y), "ndarray images .*must be a dense tensor"),
+    "elsewhere": (lambda x, y: (x.to("meta"), y), "images on meta; they must be on cpu"),
+    "too few labels": (lambda x, y: (x, y[:3]), r"targets of shape \(3,\) for 80 images"),
+    "labels too high": (lambda x, y: (x, y + 10), r"labels from 1\d to 1\d; allowed are"),
+    "ignored labels": (lambda x, y: (x, y * 0 - 100), "labels from -100 to -100"),
+    "small labels": (lambda x, y: (x, y.int()), "targets of torch.int32; allowed are int64"),
+    "shares of whole numbers": (lambda x, y: (x, F.one_hot(y, 10)), "targets of torch.int64"),
+    "shares above 1": (lambda x, y: (x, one_hot(y) * 2), "no shares of 1"),
+    "shares below 0": (lambda x, y: (x, one_hot(y) * 1.9 - 0.09), "no shares of 1"),
+    "shares of nine": (lambda x, y: (x, one_hot(y)[:, :9]), r"shape \(80, 9\) for 80 images"),
+}
+
+
+def batch_changed(change: Callable[..., tuple[Any, Any]]) -> ck.Callback:
+    def replace(run: ck.Run) -> None:
+        run.now.batch = ck.Batch(*change(*run.now.batch))
+
+    return listener(on_batch_start=replace)
+
+
+@pytest.mark.parametrize("what", BATCHES)
+def test_a_batch_that_cannot_be_trained_on_is_refused_by_name(what: str, tiny: ck.Splits) -> None:
+    change, message = BATCHES[what]
+    with pytest.raises(ck.CallbackError, match=f"Mine.on_batch_start left .*{message}"):
+        trained(tiny, batch_changed(change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, y: (x[:40], y[:40]),
+        lambda x, y: (torch.cat([x, x.flip(3)]), torch.cat([y, y])),
+        lambda x, y: (x[..., :24, :24], y),
+        lambda x, y: (x, one_hot(y) * 0.9 + 0.01),
+    ],
+)
+def test_a_batch_of_another_size_or_with_shares_is_trained_on(
+    change: Callable[..., tuple[Any, Any]], tiny: ck.Splits
+) -> None:
+    run = trained(tiny, batch_changed(change))
+    assert run.status == "finished"
+    assert not same(run.model, trained(tiny).model)
+
+
+@pytest.mark.parametrize("hook", ["on_fit_start", "on_batch_end", "on_epoch_end", "on_fit_end"])
+def test_an_exception_that_stops_is_answered_with_the_way(hook: str, tiny: ck.Splits) -> None:
+    def stop(run: ck.Run) -> None:
+        raise StopIteration
+
+    with pytest.raises(ck.CallbackError, match=r"to end the training, call run.stop\(reason\)"):
+        trained(tiny, listener(**{hook: stop}))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_program_that_is_ended_in_a_hook_leaves_a_whole_run(
+    error: type[BaseException], tiny: ck.Splits, tmp_path: Path
+) -> None:
+    def end(run: ck.Run) -> None:
+        if run.now.epoch == 1:
+            raise error
+
+    with pytest.raises(error):
+        trained(tiny, listener(on_epoch_end=end), run_dir=tmp_path / "run")
+    rest = ck.Trainer(RECIPE, device="cpu", run_dir=tmp_path / "run")
+    assert same(rest.fit(network(), tiny, resume=True).model, trained(tiny).model)
 
 
 # --- gradients that are no numbers

@@ -577,7 +577,7 @@ def test_a_check_says_where_it_is_to_those_who_watch(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # a notebook would keep every line
     ck.check_model("linear")
     said = stream.getvalue()
     assert ("linear: check 3 of 17, logits" in said) is stream.isatty()

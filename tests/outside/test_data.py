@@ -398,6 +398,9 @@ def test_a_table_may_have_its_columns_in_any_order(tmp_path: Path) -> None:
         ("0\n1", "has no column 1; its first line has 1 columns"),
         ("0,a\n1,", "row 2 of 'l.csv' has no label"),
         ("", "is empty"),
+        ('{"image": "0.png", "label": "cat"}', "is JSON or a page"),
+        (",file,label\n" + "\n".join(f"{n},{n}.png,cat" for n in range(9)), "has no name"),
+        ("id,cat,dog\n" + "\n".join(f"{n},0.0,1.0" for n in range(9)), "0 and 1 for each class"),
     ],
 )
 def test_a_file_of_labels_that_does_not_fit_is_refused(

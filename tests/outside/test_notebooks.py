@@ -59,6 +59,7 @@ CELLS = {
     "part": "part",
     "lost": "ck.train('linear', data, epochs=3, callbacks=[Interrupt()], show_progress=False);",
     "resumed": "whole = ck.train('linear', data, epochs=3, run_dir='a $b$ <c>', resume=True)",
+    "check": "report = ck.check_model('linear')",
     "records": "print(part.facts['callbacks'], whole.facts['callbacks'], whole.status)",
 }
 GOES_ON = "ck.train('linear', …, run_dir='a $b$ <c>', resume=True)"
@@ -87,6 +88,7 @@ def test_a_notebook_shows_each_thing_once_and_readably(
     assert table["text/html"].count("<tr>") == 3
     assert "epoch  train loss" in table["text/plain"]
     assert below["quiet"] == []
+    assert below["check"] == []
     (table,) = below["compare"]
     assert "4 of 4 runs done" in table["text/html"]
     assert table["text/plain"].splitlines()[:2] == [

@@ -177,11 +177,12 @@ def poisoned(tiny: ck.Splits) -> nn.Module:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             self.seen += self.training and torch.is_grad_enabled()
             logits = self.layer(images.flatten(1))
-            return logits * float("nan") if self.seen > 3 else logits  # one look comes first
+            return logits * float("nan") if self.seen > 4 else logits  # two looks come first
 
     return Poisoned()
 
 
+@pytest.mark.filterwarnings("ignore:.*outside of state_dict")  # it counts its batches there
 def test_a_loss_that_is_nan_stops_before_the_step(tiny: ck.Splits, tmp_path: Path) -> None:
     model = poisoned(tiny)
     steps: list[dict[str, torch.Tensor]] = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
+from cifarkit.guidance import explains_arguments
 from cifarkit.models.builders import plain_name
 from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
@@ -156,12 +157,13 @@ CHECKS = (
 )
 
 
+@explains_arguments("ck.check_model")
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
     """Ask a builder everything that a variant must do, and raise when it does not.
 
     It builds the network some twenty times and trains a few of them on ten pictures of noise, on
     the device and in the type of the first weights. The global generators and torch's settings
-    are left as they were. In a terminal or notebook it says which check it is at.
+    are left as they were. In a terminal it says which check it is at.
 
     Args:
         model: a registered name, a variant, or a builder that has no name yet.
@@ -209,10 +211,10 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
 def _announced() -> Iterator[Callable[[str], None]]:
     """Say where the check is, on one line of stderr that goes at its end; large networks take long.
 
-    It says nothing where nobody watches: where stderr is no terminal, and Python no notebook's.
+    It says nothing where stderr is no terminal: a notebook would keep every line.
     """
     stream = sys.stderr
-    is_watched = stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
+    is_watched = stream is not None and stream.isatty()
 
     def announce(line: str) -> None:
         if is_watched:

@@ -1,0 +1,87 @@
+"""Lines that people type out of habit: what they mean here, or what to type in their place."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from cifarkit.guidance import nearest, way_for
+from cifarkit.synonyms import SYNONYMS
+
+__all__ = ["Command", "Group", "meant"]
+
+# What other programs call our commands.
+COMMANDS = {
+    **dict.fromkeys(("fit", "run", "start"), "train"),
+    **dict.fromkeys(("eval", "test", "score", "validate"), "evaluate"),
+    **dict.fromkeys(("infer", "classify"), "predict"),
+    **dict.fromkeys(("continue", "restart"), "resume"),
+    **dict.fromkeys(("download", "dataset", "datasets"), "data show cifar10"),
+    **dict.fromkeys(("summary", "show", "info"), "models baseline"),
+    **dict.fromkeys(("rank", "ranking"), "leaderboard"),
+}
+OPTIONS = {"root": "data", "image_set": "data", "splits": "data"}
+
+
+def meant(arguments: list[str]) -> list[str]:
+    """Return a line as cifarkit says it: `help train` is `train --help`, and `list` is `models`.
+
+    >>> meant(["help", "train"]), meant(["version"])
+    (['train', '--help'], ['--version'])
+    """
+    match arguments:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"]:
+            return ["--version"]
+        case ["list" | "ls", *rest]:
+            return ["models", *rest]
+    return arguments
+
+
+class Group(TyperGroup):
+    """Commands, where the names that other programs give them are answered with ours."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or say which is meant."""
+        if args[0] in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}; write cifarkit {COMMANDS[args[0]]}")
+        return super().resolve_command(ctx, args)
+
+
+class Command(TyperCommand):
+    """A command whose unknown options are answered with what to type."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the line apart, or say what to type for an option that is not there."""
+        options: dict[str, Any] = {
+            option: one for one in self.get_params(ctx) for option in one.opts if option[0] == "-"
+        }
+        words = iter(args)
+        for word in words:
+            option, is_whole, _ = word.partition("=")
+            if word == "--":
+                break
+            if option in options:
+                if not is_whole and not getattr(options[option], "is_flag", False):
+                    next(words, None)  # its value, whatever that looks like
+            elif re.fullmatch(r"--?[A-Za-z][\w-]*", option):
+                way = self._way(ctx, option, [one for one in options if one[:2] == "--"])
+                ctx.fail(f"No such option: {option}; {way}")
+        return super().parse_args(ctx, args)
+
+    def _way(self, ctx: Any, option: str, known: list[str]) -> str:
+        word = option.lstrip("-").replace("-", "_")
+        ours = SYNONYMS.get(word.lower(), word)
+        ours = OPTIONS.get(ours, ours)
+        if (typed := "--" + ours.replace("_", "-")) in known:
+            return f"write {typed}"
+        for one in self.get_params(ctx):
+            if one.param_type_name == "argument" and ours == one.name:
+                return f"{ours} has no option: write cifarkit {self.name} {ours.upper()}"
+        if close := nearest(option, known, cutoff=0.75):
+            return f"did you mean {close}?"
+        way = way_for(f"cifarkit {self.name}", word, ..., [])
+        return f"it takes {', '.join(known)}" if way == "it takes nothing" else f"in Python, {way}"

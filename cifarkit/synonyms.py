@@ -1,0 +1,110 @@
+"""What other libraries call the same thing, and what our arguments look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["EXAMPLES", "SYNONYMS", "by_word"]
+
+
+def by_word(rows: Mapping[str, str]) -> dict[str, str]:
+    """Turn rows of many words, each after what they mean, into a table to look words up in."""
+    return {word: meaning for meaning, words in rows.items() for word in words.split()}
+
+
+# What other libraries call the same thing.
+SYNONYMS = by_word(
+    {
+        "augment": "augmentation augmentations aug augs data_augmentation",
+        "batch_size": "batch bs batchsize train_batch_size per_device_train_batch_size "
+        "mini_batch_size minibatch_size",
+        "betas": "beta1 beta2 beta_1 beta_2 adam_beta1 adam_beta2 opt_betas",
+        "callbacks": "callback cbs",
+        "classes": "class_names label_names target_names",
+        "column": "monitor metric metric_for_best_model",
+        "compile": "torch_compile torchcompile jit_compile use_compile",
+        "device": "accelerator use_cuda cuda gpu gpus",
+        "ema_decay": "ema model_ema ema_momentum model_ema_decay use_ema ema_rate",
+        "epochs": "epoch n_epoch n_epochs nb_epoch num_epochs max_epochs num_train_epochs",
+        "eps": "epsilon adam_epsilon opt_eps",
+        "every": "step_size lr_step_size decay_epochs",
+        "every_steps": "save_freq save_steps every_n_train_steps",
+        "factor": "gamma lr_gamma lr_decay lr_decay_rate decay_rate",
+        "image_set": "images_set dataset data test_data test_set",
+        "images": "x inputs",
+        "label_smoothing": "smoothing label_smoothing_factor",
+        "lr": "learning_rate learning_rate_init base_lr init_lr initial_lr lr_base lr_rate eta0",
+        "max_norm": "max_grad_norm clip_norm clipnorm clip grad_clip gradient_clip clip_grad "
+        "gradient_clip_val gradient_clipping clip_grad_norm global_clipnorm",
+        "min_delta": "delta tol threshold",
+        "model": "net network module arch architecture model_name model_init",
+        "nesterov": "nesterovs_momentum use_nesterov",
+        "num_classes": "n_classes nb_classes",
+        "optimizer": "opt optim opt_func optimiser optimizers solver",
+        "patience": "early_stopping_patience patience_epochs",
+        "peak": "max_lr lr_max",
+        "precision": "fp16 amp bf16 half mixed_precision use_amp dtype tf32 autocast",
+        "restore": "restore_best_weights restore_best load_best load_best_model_at_end",
+        "rise": "pct_start",
+        "root": "data_dir data_root data_path root_dir cache_dir",
+        "run_dir": "output_dir out_dir log_dir logdir save_dir default_root_dir logger output "
+        "save_path logging_dir model_dir experiment experiment_name run_name name project",
+        "schedule": "scheduler lr_scheduler lr_scheduler_type lr_schedule sched",
+        "seed": "random_state random_seed manual_seed data_seed",
+        "seeds": "n_seeds num_seeds repeats n_repeats n_runs trials n_trials",
+        "show_progress": "verbose progress progress_bar enable_progress_bar tqdm",
+        "splits": "datasets dls datamodule dm",
+        "test_time": "tta test_time_augmentation",
+        "val_accuracy": "acc accuracy val_acc valid_acc valid_accuracy eval_accuracy",
+        "val_loss": "valid_loss eval_loss validation_loss",
+        "val_size": "validation_split val_split valid_pct val_fraction validation_fraction "
+        "validation_size valid_size val_ratio",
+        "variants": "models networks names",
+        "warmup": "warmup_epochs num_warmup_epochs",
+        "weight_decay": "wd l2 l2_reg",
+    }
+)
+
+# What our arguments look like; what was given for a foreign word is shown where it is of this kind.
+EXAMPLES = {
+    "augment": "(ck.Flip(), ck.Crop())",
+    "batch_size": "64",
+    "betas": "(0.9, 0.999)",
+    "callbacks": "[ck.EarlyStopping()]",
+    "column": "'val_loss'",
+    "compile": "'on'",
+    "device": "'cuda'",
+    "ema_decay": "0.999",
+    "epochs": "10",
+    "eps": "1e-08",
+    "every": "30",
+    "every_steps": "500",
+    "factor": "0.1",
+    "final": "0.01",
+    "initialization": "ck.Whitening()",
+    "label_smoothing": "0.1",
+    "lr": "0.1",
+    "max_norm": "1.0",
+    "min_delta": "0.001",
+    "model": "'baseline'",
+    "momentum": "0.9",
+    "nesterov": "True",
+    "optimizer": "ck.SGD(lr=0.1, momentum=0.9)",
+    "patience": "5",
+    "peak": "0.1",
+    "precision": "'bfloat16'",
+    "restore": "True",
+    "resume": "True",
+    "rise": "0.3",
+    "root": "'data'",
+    "run_dir": "'runs/mine'",
+    "schedule": "ck.Cosine()",
+    "seed": "0",
+    "seeds": "5",
+    "show_progress": "False",
+    "test_time": "ck.TestTimeAugmentation()",
+    "track_test": "True",
+    "val_size": "0.1",
+    "warmup": "5",
+    "weight_decay": "0.0005",
+}
