@@ -215,12 +215,13 @@ def test_unchecked_another_run_would_be_gone_on_with(
     assert run.is_over
 
 
-def test_weights_that_a_callback_added_to_the_optimiser_cannot_be_taken_up(
+def test_groups_that_a_callback_made_in_the_optimiser_cannot_be_taken_up(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
     class Adds(ck.Callback):
         def on_fit_start(self, run: ck.Run) -> None:
-            run.now.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))]})
+            bias = run.now.optimizer.param_groups[0]["params"].pop()
+            run.now.optimizer.add_param_group({"params": [bias], "lr": 0.1})
 
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
