@@ -177,7 +177,7 @@ class CheckedConstruction(ABCMeta):
     @property
     def __signature__(cls) -> inspect.Signature:
         """What `help` and notebooks show of a class: what its `__init__` takes."""
-        _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+        _self, *parameters = inspect.signature(_init_of(cls)).parameters.values()
         return inspect.Signature(parameters)
 
     def check_construction(
@@ -188,10 +188,13 @@ class CheckedConstruction(ABCMeta):
         error: type[UnknownArgumentError] = UnknownArgumentError,
     ) -> None:
         """Refuse what the class's `__init__` does not take, as `check_call` does."""
-        maker = next(one for one in cls.__mro__ if "__init__" in vars(one))
-        first: Any = vars(maker)["__init__"]
-        function = object if maker is object else functools.partial(first, None)
+        first = _init_of(cls)
+        function = object if first is object.__init__ else functools.partial(first, None)
         check_call(cls.__name__, function, arguments, keywords, error=error)
+
+
+def _init_of(kind: type) -> Any:
+    return next(vars(one)["__init__"] for one in kind.__mro__ if "__init__" in vars(one))
 
 
 class Guided(metaclass=CheckedConstruction):
