@@ -65,7 +65,7 @@ class Refused(Exception):  # noqa: N818 - whoever asks makes an error of it
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """Tell whether something is a whole number, of Python's or NumPy's.
+    """Return whether something is a whole number, of Python's or NumPy's.
 
     True and False are whole numbers to Python; here they are a slip of the pen.
 

@@ -132,8 +132,8 @@ WAYS = by_word(
         "of the weights it is optimizer=ck.AdamW(weight_decay=0.0005), and of the rate "
         "schedule=ck.Step(every=30, factor=0.1)": "decay",
         "a running average of the weights is ema_decay=0.999": "swa swa_start swa_lr",
-        "it is a setting of torch's alone: write a frozen dataclass below ck.Optimizer, whose "
-        "build(self, parameters) returns torch's": "amsgrad dampening maximize rho lookahead "
+        "only torch's optimiser has this setting: write a frozen dataclass below ck.Optimizer, "
+        "whose build(self, parameters) returns torch's": "amsgrad dampening maximize rho lookahead "
         "layer_decay",
         "what is fastest is chosen by itself; leave it out": "channels_last memory_format fused "
         "foreach capturable gradient_checkpointing grad_checkpointing",
@@ -229,9 +229,9 @@ ATTRIBUTES = by_word(
         "write pandas.DataFrame(history)": "History.to_pandas History.to_frame",
         "write ck.list_models(), and ck.create_model('resnet20')": "cifarkit.Model "
         "cifarkit.Sequential cifarkit.models cifarkit.ResNet cifarkit.resnet18 cifarkit.nn",
-        "write data = ck.load_cifar10(), or ck.load_image_folder, or ck.load_arrays": ""
-        "cifarkit.data cifarkit.datasets cifarkit.load_mnist cifarkit.CIFAR10 cifarkit.cifar10 "
-        "cifarkit.DataLoader",
+        "write data = ck.load_cifar10(), or ck.load_image_folder, or "
+        "ck.load_arrays": "cifarkit.data cifarkit.datasets cifarkit.load_mnist cifarkit.CIFAR10 "
+        "cifarkit.cifar10 cifarkit.DataLoader",
         "the optimisers are ck.SGD, ck.Adam, ck.AdamW and ck.Muon": "cifarkit.optim "
         "cifarkit.optimizers",
         "the schedules are ck.Cosine, ck.Linear, ck.OneCycle and ck.Step": "cifarkit.schedulers "

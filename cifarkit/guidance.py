@@ -44,7 +44,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
 
 def as_written(name: str, value: Any) -> str:
-    """Return what a script would write for an argument: the value, or an example where it is none.
+    """Return what a script would write for an argument: the value, or an example in its stead.
 
     >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
     ('0.99', '0.999')

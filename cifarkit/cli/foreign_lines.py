@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 
 from cifarkit.guidance import nearest, way_for
@@ -12,6 +12,7 @@ from cifarkit.synonyms import SYNONYMS
 
 __all__ = ["Command", "Group", "meant"]
 
+UsageError: type[Exception] = BadParameter.__mro__[1]  # Typer does not name it
 # What other programs call our commands.
 COMMANDS = {
     **dict.fromkeys(("fit", "run", "start"), "train"),
@@ -56,21 +57,18 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take the line apart, or say what to type for an option that is not there."""
-        options: dict[str, Any] = {
-            option: one for one in self.get_params(ctx) for option in one.opts if option[0] == "-"
-        }
-        words = iter(args)
-        for word in words:
-            option, is_whole, _ = word.partition("=")
-            if word == "--":
-                break
-            if option in options:
-                if not is_whole and not getattr(options[option], "is_flag", False):
-                    next(words, None)  # its value, whatever that looks like
-            elif re.fullmatch(r"--?[A-Za-z][\w-]*", option):
-                way = self._way(ctx, option, [one for one in options if one[:2] == "--"])
-                ctx.fail(f"No such option: {option}; {way}")
-        return super().parse_args(ctx, args)
+        given = list(args)  # parsing empties it
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            if not hasattr(error, "possibilities"):  # as an unknown option has
+                raise
+            start = getattr(error, "option_name", "")  # of -lr it is -l
+            word = next((word for word in given if word.startswith(start)), start)
+            option = word.partition("=")[0]
+        known = [one for parameter in self.get_params(ctx) for one in parameter.opts]
+        way = self._way(ctx, option, [one for one in known if one.startswith("--")])
+        raise UsageError(f"No such option: {option}; {way}", ctx)
 
     def _way(self, ctx: Any, option: str, known: list[str]) -> str:
         word = option.lstrip("-").replace("-", "_")
@@ -83,5 +81,7 @@ class Command(TyperCommand):
                 return f"{ours} has no option: write cifarkit {self.name} {ours.upper()}"
         if close := nearest(option, known, cutoff=0.75):
             return f"did you mean {close}?"
-        way = way_for(f"cifarkit {self.name}", word, ..., [])
-        return f"it takes {', '.join(known)}" if way == "it takes nothing" else f"in Python, {way}"
+        way = way_for(f"ck.{self.name}", word, ..., [])
+        if way == "it takes nothing":
+            return f"it takes {', '.join(known)}"
+        return f"in Python, {way}" if "ck." in way else way

@@ -133,7 +133,7 @@ def _believed(
 
 
 def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
-    """Tell whether a run is over and scored; what is missing is made by going on with it.
+    """Return whether a run is over and scored; what is missing is made by going on with it.
 
     Raises:
         RunFolderError: it cannot be believed.

@@ -52,7 +52,7 @@ def key_of(about: dict[str, Any]) -> str:
 
 
 def is_known(about: dict[str, Any]) -> bool:
-    """Tell whether the record says all that matters, and is of a run as comparisons make them.
+    """Return whether the record says all that matters, and is of a run as comparisons make them.
 
     Of foreign callbacks it has no code; and what was compiled has other last digits.
     """

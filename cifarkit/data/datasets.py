@@ -56,7 +56,7 @@ def load_dataset(
 
     Taken are torchvision's data sets, `Subset`, `ConcatDataset` and `random_split`, a `DataLoader`
     (its data set in order, not its batches), Hugging Face's rows, and lists of (picture, label).
-    Each picture is read once: of Pillow's, or an array or tensor as `load_arrays` takes, with or
+    Each picture is read once: a Pillow image, or an array or tensor as `load_arrays` takes, with or
     without `ToTensor()`. What is not RGB 32 by 32 is brought to it as picture files are, and a
     warning says so. Random changes do not belong in the data set, where one draw would stay for
     all epochs: `Recipe(augment=(ck.Transform(…),))` makes them.
@@ -247,7 +247,7 @@ def _item(dataset: Any, index: int, part: str) -> Any:
 
 
 def _pair(item: Any, index: int, part: str) -> tuple[Any, Any]:
-    """Return the picture, of Pillow's or an array, and the label."""
+    """Return the picture, a Pillow image or an array, and the label."""
     if isinstance(item, Mapping):
         picture, label = _column(item, PICTURES, part), _column(item, LABELS, part)
     elif isinstance(item, tuple | list) and len(item) == 2:

@@ -25,7 +25,7 @@ def as_numpy(array: Any, name: str) -> Array:
     """Return anything like an array as NumPy's.
 
     Raises:
-        DataError: it is none, or some of its numbers are masked.
+        DataError: it is not an array, or some of its numbers are masked.
     """
     if reason := _no_array(array):
         raise DataError(f"{name} is not an array: {reason}")
@@ -102,7 +102,7 @@ def _is_number(thing: Any) -> bool:
 
 
 def gathered(array: Any, name: str) -> Array | list[Any]:
-    """Return one array, or a list of arrays and of Pillow's pictures where they are not alike.
+    """Return one array, or a list of arrays and Pillow images that are not alike.
 
     Raises:
         DataError: it is neither.

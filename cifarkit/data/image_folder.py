@@ -98,7 +98,7 @@ def load_image_folder(
         source=str(root),
     )
     endings = ", ".join(sorted(picture_suffixes()))
-    warn_of_left_out(left_out, f"that are no pictures in a folder of a class ({endings})")
+    warn_of_left_out(left_out, f"that are not pictures in the folder of a class ({endings})")
     warn_of_resizing(sizes)
     warn_of_leaks(splits, has_own_val="val" in parts)
     return splits

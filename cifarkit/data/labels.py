@@ -52,7 +52,7 @@ def checked_names(classes: Any) -> tuple[str, ...]:
     """Return the names of classes as a tuple.
 
     Raises:
-        DataError: they are no list of names.
+        DataError: they are not a list of names.
     """
     if isinstance(classes, str):
         raise DataError(f"classes must be a list of names, found the one name {classes!r}")
@@ -117,7 +117,7 @@ def _from_objects(labels: Array, name: str) -> Array:
     try:
         plain = [label.decode() if isinstance(label, bytes) else label for label in labels.tolist()]
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} holds bytes that are no UTF-8: {error.object!r}") from error
+        raise DataError(f"{name} holds bytes that are not UTF-8: {error.object!r}") from error
     if all(isinstance(label, str) for label in plain):
         if "" in plain:
             raise DataError(_without_label(name, [label == "" for label in plain]))
@@ -167,7 +167,7 @@ def _from_rows(rows: Array, name: str, columns: Any) -> Array:
         return rows.reshape(-1)  # a row of labels, as MATLAB keeps them
     if not is_one_hot.all():
         raise DataError(
-            f"{name} must have one label a picture, found {shape_of(rows)} that are no one-hot "
+            f"{name} must have one label a picture, found {shape_of(rows)} that are not one-hot "
             "rows; y.argmax(1) takes the largest of each"
         )
     labels: Array = rows.argmax(axis=1)
@@ -246,7 +246,7 @@ def _numbers(labels: Array, name: str, names: tuple[str, ...]) -> Tensor:
     if unknown:
         index, label = unknown[0]
         raise DataError(
-            f"label {str(label)!r} of image {index} in {name} is none of the classes "
+            f"label {str(label)!r} of image {index} in {name} is not one of the classes "
             f"{', '.join(map(str, names[:10]))}{', …' * (len(names) > 10)} "
             f"({len(unknown)} labels are wrong)"
         )

@@ -20,7 +20,7 @@ __all__ = ["RANGES", "form_of", "images_from_array", "shape_of", "to_byte_range"
 Array = np.ndarray[Any, Any]
 RANGES = {(0, 1): (0, 255), (-1, 1): (1, 127.5), (0, 255): (0, 1)}  # what is added, and the scale
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # and Pillow's name of a picture with so many
-LEAST_SIDE = 8  # pixels; what is shorter is no side of a picture
+LEAST_SIDE = 8  # pixels; a shorter axis is not a side of a picture
 LAYOUTS = "n 3 32 32, n 32 32 3, grey n 28 28 and the like, of any size"
 
 

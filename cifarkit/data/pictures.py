@@ -8,7 +8,6 @@ antialiased).
 
 from __future__ import annotations
 
-import difflib
 import functools
 import warnings
 from collections.abc import Collection
@@ -20,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.guidance import nearest
 from cifarkit.storage.folders import expanded
 
 __all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32", "warn_of_resizing"]
@@ -131,9 +131,8 @@ def _other_way(path: str | Path) -> str:
         return f"; pathlib.Path({str(folder)!r}).glob({Path(text).name!r}) gives those that fit"
     if not folder.is_dir():
         return f", and no folder {str(folder)!r}"
-    names = {entry.name.lower(): entry.name for entry in folder.iterdir()}
-    near = difflib.get_close_matches(Path(text).name.lower(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[near[0]]!r}?" if near else ""
+    close = nearest(Path(text).name, (entry.name for entry in folder.iterdir()), cutoff=0.5)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 @functools.cache

@@ -33,11 +33,10 @@ REFUSED = {
 class Transform(Augmentation):
     """Change pictures one by one with torchvision's transforms, of v1 or v2.
 
-    Each picture is given to them as torchvision's data sets do, of Pillow's; all their chance is
-    keyed by the seed, whichever global generator they draw from. What comes out may be of
-    Pillow's, whole numbers, or fractions 0 to 1 as of `ToTensor()`. Picture by picture is far
-    slower than `Flip`, `Crop` and `Cutout`, which change a whole batch at once; where they do what
-    you need, take them.
+    Each picture is given to them as a Pillow image. All their randomness is keyed by the seed,
+    whichever global generator they draw from. The result may be a Pillow image, whole numbers, or
+    fractions 0 to 1 as of `ToTensor()`. Picture by picture is far slower than `Flip`, `Crop` and
+    `Cutout`, which change a whole batch at once; where they do what you need, take them.
 
     Args:
         transforms: one of torchvision's transforms, a list of them, or the text that makes them.
@@ -99,7 +98,7 @@ class Transform(Augmentation):
             changed = change(picture)
         except Exception as error:  # whatever torchvision raises
             raise DataError(
-                f"{self} cannot change a picture of Pillow's: {error}; put v2.ToImage() before "
+                f"{self} cannot change a Pillow image: {error}; put v2.ToImage() before "
                 "transforms that want tensors"
             ) from error
         return _bytes_of(changed, self)
@@ -190,7 +189,7 @@ def _made(text: str) -> Callable[[Any], Any]:
     """Make the transforms of a text, which may come from somebody's run folder: no code is run.
 
     Raises:
-        RecipeError: it is something else than calls of torchvision's transforms.
+        RecipeError: it holds more than calls of torchvision's transforms.
     """
     from cifarkit.data.torchvision_datasets import import_transforms
 
@@ -246,7 +245,7 @@ def _named(node: ast.expr, rooms: dict[str, Any]) -> Any:
             and node.attr not in REFUSED
         ):
             return kind
-    raise ValueError(f"{ast.unparse(node)} is none of them")
+    raise ValueError(f"{ast.unparse(node)} is not one of them")
 
 
 def _with_enums(options: dict[str, Any], transforms: Any) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def predict(
             with the `test_time` views of its recipe, and which knows the names of the classes.
         images: an `ImageSet`; whole numbers 0 to 255 in a tensor or array, of any layout and size
             that `load_arrays` takes; fractions -1 to 1, as networks see them; or the path of a
-            picture file of any size and mode, a picture of Pillow's, or several of these.
+            picture file of any size and mode, a Pillow image, or several of these.
         classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
             for anything else.
         test_time: the views of each picture whose logits are averaged; each as it is when None.

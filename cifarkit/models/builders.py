@@ -38,7 +38,7 @@ def check_name(name: object) -> None:
 
 
 def is_name(name: object) -> bool:
-    """Tell whether something can be a model's name."""
+    """Return whether something can be a model's name."""
     is_text = isinstance(name, str) and len(name) <= LONGEST_NAME
     return is_text and re.fullmatch(NAME, str(name)) is not None
 
@@ -92,7 +92,7 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
 
 
 def is_same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
-    """Tell whether this is the same function, defined again."""
+    """Return whether this is the same function, defined again."""
     if known is builder:
         return True
     if isinstance(known, partial) and isinstance(builder, partial):

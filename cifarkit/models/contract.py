@@ -44,7 +44,7 @@ def check_module(model: Any, who: str) -> None:
         who: the builder, for the message.
 
     Raises:
-        ModelContractError: it is no `nn.Module` instance, or its weights hold no numbers.
+        ModelContractError: it is not an `nn.Module` instance, or its weights hold no numbers.
     """
     if not isinstance(model, nn.Module):
         missing = "did you forget to return the network?"
@@ -57,7 +57,7 @@ def check_network(model: Any) -> None:
     """Refuse an argument that is no network.
 
     Raises:
-        ModelContractError: it is no `nn.Module` instance, or its weights hold no numbers.
+        ModelContractError: it is not an `nn.Module` instance, or its weights hold no numbers.
 
     >>> check_network("mlp")
     Traceback (most recent call last):

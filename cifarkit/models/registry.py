@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cifarkit.arguments import checked_flag
 from cifarkit.errors import DuplicateModelError, ModelContractError, UnknownModelError
-from cifarkit.guidance import explains_arguments
+from cifarkit.guidance import explains_arguments, nearest
 from cifarkit.models.builders import (
     check_arguments,
     check_builder,
@@ -155,8 +154,8 @@ class Registry(Mapping[str, Variant]):
                 raise
 
     def _unknown(self, name: object) -> str:
-        near = difflib.get_close_matches(str(name).lower(), self._variants, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
+        close = nearest(str(name), self._variants)
+        guess = f" Did you mean {close!r}?" if close else ""
         known = ", ".join(self._variants) or "none yet"
         own = "A model of your own is known once its file is imported (--import FILE)"
         return f"no model is called {name!r}.{guess} Known are {known}. {own}"

@@ -48,7 +48,7 @@ def restore_state(
 
 
 def check_state(model: nn.Module, who: str) -> None:
-    """Refuse a network whose `state_dict` holds what is no tensor.
+    """Refuse a network whose `state_dict` holds something that is not a tensor.
 
     Args:
         model: the network.

@@ -92,7 +92,7 @@ sigmoid or tanh at the end, for the loss applies a softmax of its own']
 
 
 def are_probabilities(answer: Tensor) -> bool:
-    """Tell whether every row is a distribution.
+    """Return whether every row is a distribution.
 
     >>> logits = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     >>> are_probabilities(logits), are_probabilities(logits.softmax(1))

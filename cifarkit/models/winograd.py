@@ -67,7 +67,7 @@ class WinogradConv2d(nn.Conv2d):
         return super().forward(signal)
 
     def _can_save(self, signal: Tensor) -> bool:
-        """Tell whether there is a way with fewer multiplications; torch refuses what is wrong."""
+        """Return whether there is a way with fewer multiplications; torch refuses what is wrong."""
         is_usual = signal.ndim == 4 and signal.shape[1] == self.in_channels
         is_small = max(signal.shape[-2:]) <= LARGEST
         is_precise = signal.dtype.itemsize >= 4 and not torch.is_autocast_enabled("cpu")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from cifarkit.errors import CallbackError, CifarkitError
-from cifarkit.guidance import Guided
+from cifarkit.guidance import Guided, nearest
 from cifarkit.training.guard import guarded
 from cifarkit.training.run import Run
 
@@ -88,8 +87,8 @@ class Callback(Guided):
             if not name.startswith("on_"):
                 continue
             if name not in HOOKS:
-                near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.5)
-                guess = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(HOOKS)}"
+                close = nearest(name, HOOKS, cutoff=0.5)
+                guess = f"did you mean {close}?" if close else f"the hooks are {', '.join(HOOKS)}"
                 raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
@@ -160,7 +159,7 @@ def _way(error: Exception) -> str:
 
 
 def listens(callback: Callback, *hooks: str) -> bool:
-    """Tell whether a callback does something at one of these hooks."""
+    """Return whether a callback does something at one of these hooks."""
     return any(
         getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
         for hook in hooks
@@ -168,12 +167,12 @@ def listens(callback: Callback, *hooks: str) -> bool:
 
 
 def may_intervene(callback: Callback) -> bool:
-    """Tell whether a callback listens where batches and gradients can be changed."""
+    """Return whether a callback listens where batches and gradients can be changed."""
     return listens(callback, "on_batch_start", "on_backward_end")
 
 
 def is_foreign(callback: Callback) -> bool:
-    """Tell whether a callback is not cifarkit's own, or has hooks that its class has not."""
+    """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
     return not is_builtin(kind_of(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
 
 

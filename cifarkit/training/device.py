@@ -82,7 +82,7 @@ def cpu_capabilities() -> Mapping[str, Any]:
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Tell whether bfloat16 is quicker than float32.
+    """Return whether bfloat16 is quicker than float32.
 
     Emulated it is slower. A processor is quicker at it where it multiplies whole tiles (AMX), or
     where its vector instructions for it (AVX512_BF16) are as quick as those for float32. Those of

@@ -39,6 +39,13 @@ FIXED = {
     "run.folder": "give ck.train run_dir=",
     "run.facts": "run.log(name, value) records a number of your own",
 }
+# Parts that stay as they are made, and the way to what was meant by writing into them.
+WRITTEN = {
+    "run.now.loss": FIXED["run.now.loss"],
+    "run.now.splits": "change a batch in on_batch_start, or the data before training",
+    "run.now.optimizer": FIXED["run.now.optimizer"],
+    "run.now.average": FIXED["run.now.average"],
+}
 ASKED = "checkpoint_wanted"  # by run.checkpoint()
 
 
@@ -88,15 +95,6 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     noted += [line for what in changed if (line := f"{who}: {what}") not in noted]
 
 
-# Parts that stay as they are made, and the way to what was meant by writing into them.
-WRITTEN = {
-    "run.now.loss": FIXED["run.now.loss"],
-    "run.now.splits": "change a batch in on_batch_start, or the data before training",
-    "run.now.optimizer": FIXED["run.now.optimizer"],
-    "run.now.average": FIXED["run.now.average"],
-}
-
-
 def _fixed(run: Run) -> dict[str, Any]:
     fields = (name for name in Moment.__slots__ if name != ASKED)
     parts = {f"run.now.{name}": getattr(run.moment, name, None) for name in fields}
@@ -108,7 +106,7 @@ def _check_fixed(run: Run, place: str, before: dict[str, Any], *, may_have: bool
     for name, value in _fixed(run).items():
         if name not in before:
             raise CallbackError(
-                f"{place} set {name}, which nobody reads; run.stop(reason) ends the training, and "
+                f"{place} set {name}, which has no effect; run.stop(reason) ends the training, and "
                 "what a callback keeps belongs on self"
             )
         if value is not before[name] and not (name == "run.now.batch" and may_have):
@@ -153,7 +151,7 @@ def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[s
     values = [value for record in after for value in record.values()]
     if len(before) != len(after) or not all(isinstance(value, Real) for value in values):
         raise CallbackError(
-            f"{place} left what is no number in run.history; {FIXED['run.history']}"
+            f"{place} left something that is not a number in run.history; {FIXED['run.history']}"
             if len(before) == len(after)
             else f"{place} made run.history longer or shorter; it holds one record an epoch"
         )
@@ -186,7 +184,7 @@ def _free(now: Moment) -> dict[str, Any]:
 
 
 def _check_settings(now: Moment, place: str, before: dict[str, Any]) -> None:
-    """Refuse rates and settings that are no numbers from 0 on; leave plain ones."""
+    """Refuse negative rates and settings, and what is not a number; leave plain floats."""
     settings = before["settings of the optimiser"]
     known = [value for group in settings for value in group.values()]
     for group in now.optimizer.param_groups:

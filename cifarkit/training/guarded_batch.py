@@ -24,7 +24,7 @@ def check_batch(run: Run, place: str, given: Batch) -> None:
         given: the batch before the hook.
 
     Raises:
-        CallbackError: it is no batch, or its images or targets are none.
+        CallbackError: it is not a batch, or its images or targets cannot be trained on.
     """
     batch = getattr(run.now, "batch", None)
     if not isinstance(batch, Batch):
@@ -83,5 +83,5 @@ def _wrong_targets(targets: Tensor, count: int, classes: int) -> str:
     if targets.ndim == 1 and not (low >= 0 and high < classes):
         return f"labels from {low} to {high}; allowed are {allowed}"
     if targets.ndim == 2 and not (low >= 0 and ((targets.sum(1) - 1).abs() <= SLACK).all().item()):
-        return f"targets that are no shares of 1; allowed are {allowed}"
+        return f"targets that are not shares of 1; allowed are {allowed}"
     return ""

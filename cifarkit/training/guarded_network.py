@@ -16,7 +16,7 @@ _Form = tuple[torch.dtype, torch.Size, torch.device]
 
 PLAIN = (bool, int, float, str)
 WEIGHT_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-# Settings of torch's layers that a trained network answers the same with.
+# Settings of torch's layers that leave the answers of a trained network alone.
 OF_TRAINING = {"training", "p", "dropout", "momentum", "inplace", "_compiled_call_impl"}
 
 
@@ -51,7 +51,7 @@ class Network:
         if other:
             name = f"the layer {min(other)!r}" if min(other) else "the class or forward of the net"
             raise CallbackError(
-                f"{place} replaced {name}, and who loads the run would build the old one; build "
+                f"{place} replaced {name}, but loading the run builds the old one; build "
                 "the network with it, or change the layer's own settings or weights"
             )
         self._check_settings(place, now)
@@ -109,7 +109,7 @@ class Network:
             changed = {one for one in old | new if old.get(one) != new.get(one)}
             if stops := changed & {"should_stop", "stop_training"}:
                 raise CallbackError(
-                    f"{place} set run.model.{min(stops)}, which nobody reads; run.stop(reason) "
+                    f"{place} set run.model.{min(stops)}, which has no effect; run.stop(reason) "
                     "ends the training"
                 )
             if kind.__module__.startswith("torch.nn.") and changed - OF_TRAINING:
@@ -128,7 +128,7 @@ class Network:
                 )
 
     def _check_held(self, place: str, own: set[int]) -> None:
-        """Refuse an optimiser that has lost weights, or has got what is none of the network's."""
+        """Refuse an optimiser that has lost weights, or holds foreign ones."""
         optimizer, now = self.run.now.optimizer, _held(self.run)
         for group in optimizer.param_groups:
             if missing := {"params", *optimizer.defaults} - group.keys():
@@ -144,7 +144,7 @@ class Network:
             )
         if now - self.held - own:
             raise CallbackError(
-                f"{place} gave the optimiser a weight that is none of the network's, and would not "
+                f"{place} gave the optimiser a weight that is not in the network, and would not "
                 "be saved; build the network with it"
             )
 

@@ -59,7 +59,7 @@ class History(Guided, Readable):
         return self.column(index) if isinstance(index, str) else self._records[index]
 
     def __contains__(self, item: object) -> bool:
-        """Tell whether there is such a column, or such a record."""
+        """Return whether there is such a column, or such a record."""
         return item in (self.columns if isinstance(item, str) else self._records)
 
     def __repr__(self) -> str:

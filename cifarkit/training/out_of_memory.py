@@ -42,7 +42,7 @@ def explained_shortage(batch_size: int, folder: Path | None) -> Iterator[None]:
 
 
 def is_shortage(error: RuntimeError | MemoryError) -> bool:
-    """Tell whether an error says that memory ran out.
+    """Return whether an error says that memory ran out.
 
     >>> is_shortage(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")), is_shortage(RuntimeError("no"))
     (True, False)

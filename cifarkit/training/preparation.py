@@ -69,7 +69,7 @@ def prepare(
     Raises:
         DataError: these are no splits.
         ModelContractError: the network does not give one logit per class, for a single picture
-            too, or keeps what is no tensor.
+            too, or its state is more than tensors.
     """
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"

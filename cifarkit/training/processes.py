@@ -152,7 +152,7 @@ def join_processes(device: torch.device) -> Processes:
 
 
 def is_first_process() -> bool:
-    """Tell whether this process is the one that prints and writes."""
+    """Return whether this process is the one that prints and writes."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank() == 0
     return TORCHRUN not in os.environ or os.environ.get("RANK", "0") == "0"

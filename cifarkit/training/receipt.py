@@ -77,7 +77,7 @@ class Receipt:
         return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
 
     def has_same_logits_as(self, other: Receipt) -> bool:
-        """Tell whether the logits are the same but for rounding; why is for the caller to judge.
+        """Return whether the logits are the same but for rounding; why is for the caller to judge.
 
         Where a network says the same of every image nothing can be told, and the answer is False.
         """

@@ -127,7 +127,7 @@ class RecordedStep:
 
 
 def is_held(model: nn.Module) -> bool:
-    """Tell whether something still holds the way back of an earlier pass, as its loss does.
+    """Return whether something still holds the way back of an earlier pass, as its loss does.
 
     Autograd adds up each weight's gradient on the stream that the graph of the pass was made on.
     While an earlier graph lives, that is the usual stream; a recording is made on a stream of its

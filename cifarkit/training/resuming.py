@@ -231,7 +231,7 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
 
 
 def _read_code_alike(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
-    """Tell whether the digests of code were made in the same way, and can be compared."""
+    """Return whether the digests of code were made in the same way, and can be compared."""
     then, now = (about["facts"]["environment"]["versions"] for about in (theirs, ours))
     return all(then[name] == now[name] for name in ("python", "cifarkit"))
 

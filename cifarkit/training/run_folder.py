@@ -96,14 +96,14 @@ class RunFolder:
             )
 
     def holds_run(self) -> bool:
-        """Tell whether a run was begun here."""
+        """Return whether a run was begun here."""
         try:
             return (self.path / ABOUT).is_file()
         except OSError:  # such as a name too long for any disk
             return False
 
     def is_over(self) -> bool:
-        """Tell whether the run here came to its end.
+        """Return whether the run here came to its end.
 
         Raises:
             RunFolderError: what is there cannot be read.

@@ -94,7 +94,7 @@ def looks_at_test(run: Run) -> Looks:
 
 
 def _chose_otherwise(run: Run) -> bool:
-    """Tell whether weights of an epoch came back by another number than of train or val."""
+    """Return whether weights of an epoch came back by another number than of train or val."""
     if not run.facts.get("weights_of_epoch"):
         return False
     measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]

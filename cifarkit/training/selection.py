@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from cifarkit.errors import SelectionError
+from cifarkit.guidance import nearest
 from cifarkit.training.run import Run
 
 __all__ = ["check_column"]
@@ -34,8 +33,8 @@ def check_column(column: str, run: Run) -> None:
     known = [f"{part}_{number}" for part in parts for number in ("loss", "accuracy")]
     known += run.facts["logged_columns"]
     if column not in known:
-        near = difflib.get_close_matches(column, known, n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
+        close = nearest(column, known)
+        guess = f"did you mean {close!r}? " if close else ""
         raise SelectionError(
             f"no column {column!r} will be there; {guess}Known are {', '.join(known)}; "
             "a callback that logs another names it in its `columns`"

@@ -22,7 +22,7 @@ __all__ = ["choose_step", "may_record"]
 
 
 def may_record(compiled: Compile, device: torch.device, precision: torch.dtype) -> bool:
-    """Tell whether steps are recorded: on CUDA, but by `"auto"` not in strict float32.
+    """Return whether steps are recorded: on CUDA, but by `"auto"` not in strict float32.
 
     In float32 a learning rate that is held in a tensor changes last digits.
     """

@@ -25,7 +25,7 @@ ROOMS = ("cifarkit.models.", *(f"torch.nn.modules.{kind}" for kind in KINDS))
 
 
 def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
-    """Tell whether the way from batch to loss is the same every time, and on the device alone.
+    """Return whether the way from batch to loss is the same every time, and on the device alone.
 
     It is so where torch's tracer (https://docs.pytorch.org/docs/stable/torch.compiler.html) can
     follow it from end to end, and meets nothing but tensors of fixed shapes on the network's
@@ -68,7 +68,7 @@ def decides_nothing(model: nn.Module, batch: Batch, label_smoothing: float) -> b
 
 
 def is_known(model: nn.Module) -> bool:
-    """Tell whether a network is made of such layers alone as are known to do the same every time.
+    """Return whether a network is made of such layers alone as are known to do the same every time.
 
     Then it need not be traced, which takes longer.
 
@@ -85,7 +85,7 @@ def is_known(model: nn.Module) -> bool:
 
 
 def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-    """Tell whether Python listens: hooks of layers, of weights, of the optimiser, or of all such.
+    """Return whether Python listens: hooks of layers, of weights, of the optimiser, or of all such.
 
     >>> layer = nn.Linear(2, 2)
     >>> optimizer = torch.optim.SGD(layer.parameters())
@@ -107,7 +107,7 @@ def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _is_fixed(node: torch.fx.Node, device: torch.device) -> bool:
-    """Tell whether a step on the way has a fixed shape and stays on the device."""
+    """Return whether a step on the way has a fixed shape and stays on the device."""
     if node.target is torch.tensor:  # numbers of Python's, which are copied to the device
         return False
     for value in pytree.tree_leaves(node.meta.get("example_value")):
@@ -140,7 +140,7 @@ def _holds(value: object) -> bool:
 
 
 def _same(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
-    """Tell whether these are the same things; numbers are when they are equal."""
+    """Return whether these are the same things; numbers are when they are equal."""
     return len(before) == len(after) and all(
         old.keys() == new.keys()
         and all(

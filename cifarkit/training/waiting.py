@@ -15,7 +15,7 @@ __all__ = ["waits"]
 
 
 def waits(model: nn.Module, batch: Batch, label_smoothing: float, device: torch.device) -> bool:
-    """Tell whether the way from batch to loss and back waits for a GPU, as `.item()` does.
+    """Return whether the way from batch to loss and back waits for a GPU, as `.item()` does.
 
     A tracer does not see what waits within an operation, such as `torch.linalg.inv`, or on the way
     back; CUDA is told to refuse it. It could not be recorded.

@@ -193,7 +193,7 @@ def _put_in(
             f"{str(path)!r} holds {odd[0]!r} as {taken[odd[0]].layout} on "
             f"{taken[odd[0]].device}; only dense tensors with their numbers go into a network"
         )
-    # Shapes that come with the weights, and what is no tensor but a layer's own state.
+    # Shapes that come with the weights, and a layer's own state that is not a tensor.
     unsaid = {n for n, value in ours.items() if is_lazy(value) or not isinstance(value, Tensor)}
     if not any(name.endswith(COUNT) for name in state):  # written before torch counted batches
         unsaid |= {name for name in ours if name.endswith(COUNT)}

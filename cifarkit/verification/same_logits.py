@@ -51,5 +51,5 @@ def _record(one: Verification) -> tuple[str, int]:
 
 
 def are_alike(one: Verification, other: Verification) -> bool:
-    """Tell whether two runs have the same logits, as far as their receipts can be read."""
+    """Return whether two runs have the same logits, as far as their receipts can be read."""
     return bool(one.receipt and other.receipt and one.receipt.has_same_logits_as(other.receipt))

@@ -54,7 +54,7 @@ def typed(line: str, folder: Path, **more: str) -> subprocess.CompletedProcess[s
 
 
 def is_whole(folder: Path) -> bool:
-    """Tell whether all is there that `cifarkit train` leaves: the run, its numbers, its figures."""
+    """Return whether all that `cifarkit train` leaves is there: run, numbers, figures."""
     figures = sorted(path.stem for path in (folder / "figures").iterdir())
     for figure in figures:
         with Image.open(folder / "figures" / f"{figure}.png") as picture:

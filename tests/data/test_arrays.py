@@ -144,11 +144,11 @@ def test_labels_of_every_whole_type_are_the_same(labels: Any) -> None:
         ([0.5, 1, 2, 0, 1, 2], "y_train must be whole numbers or names of classes, found float64"),
         (
             ["cat", "cow"] * 3,
-            "label 'cow' of image 1 in y_train is none of the classes cat, dog, owl",
+            "label 'cow' of image 1 in y_train is not one of the classes cat, dog, owl",
         ),
         ([True] * 6, "found bool"),
         (None, "y_train is not an array: found NoneType"),
-        (np.full((6, 3), 1 / 3), r"found 6 3 that are no one-hot rows; y\.argmax\(1\)"),
+        (np.full((6, 3), 1 / 3), r"found 6 3 that are not one-hot rows; y\.argmax\(1\)"),
         (np.zeros((6, 1, 1), int), "y_train must have one dimension, found 6 1 1"),
         (3, "one dimension"),
         (LABELS[:5], "found 6 images, 5 labels"),

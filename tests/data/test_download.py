@@ -53,7 +53,7 @@ def part_of(archive: Archive, root: Path) -> Path:
 
 
 def is_there(archive: Archive, root: Path) -> bool:
-    """Tell whether the data set is there, all of it, and nothing half beside it."""
+    """Return whether the data set is there, all of it, and nothing half beside it."""
     folder = root / archive.folder
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     others = {path.name for path in root.iterdir()} - {f"{archive.file}.lock"}
@@ -266,7 +266,7 @@ def test_without_the_sum_damage_gets_through(
 
 
 def tells(error: Exception, code: int) -> bool:
-    """Tell whether an error names its reason, or what shutil says of closing it once more."""
+    """Return whether an error names its reason, or what shutil says of closing it once more."""
     return os.strerror(code) in str(error) or os.strerror(errno.EBADF) in str(error)
 
 

@@ -391,7 +391,7 @@ REFUSED_TOO: dict[str, tuple[Hook, str]] = {
     "no groups": (lambda run: run.now.optimizer.param_groups.clear(), "took '0.bias' out of the"),
     "a stranger's weight": (
         lambda run: run.now.optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))]}),
-        "gave the optimiser a weight that is none of the network's",
+        "gave the optimiser a weight that is not in the network",
     ),
     "half a group": (half_a_group, "left a group without"),
     "another class of optimiser": (
@@ -405,11 +405,11 @@ REFUSED_TOO: dict[str, tuple[Hook, str]] = {
     ),
     "a flag of Keras": (
         lambda run: setattr(run.model, "stop_training", True),
-        r"set run.model.stop_training, which nobody reads; run.stop\(reason\)",
+        r"set run.model.stop_training, which has no effect; run.stop\(reason\)",
     ),
     "a flag of Lightning": (
         lambda run: setattr(run, "should_stop", True),
-        r"set run.should_stop, which nobody reads; run.stop\(reason\)",
+        r"set run.should_stop, which has no effect; run.stop\(reason\)",
     ),
     "gradients off": (lambda run: torch.set_grad_enabled(False), "left gradients switched off"),
     "all frozen": (lambda run: run.model.requires_grad_(False), r"froze all .*run.stop\(reason\)"),
@@ -529,7 +529,7 @@ def test_numbers_of_the_history_are_changed_on_the_record_alone(tiny: ck.Splits)
     better = listener(on_epoch_end=lambda run: run.history[-1].update(val_loss=0.0))
     assert trained(tiny, better).facts["changed_by_callbacks"] == ["Mine: numbers in the history"]
     word = listener(on_epoch_end=lambda run: run.history[-1].update(f1=torch.ones(1)))
-    with pytest.raises(ck.CallbackError, match=r"no number in run.history; run.log\(name, value\)"):
+    with pytest.raises(ck.CallbackError, match=r"not a number in run.history; run.log\(name, value\)"):
         trained(tiny, word)
 
 
@@ -562,8 +562,8 @@ BATCHES: dict[str, tuple[Callable[..., tuple[Any, Any]], str]] = {
     "ignored labels": (lambda x, y: (x, y * 0 - 100), "labels from -100 to -100"),
     "small labels": (lambda x, y: (x, y.int()), "targets of torch.int32; allowed are int64"),
     "shares of whole numbers": (lambda x, y: (x, F.one_hot(y, 10)), "targets of torch.int64"),
-    "shares above 1": (lambda x, y: (x, one_hot(y) * 2), "no shares of 1"),
-    "shares below 0": (lambda x, y: (x, one_hot(y) * 1.9 - 0.09), "no shares of 1"),
+    "shares above 1": (lambda x, y: (x, one_hot(y) * 2), "not shares of 1"),
+    "shares below 0": (lambda x, y: (x, one_hot(y) * 1.9 - 0.09), "not shares of 1"),
     "shares of nine": (lambda x, y: (x, one_hot(y)[:, :9]), r"shape \(80, 9\) for 80 images"),
 }
 

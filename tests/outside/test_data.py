@@ -162,7 +162,7 @@ def with_label(label: Any, index: int = 7) -> list[Any]:
         ([str(n) for n in LABELS[:40]] + LABELS[40:].tolist(), "y_train has names and y_test has"),
         (PIXELS, "the order is x_train, y_train, x_test, y_test"),
         (b"\xff", "it is bytes"),
-        ([b"\xff"] * 50, "no UTF-8"),
+        ([b"\xff"] * 50, "not UTF-8"),
     ],
     ids=range(16),
 )
@@ -248,7 +248,7 @@ def test_val_pictures_that_are_learnt_from_are_told_of() -> None:
             r"val_size=0.2 draws val from train, and arrays has a val set",
         ),
         (lambda x, y: ck.load_arrays(x, y + 1, x, y + 1), "counted from 0; subtract 1"),
-        (lambda x, y: ck.load_arrays(x, y, x, [str(n + 3) for n in y]), "none of the classes"),
+        (lambda x, y: ck.load_arrays(x, y, x, [str(n + 3) for n in y]), "not one of the classes"),
         (lambda x, y: ck.load_arrays(x[:3, 0], y, x, y), "found 3 32 32; pass x"),
         (
             lambda x, y: ck.load_arrays(np.zeros((32, 32, 3, 32), np.uint8), y[:32], x, y),
@@ -633,7 +633,7 @@ def test_a_transform_does_what_torchvisions_does_also_after_it_was_written_down(
         (None, "makes no transforms"),
         (10**5_000, "such as v2.RandomCrop"),
         ("__import__('os').getcwd()", "makes no transforms"),
-        ("v2.Lambda(lambd=3)", "v2.Lambda is none of them"),
+        ("v2.Lambda(lambd=3)", "v2.Lambda is not one of them"),
         ("[" * 9_000, "makes no transforms"),
     ],
     ids=range(13),

@@ -110,7 +110,7 @@ NASTY = st.sampled_from(
 
 
 def is_safe(name: str) -> bool:
-    """Tell whether every system takes a name for a file, and none for an option or device."""
+    """Return whether every system takes a name for a file, and none for an option or device."""
     stem = name.split(".")[0].strip().casefold()
     device = re.fullmatch(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", stem)
     return bool(re.fullmatch(r"[a-z][a-z0-9_-]*", name)) and not device and len(name) <= 120

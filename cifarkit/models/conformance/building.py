@@ -79,7 +79,7 @@ def check_global_state(subject: Subject) -> str:
 
 
 def _holds(layer: nn.Module) -> bool:
-    """Tell whether a layer has weights or a mode that matters; an activation may be shared."""
+    """Return whether a layer has weights or a mode that matters; an activation may be shared."""
     return isinstance(layer, _DropoutNd) or any(True for _ in _tensors(layer))
 
 
