@@ -529,7 +529,7 @@ def test_numbers_of_the_history_are_changed_on_the_record_alone(tiny: ck.Splits)
     better = listener(on_epoch_end=lambda run: run.history[-1].update(val_loss=0.0))
     assert trained(tiny, better).facts["changed_by_callbacks"] == ["Mine: numbers in the history"]
     word = listener(on_epoch_end=lambda run: run.history[-1].update(f1=torch.ones(1)))
-    with pytest.raises(ck.CallbackError, match=r"not a number in run.history; run.log\(name, value\)"):
+    with pytest.raises(ck.CallbackError, match=r"not a number in run.history; run.log\("):
         trained(tiny, word)
 
 
