@@ -112,7 +112,7 @@ def _device() -> str:
     import torch
 
     from cifarkit.recipes.recipe import Recipe
-    from cifarkit.training.device import choose_device, choose_precision
+    from cifarkit.training.engine.device import choose_device, choose_precision
 
     device = choose_device("auto")
     precision = str(choose_precision(Recipe(), device)).removeprefix("torch.")

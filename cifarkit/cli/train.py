@@ -57,8 +57,8 @@ def train(
     from cifarkit.arguments import check_seed
     from cifarkit.models.registry import get_variant
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
-    from cifarkit.training.device import choose_device
-    from cifarkit.training.processes import is_first_process
+    from cifarkit.training.engine.device import choose_device
+    from cifarkit.training.engine.distributed import is_first_process
     from cifarkit.training.run_folder import RunFolder
 
     variant = get_variant(model)
@@ -113,7 +113,7 @@ def train_and_report(
     from cifarkit.training.callback import Callback
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
-    from cifarkit.training.processes import is_first_process
+    from cifarkit.training.engine.distributed import is_first_process
     from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
@@ -155,7 +155,7 @@ def train_and_report(
 
 def _say(text: str) -> None:
     """Print beside the results, once however many processes torchrun has started."""
-    from cifarkit.training.processes import is_first_process
+    from cifarkit.training.engine.distributed import is_first_process
 
     if is_first_process():
         say(text)

@@ -114,7 +114,7 @@ class _Overseer(Callback):
 
     def on_batch_end(self, run: Run) -> None:
         if self.sign.exists():
-            run.now.interruption.asked = True
+            run.interrupt()
 
 
 def end_with_parent(parent: int, workplace: Workplace) -> None:

@@ -17,9 +17,9 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitWarning, RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved
+from cifarkit.randomness import fork_rng
 from cifarkit.training.callback import Callback, is_builtin, settings_of
-from cifarkit.training.device import precision_of
+from cifarkit.training.engine.device import precision_of
 from cifarkit.training.environment import describe_environment
 from cifarkit.training.receipt import RECEIPT
 from cifarkit.training.run import OVER
@@ -147,7 +147,7 @@ def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
 
 
 def _precision(variant: Variant, splits: Splits, device: torch.device) -> str:
-    with preserved():
+    with fork_rng():
         model = variant.build(num_classes=len(splits.classes))
     return str(precision_of(model, variant.recipe, device)).removeprefix("torch.")
 

@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     targets: Tensor
 
     @property
-    def form(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
+    def signature(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
         """Shape and type of both: what a step can be prepared for."""
         return tuple((part.shape, part.dtype) for part in self)
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.wrappers import input_cure, output_cure
-from cifarkit.randomness import preserved
+from cifarkit.randomness import fork_rng
 
 __all__ = [
     "check_answer",
@@ -248,7 +248,7 @@ def in_evaluation(model: nn.Module) -> Iterator[None]:
     """
     modes = {module: module.training for module in model.modules()}
     try:
-        with preserved():
+        with fork_rng():
             model.eval()
             yield
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cifarkit.randomness import preserved
+from cifarkit.randomness import fork_rng
 
 __all__ = ["input_cure", "output_cure"]
 
@@ -107,7 +107,7 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
             "give its first layer 3 channels, and write nn.Sequential(nn.Upsample(28), network)"
         )
         shapes[side, side, 3] = "let forward begin with x = x.permute(0, 2, 3, 1)"
-    with preserved(), torch.no_grad():
+    with fork_rng(), torch.no_grad():
         whole = ((images + 1) * 127.5).round()
         if _passes(model, whole.long()) or _passes(model, whole.byte()):
             return (

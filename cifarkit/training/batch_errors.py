@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.contract import told
-from cifarkit.training.out_of_memory import is_shortage
+from cifarkit.training.engine.out_of_memory import is_shortage
 from cifarkit.training.run import Run
 
 __all__ = ["explained_batch"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cifarkit.training.device import cpu_capabilities
+from cifarkit.training.engine.device import cpu_capabilities
 
 __all__ = ["describe_environment"]
 

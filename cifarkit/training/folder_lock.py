@@ -10,11 +10,11 @@ from pathlib import Path
 from cifarkit.errors import RunFolderError
 from cifarkit.training.run_folder import LOCK, RunFolder
 
-__all__ = ["kept"]
+__all__ = ["run_lock"]
 
 
 @contextmanager
-def kept(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
+def run_lock(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
     """Make a run folder, and keep it to this program for a block.
 
     The system frees the lock of a program that dies, and the file is gone after the block; so is a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,27 +16,35 @@ SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG
 
 
 class Interruption:
-    """Whether the user, or the system, wants training to end.
+    """Whether a signal has asked training to end, and who is to be told of it.
 
     >>> interruption = Interruption()
     >>> interruption.hear(signal.SIGINT, None)
-    >>> interruption.asked
-    True
+    >>> interruption.tell(lambda: print("the step is finished, then all is saved"))
+    the step is finished, then all is saved
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.heard = False
         self.is_over = False
+        self._interrupt: Callable[[], None] = lambda: None
 
     def hear(self, signal_number: int, frame: FrameType | None) -> None:
         """Note the first signal.
 
         Raises:
-            KeyboardInterrupt: it is the second, from who does not want to wait for the step.
+            KeyboardInterrupt: it is the second: the user does not want to wait for the step.
         """
-        if self.asked and not self.is_over:
+        if self.heard and not self.is_over:
             raise KeyboardInterrupt
-        self.asked = True
+        self.heard = True
+        self._interrupt()
+
+    def tell(self, interrupt: Callable[[], None]) -> None:
+        """Call this at the first signal; at once where it was heard already."""
+        self._interrupt = interrupt
+        if self.heard:
+            interrupt()
 
 
 @contextmanager

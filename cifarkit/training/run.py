@@ -5,85 +5,44 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cifarkit.data.batches import Batch
-from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.guidance import Guided
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.tables import Block, Readable
+from cifarkit.training.engine.distributed import is_first_process
 from cifarkit.training.history import History, Record
-from cifarkit.training.interruption import Interruption, how_to_go_on
-from cifarkit.training.processes import Processes
-from cifarkit.training.weight_average import WeightAverage
+from cifarkit.training.interruption import how_to_go_on
+from cifarkit.training.state import TrainingState
 
-if TYPE_CHECKING:
-    from cifarkit.training.running_sums import RunningSums
-
-__all__ = ["OVER", "Moment", "Run"]
+__all__ = ["OVER", "Requests", "Run"]
 
 OVER = ("finished", "stopped")  # a run of another status is trained still, or can be gone on with
 
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
 
-@dataclass(eq=False, repr=False, slots=True)
-class Moment:
-    """Where training stands; there while it lasts.
+@dataclass(eq=False)
+class Requests:
+    """What a training was asked for through its run; it is granted after the step.
 
     Args:
-        splits: the three image sets.
-        optimizer: the torch optimiser.
-        steps_per_epoch: batches an epoch.
-        network: what the batches go through: the model, wrapped where several processes train it.
-        processes: that train it together.
-        average: the running average of its weights.
-        make_step: from a batch to its loss and how many of its images got their own label; the
-            weights have then made a step. None before the first epoch.
-        epoch: counted from 0.
-        step: within the epoch, counted from 0.
-        batch: what the network is given next; `on_batch_start` may replace it.
-        loss: of the last batch, in nats; a tensor, still on the device and without a graph; None
-            before the first.
-        logged: the numbers logged since the epoch began.
-        first_step: where the epoch begins: 0, but for one that is taken up in its middle.
-        began: when the epoch began, on the clock of `time.perf_counter`.
-        sums: what the epoch has added up to so far; None between epochs.
-        interruption: whether Ctrl-C or SIGTERM has asked this process to end.
-        interrupted: whether any of the processes was asked to; then all are about to end.
-        checkpoint_wanted: whether a checkpoint is due after this step.
-        has_stepped: whether a step was made since training was begun, or taken up.
+        interruption: to save and end, as Ctrl-C does.
+        checkpoint: to save and go on.
     """
 
-    splits: Splits
-    optimizer: torch.optim.Optimizer
-    steps_per_epoch: int
-    network: nn.Module
-    processes: Processes
-    average: WeightAverage
-    make_step: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
-    epoch: int = 0
-    step: int = 0
-    batch: Batch = field(init=False)
-    loss: Tensor | None = None
-    logged: dict[str, list[float | Tensor]] = field(default_factory=dict)
-    first_step: int = 0
-    began: float = 0.0
-    sums: RunningSums | None = None
-    interruption: Interruption = field(default_factory=Interruption)
-    interrupted: bool = False
-    checkpoint_wanted: bool = False
-    has_stepped: bool = False
+    interruption: bool = False
+    checkpoint: bool = False
 
 
 class Run(Guided, Readable):
@@ -126,7 +85,9 @@ class Run(Guided, Readable):
         self.history = history if history is not None else History()
         self.folder = folder
         self.facts = facts if facts is not None else {}
-        self.moment: Moment | None = None  # set by the trainer while it trains
+        self.requests = Requests()
+        self._state: TrainingState | None = None
+        self._logged: dict[str, list[float | Tensor]] = {}  # since the epoch began
 
     def __repr__(self) -> str:
         name = self.variant.name if self.variant else type(self._model).__name__
@@ -157,15 +118,33 @@ class Run(Guided, Readable):
         return self._model
 
     @property
-    def now(self) -> Moment:
+    def state(self) -> TrainingState:
         """Where training stands.
 
         Raises:
             TrainingError: it is not training.
         """
-        if self.moment is None:
-            raise TrainingError("run.now is there only while the run is training")
-        return self.moment
+        if self._state is None:
+            raise TrainingError("run.state is there only while the run is training")
+        return self._state
+
+    @property
+    def now(self) -> TrainingState:
+        """`state`, by a shorter name."""
+        return self.state
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it is being trained, and has a `state`."""
+        return self._state is not None
+
+    def begin(self, state: TrainingState) -> None:
+        """Give the run its state; for the trainer alone."""
+        self._state = state
+
+    def end(self) -> None:
+        """Take the state away, when training is over; for the trainer alone."""
+        self._state = None
 
     @property
     def status(self) -> str:
@@ -203,15 +182,19 @@ class Run(Guided, Readable):
         if self.stopped is None:
             self.facts["stopped"] = str(reason)
 
+    def interrupt(self) -> None:
+        """End training after this step with all that is needed to go on, as Ctrl-C does."""
+        self.requests.interruption = True
+
     def checkpoint(self) -> None:
         """Ask for a checkpoint, to be written when all callbacks have heard of this step.
 
         Raises:
             TrainingError: the run has no folder.
         """
-        if self.folder is None and self.now.processes.rank == 0:
+        if self.folder is None and is_first_process():
             raise TrainingError("a checkpoint has nowhere to go: give run_dir=, a folder")
-        self.now.checkpoint_wanted = True
+        self.requests.checkpoint = True
 
     def describe(self) -> dict[str, Any]:
         """Return what the run is, apart from its numbers, as JSON types."""
@@ -261,17 +244,22 @@ class Run(Guided, Readable):
             number = float(value)
         else:
             raise TrainingError(f"run.log({name!r}, …) wants a number, found {value!r}")
-        self.now.logged.setdefault(name, []).append(number)
-        if len(self.history) > self.now.epoch:  # in on_epoch_end the record stands already
+        epoch = self.state.epoch  # refuses where it is not training
+        self._logged.setdefault(name, []).append(number)
+        if len(self.history) > epoch:  # in on_epoch_end the record stands already
             self.history[-1].update(self.logged_means())
 
     def logged_means(self) -> Record:
         """Return the mean of what was logged under each name in this epoch."""
-        return {name: math.fsum(all_) / len(all_) for name, all_ in self.logged().items()}
+        return {name: math.fsum(values) / len(values) for name, values in self.logged().items()}
 
     def logged(self) -> dict[str, list[float]]:
         """Return what was logged under each name in this epoch, in plain numbers."""
-        return {name: [float(one) for one in all_] for name, all_ in self.now.logged.items()}
+        return {name: [float(value) for value in values] for name, values in self._logged.items()}
+
+    def load_log(self, logged: dict[str, list[float]]) -> None:
+        """Begin with what was logged in this epoch before; with nothing where it begins."""
+        self._logged = {name: list(values) for name, values in logged.items()}
 
 
 def _is_of_numbers(tensor: Tensor) -> bool:

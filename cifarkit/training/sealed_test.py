@@ -139,7 +139,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         raise TrainingError(
             f"what is scored is a run, as ck.train returns, found {type(run).__name__}"
         )
-    if run.moment is not None:
+    if run.is_training:
         raise TrainingError(
             "test is looked at when training is over; to choose while it lasts, "
             "ck.evaluate(run.model, splits.val)"

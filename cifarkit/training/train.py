@@ -18,7 +18,7 @@ from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
 from cifarkit.training.callback import Callback
-from cifarkit.training.forward import Compile
+from cifarkit.training.engine.forward import Compile
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer

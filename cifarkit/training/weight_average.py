@@ -78,9 +78,16 @@ class WeightAverage:
                 [self.averages[name] for name in others], [weights[name] for name in others]
             )
 
-    def install(self) -> None:
-        """Put the average into the network, for good; before the first step there is none."""
-        if self.has_begun:
+    @contextmanager
+    def at_the_end(self) -> Iterator[None]:
+        """Put the average into the network after a block, for good."""
+        try:
+            yield
+        finally:
+            self._install()
+
+    def _install(self) -> None:
+        if self.has_begun:  # before the first step there is none
             restore_state(self.model, self.averages)
 
     @contextmanager
@@ -90,7 +97,7 @@ class WeightAverage:
             yield
             return
         own = _copied(self.model.state_dict())
-        self.install()
+        self._install()
         try:
             yield
         finally:

@@ -23,7 +23,7 @@ from cifarkit.training.callbacks.early_stopping import EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder
 from cifarkit.training.callbacks.mixup import Mixup
-from cifarkit.training.device import choose_precision
+from cifarkit.training.engine.device import choose_precision
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import Run
 from cifarkit.training.train import train

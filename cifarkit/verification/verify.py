@@ -17,7 +17,7 @@ from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.guidance import explains_arguments
 from cifarkit.storage.folders import expanded
 from cifarkit.tables import as_html, printable
-from cifarkit.training.device import choose_device
+from cifarkit.training.engine.device import choose_device
 from cifarkit.training.receipt import Receipt
 from cifarkit.training.run import OVER
 from cifarkit.training.run_folder import RunFolder, load_run

@@ -151,7 +151,7 @@ def _describe(figure: Any) -> str:
 
 
 def _origin(seconds: float) -> str:
-    from cifarkit.training.device import choose_device
+    from cifarkit.training.engine.device import choose_device
     from cifarkit.training.environment import describe_environment
 
     facts = describe_environment(choose_device("auto"))

@@ -433,7 +433,8 @@ def test_resume_knows_the_patience_and_the_data_and_runs_no_file_that_nobody_nam
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(self: ck.Progress, run: ck.Run) -> None:
-        run.now.interruption.asked = run.now.epoch == 1
+        if run.now.epoch == 1:
+            run.interrupt()
 
     (tmp_path / "mine.py").write_text(OWN_MODEL)
     folder = tmp_path / "a run"
@@ -465,7 +466,7 @@ def test_resume_finds_data_and_files_that_were_moved(
     call: Any, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(self: ck.Progress, run: ck.Run) -> None:
-        run.now.interruption.asked = True
+        run.interrupt()
 
     home, mine = tmp_path / "home", tmp_path / "mine.py"
     home.mkdir()

@@ -60,7 +60,8 @@ class Interrupt(ck.Callback):
     """Asks for an end in the second step of the second epoch, as Ctrl-C does."""
 
     def on_batch_end(self, run: ck.Run) -> None:
-        run.now.interruption.asked = (run.now.epoch, run.now.step) == (1, 1)
+        if (run.now.epoch, run.now.step) == (1, 1):
+            run.interrupt()
 
 
 def fit(folder: Path, *callbacks: ck.Callback) -> ck.Run:

@@ -137,7 +137,7 @@ def test_other_data_is_refused(run: ck.Run) -> None:
 def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_path: Path) -> None:
     class Interrupt(ck.Callback):
         def on_epoch_end(self, run: ck.Run) -> None:
-            run.now.interruption.asked = True
+            run.interrupt()
 
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):

@@ -89,7 +89,7 @@ class EarlyStopping(Callback):
             )
         number = run.history[-1][self.column]
         if self._is_better(number):
-            self.best, self.best_epoch, self.waited = number, run.now.epoch + 1, 0
+            self.best, self.best_epoch, self.waited = number, run.state.epoch + 1, 0
             if self.restore:
                 state = run.model.state_dict()
                 self._best_weights = {name: tensor.clone() for name, tensor in state.items()}

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training import recorded_step
-from cifarkit.training.recorded_step import RecordedStep, record_cuda_graph
+from cifarkit.training.engine import cuda_graph
+from cifarkit.training.engine.cuda_graph import CUDAGraphStep, capture_cuda_graph
 
 BATCH = ck.Batch(torch.zeros(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))
 
@@ -28,8 +28,8 @@ class Desk:
         self.refuses = refuses
         self.log: list[str] = []
         self.rates: list[Any] = []
-        monkeypatch.setattr(recorded_step, "record_cuda_graph", self.record)
-        self.recorded = RecordedStep(
+        monkeypatch.setattr(cuda_graph, "capture_cuda_graph", self.record)
+        self.recorded = CUDAGraphStep(
             self.step, self.optimizer, torch.device("cpu"), lambda: self.log.append("told")
         )
 
@@ -160,7 +160,7 @@ def test_a_recording_that_fails_leaves_the_stream_as_it_was(
     monkeypatch.setattr(torch.cuda, "stream", stream)
     monkeypatch.setattr(torch.cuda, "graph", graph)
     with pytest.raises(RuntimeError, match="found wrong"):
-        record_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 1))
+        capture_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 1))
     assert current == ["usual"]
 
 
@@ -183,12 +183,12 @@ def test_a_recording_that_fails_says_why_and_not_how_it_ended(
         raise ZeroDivisionError("why")
 
     with pytest.raises(ZeroDivisionError, match="why"):
-        record_cuda_graph(step, torch.device("cpu", 2))
+        capture_cuda_graph(step, torch.device("cpu", 2))
     try:
         raise ValueError("what went wrong before is not why")
     except ValueError:
         with pytest.raises(RuntimeError, match="found wrong"):
-            record_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 2))
+            capture_cuda_graph(lambda: (torch.zeros(()), torch.zeros(())), torch.device("cpu", 2))
 
 
 def test_a_rate_is_sent_only_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def test_a_rate_is_sent_only_when_it_has_changed(monkeypatch: pytest.MonkeyPatch
 
 def test_answers_are_kept_when_the_next_step_is_played(cuda_graphs: None) -> None:
     images = torch.zeros(4)
-    replay = record_cuda_graph(lambda: (images.mean(), images.sum()), torch.device("cpu"))
+    replay = capture_cuda_graph(lambda: (images.mean(), images.sum()), torch.device("cpu"))
     answers = []
     for number in (1.0, 2.0):
         images.fill_(number)

@@ -22,24 +22,24 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.models.symptoms import as_found
-from cifarkit.randomness import preserved, seed_for, seed_generators
-from cifarkit.training.forward import forward
+from cifarkit.randomness import fork_rng, seed_for, seed_generators
+from cifarkit.training.engine.forward import forward
 from cifarkit.training.history import Record
 
-__all__ = ["Processes", "is_first_process", "join_processes"]
+__all__ = ["DistributedContext", "is_first_process", "join_processes"]
 
 TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it starts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Processes:
+class DistributedContext:
     """The processes of one training; most often there is one.
 
     Args:
         rank: which one this is, counted from 0; the first alone writes.
         count: how many there are.
 
-    >>> alone = Processes()
+    >>> alone = DistributedContext()
     >>> alone.sum(torch.tensor([2.0])), alone.any(True, False)
     (tensor([2.]), [True, False])
     """
@@ -65,7 +65,7 @@ class Processes:
                     f"found {size}; start fewer processes, or choose another batch_size"
                 )
 
-    def share(self, batch: Batch) -> Batch:
+    def shard(self, batch: Batch) -> Batch:
         """Return this process's images of a batch."""
         if self.count == 1:
             return batch
@@ -75,11 +75,11 @@ class Processes:
         """Key the global generators for a step; each process leaves out other units in dropout."""
         seed_generators(seed_for("dropout", seed, epoch, step) + self.rank, device)
 
-    def weighed(self, loss: Tensor, share: Batch, batch: Batch) -> Tensor:
-        """Weigh the mean loss of a share, so that the processes' average is the batch's mean."""
+    def rescaled(self, loss: Tensor, shard: Batch, batch: Batch) -> Tensor:
+        """Rescale the mean loss of a shard, so that the processes' average is the batch's mean."""
         if self.count == 1:
             return loss
-        return loss * (self.count * len(share.images) / len(batch.images))
+        return loss * (self.count * len(shard.images) / len(batch.images))
 
     def measure(self, part: str, model: nn.Module, image_set: ImageSet) -> Record:
         """Return loss and accuracy of a network on a set, each process taking its share of it."""
@@ -127,13 +127,13 @@ class Processes:
 
 def _leaves_weights_out(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    with as_found(model), preserved():
+    with as_found(model), fork_rng():
         loss, _ = forward(model.train(), batch, label_smoothing)
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
     return any(gradient is None for gradient in gradients)
 
 
-def join_processes(device: torch.device) -> Processes:
+def join_processes(device: torch.device) -> DistributedContext:
     """Join the processes that `torchrun` started; alone where it started none.
 
     The group stays until the program ends, for the next training in it; one that exists already
@@ -145,10 +145,10 @@ def join_processes(device: torch.device) -> Processes:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         atexit.register(dist.destroy_process_group)
     if not (dist.is_available() and dist.is_initialized()):
-        return Processes()
-    processes = Processes(dist.get_rank(), dist.get_world_size())
-    processes.any(False)  # waits for all: one may still write what the others are about to read
-    return processes
+        return DistributedContext()
+    context = DistributedContext(dist.get_rank(), dist.get_world_size())
+    context.any(False)  # waits for all: one may still write what the others are about to read
+    return context
 
 
 def is_first_process() -> bool:

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from cifarkit.errors import TrainingError
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.run import Moment
+from cifarkit.training.state import TrainingState
 
-__all__ = ["set_rates"]
+__all__ = ["set_learning_rates"]
 
 
-def set_rates(now: Moment, recipe: Recipe) -> None:
+def set_learning_rates(state: TrainingState, recipe: Recipe) -> None:
     """Set the rates where the schedule changes them; else they stay what they are.
 
     So under `Constant` a rate that a callback sets holds, as with torch's schedulers.
 
     Args:
-        now: before a step.
+        state: before a step.
         recipe: whose schedule to follow.
 
     Raises:
         TrainingError: a callback has changed a rate, and now the schedule does.
         RecipeError: the schedule gives what is no rate.
     """
-    steps, schedule = now.steps_per_epoch, recipe.schedule
-    done = now.epoch * steps + now.step
-    place, last = (
+    steps, schedule = state.steps_per_epoch, recipe.schedule
+    done = state.epoch * steps + state.step
+    progress, last = (
         epoch + step / steps for epoch, step in (divmod(done, steps), divmod(done - 1, steps))
     )
-    for group in now.optimizer.param_groups:
+    for group in state.optimizer.param_groups:
         own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
         before = schedule.rate(last, recipe.epochs, own) if done else own
-        rate = schedule.rate(place, recipe.epochs, own)
+        rate = schedule.rate(progress, recipe.epochs, own)
         if rate == before:
             continue
         if group["lr"] != before:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import optimizer as optimizers
 
 import cifarkit as ck
-from cifarkit.training import recorded_step, step_choice, tracing, waiting
-from cifarkit.training.forward import can_trace
-from cifarkit.training.recorded_step import RecordedStep
-from cifarkit.training.step_choice import may_record
+from cifarkit.training.engine import capture, cuda_graph, engine
+from cifarkit.training.engine.capture import can_capture, has_hooks, unknown_layer
+from cifarkit.training.engine.cuda_graph import CUDAGraphStep
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need CUDA")
 RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Muon(lr=0.02))
@@ -35,7 +35,7 @@ RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Mu
 def test_steps_are_recorded_on_cuda_alone_and_by_auto_not_in_strict_float32(
     compile: Any, device: str, precision: torch.dtype, answer: bool
 ) -> None:
-    assert may_record(compile, torch.device(device), precision) is answer
+    assert can_capture(compile, torch.device(device), precision) is answer
 
 
 @pytest.fixture(autouse=True)
@@ -68,21 +68,22 @@ def trained(
     **settings: Any,
 ) -> ck.Run:
     trainer = ck.Trainer(recipe, device=device, callbacks=callbacks, **settings)
-    vars(trainer)["may_record"] = records  # as on a GPU
-    return trainer.fit(network() if model is None else model, tiny)
+    with pytest.MonkeyPatch.context() as patch:  # as on a GPU
+        patch.setattr(engine, "can_capture", lambda *settings: records)
+        return trainer.fit(network() if model is None else model, tiny)
 
 
 @pytest.fixture
 def recordings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each recording."""
     made: list[int] = []
-    whole = RecordedStep._record
+    whole = CUDAGraphStep._capture
 
-    def noted(self: RecordedStep, batch: ck.Batch) -> None:
+    def noted(self: CUDAGraphStep, batch: ck.Batch) -> None:
         made.append(len(batch.images))
         whole(self, batch)
 
-    monkeypatch.setattr(RecordedStep, "_record", noted)
+    monkeypatch.setattr(CUDAGraphStep, "_capture", noted)
     return made
 
 
@@ -97,7 +98,6 @@ def test_a_training_of_recorded_steps_is_the_training(
     for column in ("train_loss", "train_accuracy", "val_loss", "lr"):
         assert recorded.history.column(column) == by_hand.history.column(column)
     assert (recorded.facts["steps_recorded"], by_hand.facts["steps_recorded"]) == (True, False)
-    assert recorded.facts["warm_up_seconds"] > 0 == by_hand.facts["warm_up_seconds"]
     quicker = trained(tiny, recipe=RECIPE.replace(optimizer=ck.Muon(lr=0.03)))
     assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
 
@@ -126,7 +126,7 @@ def test_what_is_played_is_what_a_plain_call_would_do(
     )
     played = trained(tiny, recipe=recipe)
     assert played.facts["steps_recorded"]
-    monkeypatch.setattr(recorded_step, "record_cuda_graph", lambda step, device: step)
+    monkeypatch.setattr(cuda_graph, "capture_cuda_graph", lambda step, device: step)
     called = trained(tiny, recipe=recipe)
     assert digest(played.model) == digest(called.model)
     assert played.history.column("train_loss") == called.history.column("train_loss")
@@ -136,23 +136,6 @@ def test_what_is_played_is_what_a_plain_call_would_do(
 def test_a_training_in_which_nothing_was_played_does_not_say_so(tiny: ck.Splits) -> None:
     run = trained(tiny, recipe=RECIPE.replace(epochs=1, batch_size=len(tiny.train)))
     assert run.facts["steps_recorded"] is False
-
-
-def test_a_network_that_waits_for_the_gpu_is_trained_by_hand(
-    tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[float, torch.device]] = []
-
-    def waits(model: nn.Module, batch: ck.Batch, smoothing: float, device: torch.device) -> bool:
-        asked.append((smoothing, device))
-        return True
-
-    monkeypatch.setattr(waiting, "waits", waits)
-    run = trained(tiny, recipe=RECIPE.replace(label_smoothing=0.1))
-    assert run.facts["steps_recorded"] is False
-    assert run.facts["steps_by_hand_because"] == "the network waits for the GPU"
-    assert recordings == []
-    assert asked == [(0.1, torch.device("cpu"))]
 
 
 def test_a_recorded_loss_that_is_no_number_is_found_at_the_epochs_end(tiny: ck.Splits) -> None:
@@ -175,7 +158,7 @@ def test_what_python_would_have_changed_is_lost_in_a_recording(
     """The control: were such a network recorded, another one would be trained."""
     by_hand = trained(tiny, model=WarmsUp())
     assert by_hand.facts["steps_recorded"] is False
-    monkeypatch.setattr(step_choice, "_what_forbids_it", lambda trainer, run: None)
+    monkeypatch.setattr(capture, "unknown_layer", lambda model: None)
     recorded = trained(tiny, model=WarmsUp())
     assert recorded.facts["steps_recorded"]
     assert digest(recorded.model) != digest(by_hand.model)
@@ -196,8 +179,8 @@ class WarmsUp(nn.Module):
         return logits
 
 
-def test_a_recorded_training_that_was_cut_off_is_the_whole_one(
-    tiny: ck.Splits, tmp_path: Any
+def test_a_captured_training_that_was_cut_off_is_the_whole_one(
+    tiny: ck.Splits, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Cut(ck.Callback):
         def on_epoch_end(self, run: ck.Run) -> None:
@@ -207,7 +190,7 @@ def test_a_recorded_training_that_was_cut_off_is_the_whole_one(
     with pytest.raises(KeyboardInterrupt):
         trained(tiny, Cut(), run_dir=tmp_path / "run")
     trainer = ck.Trainer(RECIPE, device="cpu", run_dir=tmp_path / "run")
-    vars(trainer)["may_record"] = True
+    monkeypatch.setattr(engine, "can_capture", lambda *settings: True)
     assert digest(trainer.fit(network(), tiny, resume=True).model) == digest(whole.model)
 
 
@@ -362,28 +345,77 @@ def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
         reasons.append(run.facts["steps_by_hand_because"])
     assert recordings == []
     assert reasons[0].endswith("has a hook")
-    assert reasons[1] == "Python may have a say in the network"
+    assert reasons[1].startswith("Counts is a layer that may decide otherwise each time")
 
 
-def test_a_network_of_known_layers_alone_is_not_traced(
-    tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[nn.Module] = []
-    whole = tracing.decides_nothing
+@pytest.mark.parametrize("name", ck.list_models())
+def test_every_variant_is_made_of_known_layers(name: str) -> None:
+    assert unknown_layer(ck.create_model(name)) is None
 
-    def traced(model: nn.Module, batch: ck.Batch, smoothing: float) -> bool:
-        asked.append(model)
-        return whole(model, batch, smoothing) or not can_trace()
 
-    class Own(nn.ReLU):
+def test_a_layer_with_a_forward_of_its_own_is_not_known() -> None:
+    class Own(nn.Linear):
         pass
 
-    monkeypatch.setattr(tracing, "decides_nothing", traced)
-    trained(tiny)
-    assert (recordings, asked) == ([32], [])
-    own = nn.Sequential(Own(), *network())
-    trained(tiny, model=own)
-    assert (recordings, asked) == ([32, 32], [own])
+    class OwnWeight(nn.Parameter):
+        pass
+
+    patched, weighed, noted = (nn.Linear(2, 2) for _ in range(3))
+    assert unknown_layer(patched) is None
+    patched.forward = lambda signal: signal
+    weighed.weight = OwnWeight(weighed.weight)
+    noted.register_buffer("scale", torch.ones(1).as_subclass(OwnTensor))
+    parametrized = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    recurrent = nn.LSTM(2, 2)
+    for layer in (Own(2, 2), patched, weighed, noted, parametrized, recurrent):
+        assert unknown_layer(layer)
+        assert unknown_layer(nn.Sequential(nn.Flatten(), layer))
+
+
+class OwnTensor(Tensor):
+    pass
+
+
+def test_a_class_whose_forward_was_replaced_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.ReLU())
+    assert unknown_layer(network) is None
+    monkeypatch.setattr(nn.ReLU, "forward", lambda layer, signal: signal)
+    assert unknown_layer(network) == "ReLU"
+
+
+def test_hooks_are_found_wherever_they_hang() -> None:
+    def model() -> nn.Sequential:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+
+    def optimizer() -> torch.optim.Optimizer:
+        return torch.optim.SGD(model().parameters())
+
+    assert not has_hooks(model(), optimizer())
+    for hang in (
+        lambda one: one.register_forward_hook(print),
+        lambda one: one[1].register_forward_pre_hook(print),
+        lambda one: one[1].register_full_backward_hook(print),
+        lambda one: one[1].weight.register_hook(print),
+        lambda one: one[1].bias.register_post_accumulate_grad_hook(print),
+    ):
+        hung = model()
+        hang(hung)
+        assert has_hooks(hung, optimizer())
+    for listen in ("register_step_pre_hook", "register_step_post_hook"):
+        heard = optimizer()
+        getattr(heard, listen)(print)
+        assert has_hooks(model(), heard)
+    for listen_to_all in (
+        nn.modules.module.register_module_forward_hook,
+        nn.modules.module.register_module_forward_pre_hook,
+        nn.modules.module.register_module_full_backward_hook,
+        optimizers.register_optimizer_step_pre_hook,
+        optimizers.register_optimizer_step_post_hook,
+    ):
+        hook = listen_to_all(lambda *told: None)
+        assert has_hooks(model(), optimizer())
+        hook.remove()
+    assert not has_hooks(model(), optimizer())
 
 
 @needs_cuda

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training.forward import (
+from cifarkit.training.engine.forward import (
     CompiledForward,
     can_trace,
     choose_forward,
@@ -108,7 +108,7 @@ def test_memory_that_runs_out_is_not_taken_for_a_fault_of_the_network(
     def full(*arguments: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr("cifarkit.training.forward.copy", SimpleNamespace(deepcopy=full))
+    monkeypatch.setattr("cifarkit.training.engine.forward.copy", SimpleNamespace(deepcopy=full))
     with pytest.raises(ck.OutOfMemoryError):
         ck.Trainer(STRICT, compile="on", device="cpu").fit(ck.create_model("linear"), tiny)
 

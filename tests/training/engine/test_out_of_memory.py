@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.out_of_memory import explained_shortage
+from cifarkit.training.engine.out_of_memory import explained_shortage
 
 STARVED = """
 import json, pathlib, resource, sys

@@ -7,13 +7,12 @@ import hashlib
 import re
 import time
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from cifarkit.data.batches import Batch, count_batches, training_batches
+from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitWarning, RecipeError
@@ -31,40 +30,40 @@ from cifarkit.models.state import check_state
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved, seeded
+from cifarkit.randomness import fork_rng, seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.callback import is_builtin, kind_of, may_intervene, settings_of
-from cifarkit.training.device import precision_of
+from cifarkit.training.engine.device import precision_of
+from cifarkit.training.engine.engine import Engine
+from cifarkit.training.engine.forward import CompiledForward
+from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.environment import describe_environment
-from cifarkit.training.forward import CompiledForward
-from cifarkit.training.interruption import Interruption
-from cifarkit.training.out_of_memory import explained_shortage
-from cifarkit.training.processes import Processes
-from cifarkit.training.run import Moment, Run
-from cifarkit.training.weight_average import WeightAverage
+from cifarkit.training.epoch_batches import batches_of
+from cifarkit.training.run import Run
+from cifarkit.training.state import TrainingState
 
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
 
-__all__ = ["batches_of", "begin", "prepare"]
+__all__ = ["initialise", "validate"]
 
 
-def prepare(
+def validate(
     trainer: Trainer,
+    engine: Engine,
     model: nn.Module,
     splits: Splits,
     variant: Variant | None,
-    processes: Processes,
 ) -> Run:
     """Check a network and its data, and make their run; the weights stay as they are.
 
     Args:
-        trainer: whose recipe, seed and device to prepare for.
+        trainer: whose recipe and seed to follow.
+        engine: that will compute the training; of several processes the first has the folder.
         model: the network; moved to the device, in the layout that it runs fastest in.
         splits: the data.
         variant: what the model was built from, for the records.
-        processes: that train it together; the first alone keeps a folder.
 
     Raises:
         DataError: these are no splits.
@@ -74,7 +73,7 @@ def prepare(
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_network(model)
-    model.to(trainer.device)
+    model.to(engine.device)
     check_logits(model, len(splits.classes), who)
     check_answer(show_grey(model, who, n=1), 1, len(splits.classes), who)
     choose_layout(model)
@@ -85,28 +84,20 @@ def prepare(
         recipe=trainer.recipe,
         seed=trainer.seed,
         variant=variant,
-        folder=trainer.run_dir if processes.rank == 0 else None,
-        facts=_facts(trainer, model, splits, processes),
+        folder=trainer.run_dir if engine.distributed.rank == 0 else None,
+        facts=_facts(trainer, engine, model, splits),
     )
 
 
-def begin(
-    trainer: Trainer,
-    run: Run,
-    splits: Splits,
-    processes: Processes,
-    interruption: Interruption,
-) -> None:
-    """Give a network its first weights, and the run all that it trains with.
+def initialise(run: Run, splits: Splits, engine: Engine) -> None:
+    """Give a network its first weights, and the run its optimiser and the rest of its state.
 
     Warns of what a new network suffers from: see `symptoms`.
 
     Args:
-        trainer: whose recipe to follow.
-        run: from `prepare`.
+        run: from `validate`.
         splits: the data; moved to the device.
-        processes: that train it together.
-        interruption: that the run looks at after each step.
+        engine: that will compute the training.
 
     Raises:
         ModelContractError: the network does not take its batches, or learns nothing.
@@ -117,10 +108,10 @@ def begin(
     """
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
-    splits = _on_device(splits, trainer.device)
-    batches = _batches_by_size(model, splits.train, recipe, trainer.seed)
+    splits = _on_device(splits, engine.device)
+    batches = _batches_by_size(run, splits.train)
     batch = batches[0]
-    processes.check_sizes(splits, recipe.batch_size)
+    engine.distributed.check_sizes(splits, recipe.batch_size)
     steps = count_batches(len(splits.train), recipe.batch_size)
     _check_rates(recipe, steps)
     shown = {batch.images.shape[-1] for batch in batches}
@@ -133,11 +124,11 @@ def begin(
             recipe.initialization(model, splits.train.images)
     check_trainable(model, who)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    if processes.rank == 0:
+    if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
-    run.facts["warm_up_seconds"] = _warm_up(trainer, model, batches)
+    run.facts["warm_up_seconds"] = _warm_up(engine, model, batches)
     optimizer = recipe.optimizer.build(weights)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise RecipeError(
@@ -146,37 +137,8 @@ def begin(
         )
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
-    run.moment = Moment(
-        splits=splits,
-        optimizer=optimizer,
-        steps_per_epoch=steps,
-        network=processes.wrap(model, batch, recipe.label_smoothing),
-        processes=processes,
-        average=WeightAverage(model, recipe.ema_decay),
-        interruption=interruption,
-    )
-
-
-def batches_of(
-    train: ImageSet,
-    recipe: Recipe,
-    model: nn.Module,
-    *,
-    seed: int,
-    epoch: int,
-    first_step: int = 0,
-) -> Iterator[Batch]:
-    """Go once through the training images as a recipe has it, in the layout of a network."""
-    return training_batches(
-        train,
-        recipe.batch_size,
-        seed=seed,
-        epoch=epoch,
-        epochs=recipe.epochs,
-        augment=recipe.augment,
-        first_step=first_step,
-        layout=layout_of(model),
-    )
+    engine.network = engine.distributed.wrap(model, batch, recipe.label_smoothing)
+    run.begin(TrainingState(splits, optimizer, steps))
 
 
 def _check_rates(recipe: Recipe, steps: int) -> None:
@@ -201,12 +163,13 @@ def _symptoms(run: Run, batch: Batch) -> list[str]:
     return found + compare_rebuilt(run.model, rebuilt, batch.images)
 
 
-def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: int) -> list[Batch]:
+def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
     """Return the first batch of the first epoch, and of those in which windows have other sizes."""
 
     def of_epoch(epoch: int) -> Batch:
-        return next(batches_of(train, recipe, model, seed=seed, epoch=epoch))
+        return next(batches_of(run, train, epoch))
 
+    recipe = run.recipe
     first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
     may_vary = len(batches) > 1 or any(is_user_code(type(one)) for one in recipe.augment)
@@ -217,37 +180,35 @@ def _batches_by_size(model: nn.Module, train: ImageSet, recipe: Recipe, seed: in
     return list(batches.values())
 
 
-def _warm_up(trainer: Trainer, model: nn.Module, batches: list[Batch]) -> float:
+def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     """Compile what is compiled, for each size that windows have; return the seconds it took."""
-    if not isinstance(trainer.forward, CompiledForward):
+    if not isinstance(engine.forward, CompiledForward):
         return 0.0
     began = time.perf_counter()
-    with preserved(), trainer.arithmetic():
+    with fork_rng(), engine.arithmetic():
         for batch in batches:
-            trainer.forward.warm_up(model, batch, trainer.recipe.label_smoothing)
+            engine.forward.warm_up(model, batch, engine.recipe.label_smoothing)
     return time.perf_counter() - began
 
 
-def _facts(
-    trainer: Trainer, model: nn.Module, splits: Splits, processes: Processes
-) -> dict[str, Any]:
-    precision = precision_of(model, trainer.recipe, trainer.device)
+def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -> dict[str, Any]:
+    precision = precision_of(model, engine.recipe, engine.device)
     return {
         "status": "running",
         "network": _digest(model),
         "data": splits.describe(),
         "precision": str(precision).removeprefix("torch."),
-        "compile": trainer.compile,
+        "compile": engine.compile,
         "layout": str(layout_of(model)).removeprefix("torch."),
-        "processes": processes.count,
-        "track_test": trainer.track_test,
+        "processes": engine.distributed.count,
+        "track_test": engine.track_test,
         "logged_columns": [name for one in trainer.callbacks for name in one.columns],
         "callbacks": [settings_of(one) for one in trainer.callbacks],
         "intervening": [
             *(kind_of(one) for one in trainer.callbacks if may_intervene(one)),
             *([] if is_builtin(kind_of(trainer)) else [kind_of(trainer)]),
         ],
-        "environment": describe_environment(trainer.device),
+        "environment": describe_environment(engine.device),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["kept_memory"]
+__all__ = ["retained_memory"]
 
 # mallopt(3): the size from which a block is mapped apart, and how much free memory is kept.
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
@@ -19,7 +19,7 @@ TUNABLES = "GLIBC_TUNABLES"  # the same under newer names, and more
 
 
 @contextmanager
-def kept_memory() -> Iterator[None]:
+def retained_memory() -> Iterator[None]:
     """Keep freed memory for a block, where the system's C library would give it back.
 
     Each step frees what the next one asks for again, in blocks of many megabytes. glibc hands
@@ -28,7 +28,7 @@ def kept_memory() -> Iterator[None]:
     back, and from then on as much is kept as glibc comes to keep by itself. Nothing is done where
     the C library is another one, or the environment says what to keep.
 
-    >>> with kept_memory():
+    >>> with retained_memory():
     ...     pass
     """
     libc: Any = ctypes.CDLL(None) if os.name == "posix" else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cifarkit.training.memory import KEEP, USUAL, kept_memory
+from cifarkit.training.engine.memory import KEEP, USUAL, retained_memory
 
 has_glibc = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {})
 
@@ -35,7 +35,7 @@ def test_memory_is_kept_in_the_block_and_given_back_after_it_error_or_not(
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
 
     def fails() -> None:
-        with kept_memory():
+        with retained_memory():
             assert library.asked == [(-3, KEEP), (-1, KEEP)]
             _ = 1 / 0
 
@@ -46,7 +46,7 @@ def test_memory_is_kept_in_the_block_and_given_back_after_it_error_or_not(
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    with kept_memory():
+    with retained_memory():
         pass
 
 
@@ -63,7 +63,7 @@ def test_what_the_environment_says_is_left_alone(
     library = Library()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     monkeypatch.setenv(name, value)
-    with kept_memory():
+    with retained_memory():
         pass
     assert library.asked == []
 
@@ -77,5 +77,5 @@ def test_an_older_glibc_takes_what_it_can(monkeypatch: pytest.MonkeyPatch) -> No
 
     library = Older()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    with kept_memory():
+    with retained_memory():
         assert library.asked == [(-3, KEEP), (-3, USUAL), (-1, KEEP)]

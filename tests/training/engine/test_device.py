@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.device import choose_device, choose_precision
+from cifarkit.training.engine.device import choose_device, choose_precision
 
 
 def test_auto_takes_what_there_is() -> None:

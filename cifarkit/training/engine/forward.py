@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
 from cifarkit.models.contract import input_like
-from cifarkit.training.out_of_memory import is_shortage
+from cifarkit.training.engine.out_of_memory import is_shortage
 
 __all__ = [
     "Compile",
     "CompiledForward",
     "Forward",
     "can_trace",
+    "checked_compile",
     "choose_forward",
     "forward",
 ]
@@ -37,7 +38,7 @@ def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Ten
 
 
 class CompiledForward:
-    """`forward`, compiled for the forms of batches that it was warmed up for.
+    """`forward`, compiled for the signatures of batches that it was warmed up for.
 
     Another one, such as a smaller last batch, runs uncompiled: to compile for it would cost more
     than it saves.
@@ -48,22 +49,22 @@ class CompiledForward:
         # max pooling does not find its maximum among them, and the gradients become NaN.
         rounding: Options = {"emulate_precision_casts": True}
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
-        self.forms: set[object] = set()
+        self.signatures: set[object] = set()
 
     def __call__(
         self, model: nn.Module, batch: Batch, label_smoothing: float
     ) -> tuple[Tensor, Tensor]:
         """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
-        chosen = self.compiled if batch.form in self.forms else forward
+        chosen = self.compiled if batch.signature in self.signatures else forward
         return chosen(model, batch, label_smoothing)
 
     def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
-        """Compile for batches of this form, on a copy of the network.
+        """Compile for batches of this signature, on a copy of the network.
 
         Raises:
             TrainingError: the network cannot be copied, or not be compiled here.
         """
-        self.forms.add(batch.form)
+        self.signatures.add(batch.signature)
         try:
             with _unlimited_tracing():
                 loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
@@ -80,24 +81,30 @@ class CompiledForward:
             ) from error
 
 
-def choose_forward(compiled: Compile) -> Forward:
-    """Return `forward`, compiled where that is asked for.
-
-    `"auto"` does not compile: on the CPU the baseline lost by it, and on a GPU compiling takes
-    longer than all that it saves in a training of ten epochs; a GPU plays the step again from a
-    recording, see `RecordedStep`.
+def checked_compile(compile: Compile) -> Compile:
+    """Return what was asked for, where it can be had.
 
     Raises:
-        TrainingError: `compiled` is none of the three, or this torch is too old for it.
+        TrainingError: `compile` is none of its three values, or this torch is too old for it.
     """
-    if compiled not in ("auto", "on", "off"):
-        raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compiled!r}")
-    if compiled == "on" and not can_trace():
+    if compile not in ("auto", "on", "off"):
+        raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compile!r}")
+    if compile == "on" and not can_trace():
         raise TrainingError(
             f"compile='on' needs torch 2.7, and this is {torch.__version__}; install a newer one, "
             "or train with compile='auto'"
         )
-    return CompiledForward() if compiled == "on" else forward
+    return compile
+
+
+def choose_forward(compile: Compile) -> Forward:
+    """Return `forward`, compiled where that is asked for.
+
+    `"auto"` does not compile: on the CPU the baseline lost by it, and on a GPU compiling takes
+    longer than all that it saves in a training of ten epochs; a GPU replays the step from a CUDA
+    graph, see `CUDAGraphStep`.
+    """
+    return CompiledForward() if compile == "on" else forward
 
 
 def can_trace() -> bool:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.processes import Processes, is_first_process
+from cifarkit.training.engine.distributed import DistributedContext, is_first_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ heard = []
 class Listener(ck.Callback):
     def on_batch_end(self, run):
         heard.append(run.now.loss.item())
-        if run.now.processes.rank == STOPPER and len(heard) == 5:
+        if int(os.environ["RANK"]) == STOPPER and len(heard) == 5:
             run.stop("enough")
 
 run = ck.train(
@@ -114,7 +114,7 @@ data = ck.load_synthetic(n_train=640, n_test=40, val_size=30)
 class Interrupts(ck.Callback):
     def on_batch_end(self, run):
         if run.now.step == run.now.steps_per_epoch - 2:
-            run.now.interruption.asked = True
+            run.interrupt()
 
 class HasMore(nn.Module):
     def __init__(self):
@@ -166,10 +166,10 @@ def test_the_command_line_writes_and_prints_once(tmp_path: Path) -> None:
 
 def test_the_shares_of_a_batch_are_the_batch() -> None:
     batch = ck.Batch(torch.randn(7, 3, 32, 32), torch.arange(7))
-    shares = [Processes(rank, 3).share(batch) for rank in range(3)]
+    shares = [DistributedContext(rank, 3).shard(batch) for rank in range(3)]
     assert sorted(torch.cat([share.targets for share in shares]).tolist()) == list(range(7))
     weighed = [
-        Processes(rank, 3).weighed(share.images.mean(), share, batch)
+        DistributedContext(rank, 3).rescaled(share.images.mean(), share, batch)
         for rank, share in enumerate(shares)
     ]
     torch.testing.assert_close(sum(weighed) / 3, batch.images.mean())
@@ -181,8 +181,8 @@ def test_one_process_is_the_first_and_adds_nothing(monkeypatch: pytest.MonkeyPat
     assert is_first_process()
     batch = ck.Batch(torch.randn(2, 3, 32, 32), torch.arange(2))
     loss = torch.tensor(2.0)
-    assert Processes().share(batch) is batch
-    assert Processes().weighed(loss, batch, batch) is loss
+    assert DistributedContext().shard(batch) is batch
+    assert DistributedContext().rescaled(loss, batch, batch) is loss
     monkeypatch.setenv("RANK", "1")
     assert is_first_process()  # some other program's
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "here")
@@ -193,7 +193,7 @@ def test_each_process_leaves_out_other_units() -> None:
     masks = []
     with ck.seeded("anything"):
         for rank in (0, 1, 0):
-            Processes(rank, 2).seed_step(torch.device("cpu"), 0, 1, 2)
+            DistributedContext(rank, 2).seed_step(torch.device("cpu"), 0, 1, 2)
             masks.append(torch.rand(8))
     assert torch.equal(masks[0], masks[2])
     assert not torch.equal(masks[0], masks[1])
