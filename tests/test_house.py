@@ -36,6 +36,7 @@ FLOORS = [
     {"recipes"},
     {"models"},
     {"evaluation"},
+    {"runs"},
     {"training"},
     {"comparison"},
     {"verification"},
@@ -87,7 +88,7 @@ def test_imports_go_down(path: Path) -> None:
 
 
 def test_an_import_that_climbs_would_be_found() -> None:
-    assert climbs("data", "def f():\n    from cifarkit.training.run import Run") == {"training"}
+    assert climbs("data", "def f():\n    from cifarkit.runs.run import Run") == {"training"}
     assert climbs("data", "import cifarkit.plots") == {"plots"}
     assert climbs("evaluation", "from cifarkit import plots") == {"plots"}
 
@@ -129,8 +130,8 @@ def test_what_another_room_takes_is_meant_to_be_taken(path: Path) -> None:
 
 
 def test_a_name_that_is_taken_would_be_seen() -> None:
-    source = "def f():\n    from cifarkit.training.run import Run, OVER"
-    names = [("cifarkit.training.run", name) for name in ("Run", "OVER")]
+    source = "def f():\n    from cifarkit.runs.run import Run, OVER"
+    names = [("cifarkit.runs.run", name) for name in ("Run", "OVER")]
     assert list(taken(source)) == names
 
 

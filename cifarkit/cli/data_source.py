@@ -11,7 +11,7 @@ from cifarkit.errors import CifarkitWarning, DataError, DownloadError
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
-    from cifarkit.training.run import Run
+    from cifarkit.runs.run import Run
 
 __all__ = ["load_for_run", "load_source"]
 

@@ -122,7 +122,7 @@ def _device() -> str:
 
 def _training() -> str:
     from cifarkit.data.synthetic import load_synthetic
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
     from cifarkit.training.train import train
 
     began = time.perf_counter()

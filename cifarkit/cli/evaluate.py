@@ -39,7 +39,7 @@ def evaluate(
     from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.evaluation import evaluate as evaluate_model
     from cifarkit.report.artefacts import evaluation_to_json
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
 
     trained = load_run(run)
     splits = load_for_run(trained, data)

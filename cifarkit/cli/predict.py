@@ -25,7 +25,7 @@ def predict(
     import_models(imported)
     from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.predictions import predict as predict_pictures
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
 
     trained = load_run(run)
     predictions = predict_pictures(

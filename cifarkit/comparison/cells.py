@@ -18,12 +18,13 @@ from cifarkit.errors import CifarkitWarning, RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng
-from cifarkit.training.callback import Callback, is_builtin, settings_of
+from cifarkit.runs.environment import describe_environment
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import OVER
+from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.training.callback import Callback, settings_of
 from cifarkit.training.engine.device import precision_of
-from cifarkit.training.environment import describe_environment
-from cifarkit.training.receipt import RECEIPT
-from cifarkit.training.run import OVER
-from cifarkit.training.run_folder import RunFolder
 
 __all__ = ["Cell", "plan_cells"]
 

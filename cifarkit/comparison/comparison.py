@@ -19,9 +19,9 @@ from cifarkit.comparison.verdicts import Verdict, verdict
 from cifarkit.errors import ComparisonError, SelectionError
 from cifarkit.models.summary import summary
 from cifarkit.models.variant import Variant
+from cifarkit.runs.run import Run
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.tables import Block, Readable
-from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,8 +26,8 @@ from cifarkit.plots.style import (
 from cifarkit.plots.words import align_words, write_words
 
 if TYPE_CHECKING:
-    from cifarkit.training.history import History
-    from cifarkit.training.run import Run
+    from cifarkit.runs.history import History
+    from cifarkit.runs.run import Run
 
 __all__ = ["curves"]
 
@@ -64,7 +64,7 @@ def curves(
         DataError: there is nothing to draw, or no such column.
 
     >>> from matplotlib.figure import Figure
-    >>> from cifarkit.training.history import History
+    >>> from cifarkit.runs.history import History
     >>> history = History([{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.5}])
     >>> curves(history, ax=Figure().subplots()).get_title(loc="left")
     'Lowest val loss: 1.5000 in epoch 2'

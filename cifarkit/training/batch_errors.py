@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.contract import told
+from cifarkit.runs.run import Run
 from cifarkit.training.engine.out_of_memory import is_shortage
-from cifarkit.training.run import Run
 
 __all__ = ["explained_batch"]
 

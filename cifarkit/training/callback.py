@@ -9,15 +9,15 @@ from typing import Any
 
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.guidance import Guided, nearest
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.run import Run
 from cifarkit.training.guard import guarded
-from cifarkit.training.run import Run
 
 __all__ = [
     "HOOKS",
     "Callback",
     "Callbacks",
     "check_callbacks",
-    "is_builtin",
     "is_foreign",
     "kind_of",
     "listens",
@@ -223,15 +223,6 @@ def may_intervene(callback: Callback) -> bool:
 def is_foreign(callback: Callback) -> bool:
     """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
     return not is_builtin(kind_of(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
-
-
-def is_builtin(kind: str) -> bool:
-    """Tell of a callback in a record, by its kind or settings, whether it is cifarkit's own.
-
-    >>> is_builtin("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"), is_builtin("mine.Mixup")
-    (True, False)
-    """
-    return kind.startswith("cifarkit.")
 
 
 def kind_of(thing: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cifarkit.data.batches import Batch, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.models.contract import layout_of
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["batches_of", "epoch_batches"]
 

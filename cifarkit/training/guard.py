@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from cifarkit.errors import CallbackError
+from cifarkit.runs.history import History
+from cifarkit.runs.run import Run
+from cifarkit.runs.state import TrainingState
 from cifarkit.training.guarded_batch import check_batch
 from cifarkit.training.guarded_network import Network
-from cifarkit.training.history import History
-from cifarkit.training.run import Run
-from cifarkit.training.state import TrainingState
 
 __all__ = ["guarded"]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, ModelContractError
 from cifarkit.models.contract import check_logits
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["check_batch"]
 

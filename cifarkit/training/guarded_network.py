@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CallbackError
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["Network"]
 

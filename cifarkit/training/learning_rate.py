@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cifarkit.errors import TrainingError
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.state import TrainingState
+from cifarkit.runs.state import TrainingState
 
 __all__ = ["set_learning_rates"]
 

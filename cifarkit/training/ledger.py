@@ -12,14 +12,14 @@ from torch import Tensor
 from cifarkit.errors import CallbackError
 from cifarkit.models.state import versions_of
 from cifarkit.randomness import generator_states
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback, kind_of
-from cifarkit.training.checkpoint_files import CheckpointFiles
 from cifarkit.training.engine.engine import Engine
-from cifarkit.training.history import Record
 from cifarkit.training.longer import has_same_rates
 from cifarkit.training.metrics import EpochMetrics
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.weight_average import WeightAverage
 
 __all__ = ["Ledger"]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from cifarkit.data.batches import Batch
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callbacks
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.epoch_batches import epoch_batches
 from cifarkit.training.learning_rate import set_learning_rates
 from cifarkit.training.ledger import Ledger
-from cifarkit.training.run import Run
 from cifarkit.training.weight_average import WeightAverage
 
 __all__ = ["Loop"]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cifarkit.errors import NonFiniteLossError
 from cifarkit.models.state import restore_state
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
 from cifarkit.training.engine.distributed import DistributedContext
-from cifarkit.training.history import Record
-from cifarkit.training.run import Run
 from cifarkit.training.weight_average import WeightAverage
 
 __all__ = ["EpochMetrics"]

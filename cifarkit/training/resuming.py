@@ -19,14 +19,15 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
-from cifarkit.training.callback import Callback, is_builtin, kind_of
-from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.history import History
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.history import History
+from cifarkit.runs.run import Run
+from cifarkit.runs.weights import differences
+from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.longer import check_longer, is_longer
 from cifarkit.training.metrics import EpochMetrics
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.weights import differences
 
 if TYPE_CHECKING:
     from cifarkit.training.ledger import Ledger

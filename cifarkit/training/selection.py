@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cifarkit.errors import SelectionError
 from cifarkit.guidance import nearest
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["check_column"]
 

@@ -32,16 +32,17 @@ from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seeded
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.environment import describe_environment
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.run import Run
+from cifarkit.runs.state import TrainingState
 from cifarkit.training.batch_errors import explained_batch
-from cifarkit.training.callback import is_builtin, kind_of, may_intervene, settings_of
+from cifarkit.training.callback import kind_of, may_intervene, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
-from cifarkit.training.environment import describe_environment
 from cifarkit.training.epoch_batches import batches_of
-from cifarkit.training.run import Run
-from cifarkit.training.state import TrainingState
 
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer

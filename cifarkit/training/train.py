@@ -17,10 +17,10 @@ from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
 from cifarkit.training.engine.forward import Compile
 from cifarkit.training.progress.progress import ShowProgress
-from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer
 from cifarkit.values import check_fields
 

@@ -18,6 +18,9 @@ from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe, checked_recipe
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import Run
+from cifarkit.runs.run_lock import run_lock
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, Callbacks, check_callbacks
 from cifarkit.training.engine.device import choose_device
@@ -25,14 +28,11 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
 from cifarkit.training.engine.memory import retained_memory
 from cifarkit.training.engine.out_of_memory import explained_shortage
-from cifarkit.training.folder_lock import run_lock
 from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.loop import Loop
 from cifarkit.training.progress.progress import ShowProgress, end_call, with_progress
 from cifarkit.training.resuming import load_checkpoint, restore, restore_callbacks
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
 from cifarkit.training.start import initialise, validate
 from cifarkit.training.weight_average import WeightAverage
 

@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.models.state import restore_state
+from cifarkit.runs.checkpoint import COUNT, PREFIX, averages_of
 
 __all__ = ["WeightAverage"]
-
-PREFIX = "module."  # of the averages in a state: this is how torch's AveragedModel writes it
-COUNT = "n_averaged"
 
 
 class WeightAverage:
@@ -113,22 +111,11 @@ class WeightAverage:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take up what `state_dict` returned."""
         self.restart()
-        if averages := self.of_state(state):
+        if averages := averages_of(state):
             self.steps = int(state[COUNT])
             self.averages = _copied(self.model.state_dict())  # on its device, in its layout
             for name, kept in self.averages.items():
                 kept.copy_(averages[name])
-
-    @staticmethod
-    def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the averaged weights in a state; none where nothing was averaged."""
-        if not state or state[COUNT] == 0:
-            return {}
-        return {
-            name.removeprefix(PREFIX): tensor
-            for name, tensor in state.items()
-            if name.startswith(PREFIX)
-        }
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

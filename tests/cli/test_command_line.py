@@ -23,8 +23,8 @@ from cifarkit.data.archives import ARCHIVES, md5_of
 from cifarkit.data.sources import load_data
 from cifarkit.data.synthetic import load_synthetic
 from cifarkit.models.registry import registry
+from cifarkit.runs.folder import RunFolder
 from cifarkit.storage.folders import data_folder
-from cifarkit.training.run_folder import RunFolder
 
 OWN_MODEL = """
 import cifarkit as ck

@@ -12,7 +12,7 @@ from cifarkit.errors import DataError
 from cifarkit.plots import curves
 from cifarkit.plots.contrast import contrast
 from cifarkit.plots.style import COLOURS
-from cifarkit.training.history import History
+from cifarkit.runs.history import History
 
 
 def line(ax: Axes, label: str) -> Line2D:

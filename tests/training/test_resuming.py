@@ -20,8 +20,8 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.errors import CifarkitWarning
+from cifarkit.runs import environment
 from cifarkit.storage.state_file import load_state, save_state
-from cifarkit.training import environment
 
 SMALL = dataclasses.replace(
     ck.get_variant("batchnorm"), options={"batch_norm": True, "widths": (4, 8)}

@@ -7,9 +7,9 @@ import time
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
+from cifarkit.runs.folder import BEST, RunFolder
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import BEST, RunFolder
 
 __all__ = ["Checkpoint"]
 

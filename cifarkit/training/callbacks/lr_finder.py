@@ -10,8 +10,8 @@ from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 
 __all__ = ["LRFinder"]
 

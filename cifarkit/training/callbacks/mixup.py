@@ -11,8 +11,8 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.transfer import sent
 from cifarkit.errors import TrainingError
 from cifarkit.randomness import generator_for
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 
 __all__ = ["Mixup"]
 

@@ -15,9 +15,9 @@ from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step, is_held
 from cifarkit.training.engine.forward import Compile
 
 if TYPE_CHECKING:
+    from cifarkit.runs.run import Run
     from cifarkit.training.callback import Callbacks
     from cifarkit.training.engine.engine import Engine
-    from cifarkit.training.run import Run
 
 __all__ = ["can_capture", "captured_or_eager", "has_hooks", "unknown_layer"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,8 +11,9 @@ from torch import nn
 from cifarkit.errors import TrainingError
 from cifarkit.models.contract import input_like
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.environment import cpu_capabilities
 
-__all__ = ["arithmetic", "choose_device", "choose_precision", "cpu_capabilities", "precision_of"]
+__all__ = ["arithmetic", "choose_device", "choose_precision", "precision_of"]
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -74,11 +73,6 @@ def precision_of(model: nn.Module, recipe: Recipe, device: torch.device) -> torc
 def arithmetic(device: torch.device, precision: torch.dtype) -> torch.autocast:
     """Return a block in which the precision holds; float32 is what holds without one."""
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
-
-
-def cpu_capabilities() -> Mapping[str, Any]:
-    """Return the processor's name and instructions, as torch finds them from 2.10 on."""
-    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

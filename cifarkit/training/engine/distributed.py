@@ -23,12 +23,11 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.models.symptoms import as_found
 from cifarkit.randomness import fork_rng, seed_for, seed_generators
+from cifarkit.runs.environment import TORCHRUN
+from cifarkit.runs.history import Record
 from cifarkit.training.engine.forward import forward
-from cifarkit.training.history import Record
 
-__all__ = ["DistributedContext", "is_first_process", "join_processes"]
-
-TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it starts
+__all__ = ["DistributedContext", "join_processes"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,10 +148,3 @@ def join_processes(device: torch.device) -> DistributedContext:
     context = DistributedContext(dist.get_rank(), dist.get_world_size())
     context.any(False)  # waits for all: one may still write what the others are about to read
     return context
-
-
-def is_first_process() -> bool:
-    """Return whether this process is the one that prints and writes."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank() == 0
-    return TORCHRUN not in os.environ or os.environ.get("RANK", "0") == "0"

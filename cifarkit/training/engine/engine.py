@@ -10,13 +10,13 @@ from torch import Tensor
 
 from cifarkit.data.batches import Batch
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
 from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.engine.capture import can_capture, captured_or_eager
 from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
 from cifarkit.training.engine.forward import Compile, choose_forward
-from cifarkit.training.history import Record
-from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
     from torch import nn

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cifarkit.runs.run import Run
 from cifarkit.tables import Bar, Block
 from cifarkit.training.notebook import NotebookDisplay
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.table import BEST_NOTE
-from cifarkit.training.run import Run
 
 __all__ = ["Notebook"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from cifarkit.runs.run import Run
 from cifarkit.tables import duration
-from cifarkit.training.run import Run
 
 __all__ = ["Pace"]
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Literal, Protocol, TextIO
 
 from cifarkit.errors import TrainingError
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
 from cifarkit.training.notebook import NotebookDisplay, in_notebook
 from cifarkit.training.progress.notebook import Notebook
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.plain import Plain
 from cifarkit.training.progress.terminal import Terminal
-from cifarkit.training.run import Run
 from cifarkit.training.watching import is_terminal, wants_progress
 
 __all__ = ["Progress", "Renderer", "ShowProgress", "end_call", "with_progress"]

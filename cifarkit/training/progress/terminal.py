@@ -7,9 +7,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cifarkit.runs.run import Run
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.table import BEST_NOTE, choose_columns, format_row, headings
-from cifarkit.training.run import Run
 
 __all__ = ["Terminal"]
 

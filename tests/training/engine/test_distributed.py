@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.engine.distributed import DistributedContext, is_first_process
+from cifarkit.runs.environment import is_first_process
+from cifarkit.training.engine.distributed import DistributedContext
 
 if TYPE_CHECKING:
     from pathlib import Path

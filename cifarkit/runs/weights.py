@@ -14,12 +14,9 @@ from cifarkit.errors import CheckpointError
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network
 from cifarkit.models.state import restore_state, versions_of
-from cifarkit.storage.folders import expanded
-from cifarkit.storage.tensor_file import load_tensors
-from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.foreign_weights import find_tensors
-from cifarkit.training.weight_average import WeightAverage
-from cifarkit.training.weight_names import (
+from cifarkit.runs.checkpoint import CheckpointFiles, averages_of
+from cifarkit.runs.foreign_weights import find_tensors
+from cifarkit.runs.weight_names import (
     layers_of,
     matching,
     patterns_for,
@@ -27,6 +24,8 @@ from cifarkit.training.weight_names import (
     without,
     without_wrappers,
 )
+from cifarkit.storage.folders import expanded
+from cifarkit.storage.tensor_file import load_tensors
 
 __all__ = ["WEIGHTS", "differences", "import_weights", "load_weights"]
 
@@ -77,7 +76,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
                 f"there are no weights at {str(file)!r}; put a copy there, or train again: the "
                 "same seed gives the same ones"
             ) from None
-        tensors = WeightAverage.of_state(state["average"]) or state["model"]
+        tensors = averages_of(state["average"]) or state["model"]
         versions = state.get("versions")
     found = differences(model.state_dict(), tensors)
     if found:

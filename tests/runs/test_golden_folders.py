@@ -3,7 +3,7 @@
 `golden/format-1/finished` is a run of two epochs, `golden/format-1/interrupted` the same one, cut
 off in its second. They were made, from the root of the repository, by::
 
-    python tests/training/test_golden_folders.py
+    python tests/runs/test_golden_folders.py
 
 and are never made again: a new format gets a folder beside them.
 """
@@ -24,7 +24,7 @@ from torch import nn
 import cifarkit as ck
 from cifarkit.errors import CifarkitWarning
 from cifarkit.storage.state_file import load_state, save_state
-from cifarkit.training import preparation
+from cifarkit.training import start
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS = sorted(path.name for path in GOLDEN.glob("format-*"))
@@ -83,7 +83,7 @@ def fit(folder: Path, *callbacks: ck.Callback) -> ck.Run:
 
 
 def make(folder: Path) -> None:
-    with mock.patch.object(preparation, "describe_environment", return_value=MADE_ON):
+    with mock.patch.object(start, "describe_environment", return_value=MADE_ON):
         fit(folder / "finished")
         with suppress(KeyboardInterrupt):
             fit(folder / "interrupted", Interrupt())

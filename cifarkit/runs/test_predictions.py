@@ -11,8 +11,8 @@ import torch
 
 from cifarkit.errors import CheckpointError, RunFolderError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
+from cifarkit.runs.folder import RECEIPT, unwritable
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
-from cifarkit.training.run_folder import RECEIPT, unwritable
 
 __all__ = ["RECEIPT", "Receipt"]
 

@@ -20,10 +20,10 @@ from cifarkit.evaluation.evaluation import (
     evaluate,
 )
 from cifarkit.guidance import explains_arguments
-from cifarkit.training.callback import is_builtin
-from cifarkit.training.receipt import RECEIPT, Receipt
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_predictions import RECEIPT, Receipt
 
 __all__ = ["Looks", "looks_at_test", "score_on_test"]
 

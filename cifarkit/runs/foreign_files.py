@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from cifarkit.errors import CheckpointError
+from cifarkit.runs.weight_names import keep_layers
 from cifarkit.storage.tensor_file import load_tensors
-from cifarkit.training.weight_names import keep_layers
 
 __all__ = ["SAVE", "StandIn", "read_foreign", "reason"]
 

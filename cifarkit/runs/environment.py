@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
-from cifarkit.training.engine.device import cpu_capabilities
+__all__ = ["TORCHRUN", "cpu_capabilities", "describe_environment", "is_first_process"]
 
-__all__ = ["describe_environment"]
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it starts
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
@@ -29,6 +32,18 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "cpu": _processor(),
         "threads": torch.get_num_threads(),
     }
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the one that prints and writes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank() == 0
+    return TORCHRUN not in os.environ or os.environ.get("RANK", "0") == "0"
+
+
+def cpu_capabilities() -> Mapping[str, Any]:
+    """Return the processor's name and instructions, as torch finds them from 2.10 on."""
+    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 
 def _processor() -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
-from cifarkit.training.foreign_files import SAVE, StandIn, read_foreign, reason
-from cifarkit.training.weight_names import keep_layers, layers_of
+from cifarkit.runs.foreign_files import SAVE, StandIn, read_foreign, reason
+from cifarkit.runs.weight_names import keep_layers, layers_of
 
 __all__ = ["find_tensors"]
 

@@ -7,7 +7,7 @@ import platform
 import pytest
 import torch
 
-from cifarkit.training.environment import describe_environment
+from cifarkit.runs.environment import describe_environment
 
 
 @pytest.mark.parametrize(

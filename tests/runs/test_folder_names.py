@@ -21,8 +21,8 @@ import cifarkit as ck
 from cifarkit.cli import train as command
 from cifarkit.comparison.cells import plan_cells
 from cifarkit.models.builders import NAME, check_name
+from cifarkit.runs.folder import RunFolder
 from cifarkit.storage.folders import expanded
-from cifarkit.training.run_folder import RunFolder
 
 DATA = ck.load_synthetic(n_train=40, n_test=10, val_size=10)
 RESERVED = ["con", "nul", "AUX", "prn", "com1", "LPT9", "con.txt", "nul.tar.gz", "aux.", "con "]

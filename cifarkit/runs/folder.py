@@ -27,16 +27,16 @@ from cifarkit.guidance import explains_arguments
 from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.history import History
+from cifarkit.runs.recorded_variant import build_network, find_variant
+from cifarkit.runs.run import OVER, Run
+from cifarkit.runs.weights import WEIGHTS, load_weights
 from cifarkit.storage.atomic import leftovers, write_text
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.foreign_text import read_text
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
-from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.history import History
-from cifarkit.training.recorded_variant import build_network, find_variant
-from cifarkit.training.run import OVER, Run
-from cifarkit.training.weights import WEIGHTS, load_weights
 from cifarkit.values import from_json
 
 __all__ = ["BEST", "HISTORY", "LOCK", "RECEIPT", "RunFolder", "load_run", "unwritable"]

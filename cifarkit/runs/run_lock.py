@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cifarkit.errors import RunFolderError
-from cifarkit.training.run_folder import LOCK, RunFolder
+from cifarkit.runs.folder import LOCK, RunFolder
 
 __all__ = ["run_lock"]
 

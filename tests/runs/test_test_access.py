@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.receipt import RECEIPT
+from cifarkit.runs.test_predictions import RECEIPT
 
 
 @pytest.fixture

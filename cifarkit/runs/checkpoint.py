@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from cifarkit.errors import CheckpointError, CifarkitWarning
 from cifarkit.storage.atomic import leftovers, settle
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
 from cifarkit.storage.tensor_file import LARGEST
 
-__all__ = ["CheckpointFiles"]
+__all__ = ["COUNT", "PREFIX", "CheckpointFiles", "averages_of"]
 
 FORMAT = 1
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+PREFIX = "module."  # of the running averages in a state, as torch's AveragedModel writes them
+COUNT = "n_averaged"
 FINAL = "checkpoint-final.safetensors"  # of a run that is over, and can get more epochs
 
 
@@ -110,3 +114,14 @@ class CheckpointFiles:
         """Delete what a program that was killed while it saved has left half-written."""
         for left in (*leftovers(self.folder), self.folder / f"new-{NEWEST}"):
             left.unlink(missing_ok=True)
+
+
+def averages_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the averaged weights in a saved average; none where nothing was averaged."""
+    if not state or state[COUNT] == 0:
+        return {}
+    return {
+        name.removeprefix(PREFIX): tensor
+        for name, tensor in state.items()
+        if name.startswith(PREFIX)
+    }

@@ -19,11 +19,10 @@ from cifarkit.guidance import Guided
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.environment import is_first_process
+from cifarkit.runs.history import History, Record
+from cifarkit.runs.state import TrainingState
 from cifarkit.tables import Block, Readable
-from cifarkit.training.engine.distributed import is_first_process
-from cifarkit.training.history import History, Record
-from cifarkit.training.interruption import how_to_go_on
-from cifarkit.training.state import TrainingState
 
 __all__ = ["OVER", "Requests", "Run"]
 
@@ -166,7 +165,7 @@ class Run(Guided, Readable):
         """How to go on with the run, with the line to type; or that it is over."""
         if self.is_over:
             return "the run is over"
-        return how_to_go_on(self.variant.name if self.variant else None, self.folder)
+        return _how_to_go_on(self.variant.name if self.variant else None, self.folder)
 
     @property
     def stopped(self) -> str | None:
@@ -264,3 +263,26 @@ class Run(Guided, Readable):
 
 def _is_of_numbers(tensor: Tensor) -> bool:
     return tensor.dtype != torch.bool and not tensor.is_complex()
+
+
+def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
+    """Say how to go on with a training that was asked to end.
+
+    Args:
+        name: of the variant; None for a network that was given to a trainer.
+        run_dir: its folder, if it has one.
+
+    >>> _how_to_go_on("mlp", Path("a")).partition(": ")[2]
+    "ck.train('mlp', …, run_dir='a', resume=True)"
+    """
+    path = f"runs/{name or 'mine'}" if run_dir is None else str(run_dir)
+    folder = f"run_dir={path!r}"
+    call = f"ck.train({name!r}, …, {folder}, resume=True)"
+    if name is None:
+        call = f"ck.Trainer(…, {folder}).fit(…, resume=True)"
+    if run_dir is None:
+        return (
+            "the network keeps what it has learnt; nothing was saved, there is no run_dir, so the "
+            f"run cannot be gone on with. Next time: {call}"
+        )
+    return f"all is saved; the same call with resume=True goes on: {call}"

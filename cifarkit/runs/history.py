@@ -10,10 +10,10 @@ from typing import overload
 
 from cifarkit.errors import SelectionError
 from cifarkit.guidance import Guided, nearest
+from cifarkit.runs.columns import column_of
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.storage.foreign_text import read_text
 from cifarkit.tables import Block, Readable, Table
-from cifarkit.training.columns import column_of
 
 __all__ = ["History", "Record"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cifarkit as ck
-from cifarkit.training.receipt import RECEIPT
+from cifarkit.runs.test_predictions import RECEIPT
 
 
 def receipt_of(seed: int) -> ck.Receipt:

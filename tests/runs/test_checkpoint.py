@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.training.checkpoint_files import CheckpointFiles
+from cifarkit.runs.checkpoint import CheckpointFiles
 
 
 def state(step: int) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_whichever_file_operation_fails_a_checkpoint_is_there(
 SAVES = """
 import os, pathlib, random, signal, sys, time
 import torch
-from cifarkit.training.checkpoint_files import CheckpointFiles
+from cifarkit.runs.checkpoint import CheckpointFiles
 
 torch.set_num_threads(1)
 folder, kills, seed, plain = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])
