@@ -56,6 +56,12 @@ nn.Dropout, or F.dropout(…, training=self.training)']
                 "two passes in evaluation mode give other logits, so no evaluation can be "
                 "repeated: use nn.Dropout, or F.dropout(…, training=self.training)"
             )
+        elif grown := _grown(model, images):
+            found.append(
+                f"a pass in training changes the names or shapes in state_dict ({listed(grown)}), "
+                "so its run cannot be loaded or resumed: register buffers in __init__, at their "
+                "full size"
+            )
         elif _changes(model, images, first):
             found.append(
                 "it keeps what changes in training outside of state_dict, so its run cannot be "
@@ -127,10 +133,24 @@ def _weights(value: Any, depth: int = 3) -> Iterator[nn.Parameter]:
             yield from _weights(part, depth - 1)
 
 
+def _grown(model: nn.Module, images: Tensor) -> list[str]:
+    """Name the tensors of `state_dict` that a pass in training adds, drops or gives a new shape."""
+
+    def shapes() -> dict[str, torch.Size]:
+        return {name: tensor.shape for name, tensor in model.state_dict().items()}
+
+    before = shapes()
+    with as_found(model):
+        _logits(model, images, training=True)
+        after = shapes()
+    return [name for name in before | after if before.get(name) != after.get(name)]
+
+
 def _changes(model: nn.Module, images: Tensor, first: Tensor) -> bool:
     """Return whether passes in training mode change more than what `state_dict` holds."""
     state = copy.deepcopy(model.state_dict())
     learning = _logits(model, images, training=True)
+    restore_state(model, state)
     again = _logits(model, images, training=True)
     restore_state(model, state)
     return _differ(learning, again) or _differ(first, _logits(model, images))
@@ -138,7 +158,7 @@ def _changes(model: nn.Module, images: Tensor, first: Tensor) -> bool:
 
 def _logits(model: nn.Module, images: Tensor, *, training: bool = False, draw: int = 0) -> Tensor:
     device, dtype = input_like(model)
-    few = images[:FEW].to(device, dtype).contiguous(memory_format=layout_of(model))
+    few = images[:FEW].to(device, dtype).clone(memory_format=layout_of(model))
     model.train(training)
     with torch.no_grad(), seeded("hidden", draw):
         return logits_of(model, few, in_training=training).clone()

@@ -16,7 +16,7 @@ from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.lettering import balanced
 from cifarkit.plots.style import PLAIN, QUIET, SMALL
-from cifarkit.runs.folder import unwritable
+from cifarkit.runs.folder import EVALUATION, unwritable
 from cifarkit.runs.run import Run
 from cifarkit.storage.atomic import write_bytes, write_text
 
@@ -126,8 +126,8 @@ def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Pat
     """
     try:
         numbers = evaluation_to_json(evaluation, "test", splits.name)
-        if not (folder / "evaluation.json").exists():
-            write_text(folder / "evaluation.json", json.dumps(numbers, indent=2) + "\n")
+        if not (folder / EVALUATION).exists():
+            write_text(folder / EVALUATION, json.dumps(numbers, indent=2) + "\n")
         for name, figure in draw_figures(run, evaluation, splits.test, splits).items():
             write_bytes(folder / "figures" / f"{name}.png", as_png(figure))
     except OSError as error:

@@ -39,11 +39,20 @@ from cifarkit.storage.formats import refusal
 from cifarkit.storage.tensor_file import save_tensors
 from cifarkit.values import from_json
 
-__all__ = ["BEST", "HISTORY", "LOCK", "RECEIPT", "RunFolder", "load_run", "unwritable"]
+__all__ = [
+    "BEST",
+    "EVALUATION",
+    "HISTORY",
+    "LOCK",
+    "RECEIPT",
+    "RunFolder",
+    "load_run",
+    "unwritable",
+]
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
-RECEIPT = "test_logits.safetensors"
+RECEIPT, EVALUATION = "test_logits.safetensors", "evaluation.json"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 
@@ -152,7 +161,7 @@ class RunFolder:
         """
         try:
             CheckpointFiles(self.path).save(state)
-            for name in (WEIGHTS, RECEIPT):  # of an earlier end, older than this
+            for name in (WEIGHTS, RECEIPT, EVALUATION):  # of an earlier end
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error

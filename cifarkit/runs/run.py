@@ -90,6 +90,7 @@ class Run(Guided, Readable):
 
     def __repr__(self) -> str:
         name = self.variant.name if self.variant else type(self._model).__name__
+        name = "own network" if name == "NoneType" else name
         epochs = f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
         if not self.is_over:
             epochs = f"{len(self.history)} of {self.recipe.epochs} epochs"
@@ -239,7 +240,7 @@ class Run(Guided, Readable):
         number: float | Tensor
         if isinstance(value, Tensor) and value.numel() == 1 and _is_of_numbers(value):
             number = value.detach().clone()  # the place may be written to again
-        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+        elif isinstance(value, numbers.Real) and not isinstance(value, bool) and _fits(value):
             number = float(value)
         else:
             raise TrainingError(f"run.log({name!r}, …) wants a number, found {value!r}")
@@ -259,6 +260,14 @@ class Run(Guided, Readable):
     def load_log(self, logged: dict[str, list[float]]) -> None:
         """Begin with what was logged in this epoch before; with nothing where it begins."""
         self._logged = {name: list(values) for name, values in logged.items()}
+
+
+def _fits(value: numbers.Real) -> bool:
+    try:
+        float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+    return True
 
 
 def _is_of_numbers(tensor: Tensor) -> bool:

@@ -35,6 +35,13 @@ HOOKS = (
     "on_fit_end",
 )
 
+OTHERS_ARGUMENTS = {"epoch", "batch", "logs", "pl_module"}  # as hooks of Keras and Lightning take
+NOT_CALLED = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+
 # What torch and Python say of things that hooks often do, and what to write.
 WAYS = {
     "view size is not compatible": "weights and pictures lie channels-last here: write .flatten() "
@@ -92,6 +99,11 @@ class Callback(Guided):
                 raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
+            if any(is_other(method) for is_other in NOT_CALLED):
+                raise TypeError(
+                    f"{cls.__name__}.{name} would not run, since nothing awaits or iterates it; "
+                    f"write def {name}(self, run), without async and yield"
+                )
 
     def on_fit_start(self, run: Run) -> None:
         """Called once, before the first batch."""
@@ -264,8 +276,10 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
 
 
 def _takes_run(method: Any) -> bool:
+    """Return whether a hook takes the run, and nothing that other libraries' hooks are given."""
+    signature = inspect.signature(method)
     try:
-        inspect.signature(method).bind("self", "run")
+        signature.bind("self", "run")
     except TypeError:
         return False
-    return True
+    return signature.parameters.keys().isdisjoint(OTHERS_ARGUMENTS)

@@ -191,13 +191,13 @@ class _Seen:
             for key, value in holder.items():
                 if isinstance(value, dict):
                     self.dicts.append(value)
-                    if key in ("_parameters", "_buffers"):
-                        at = f"{name}." if name else ""
-                        self.tensors |= {f"{at}{k}": v for k, v in value.items() if v is not None}
-                    elif value and key.endswith("_hooks"):
+                    if value and key.endswith("_hooks"):
                         self.hooks.append((name, key, list(value)))
                 elif (key[0] != "_" or key == "_compiled_call_impl") and _is_setting(value):
                     settings[key] = value
+        # Asked of the network, for a scripted one keeps its tensors elsewhere.
+        self.tensors |= model.named_parameters(remove_duplicate=False)
+        self.tensors |= model.named_buffers(remove_duplicate=False)
         weights = self.tensors.values()
         self.hooks += [
             list(getattr(weight, key, None) or ()) for weight in weights for key in WEIGHT_HOOKS

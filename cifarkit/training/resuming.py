@@ -108,8 +108,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     run.load_log(saved["logged"])
     restore_state(run.model, saved["model"], saved.get("versions"))
     ledger.average.load_state_dict(saved["average"])
-    state.optimizer.load_state_dict(saved["optimizer"])
-    _lay_out_like_weights(state.optimizer)
+    _load_optimizer(state.optimizer, saved["optimizer"])
     ledger.began = time.perf_counter() - (saved["seconds"] if first_step else 0.0)
     if saved["sums"] is not None:
         ledger.metrics = EpochMetrics(run, ledger.engine.device, ledger.average)
@@ -128,7 +127,8 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     }
 
 
-def _lay_out_like_weights(optimizer: torch.optim.Optimizer) -> None:
+def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    optimizer.load_state_dict(saved)
     # Fused steps go through weights and state side by side in memory: the order must be the same.
     for weight, state in optimizer.state.items():
         for name, tensor in state.items():
@@ -152,6 +152,8 @@ def restore_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, 
             raise CallbackError(
                 f"{type(callback).__name__}.load_state_dict raised {type(error).__name__}: {error}"
             ) from error
+    # Schedulers that a callback makes as it begins set rates and settings; these are the run's.
+    _load_optimizer(run.state.optimizer, state["optimizer"])
     if "training" in state:
         for name, layer in run.model.named_modules():
             layer.training = name in state["training"]

@@ -7,6 +7,7 @@ import hashlib
 import re
 import time
 import warnings
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -135,6 +136,11 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         raise RecipeError(
             f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
             f"{optimizer!r}"
+        )
+    if signature(optimizer.step).parameters["closure"].default is Parameter.empty:
+        raise RecipeError(
+            f"{type(optimizer).__name__} passes through the network several times in a step, and "
+            "the loop passes through it once; take another optimiser, such as ck.Adam()"
         )
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it

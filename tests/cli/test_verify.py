@@ -52,6 +52,14 @@ def forge(folder: Path) -> None:
     (folder / "run.json").write_text(json.dumps(about))
 
 
+def test_a_run_that_got_more_epochs_is_verified(call: Any, tmp_path: Path) -> None:
+    for line in (("train", "linear", "--data", "synthetic", "--run-dir"), ("resume",)):
+        for epochs in (1, 2) if line[0] == "train" else (3,):
+            assert call(*line, tmp_path / "run", "--epochs", str(epochs)).status == 0
+            status, out, _ = call("verify", tmp_path / "run")
+            assert (status, "NOT VERIFIED" in out) == (0, False)
+
+
 def test_whole_runs_are_verified_and_the_status_is_0(
     call: Any, runs: list[Path], loads: list[str]
 ) -> None:

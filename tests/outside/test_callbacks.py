@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ class Scheduled(ck.Callback):
         if not self.every_batch:
             self._step(run)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in self.scheduler.state_dict().items()
+            if not isinstance(value, type | list) or name == "base_lrs"
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.scheduler.load_state_dict(self.scheduler.state_dict() | state)
+
 
 SCHEDULERS: dict[str, tuple[Callable[[torch.optim.Optimizer], Any], bool]] = {
     "plateau": (
@@ -119,6 +130,31 @@ def test_a_scheduler_of_torchs_does_what_it_does_in_a_bare_loop(name: str, tiny:
     run = trained(tiny, Scheduled(make, every_batch=every_batch))
     assert same(run.model, bare_loop(tiny, make, every_batch=every_batch))
     assert "Scheduled: the learning rate" in run.facts["changed_by_callbacks"]
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_goes_on_as_if_it_had_never_stopped(
+    name: str, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    make, every_batch = SCHEDULERS[name]
+
+    def cut(run: ck.Run) -> None:
+        if run.state.epoch == 1:
+            run.interrupt()
+
+    whole = trained(tiny, Scheduled(make, every_batch=every_batch))
+    listeners = Scheduled(make, every_batch=every_batch), listener(on_epoch_end=cut)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tiny, *listeners, run_dir=tmp_path / "run")
+    trainer = ck.Trainer(
+        RECIPE,
+        device="cpu",
+        callbacks=[Scheduled(make, every_batch=every_batch)],
+        run_dir=tmp_path / "run",
+    )
+    resumed = trainer.fit(network(), tiny, resume=True)
+    assert resumed.history["lr"] == whole.history["lr"]
+    assert same(resumed.model, whole.model)
 
 
 def test_a_scheduler_beside_another_schedule_is_refused_when_they_meet(tiny: ck.Splits) -> None:
@@ -272,12 +308,12 @@ REFUSED: dict[str, tuple[Hook, str]] = {
     "a function": (swap_function, "replaced the layer '2'"),
     "one more layer": (add_layer, "replaced the layer '7'"),
     "a weight": (swap_weight, "gave the network '6.weight', which the optimiser does not hold"),
-    "the optimiser": (swap_optimizer, "replaced run.now.optimizer.*another optimizer="),
-    "the splits": (swap_splits, "replaced run.now.splits"),
+    "the optimiser": (swap_optimizer, "replaced run.state.optimizer.*another optimizer="),
+    "the splits": (swap_splits, "replaced run.state.splits"),
     "the recipe": (swap_recipe, "replaced run.recipe"),
     "the history": (swap_history, "replaced run.history"),
-    "the batch": (swap_batch, "replaced run.now.batch.*in on_batch_start"),
-    "the epoch": (go_on, r"replaced run.now.epoch.*run.stop\(reason\)"),
+    "the batch": (swap_batch, "replaced run.state.batch.*in on_batch_start"),
+    "the epoch": (go_on, r"replaced run.state.epoch.*run.stop\(reason\)"),
 }
 
 
@@ -346,6 +382,34 @@ def test_a_trainer_is_not_changed_once_it_is_made() -> None:
             setattr(trainer, name, None)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_a_callback_listens_to_a_scripted_network(tiny: ck.Splits) -> None:
+    scripted = torch.jit.script(network())  # type: ignore[no-untyped-call]
+    looks = listener(on_batch_end=lambda run: None, on_epoch_end=lambda run: None)
+    run = ck.Trainer(RECIPE, device="cpu", callbacks=[looks]).fit(scripted, tiny)
+    assert run.is_over
+    assert "changed_by_callbacks" not in run.facts
+
+
+def test_a_number_that_no_float_holds_is_refused(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.TrainingError, match=r"run.log\('size', …\) wants a number"):
+        trained(tiny, listener(on_epoch_end=lambda run: run.log("size", 10**400)))
+
+
+def test_an_optimiser_that_passes_several_times_is_refused(tiny: ck.Splits) -> None:
+    recipe = RECIPE.replace(optimizer=Quasi())
+    with pytest.raises(ck.RecipeError, match=r"LBFGS passes through .* several times .*ck.Adam"):
+        trained(tiny, recipe=recipe)
+
+
+@dataclass(frozen=True)
+class Quasi(ck.Optimizer):
+    lr: float = 1.0
+
+    def build(self, parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.LBFGS(parameters, lr=self.lr)
+
+
 def test_a_trainer_of_another_class_is_in_the_record(tiny: ck.Splits) -> None:
     class Mine(ck.Trainer):
         pass
@@ -396,13 +460,9 @@ REFUSED_TOO: dict[str, tuple[Hook, str]] = {
     "half a group": (half_a_group, "left a group without"),
     "another class of optimiser": (
         lambda run: setattr(run.now.optimizer, "__class__", torch.optim.Adam),
-        "wrote into run.now.optimizer; give the recipe",
+        "wrote into run.state.optimizer; give the recipe",
     ),
-    "the splits": (lambda run: run.now.splits.test.labels.mul_(1), "wrote into run.now.splits"),
-    "the average": (
-        lambda run: setattr(run.now.average, "decay", 0.7),
-        "wrote into run.now.average; .*ema_decay=",
-    ),
+    "the splits": (lambda run: run.now.splits.test.labels.mul_(1), "wrote into run.state.splits"),
     "a flag of Keras": (
         lambda run: setattr(run.model, "stop_training", True),
         r"set run.model.stop_training, which has no effect; run.stop\(reason\)",
@@ -425,9 +485,9 @@ REFUSED_TOO: dict[str, tuple[Hook, str]] = {
 } | {
     f"run.now.{name}": (
         lambda run, name=name: setattr(run.now, name, 7),
-        f"replaced run.now.{name}, which training does not go by",
+        f"replaced run.state.{name}, which training does not go by",
     )
-    for name in ("loss", "network", "sums", "logged", "average", "has_stepped", "steps_per_epoch")
+    for name in ("loss", "steps_per_epoch")
 }
 
 

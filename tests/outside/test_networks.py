@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 import cifarkit as ck
 from cifarkit.models.conformance.check import examine
@@ -286,6 +287,20 @@ class Counts(Small):
         return super().forward(images) * (1 + self.steps)
 
 
+class Queue(Small):
+    """Keeps the last logits in a buffer that grows."""
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__(num_classes)
+        self.register_buffer("queue", torch.zeros(0, num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        if self.training:
+            self.queue = torch.cat([self.queue, logits.detach()])[-100:]
+        return logits
+
+
 class OwnGenerator(Small):
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__(num_classes)
@@ -322,6 +337,7 @@ WARNED: dict[Callable[..., nn.Module], str] = {
     PlainTensor: "a new network with its state_dict gives other logits",
     LostBuffer: "outside of state_dict",
     Counts: "outside of state_dict",
+    Queue: r"changes the names or shapes in state_dict \(queue\)",
     OwnGenerator: "outside of state_dict",
     OwnNumPyGenerator: "outside of state_dict",
     DropsAlways: "two passes in evaluation mode give other logits",
@@ -350,11 +366,39 @@ class Teacher(Small):
         return super().forward(images - self.mean)
 
 
+class WritesIntoPictures(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        images *= 0.5
+        return super().forward(images)
+
+
+class CountsInABuffer(Small):
+    """Keeps what changes in training in its state, as a codebook or spectral norm does."""
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__(num_classes)
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.steps += self.training
+        return super().forward(images) * (1 + self.steps / 100)
+
+
+def with_spectral_norm(*, num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(
+        *(spectral_norm(nn.Conv2d(3, 4, 3)), nn.ReLU(), nn.AvgPool2d(6), nn.Flatten()),
+        spectral_norm(nn.Linear(100, num_classes)),
+    )
+
+
 def with_dropout(*, num_classes: int = 10) -> nn.Module:
     return nn.Sequential(Small(num_classes), nn.Dropout())
 
 
-@pytest.mark.parametrize("builder", [Small, Teacher, with_dropout])
+@pytest.mark.parametrize(
+    "builder",
+    [Small, Teacher, WritesIntoPictures, CountsInABuffer, with_dropout, with_spectral_norm],
+)
 def test_what_changes_no_logits_is_accused_of_nothing(
     builder: Callable[..., nn.Module], tiny: ck.Splits
 ) -> None:

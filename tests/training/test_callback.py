@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ import cifarkit as ck
 from cifarkit.training.callback import HOOKS, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 STEPS = [name for name in HOOKS if "fit" not in name]
@@ -87,9 +87,27 @@ def test_a_misspelt_hook_is_an_error_where_it_is_written(misspelt: str, meant: s
         type("Misspelt", (ck.Callback,), {misspelt: lambda self, run: None})
 
 
-def test_a_hook_that_takes_other_things_is_an_error_where_it_is_written() -> None:
-    with pytest.raises(TypeError, match=r"def on_epoch_end\(self, run\)"):
-        type("Old", (ck.Callback,), {"on_epoch_end": lambda self, epoch, logs, more: None})
+async def awaited(self: ck.Callback, run: ck.Run) -> None:
+    """Would end without having begun."""
+
+
+def yielding(self: ck.Callback, run: ck.Run) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        lambda self, epoch, logs, more: None,
+        lambda self, epoch, logs=None: None,  # Keras
+        lambda self, trainer, pl_module=None: None,
+        awaited,
+        yielding,
+    ],
+)
+def test_a_hook_that_would_not_be_called_so_is_an_error_where_it_is_written(hook: Any) -> None:
+    with pytest.raises(TypeError, match=r"write def on_epoch_end\(self, run\)"):
+        type("Old", (ck.Callback,), {"on_epoch_end": hook})
 
 
 def test_methods_that_are_no_hooks_may_have_any_name() -> None:
@@ -166,7 +184,7 @@ def test_what_is_no_batch_is_refused_by_the_callbacks_name(tiny: ck.Splits) -> N
         def on_batch_start(self, run: ck.Run) -> None:
             run.now.batch = tuple(run.now.batch)  # type: ignore[assignment]
 
-    with pytest.raises(ck.CallbackError, match=r"Tuples.on_batch_start left a tuple in run.now.ba"):
+    with pytest.raises(ck.CallbackError, match=r"Tuples.on_batch_start left a tuple in run.state"):
         ck.train("linear", tiny, epochs=1, callbacks=[Tuples()])
 
 

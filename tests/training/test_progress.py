@@ -171,7 +171,7 @@ def test_the_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     pace = Pace()
     now = SimpleNamespace(epoch=1, step=4, steps_per_epoch=10)  # 15 of 30 steps are done
-    run: Any = SimpleNamespace(now=now, recipe=SimpleNamespace(epochs=3))
+    run: Any = SimpleNamespace(state=now, recipe=SimpleNamespace(epochs=3))
     for _ in range(5):  # the ten before were made before a resume
         pace.count()
     clock[0] = 1.0
