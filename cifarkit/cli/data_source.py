@@ -56,7 +56,7 @@ def load_for_run(run: Run, source: str | None) -> Splits:
         DataError: the run was trained on arrays, which no name stands for; or its source is not
             what it was, or was split otherwise.
     """
-    recorded = run.facts["data"]
+    recorded = run.facts.data
     wanted = source if source is not None else recorded["source"]
     if not wanted:
         raise DataError(

@@ -119,7 +119,7 @@ def train_and_report(
 
     class NoteCommand(Callback):
         def on_fit_start(self, run: Run) -> None:
-            run.facts["command"] = dataclasses.asdict(command)
+            run.facts.command = dataclasses.asdict(command)
 
     patience = command.patience
     stoppers = [EarlyStopping(patience=patience)] if patience is not None else []

@@ -110,7 +110,7 @@ class _Overseer(Callback):
         self.key, self.sign = key, sign
 
     def on_fit_start(self, run: Run) -> None:
-        run.facts["cell"] = self.key
+        run.facts.cell = self.key
 
     def on_batch_end(self, run: Run) -> None:
         if self.sign.exists():

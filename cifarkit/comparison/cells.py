@@ -19,7 +19,7 @@ from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng
 from cifarkit.runs.environment import describe_environment
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import Facts, is_builtin
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import OVER
 from cifarkit.runs.test_predictions import RECEIPT
@@ -88,13 +88,13 @@ def plan_cells(
     for key, folder in _runs_in(run_dir):
         there.setdefault(key, []).append(folder)
     taken = {folder for folders in there.values() for folder in folders}
-    settings = [_settings(one) for one in callbacks]
     precisions = {variant.name: _precision(variant, splits, device) for variant in variants}
     cells = []
     listeners = tuple(callbacks)
     for seed in seeds:
         for variant in variants:
-            key = key_of(_wanted(variant, seed, splits, device, settings, precisions[variant.name]))
+            precision = precisions[variant.name]
+            key = key_of(_wanted(variant, seed, splits, device, callbacks, precision))
             found, is_done = _believed(there.get(key, []), variant, seed, splits)
             place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
             taken.add(place)
@@ -108,9 +108,9 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
     for file in run_dir.glob("*/run.json"):
         try:
             about = RunFolder(file.parent).about()
-            facts = about["facts"]
-            key = facts["cell"] if "cell" in facts else is_known(about) and key_of(about)
-            rank = (facts["status"] in OVER, (file.parent / RECEIPT).is_file(), file.parent)
+            facts: Facts = about["facts"]
+            key = facts.cell or (is_known(about) and key_of(about))
+            rank = (facts.status in OVER, (file.parent / RECEIPT).is_file(), file.parent)
         except (RunFolderError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # of no comparison's making, such as a network without a name
         if key:
@@ -158,7 +158,7 @@ def _wanted(
     seed: int,
     splits: Splits,
     device: torch.device,
-    callbacks: list[str],
+    callbacks: Sequence[Callback],
     precision: str,
 ) -> dict[str, Any]:
     """Return what `run.json` will say, as far as it decides which run it is."""
@@ -167,12 +167,13 @@ def _wanted(
         "variant": {"name": variant.name, "code": variant.code, "options": options},
         "recipe": variant.recipe.to_json(),
         "seed": seed,
-        "facts": {
-            "data": {"fingerprint": splits.fingerprint},
-            "callbacks": callbacks,
-            "environment": describe_environment(device),
-            "precision": precision,
-        },
+        "facts": Facts(
+            data={"fingerprint": splits.fingerprint},
+            callbacks=[_settings(one) for one in callbacks],
+            listeners=[one.to_json() for one in callbacks],
+            environment=describe_environment(device),
+            precision=precision,
+        ),
     }
 
 

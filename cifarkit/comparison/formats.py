@@ -120,9 +120,9 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "test_accuracy": one.accuracy,
                 "val_accuracy": one.val_accuracy,
                 "seconds": one.seconds,
-                "started": one.facts["started"],
+                "started": one.facts.started,
                 "folder": one.folder.name,
-                "environment": one.facts["environment"],
+                "environment": one.facts.environment,
             }
             for one in comparison.outcomes
         ],

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import Facts, is_builtin
 
 __all__ = ["is_known", "key_of", "training_of"]
 
@@ -61,4 +61,6 @@ def is_known(about: dict[str, Any]) -> bool:
 
 
 def _that_matter(about: dict[str, Any]) -> list[str]:
-    return [one for one in about["facts"]["callbacks"] if not one.startswith(WATCHERS)]
+    facts: Facts = about["facts"]
+    pairs = zip(facts.callbacks_as_values(), facts.callbacks, strict=True)
+    return [text for listener, text in pairs if not listener.kind.startswith(WATCHERS)]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cifarkit.errors import RunFolderError
 from cifarkit.models.variant import Variant
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.folder import HISTORY, RunFolder
 from cifarkit.runs.history import History
 from cifarkit.runs.run import Run
@@ -34,18 +35,19 @@ class Outcome:
         looks: how often test was looked at.
 
     >>> import numpy as np
+    >>> from cifarkit.runs.facts import Facts
     >>> from cifarkit.models.registry import get_variant
     >>> right = np.array([0, 1])
     >>> receipt = Receipt(np.eye(2, 10, dtype=np.float16), right, right)
     >>> folder, history, looks = Path("runs/one"), History(), Looks(0, at_end=True, flagged=False)
-    >>> Outcome(get_variant("mlp"), 0, folder, {"seconds": 9.0}, history, receipt, looks).accuracy
+    >>> Outcome(get_variant("mlp"), 0, folder, Facts(seconds=9.0), history, receipt, looks).accuracy
     1.0
     """
 
     variant: Variant
     seed: int
     folder: Path
-    facts: dict[str, Any]
+    facts: Facts
     history: History
     receipt: Receipt
     looks: Looks
@@ -106,7 +108,7 @@ class Outcome:
     @property
     def seconds(self) -> float:
         """How long training took."""
-        return float(self.facts["seconds"])
+        return float(self.facts.seconds)
 
     def run(self) -> Run:
         """Return the run with its network and weights."""
@@ -125,21 +127,18 @@ def _misfits(
     about: dict[str, Any], seed: int, history: History, receipt: Receipt, labels: Tensor
 ) -> str:
     """Return what does not fit, in words; nothing when all does."""
-    facts = about["facts"]
-    environment = facts["environment"]
+    facts: Facts = about["facts"]
     fault = receipt.fault(labels.cpu().numpy(), len(about["classes"]))
     checks = {
         f"run.json has seed {about['seed']}": about["seed"] == seed,
-        f"training took {facts['seconds']!r} seconds": isinstance(facts["seconds"], int | float),
-        "run.json does not say device, cpu, threads, precision and versions": (
-            {"device", "cpu", "threads", "versions"} <= environment.keys()
-            and {"torch", "cifarkit"} <= environment["versions"].keys()
-            and "precision" in facts
+        "run.json does not say precision and versions": (
+            {"torch", "cifarkit"} <= facts.environment["versions"].keys()
+            and facts.precision is not None
         ),
-        f"history.csv has {len(history)} epochs": facts["status"] == "stopped"
+        f"history.csv has {len(history)} epochs": facts.status == "stopped"
         or len(history) == about["recipe"]["epochs"],
         f"the receipt cannot be right: {fault}": not fault,
-        "run.json has another score than the receipt": facts["test"]["accuracy"]
-        == receipt.accuracy,
+        "run.json has another score than the receipt": facts.test is not None
+        and facts.test["accuracy"] == receipt.accuracy,
     }
     return next((text for text, holds in checks.items() if not holds), "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
 from cifarkit.evaluation.intervals import Interval
+from cifarkit.runs.facts import Facts
 from cifarkit.tables import duration, p_value, percent
 from cifarkit.values import Value
 
@@ -161,12 +162,12 @@ def limitations(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _environment(facts: dict[str, Any]) -> str:
-    environment = facts["environment"]
+def _environment(facts: Facts) -> str:
+    environment = facts.environment
     versions = environment["versions"]
     return (
         f"{environment['device']} ({environment['cpu']}, {_count(environment['threads'], 'thread')}"
-        f" a run) in {facts['precision']}, torch {versions['torch']}, cifarkit "
+        f" a run) in {facts.precision}, torch {versions['torch']}, cifarkit "
         f"{versions['cifarkit']}"
     )
 

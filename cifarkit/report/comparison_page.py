@@ -37,8 +37,8 @@ def comparison_page(comparison: Comparison, words: Words) -> str:
     """Return the page of a comparison as HTML, with the words of who hands it in."""
     environments: list[dict[str, Any]] = []
     for one in comparison.outcomes:
-        if one.facts["environment"] not in environments:
-            environments.append(one.facts["environment"])
+        if one.facts.environment not in environments:
+            environments.append(one.facts.environment)
     return rendered(
         "comparison.html.jinja",
         figures=draw_comparison(comparison),

@@ -2,7 +2,153 @@
 
 from __future__ import annotations
 
-__all__ = ["is_builtin"]
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from cifarkit.errors import RunFolderError
+from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
+
+__all__ = ["Facts", "Listener", "is_builtin"]
+
+# What others read of the parts of a record.
+PARTS = {
+    "data": ("name", "fingerprint"),
+    "environment": ("versions", "device", "cpu", "threads"),
+}
+MISSING_WHERE_EMPTY = {"resumed", "changed_by_callbacks", "tests_before"}
+
+
+class Listener(NamedTuple):
+    """A callback in the record of a run.
+
+    Attributes:
+        kind: the full name of its class.
+        fields: what makes it again, by name; None where it does not say.
+    """
+
+    kind: str
+    fields: Mapping[str, Any] | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class Facts(Mapping[str, Any]):
+    """What is true of a run: where it stands, what it was trained on and with, and how it ended.
+
+    Each is read as an attribute, or by its name in `run.json`, where what is None is missing.
+
+    Args:
+        status: `"running"`, `"finished"`, `"stopped"`, `"interrupted"` or `"failed"`.
+        network: a short digest of the layers that the network prints.
+        data: name, fingerprint, sizes and split of the data.
+        precision: of the arithmetic, such as `"float32"`.
+        compile: what was asked for, as of `Trainer`.
+        layout: of pictures in memory.
+        processes: that trained it together.
+        track_test: whether test was measured each epoch.
+        logged_columns: of the history, beside the trainer's own.
+        callbacks: their classes and settings, as Python prints them.
+        listeners: the same as values.
+        intervening: the classes of those that may change batches or gradients.
+        environment: versions and hardware.
+        parameters: how many numbers were trained.
+        warm_up_seconds: that compiling took.
+        started: date and time.
+        seconds: that training took.
+        resumed: from where it went on, each time.
+        stopped: why it ended before its last epoch.
+        steps_captured: whether steps were replayed from a CUDA graph.
+        eager_because: what kept steps from being captured, on a GPU.
+        changed_by_callbacks: what no recipe says, each with the callback's name.
+        weights_of_epoch: of which epoch the weights are, counted from 1, where a callback chose.
+        weights_chosen_by: the column it chose by.
+        test: n, accuracy and loss on test.
+        tests_before: the same, from before the run got more epochs.
+        command: options of `cifarkit train`.
+        cell: the key of the run in a comparison.
+        others: what another version wrote.
+
+    >>> facts = Facts(status="finished", seconds=1.5)
+    >>> facts.seconds, facts["seconds"], "test" in facts
+    (1.5, 1.5, False)
+    """
+
+    status: str = "running"
+    network: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    precision: str | None = None
+    compile: Literal["auto", "on", "off"] = "auto"
+    layout: str | None = None
+    processes: int = 1
+    track_test: bool = False
+    logged_columns: list[str] = field(default_factory=list)
+    callbacks: list[str] = field(default_factory=list)
+    listeners: list[dict[str, Any]] | None = None
+    intervening: list[str] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    warm_up_seconds: float = 0.0
+    started: str | None = None
+    seconds: float = 0.0
+    resumed: list[str] = field(default_factory=list)
+    stopped: str | None = None
+    steps_captured: bool = False
+    eager_because: str | None = None
+    changed_by_callbacks: list[str] = field(default_factory=list)
+    weights_of_epoch: int | None = None
+    weights_chosen_by: str | None = None
+    test: dict[str, Any] | None = None
+    tests_before: list[dict[str, Any]] = field(default_factory=list)
+    command: dict[str, Any] | None = None
+    cell: str | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, document: object) -> Facts:
+        """Read what `to_json` wrote, or an earlier version.
+
+        Raises:
+            RunFolderError: something in it is of another type, or missing.
+        """
+        if not isinstance(document, Mapping):
+            raise RunFolderError(f"the facts must be a dict, found {document!r}")
+        named = {CURRENT_NAMES.get(str(name), str(name)): one for name, one in document.items()}
+        hints = get_type_hints(cls)
+        others = {name: named.pop(name) for name in named.keys() - (hints.keys() - {"others"})}
+        for name, value in named.items():
+            if not _is_a(value, hints[name]):
+                raise RunFolderError(f"{name} is {value!r}, which is not of its type")
+        facts = cls(**named, others=others)
+        for name, parts in PARTS.items():
+            if missing := set(parts) - getattr(facts, name).keys():
+                raise RunFolderError(f"{name} has no {min(missing)!r}")
+        return facts
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known, by name."""
+        return dict(self)
+
+    def callbacks_as_values(self) -> list[Listener]:
+        """Return the callbacks of the run, in their order."""
+        if self.listeners is None:  # written by an earlier version
+            return [Listener(*listener_of_text(text)) for text in self.callbacks]
+        return [Listener(one["kind"], one.get("fields")) for one in self.listeners]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in list(self):
+            raise KeyError(name)
+        return self.others[name] if name in self.others else getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if value is not None and not (one.name in MISSING_WHERE_EMPTY and not value):
+                yield from value if one.name == "others" else [one.name]
+
+    def __len__(self) -> int:
+        return len(list(self))
 
 
 def is_builtin(kind: str) -> bool:
@@ -12,3 +158,19 @@ def is_builtin(kind: str) -> bool:
     (True, False)
     """
     return kind.startswith("cifarkit.")
+
+
+def _is_a(value: object, hint: Any) -> bool:
+    """Return whether a value of JSON is of an annotated type; parts of lists are looked at too."""
+    if isinstance(hint, UnionType):
+        return any(_is_a(value, one) for one in get_args(hint))
+    if hint is Any:
+        return True
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_is_a(one, get_args(hint)[0]) for one in value)
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    kind = get_origin(hint) or hint
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))

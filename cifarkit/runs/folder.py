@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from torch import nn
@@ -28,6 +29,7 @@ from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.history import History
 from cifarkit.runs.recorded_variant import build_network, find_variant
 from cifarkit.runs.run import OVER, Run
@@ -55,6 +57,12 @@ ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
 RECEIPT, EVALUATION = "test_logits.safetensors", "evaluation.json"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
+KINDS: dict[str, Any] = {  # of what run.json holds beside the facts
+    "variant": (dict, NoneType),
+    "classes": list,
+    "recipe": dict,
+    "seed": int,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -178,7 +186,7 @@ class RunFolder:
                 if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(read_text(path))
-            version, _ = about["format"], about["facts"]["status"]
+            version = about["format"]
         except FileNotFoundError as error:
             within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
             way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
@@ -190,7 +198,13 @@ class RunFolder:
             raise self._unreadable(error) from error
         if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
             raise RunFolderError(refused)
-        return about
+        try:
+            for name, kinds in KINDS.items():
+                if not isinstance(about[name], kinds):
+                    raise RunFolderError(f"{name} is {about[name]!r}")
+            return about | {"facts": Facts.from_json(about["facts"])}
+        except (KeyError, RunFolderError) as error:
+            raise self._unreadable(error) from error
 
     def variant_and_seed(self) -> tuple[Variant, int]:
         """Return what the run trains, with its options and recipe, and from which seed.
@@ -228,6 +242,12 @@ class RunFolder:
             model = like.model if like else None
             if model is None and variant is not None:
                 model = build_network(variant, len(classes), self.path)
+            facts: Facts = about["facts"]
+            if facts.status == "finished" and len(history) != recipe.epochs:
+                raise RunFolderError(
+                    f"the run in {str(self.path)!r} is finished, and {HISTORY} has {len(history)} "
+                    f"of its {recipe.epochs} epochs; put a copy of the folder back, or train again"
+                )
             if model is not None:
                 load_weights(model, self.path)
                 choose_layout(model)
@@ -239,7 +259,7 @@ class RunFolder:
                 variant=variant,
                 history=history,
                 folder=self.path,
-                facts=about["facts"],
+                facts=facts,
             )
         except CifarkitError:
             raise

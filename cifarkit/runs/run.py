@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import is_first_process
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.history import History, Record
 from cifarkit.runs.state import TrainingState
 from cifarkit.tables import Block, Readable
@@ -74,7 +75,7 @@ class Run(Guided, Readable):
         variant: Variant | None = None,
         history: History | None = None,
         folder: Path | None = None,
-        facts: dict[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._model = model
         self.classes = classes
@@ -83,7 +84,7 @@ class Run(Guided, Readable):
         self.variant = variant
         self.history = history if history is not None else History()
         self.folder = folder
-        self.facts = facts if facts is not None else {}
+        self.facts = facts if isinstance(facts, Facts) else Facts(**(facts or {}))
         self.requests = Requests()
         self._state: TrainingState | None = None
         self._logged: dict[str, list[float | Tensor]] = {}  # since the epoch began
@@ -149,7 +150,7 @@ class Run(Guided, Readable):
     @property
     def status(self) -> str:
         """`"running"`, `"finished"`, `"stopped"`, `"interrupted"` or `"failed"`."""
-        return str(self.facts.get("status", "running"))
+        return self.facts.status
 
     @property
     def is_over(self) -> bool:
@@ -171,7 +172,7 @@ class Run(Guided, Readable):
     @property
     def stopped(self) -> str | None:
         """Why the run was stopped before its last epoch; None when it was not."""
-        return self.facts.get("stopped")
+        return self.facts.stopped
 
     def stop(self, reason: str) -> None:
         """End training after this step; the first reason is kept.
@@ -180,7 +181,7 @@ class Run(Guided, Readable):
             reason: in words, for the run's records.
         """
         if self.stopped is None:
-            self.facts["stopped"] = str(reason)
+            self.facts.stopped = str(reason)
 
     def interrupt(self) -> None:
         """End training after this step with all that is needed to go on, as Ctrl-C does."""
@@ -203,7 +204,7 @@ class Run(Guided, Readable):
             "classes": self.classes,
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
-            "facts": self.facts,
+            "facts": self.facts.to_json(),
         }
         described: dict[str, Any] = json.loads(json.dumps(about, default=printed))
         return described

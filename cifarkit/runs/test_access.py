@@ -86,22 +86,23 @@ def looks_at_test(run: Run) -> Looks:
     if not isinstance(run, Run):
         raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
-    observed += len(run.facts.get("tests_before", []))  # before it got more epochs
-    foreign = [kind for kind in run.facts.get("callbacks", []) if not is_builtin(kind)]
+    observed += len(run.facts.tests_before)  # before it got more epochs
+    foreign = [one for one in run.facts.callbacks_as_values() if not is_builtin(one.kind)]
     is_steered = run.stopped is not None or _chose_otherwise(run)
     flagged = bool(observed and foreign and is_steered)
-    return Looks(observed, "test" in run.facts, flagged, bool(foreign))
+    return Looks(observed, run.facts.test is not None, flagged, bool(foreign))
 
 
 def _chose_otherwise(run: Run) -> bool:
     """Return whether weights of an epoch came back by another number than of train or val."""
-    if not run.facts.get("weights_of_epoch"):
+    if not run.facts.weights_of_epoch:
         return False
     measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
-    if "weights_chosen_by" in run.facts:
-        return run.facts["weights_chosen_by"] not in measured
+    if run.facts.weights_chosen_by is not None:
+        return run.facts.weights_chosen_by not in measured
     # A record of an earlier version does not say by what.
-    return not any("EarlyStopping(" in kind for kind in run.facts["callbacks"])
+    kinds = [one.kind for one in run.facts.callbacks_as_values()]
+    return not any(kind.endswith(".EarlyStopping") for kind in kinds)
 
 
 @explains_arguments("ck.score_on_test")
@@ -150,7 +151,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             f"{run.status}: go on with it, in the way it was begun (resume=True, or cifarkit "
             "resume); to look while it is not over, ck.evaluate(run.model, splits.val)"
         )
-    recorded = run.facts["data"]
+    recorded = run.facts.data
     if splits.fingerprint != recorded["fingerprint"]:
         raise DataError(
             f"{splits.name!r} is not what the run was trained on ({recorded['name']!r}), or it is "
@@ -162,7 +163,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
     now, kept = Receipt.of(evaluation), _earlier_receipt(run)
     if kept is None:
         score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
-        run.facts["test"] = score
+        run.facts.test = score
         if run.folder is not None:
             now.save(run.folder)
             RunFolder(run.folder).save(run)
@@ -178,7 +179,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
 
 def _earlier_receipt(run: Run) -> Receipt | None:
     """Return the receipt that a scored run has in its folder; one that is damaged is none."""
-    if run.folder is None or "test" not in run.facts:
+    if run.folder is None or run.facts.test is None:
         return None
     try:
         return Receipt.load(run.folder)

@@ -19,7 +19,7 @@ __all__ = [
     "Callbacks",
     "check_callbacks",
     "is_foreign",
-    "kind_of",
+    "qualified_name",
     "listens",
     "may_intervene",
     "settings_of",
@@ -75,6 +75,7 @@ class Callback(Guided):
         columns: the names this callback logs, so that others may select by them.
         everywhere: where several processes train together, whether it listens in each of them, or
             in the first alone, as one that shows or writes should.
+        fields: the arguments that make it again, each also an attribute; for the run's record.
 
     >>> class Misspelt(Callback):
     ...     def on_epcoh_end(self, run):
@@ -86,6 +87,7 @@ class Callback(Guided):
 
     columns: tuple[str, ...] = ()
     everywhere: bool = True
+    fields: tuple[str, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that would never be called."""
@@ -132,6 +134,20 @@ class Callback(Guided):
 
     def on_fit_end(self, run: Run) -> None:
         """Called last, whatever ended the training."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its class and, where it declares them, its fields; for the run's record.
+
+        >>> class Every(Callback):
+        ...     fields = ("steps",)
+        ...     def __init__(self, steps):
+        ...         self.steps = steps
+        >>> Every(5).to_json()["fields"]
+        {'steps': 5}
+        """
+        named = {} if self.fields is None else {name: getattr(self, name) for name in self.fields}
+        kind = {"kind": qualified_name(self)}
+        return kind if self.fields is None else {**kind, "fields": named}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know, as tensors and JSON types."""
@@ -234,10 +250,10 @@ def may_intervene(callback: Callback) -> bool:
 
 def is_foreign(callback: Callback) -> bool:
     """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
-    return not is_builtin(kind_of(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
+    return not is_builtin(qualified_name(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
 
 
-def kind_of(thing: object) -> str:
+def qualified_name(thing: object) -> str:
     """Return the full name of the class of a callback or a trainer, for the records of a run."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
@@ -250,7 +266,7 @@ def settings_of(callback: Callback) -> str:
     'cifarkit.training.callbacks.gradient_clip.GradientClip(1.0)'
     """
     if type(callback).__repr__ is object.__repr__:  # it would print where in memory it is
-        return kind_of(callback)
+        return qualified_name(callback)
     return f"{type(callback).__module__}.{callback!r}"
 
 

@@ -87,7 +87,7 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
         raise
     finally:
         torch.set_grad_enabled(gradients)
-    noted = run.facts.setdefault("changed_by_callbacks", []) if changed else []
+    noted = run.facts.changed_by_callbacks
     noted += [line for what in changed if (line := f"{who}: {what}") not in noted]
 
 

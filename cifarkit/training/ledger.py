@@ -16,7 +16,7 @@ from cifarkit.runs.checkpoint import CheckpointFiles
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
-from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.longer import has_same_rates
 from cifarkit.training.metrics import EpochMetrics
@@ -142,8 +142,8 @@ class Ledger:
         """
         run, folder = self.run, self.folder
         is_new = folder is not None and not folder.holds_run()
-        run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-        began = time.perf_counter() - run.facts.get("seconds", 0.0)
+        run.facts.started = run.facts.started or time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        began = time.perf_counter() - run.facts.seconds
         if is_new:  # one that goes on stays as it is until its callbacks are ready
             self.save()
         status = "failed"
@@ -154,7 +154,7 @@ class Ledger:
             status = "interrupted"
             raise
         finally:
-            run.facts |= {"status": status, "seconds": time.perf_counter() - began}
+            run.facts.status, run.facts.seconds = status, time.perf_counter() - began
             keep_final = self._can_be_longer()
             run.model.eval()
             run.end()
@@ -191,7 +191,7 @@ class Ledger:
             "generators": generator_states(),
             "loss": None if state.loss is None else state.loss.detach(),
             "callbacks": [
-                {"kind": kind_of(one), "settings": repr(one), "state": _callback_state(one)}
+                {"kind": qualified_name(one), "settings": repr(one), "state": _callback_state(one)}
                 for one in self.callbacks
             ],
         }

@@ -20,12 +20,12 @@ from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import Facts, is_builtin
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.history import History
 from cifarkit.runs.run import Run
 from cifarkit.runs.weights import differences
-from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.longer import check_longer, is_longer
 from cifarkit.training.metrics import EpochMetrics
 
@@ -113,18 +113,16 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     if saved["sums"] is not None:
         ledger.metrics = EpochMetrics(run, ledger.engine.device, ledger.average)
         ledger.metrics.load_state_dict(saved["sums"], ledger.engine.distributed)
-    before = saved["about"]["facts"]
+    before = Facts.from_json(saved["about"]["facts"])
     place = f"epoch {state.epoch + 1}, step {first_step + 1}"
-    kept = [name for name in ("changed_by_callbacks", "tests_before") if name in before]
-    run.facts |= {name: before[name] for name in kept}
-    if "test" in before:  # the score of a training that gets more epochs
-        run.facts["tests_before"] = [*before.get("tests_before", []), before["test"]]
-    run.facts |= {
-        "started": before["started"],
-        "seconds": sum(record["seconds"] for record in run.history)
-        + (saved["seconds"] if first_step else 0.0),
-        "resumed": [*before.get("resumed", []), place],
-    }
+    facts = run.facts
+    facts.changed_by_callbacks = before.changed_by_callbacks
+    facts.tests_before = before.tests_before
+    if before.test is not None:  # the score of a training that gets more epochs
+        facts.tests_before.append(before.test)
+    facts.started, facts.resumed = before.started, [*before.resumed, place]
+    facts.seconds = sum(record["seconds"] for record in run.history)
+    facts.seconds += saved["seconds"] if first_step else 0.0
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
@@ -174,7 +172,7 @@ def _partners(
     """
     waiting, pairs = list(callbacks), []
     for saved in state["callbacks"]:
-        alike = [one for one in waiting if kind_of(one) == saved["kind"]]
+        alike = [one for one in waiting if qualified_name(one) == saved["kind"]]
         alike.sort(key=lambda one: repr(one) != saved["settings"])
         if alike:
             waiting.remove(alike[0])
@@ -262,37 +260,37 @@ def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
 
 def _factors(about: dict[str, Any]) -> dict[str, Any]:
     """Return what makes a run that one and no other."""
-    facts, variant = about["facts"], about["variant"]
+    facts, variant = Facts.from_json(about["facts"]), about["variant"]
     return {
         "model": variant and variant["name"],
         "options": variant and variant["options"],
         "code": variant and variant.get("code"),
-        "layers": facts["network"],
+        "layers": facts.network,
         "seed": about["seed"],
         "classes": about["classes"],
-        "data": facts["data"]["fingerprint"],
-        "track_test": facts["track_test"],
-        "logged columns": facts["logged_columns"],
+        "data": facts.data["fingerprint"],
+        "track_test": facts.track_test,
+        "logged columns": facts.logged_columns,
         **about["recipe"],
     }
 
 
 def _conditions(about: dict[str, Any]) -> dict[str, Any]:
     """Return what the bits of a run depend on besides."""
-    facts = about["facts"]
-    environment = facts["environment"]
+    facts = Facts.from_json(about["facts"])
+    environment = facts.environment
     # With settings where they are cifarkit's own; others print what they like.
-    own = [one for one in facts["callbacks"] if is_builtin(one)]
-    named = {kind: kind for kind in facts["intervening"]} | {one.split("(")[0]: one for one in own}
-    intervening = [named[kind] for kind in facts["intervening"]]
+    listeners = zip(facts.callbacks_as_values(), facts.callbacks, strict=True)
+    named = {one.kind: text for one, text in listeners if is_builtin(one.kind)}
+    intervening = [named.get(kind, kind) for kind in facts.intervening]
     return {
         "torch": environment["versions"]["torch"],
         "cifarkit": environment["versions"]["cifarkit"],
         "device": environment["device"],
         "CPU": environment["cpu"],
         "threads": environment["threads"],
-        "precision": facts["precision"],
-        "processes": facts["processes"],
+        "precision": facts.precision,
+        "processes": facts.processes,
         "callbacks that may change batches or gradients:": intervening,
-        "compile": "on" if facts.get("compile") == "on" else "off",  # "auto" does not compile
+        "compile": "on" if facts.compile == "on" else "off",  # "auto" does not compile
     }

@@ -31,7 +31,7 @@ def check_column(column: str, run: Run) -> None:
         )
     parts = ("train",) if run.state.splits.val is None else ("train", "val")
     known = [f"{part}_{number}" for part in parts for number in ("loss", "accuracy")]
-    known += run.facts["logged_columns"]
+    known += run.facts.logged_columns
     if column not in known:
         close = nearest(column, known)
         guess = f"did you mean {close!r}? " if close else ""

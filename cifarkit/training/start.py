@@ -8,7 +8,7 @@ import re
 import time
 import warnings
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -34,11 +34,11 @@ from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import describe_environment
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import Facts, is_builtin
 from cifarkit.runs.run import Run
 from cifarkit.runs.state import TrainingState
 from cifarkit.training.batch_errors import explained_batch
-from cifarkit.training.callback import kind_of, may_intervene, settings_of
+from cifarkit.training.callback import may_intervene, qualified_name, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
@@ -129,8 +129,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
             warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
-    run.facts["parameters"] = sum(weight.numel() for weight in weights)
-    run.facts["warm_up_seconds"] = _warm_up(engine, model, batches)
+    run.facts.parameters = sum(weight.numel() for weight in weights)
+    run.facts.warm_up_seconds = _warm_up(engine, model, batches)
     optimizer = recipe.optimizer.build(weights)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise RecipeError(
@@ -198,25 +198,25 @@ def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     return time.perf_counter() - began
 
 
-def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -> dict[str, Any]:
+def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -> Facts:
     precision = precision_of(model, engine.recipe, engine.device)
-    return {
-        "status": "running",
-        "network": _digest(model),
-        "data": splits.describe(),
-        "precision": str(precision).removeprefix("torch."),
-        "compile": engine.compile,
-        "layout": str(layout_of(model)).removeprefix("torch."),
-        "processes": engine.distributed.count,
-        "track_test": engine.track_test,
-        "logged_columns": [name for one in trainer.callbacks for name in one.columns],
-        "callbacks": [settings_of(one) for one in trainer.callbacks],
-        "intervening": [
-            *(kind_of(one) for one in trainer.callbacks if may_intervene(one)),
-            *([] if is_builtin(kind_of(trainer)) else [kind_of(trainer)]),
+    return Facts(
+        network=_digest(model),
+        data=splits.describe(),
+        precision=str(precision).removeprefix("torch."),
+        compile=engine.compile,
+        layout=str(layout_of(model)).removeprefix("torch."),
+        processes=engine.distributed.count,
+        track_test=engine.track_test,
+        logged_columns=[name for one in trainer.callbacks for name in one.columns],
+        callbacks=[settings_of(one) for one in trainer.callbacks],
+        listeners=[one.to_json() for one in trainer.callbacks],
+        intervening=[
+            *(qualified_name(one) for one in trainer.callbacks if may_intervene(one)),
+            *([] if is_builtin(qualified_name(trainer)) else [qualified_name(trainer)]),
         ],
-        "environment": describe_environment(engine.device),
-    }
+        environment=describe_environment(engine.device),
+    )
 
 
 def _digest(model: nn.Module) -> str:

@@ -55,7 +55,7 @@ class Trainer(Guided):
             cifarkit's own callbacks refuse to select by them.
         compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
             them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
-            The run's facts say what it took (`warm_up_seconds`), and `steps_recorded`.
+            The run's facts say what it took (`warm_up_seconds`), and `steps_captured`.
         show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Any
 from cifarkit.data.splits import Splits
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
 from cifarkit.findings import Finding
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
 from cifarkit.runs.test_predictions import Receipt
 
@@ -33,10 +34,9 @@ class Evidence:
     splits: Splits
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """The facts in `run.json`."""
-        facts: dict[str, Any] = self.about["facts"]
-        return facts
+        return self.run.facts
 
     @cached_property
     def receipt(self) -> Receipt:

@@ -36,7 +36,7 @@ CHANGED = "one of the two was changed after the run"
 
 def check_data(evidence: Evidence) -> Finding:
     """Compare contents and split of the data with what the run was trained on."""
-    recorded, splits = evidence.facts["data"], evidence.splits
+    recorded, splits = evidence.facts.data, evidence.splits
     here = f"{splits.name!r} ({splits.fingerprint[:12]})"
     if recorded["fingerprint"] == splits.fingerprint and evidence.run.classes == splits.classes:
         return judged("data", True, f"it was trained on {here}")
@@ -146,14 +146,14 @@ def check_record(evidence: Evidence) -> Finding:
     recipe, facts = evidence.run.recipe, evidence.facts
     _, weights = input_like(evidence.run.model)
     is_double = weights == torch.float64
-    if facts["precision"] == "float64" and not is_double:
-        found = f"it trained in {facts['precision']}, and its weights are {weights}"
-    elif not is_double and recipe.precision not in ("auto", facts["precision"]):
-        found = f"the recipe asks for {recipe.precision}, and it trained in {facts['precision']}"
-    elif not 0 <= facts["seconds"] < math.inf:
-        found = f"training cannot have taken {facts['seconds']} s"
+    if facts.precision == "float64" and not is_double:
+        found = f"it trained in {facts.precision}, and its weights are {weights}"
+    elif not is_double and recipe.precision not in ("auto", facts.precision):
+        found = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
+    elif not 0 <= facts.seconds < math.inf:
+        found = f"training cannot have taken {facts.seconds} s"
     else:
-        return judged("record", True, f"it trained in {facts['precision']}, as the recipe lets it")
+        return judged("record", True, f"it trained in {facts.precision}, as the recipe lets it")
     return judged("record", False, f"run.json: {found}", "it was changed after the run")
 
 
@@ -169,7 +169,7 @@ def check_code(evidence: Evidence) -> Finding:
         f"it was trained on other code under the name {described['name']!r} ({recorded!r}, from "
         f"{described.get('source')!r}); here it is {here!r}",
         "import the file it was trained with (--import FILE), or install that version of cifarkit "
-        f"({evidence.facts['environment']['versions']['cifarkit']})",
+        f"({evidence.facts.environment['versions']['cifarkit']})",
     )
 
 

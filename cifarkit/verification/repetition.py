@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import math
 import os
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -18,9 +17,10 @@ from cifarkit.errors import TrainingError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
 from cifarkit.runs.test_predictions import Receipt
-from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.callbacks.early_stopping import EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder
@@ -37,7 +37,7 @@ Likeness = Literal["bitwise equal", "within seed noise", "different", "not repea
 FEWEST_SIBLINGS = 3
 # Those that can be made again from what the record says of their settings, and matter.
 REMADE: dict[str, type[Callback]] = {
-    kind_of(one): type(one) for one in (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
+    qualified_name(one): type(one) for one in (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
 }
 
 
@@ -65,18 +65,18 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
     return _compare_scores(evidence, again)
 
 
-def _obstacle(facts: dict[str, Any]) -> str:
+def _obstacle(facts: Facts) -> str:
     """Say why a run cannot be repeated from its record; nothing when it can."""
-    if facts["processes"] != 1:
+    if facts.processes != 1:
         return f"{facts['processes']} processes trained it together"
-    unknown = [kind for kind in facts["intervening"] if kind not in REMADE]
+    unknown = [kind for kind in facts.intervening if kind not in REMADE]
     if unknown:
         names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
         return f"{names} may have changed its batches or gradients, and is not known here"
-    if changed := facts.get("changed_by_callbacks"):
+    if changed := facts.changed_by_callbacks:
         return f"callbacks changed what no recipe says ({'; '.join(changed)})"
-    if facts["status"] == "stopped" and not _callbacks(facts):
-        return f"a callback unknown here stopped it ({facts.get('stopped')})"
+    if facts.status == "stopped" and not _callbacks(facts):
+        return f"a callback unknown here stopped it ({facts.stopped})"
     return ""
 
 
@@ -84,8 +84,8 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
     run, facts = evidence.run, evidence.facts
     recipe = run.recipe
     due = str(choose_precision(recipe, device)).removeprefix("torch.")
-    if facts["precision"] not in (due, "float64"):  # a network of float64 stays one
-        recipe = recipe.replace(precision=facts["precision"])
+    if facts.precision not in (due, "float64"):  # a network of float64 stays one
+        recipe = recipe.replace(precision=facts.precision)
     variant = run.variant
     if not isinstance(variant, Variant):  # `verify` has looked
         raise TypeError(f"a run is repeated by its variant, found {variant!r}")
@@ -95,11 +95,11 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
         evidence.splits,
         seed=run.seed,
         device=device,
-        track_test=facts["track_test"],
+        track_test=facts.track_test,
     )
-    with _threads(facts["environment"]["threads"]):
+    with _threads(facts.environment["threads"]):
         try:
-            compiled = facts.get("compile", "auto")
+            compiled = facts.compile
             return again(compile=compiled, callbacks=_callbacks(facts))
         except TrainingError as error:
             cannot_compile = compiled == "on" and type(error) is TrainingError
@@ -108,21 +108,10 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
             return again(callbacks=_callbacks(facts))
 
 
-def _callbacks(facts: dict[str, Any]) -> list[Callback]:
-    """Make those of cifarkit's callbacks again that changed or ended the run.
-
-    The record says them as Python does, such as `cifarkit.….EarlyStopping('val_loss', patience=3)`.
-    """
-    made = []
-    for text in facts["callbacks"]:
-        call = None
-        with suppress(SyntaxError):  # somebody else's, who prints otherwise
-            call = ast.parse(text, mode="eval").body
-        if isinstance(call, ast.Call) and ast.unparse(call.func) in REMADE:
-            arguments = [ast.literal_eval(one) for one in call.args]
-            named = {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg}
-            made.append(REMADE[ast.unparse(call.func)](*arguments, **named))
-    return made
+def _callbacks(facts: Facts) -> list[Callback]:
+    """Make those of cifarkit's callbacks again that changed or ended the run."""
+    listeners = facts.callbacks_as_values()
+    return [REMADE[one.kind](**(one.fields or {})) for one in listeners if one.kind in REMADE]
 
 
 @contextmanager
@@ -186,9 +175,9 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
         f"{likeness}: trained again it scores {percent(made)}, not {percent(kept)}; between two "
         f"seeds {percent(reach)} could be (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
     )
-    if (evidence.facts.get("compile") == "on") != (again.facts["compile"] == "on"):
+    if (evidence.facts.compile == "on") != (again.facts.compile == "on"):
         found += "; it was compiled, which could not be done here"
-    elif evidence.facts["environment"] == again.facts["environment"]:
+    elif evidence.facts.environment == again.facts.environment:
         found += (
             "; same versions, processor, device and threads, so the same bits were to be expected"
         )

@@ -178,7 +178,7 @@ def test_a_run_that_was_killed_has_a_page_without_a_time(tmp_path: Path) -> None
     ck.train("linear", data, epochs=1, run_dir=tmp_path / "run")
     run = ck.load_run(tmp_path / "run")
     del run.facts["seconds"]  # it is written when training ends
-    run.facts["status"] = "running"
+    run.facts.status = "running"
     text = ck.write_report(run, data).read_text(encoding="utf-8")
     assert "did not come to its end" in text
     assert "training took" not in text
@@ -195,7 +195,7 @@ def test_test_is_not_looked_at_before_the_end(tmp_path: Path) -> None:
     )
     assert f"test loss\n{on_test.loss:.4f}" in over
     assert "val images" not in over.split("<h2>Data")[0]
-    run.facts["status"] = "interrupted"
+    run.facts.status = "interrupted"
     text = ck.write_report(run, data, tmp_path / "not-over.html").read_text(encoding="utf-8")
     assert f"val loss\n{run.history[-1]['val_loss']:.4f}" in text
     assert "test images" not in text.split("<h2>Data")[0]

@@ -67,7 +67,7 @@ class PicksByTest(ck.Callback):
     """Gives back the weights of the first epoch, whatever it was chosen by."""
 
     def on_fit_end(self, run: ck.Run) -> None:
-        run.facts["weights_of_epoch"] = 1
+        run.facts.weights_of_epoch = 1
 
 
 class LogsTest(ck.Callback):

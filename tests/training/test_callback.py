@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import cifarkit as ck
-from cifarkit.training.callback import HOOKS, kind_of
+from cifarkit.training.callback import HOOKS, qualified_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -222,4 +222,4 @@ def test_a_hook_of_one_instance_may_intervene_as_one_of_its_class(tiny: ck.Split
     patched.on_batch_start = lambda run: None  # type: ignore[method-assign]
     watches, changes = Watches(), Changes()
     run = ck.train("linear", tiny, epochs=1, callbacks=[watches, changes, patched])
-    assert run.facts["intervening"] == [kind_of(changes), kind_of(patched)]
+    assert run.facts["intervening"] == [qualified_name(changes), qualified_name(patched)]

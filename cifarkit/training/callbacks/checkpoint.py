@@ -34,6 +34,7 @@ class Checkpoint(Callback):
     """
 
     everywhere = False
+    fields = ("every_steps", "every_seconds")
 
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:
         if every_steps is not None:

@@ -40,6 +40,8 @@ class EarlyStopping(Callback):
     EarlyStopping('val_accuracy', patience=3, min_delta=0.0, restore=True)
     """
 
+    fields = ("column", "patience", "min_delta", "restore")
+
     def __init__(
         self,
         column: str = "val_loss",
@@ -102,8 +104,8 @@ class EarlyStopping(Callback):
         """Give the best weights back."""
         if self._best_weights:
             restore_state(run.model, self._best_weights)
-            run.facts["weights_of_epoch"] = self.best_epoch
-            run.facts["weights_chosen_by"] = self.column
+            run.facts.weights_of_epoch = self.best_epoch
+            run.facts.weights_chosen_by = self.column
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best number, where it was, and the wait."""

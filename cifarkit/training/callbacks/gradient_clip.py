@@ -29,6 +29,7 @@ class GradientClip(Callback):
     """
 
     columns = ("gradient_norm",)
+    fields = ("max_norm",)
 
     def __init__(self, max_norm: float = 1.0) -> None:
         self.max_norm = checked_number(

@@ -39,6 +39,7 @@ class LRFinder(Callback):
     True
     """
 
+    fields = ("start", "end", "steps")
     RUNAWAY = 4.0  # a loss so many times the best one has run away
     SMOOTHING = 0.9
 
@@ -124,4 +125,4 @@ class LRFinder(Callback):
     def on_fit_end(self, run: Run) -> None:
         """Put the weights back."""
         restore_state(run.model, self._first_weights)
-        run.facts["weights_of_epoch"] = 0
+        run.facts.weights_of_epoch = 0

@@ -33,6 +33,8 @@ class Mixup(Callback):
     0.2
     """
 
+    fields = ("alpha",)
+
     def __init__(self, alpha: float = 0.2) -> None:
         self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("), error=TrainingError)
 

@@ -46,15 +46,13 @@ def captured_or_eager(engine: Engine, step: Step, run: Run, callbacks: Callbacks
         run: in training.
         callbacks: that are told of it.
     """
-    run.facts.setdefault("steps_recorded", False)
-    run.facts.pop("steps_by_hand_because", None)
+    run.facts.eager_because = None
     if not engine.can_capture:
         return step
-    reason = _why_eager(engine, run, callbacks)
-    if reason is not None:
-        run.facts["steps_by_hand_because"] = reason
+    run.facts.eager_because = _why_eager(engine, run, callbacks)
+    if run.facts.eager_because is not None:
         return step
-    noted = partial(run.facts.update, steps_recorded=True)
+    noted = partial(setattr, run.facts, "steps_captured", True)
     return CUDAGraphStep(step, run.state.optimizer, engine.device, noted)
 
 

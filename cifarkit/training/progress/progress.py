@@ -62,6 +62,7 @@ class Progress(Callback):
     """
 
     everywhere = False
+    fields = ()
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
@@ -72,8 +73,8 @@ class Progress(Callback):
         """Choose the renderer."""
         self._renderer = _choose(self.stream if self.stream is not None else sys.stderr)
         self._pace = Pace()
-        if "resumed" in run.facts:
-            self._show("note", f"goes on from {run.facts['resumed'][-1]}")
+        if run.facts.resumed:
+            self._show("note", f"goes on from {run.facts.resumed[-1]}")
 
     def on_batch_end(self, run: Run) -> None:
         """Move the bar; after the very first batch, say how its loss compares with guessing."""
@@ -87,8 +88,8 @@ class Progress(Callback):
                 f"first batch: loss {state.loss.item():.3f}; guessing among "
                 f"{classes} classes costs ln {classes} = {math.log(classes):.3f}",
             )
-            if reason := run.facts.get("steps_by_hand_because"):
-                self._show("note", f"steps are made by hand, which takes longer: {reason}")
+            if reason := run.facts.eager_because:
+                self._show("note", f"steps run eagerly, which takes longer: {reason}")
         self._pace.count()
         self._show("step", run, self._pace)
 

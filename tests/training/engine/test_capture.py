@@ -97,7 +97,7 @@ def test_a_training_of_recorded_steps_is_the_training(
     assert digest(recorded.model) == digest(by_hand.model)
     for column in ("train_loss", "train_accuracy", "val_loss", "lr"):
         assert recorded.history.column(column) == by_hand.history.column(column)
-    assert (recorded.facts["steps_recorded"], by_hand.facts["steps_recorded"]) == (True, False)
+    assert (recorded.facts["steps_captured"], by_hand.facts["steps_captured"]) == (True, False)
     quicker = trained(tiny, recipe=RECIPE.replace(optimizer=ck.Muon(lr=0.03)))
     assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
 
@@ -125,7 +125,7 @@ def test_what_is_played_is_what_a_plain_call_would_do(
         ema_decay=0.5,
     )
     played = trained(tiny, recipe=recipe)
-    assert played.facts["steps_recorded"]
+    assert played.facts["steps_captured"]
     monkeypatch.setattr(cuda_graph, "capture_cuda_graph", lambda step, device: step)
     called = trained(tiny, recipe=recipe)
     assert digest(played.model) == digest(called.model)
@@ -135,7 +135,7 @@ def test_what_is_played_is_what_a_plain_call_would_do(
 
 def test_a_training_in_which_nothing_was_played_does_not_say_so(tiny: ck.Splits) -> None:
     run = trained(tiny, recipe=RECIPE.replace(epochs=1, batch_size=len(tiny.train)))
-    assert run.facts["steps_recorded"] is False
+    assert run.facts["steps_captured"] is False
 
 
 def test_a_recorded_loss_that_is_no_number_is_found_at_the_epochs_end(tiny: ck.Splits) -> None:
@@ -157,10 +157,10 @@ def test_what_python_would_have_changed_is_lost_in_a_recording(
 ) -> None:
     """The control: were such a network recorded, another one would be trained."""
     by_hand = trained(tiny, model=WarmsUp())
-    assert by_hand.facts["steps_recorded"] is False
+    assert by_hand.facts["steps_captured"] is False
     monkeypatch.setattr(capture, "unknown_layer", lambda model: None)
     recorded = trained(tiny, model=WarmsUp())
-    assert recorded.facts["steps_recorded"]
+    assert recorded.facts["steps_captured"]
     assert digest(recorded.model) != digest(by_hand.model)
 
 
@@ -233,13 +233,13 @@ def test_who_comes_at_every_step_sees_steps_by_hand_and_is_named(
 ) -> None:
     run = trained(tiny, callback)
     assert recordings == []
-    assert run.facts["steps_by_hand_because"] == reason
+    assert run.facts["eager_because"] == reason
 
 
 def test_why_steps_are_made_by_hand_is_said_once_while_it_trains(tiny: ck.Splits) -> None:
     said = io.StringIO()
     trained(tiny, Looks(), ck.Progress(said))
-    line = "steps are made by hand, which takes longer: Looks comes at every batch\n"
+    line = "steps run eagerly, which takes longer: Looks comes at every batch\n"
     assert said.getvalue().count(line) == said.getvalue().count("by hand") == 1
 
 
@@ -249,8 +249,8 @@ def test_no_reason_is_given_where_steps_are_recorded_or_nobody_asked(
 ) -> None:
     said = io.StringIO()
     run = trained(tiny, ck.Progress(said), records=records)
-    assert run.facts["steps_recorded"] is records
-    assert "steps_by_hand_because" not in run.facts
+    assert run.facts["steps_captured"] is records
+    assert "eager_because" not in run.facts
     assert "by hand" not in said.getvalue()
 
 
@@ -260,7 +260,7 @@ def test_a_loss_that_is_still_held_keeps_steps_by_hand(
     model = network()
     loss = model(tiny.train.images[:4].float()).sum()
     run = trained(tiny, model=model)
-    assert "is still held" in run.facts["steps_by_hand_because"]
+    assert "is still held" in run.facts["eager_because"]
     assert recordings == []
     del loss
     trained(tiny, model=model)
@@ -324,7 +324,7 @@ def test_an_optimizer_says_of_itself_that_it_can_be_recorded(
     monkeypatch.delattr(ck.Muon, "recordable")
     run = trained(tiny)
     assert recordings == []
-    assert run.facts["steps_by_hand_because"] == "Muon does not say that it is recordable"
+    assert run.facts["eager_because"] == "Muon does not say that it is recordable"
 
 
 def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
@@ -341,8 +341,8 @@ def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
     heard[0].weight.register_hook(lambda gradient: gradient)
     for model in (heard, nn.Sequential(Counts(), nn.Flatten(), nn.Linear(3072, 10))):
         run = trained(tiny, model=model)
-        assert run.facts["steps_recorded"] is False
-        reasons.append(run.facts["steps_by_hand_because"])
+        assert run.facts["steps_captured"] is False
+        reasons.append(run.facts["eager_because"])
     assert recordings == []
     assert reasons[0].endswith("has a hook")
     assert reasons[1].startswith("Counts is a layer that may decide otherwise each time")

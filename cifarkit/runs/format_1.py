@@ -1,0 +1,33 @@
+"""How records of format 1 were written before callbacks were values: read here, nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+__all__ = ["CURRENT_NAMES", "listener_of_text"]
+
+CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
+# The arguments that were printed without their names.
+UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
+
+
+def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:
+    """Return the class of a callback, and what makes it again, from how Python printed it.
+
+    >>> listener_of_text("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)")
+    ('cifarkit.training.callbacks.mixup.Mixup', {'alpha': 0.2})
+    >>> listener_of_text("mine.Looks")
+    ('mine.Looks', None)
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            return text, None
+        kind = ast.unparse(call.func)
+        fields = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        for argument in call.args:
+            fields[UNNAMED[kind.rpartition(".")[2]]] = ast.literal_eval(argument)
+        return kind, fields
+    except (SyntaxError, ValueError, KeyError, TypeError):  # another's, who prints otherwise
+        return text.partition("(")[0], None
