@@ -18,6 +18,7 @@ from hypothesis import settings
 
 import cifarkit as ck
 from cifarkit.models.registry import registry
+from cifarkit.runs.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,12 +153,12 @@ def make_comparison() -> Callable[..., ck.Comparison]:
         environment: dict[str, Any] | None = None,
         **more: Any,
     ) -> ck.Comparison:
-        facts = {
-            "seconds": 9.0,
-            "started": "2026-01-01",
-            "precision": "float32",
-            "environment": environment or MADE_ON,
-        }
+        facts = Facts(
+            seconds=9.0,
+            started="2026-01-01",
+            precision="float32",
+            environment=environment or MADE_ON,
+        )
         labels = np.arange(images) % classes
         variants, outcomes = [], []
         for name, given in accuracies.items():

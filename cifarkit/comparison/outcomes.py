@@ -108,7 +108,7 @@ class Outcome:
     @property
     def seconds(self) -> float:
         """How long training took."""
-        return float(self.facts.seconds)
+        return float(self.facts["seconds"])
 
     def run(self) -> Run:
         """Return the run with its network and weights."""

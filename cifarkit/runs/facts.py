@@ -13,7 +13,11 @@ from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
 
 __all__ = ["Facts", "Listener", "is_builtin"]
 
-# What others read of the parts of a record.
+# What every record has had, and what is read of its parts.
+NEEDED = {
+    *("status", "network", "data", "processes", "track_test", "environment"),
+    *("logged_columns", "callbacks", "intervening"),
+}
 PARTS = {
     "data": ("name", "fingerprint"),
     "environment": ("versions", "device", "cpu", "threads"),
@@ -91,7 +95,7 @@ class Facts(Mapping[str, Any]):
     parameters: int | None = None
     warm_up_seconds: float = 0.0
     started: str | None = None
-    seconds: float = 0.0
+    seconds: float | None = None
     resumed: list[str] = field(default_factory=list)
     stopped: str | None = None
     steps_captured: bool = False
@@ -119,7 +123,9 @@ class Facts(Mapping[str, Any]):
         others = {name: named.pop(name) for name in named.keys() - (hints.keys() - {"others"})}
         for name, value in named.items():
             if not _is_a(value, hints[name]):
-                raise RunFolderError(f"{name} is {value!r}, which is not of its type")
+                raise RunFolderError(f"found {value!r} as {name}, which is not of its type")
+        if missing := NEEDED - named.keys():
+            raise RunFolderError(f"there is no {min(missing)!r} in the facts")
         facts = cls(**named, others=others)
         for name, parts in PARTS.items():
             if missing := set(parts) - getattr(facts, name).keys():
@@ -137,9 +143,11 @@ class Facts(Mapping[str, Any]):
         return [Listener(one["kind"], one.get("fields")) for one in self.listeners]
 
     def __getitem__(self, name: str) -> Any:
-        if name not in list(self):
+        if name in self.others:
+            return self.others[name]
+        if name not in set(iter(self)):
             raise KeyError(name)
-        return self.others[name] if name in self.others else getattr(self, name)
+        return getattr(self, name)
 
     def __iter__(self) -> Iterator[str]:
         for one in dataclasses.fields(self):
@@ -148,7 +156,7 @@ class Facts(Mapping[str, Any]):
                 yield from value if one.name == "others" else [one.name]
 
     def __len__(self) -> int:
-        return len(list(self))
+        return sum(1 for _ in self)
 
 
 def is_builtin(kind: str) -> bool:

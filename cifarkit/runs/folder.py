@@ -48,6 +48,7 @@ __all__ = [
     "LOCK",
     "RECEIPT",
     "RunFolder",
+    "check_epochs",
     "load_run",
     "unwritable",
 ]
@@ -201,7 +202,7 @@ class RunFolder:
         try:
             for name, kinds in KINDS.items():
                 if not isinstance(about[name], kinds):
-                    raise RunFolderError(f"{name} is {about[name]!r}")
+                    raise RunFolderError(f"found {about[name]!r} as {name}")
             return about | {"facts": Facts.from_json(about["facts"])}
         except (KeyError, RunFolderError) as error:
             raise self._unreadable(error) from error
@@ -243,11 +244,6 @@ class RunFolder:
             if model is None and variant is not None:
                 model = build_network(variant, len(classes), self.path)
             facts: Facts = about["facts"]
-            if facts.status == "finished" and len(history) != recipe.epochs:
-                raise RunFolderError(
-                    f"the run in {str(self.path)!r} is finished, and {HISTORY} has {len(history)} "
-                    f"of its {recipe.epochs} epochs; put a copy of the folder back, or train again"
-                )
             if model is not None:
                 load_weights(model, self.path)
                 choose_layout(model)
@@ -311,4 +307,19 @@ def load_run(folder: str | Path) -> Run:
     >>> load_run(folder)
     Run('linear', seed 0, 1 epoch, finished)
     """
-    return RunFolder(expanded(folder)).load()
+    run = RunFolder(expanded(folder)).load()
+    check_epochs(run)
+    return run
+
+
+def check_epochs(run: Run) -> None:
+    """Refuse a run that says it is finished, and has lost epochs of its history.
+
+    Raises:
+        RunFolderError: it has.
+    """
+    if run.status == "finished" and len(run.history) != run.recipe.epochs:
+        raise RunFolderError(
+            f"the run in {str(run.folder)!r} is finished, and {HISTORY} has {len(run.history)} of "
+            f"its {run.recipe.epochs} epochs; put a copy of the folder back, or train again"
+        )

@@ -143,7 +143,7 @@ class Ledger:
         run, folder = self.run, self.folder
         is_new = folder is not None and not folder.holds_run()
         run.facts.started = run.facts.started or time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        began = time.perf_counter() - run.facts.seconds
+        began = time.perf_counter() - (run.facts.seconds or 0.0)
         if is_new:  # one that goes on stays as it is until its callbacks are ready
             self.save()
         status = "failed"

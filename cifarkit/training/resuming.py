@@ -21,7 +21,7 @@ from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
 from cifarkit.runs.facts import Facts, is_builtin
-from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.folder import RunFolder, check_epochs
 from cifarkit.runs.history import History
 from cifarkit.runs.run import Run
 from cifarkit.runs.weights import differences
@@ -62,7 +62,9 @@ def load_checkpoint(
     if is_longer(run, about):
         check_longer(run, about, train, str(path))
     elif folder.is_over():
-        return folder.load(like=run)
+        over = folder.load(like=run)
+        check_epochs(over)
+        return over
     files = CheckpointFiles(path)
     state = files.load() or files.load_final()
     if state is None and folder.is_over():

@@ -150,7 +150,7 @@ def check_record(evidence: Evidence) -> Finding:
         found = f"it trained in {facts.precision}, and its weights are {weights}"
     elif not is_double and recipe.precision not in ("auto", facts.precision):
         found = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
-    elif not 0 <= facts.seconds < math.inf:
+    elif not 0 <= (facts.seconds or 0.0) < math.inf:
         found = f"training cannot have taken {facts.seconds} s"
     else:
         return judged("record", True, f"it trained in {facts.precision}, as the recipe lets it")

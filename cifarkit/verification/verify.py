@@ -15,7 +15,7 @@ from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.guidance import explains_arguments
-from cifarkit.runs.folder import RunFolder, load_run
+from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import OVER
 from cifarkit.runs.test_predictions import Receipt
 from cifarkit.storage.folders import expanded
@@ -211,7 +211,7 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
             f"the run is of other classes than {splits.name!r}; load the run's own data"
         )
     check_options(about["variant"]["options"])
-    run = load_run(folder)
+    run = RunFolder(folder).load()
     run.model.to(device)
     return Evidence(folder, about, run, splits)
 

@@ -80,7 +80,7 @@ def test_without_the_lock_both_would_train(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trainer_module, "kept", lambda folder, go_on: contextlib.nullcontext())
+    monkeypatch.setattr(trainer_module, "run_lock", lambda folder, go_on: contextlib.nullcontext())
     run = ck.train("linear", tiny, epochs=2, run_dir=tmp_path / "run", resume=True, device="cpu")
     assert run.status == "finished"
     assert holder.poll() is None

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 import cifarkit as ck
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.test_predictions import Receipt
 
 N = 1_000
@@ -32,10 +33,7 @@ def verified(
         "variant": {"name": variant, "code": variant, "options": {}} | described,
         "recipe": {"epochs": epochs},
         "seed": seed,
-        "facts": {
-            "data": {"name": data, "fingerprint": f"fingerprint of {data}"},
-            "callbacks": [],
-        },
+        "facts": Facts(data={"name": data, "fingerprint": f"fingerprint of {data}"}),
     }
     found = ck.Finding("weights", "passed", "they give the receipt's logits")
     logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)
@@ -83,7 +81,7 @@ def test_copies_under_other_seeds_count_once() -> None:
 
 def test_runs_with_other_callbacks_stand_apart() -> None:
     plain, mixed = verified("a", 700), verified("b", 720, seed=1)
-    mixed.about["facts"]["callbacks"] = ["cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"]
+    mixed.about["facts"].callbacks = ["cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"]
     assert len(ck.leaderboard([plain, mixed]).standings) == 2
 
 

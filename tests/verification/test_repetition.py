@@ -16,6 +16,7 @@ from torch import nn
 import cifarkit as ck
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.training.callback import qualified_name
 from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
 
@@ -149,7 +150,7 @@ def test_weights_that_saw_the_test_set_are_different(tmp_path: Path) -> None:
     run.history[-1].update(val_accuracy=val.accuracy, val_loss=val.loss)
     RunFolder(folder).save_weights(run.model)
     (folder / RECEIPT).unlink()
-    del run.facts["test"]
+    run.facts.test = None
     ck.score_on_test(run, data)
     assert ck.verify(folder, data).passed  # the honest limit of a receipt
     verification = ck.verify(folder, data, retrain=True)
@@ -243,7 +244,11 @@ def test_what_the_record_cannot_repeat_is_said_and_does_not_pass(
 
 def test_a_training_that_fails_is_a_finding(tiny: ck.Splits, tmp_path: Path) -> None:
     folder = scored(tmp_path / "run", tiny)
-    rewrite(folder / "run.json", lambda about: about["facts"].pop("processes"))
+    early = {"kind": qualified_name(ck.EarlyStopping()), "fields": {"patience": 0}}
+    rewrite(
+        folder / "run.json",
+        lambda about: about["facts"].update(listeners=[early], callbacks=[early["kind"]]),
+    )
     verification = ck.verify(folder, tiny, retrain=True)
     assert not verification.passed
     assert "training it again failed" in the_finding(verification).found

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import cifarkit as ck
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.test_predictions import Receipt
 from cifarkit.verification.same_logits import families, same_logits
 
@@ -16,7 +17,7 @@ def run(folder: str, logits: int, *, seed: int = 0, epochs: int = 1) -> ck.Verif
         "variant": None,
         "recipe": {"epochs": epochs},
         "seed": seed,
-        "facts": {"data": {"fingerprint": "b57d"}, "callbacks": []},
+        "facts": Facts(data={"fingerprint": "b57d"}),
     }
     drawn = np.random.default_rng(logits).normal(size=(9, 10)).astype(np.float16)
     receipt = Receipt(drawn, drawn.argmax(1), drawn.argmax(1))

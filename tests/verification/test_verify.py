@@ -136,7 +136,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "not over": (edit_facts(status="running"), "run", "the run is not over"),
     "no run.json": (lambda run: (run / "run.json").unlink(), "run", "there is no run"),
     "no weights": (lambda run: (run / WEIGHTS).unlink(), "run", WEIGHTS),
-    "a record of another shape": (edit_facts(data=3), "run", "cannot be read or used"),
+    "a record of another shape": (edit_facts(data=3), "run", "found 3 as data"),
     "a seed that is text": (edit_record(lambda it: it.update(seed="7")), "run", "found '7'"),
     "a name that no terminal can show": (
         edit_record(lambda it: it["facts"]["data"].update(name="\ud800")),
