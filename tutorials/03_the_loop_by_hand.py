@@ -422,6 +422,30 @@ def train_mended(model: nn.Module) -> None:
 check_loop(train_mended)
 
 # %% [markdown]
+# ## The trainer's loop, beside yours
+#
+# This is the step that `ck.train` makes. Find your lines in it: the loss, `zero_grad`, `backward`,
+# `step`. Two lines are new. One refuses a loss that is NaN before it spoils the weights; the other
+# tells the callbacks.
+
+# %%
+import inspect
+
+from cifarkit.training.loop import Loop
+
+print(inspect.getsource(Loop.step))
+
+# %% [markdown]
+# And this is an epoch. What you wrote as two `for` loops is here, with the learning rate, the seed
+# of the dropout and the counting of the loss in between.
+
+# %%
+print(inspect.getsource(Loop.train_epoch))
+
+# %% [markdown]
+# The whole file has under a hundred lines. [Read the code](../explanation/read-the-code.md) shows it,
+# and goes through what it calls.
+#
 # ## What to take along
 #
 # - Loss, gradient, step: that is learning. `zero_grad` before `backward`, `backward` before `step`.

@@ -43,16 +43,16 @@ class Tell(ck.Callback):
         print("fit start")
 
     def on_epoch_start(self, run: ck.Run) -> None:
-        print("  epoch start", run.now.epoch)
+        print("  epoch start", run.state.epoch)
 
     def on_batch_start(self, run: ck.Run) -> None:
-        print("    batch start:", len(run.now.batch.images), "pictures")
+        print("    batch start:", len(run.state.batch.images), "pictures")
 
     def on_backward_end(self, run: ck.Run) -> None:
         print("      backward end: the gradients are there")
 
     def on_batch_end(self, run: ck.Run) -> None:
-        print(f"    batch end: loss {run.now.loss:.3f}")
+        print(f"    batch end: loss {run.state.loss:.3f}")
 
     def on_epoch_end(self, run: ck.Run) -> None:
         print(f"  epoch end: val loss {run.history[-1]['val_loss']:.3f}")
@@ -74,7 +74,7 @@ run = ck.train("linear", data, epochs=2, batch_size=half, callbacks=[Tell()])
 # part of a step that computes the **gradients**: for each weight, in which direction and how
 # steeply the loss changes with it. After that the optimiser moves the weights.
 #
-# `run.now` says where training stands; epochs are counted from 0 in it. `run.history` is what was
+# `run.state` says where training stands; epochs are counted from 0 in it. `run.history` is what was
 # measured, with one record for each finished epoch.
 #
 # ### The misspelt hook
@@ -135,7 +135,7 @@ print(alone.history.column("val_loss") == quiet.history.column("val_loss"))
 # ## Intervene
 #
 # Two hooks may change what happens, and no other should: in `on_batch_start` you may put another
-# batch in place of `run.now.batch`, and in `on_backward_end` you may change the gradients.
+# batch in place of `run.state.batch`, and in `on_backward_end` you may change the gradients.
 #
 # Here is an old idea: add a little noise to the gradients, less and less as training goes on
 # (Neelakantan et al. 2015). Noise is chance, and chance must come from the seed, or you
@@ -149,10 +149,10 @@ class GradientNoise(ck.Callback):
         self.size = size
 
     def on_backward_end(self, run: ck.Run) -> None:
-        now = run.now
-        steps = now.epoch * now.steps_per_epoch + now.step  # made so far
+        state = run.state
+        steps = state.epoch * state.steps_per_epoch + state.step  # made so far
         size = self.size / (1 + steps) ** 0.275
-        generator = ck.generator_for("gradient noise", run.seed, now.epoch, now.step)
+        generator = ck.generator_for("gradient noise", run.seed, state.epoch, state.step)
         for weight in run.model.parameters():
             noise = torch.randn(weight.shape, generator=generator)
             weight.grad += size * noise.to(weight.device)
@@ -188,8 +188,8 @@ class StopBelow(ck.Callback):
         self.limit = limit
 
     def on_batch_end(self, run: ck.Run) -> None:
-        if run.now.loss < self.limit:
-            run.stop(f"a batch had loss {run.now.loss:.3f}, below {self.limit}")
+        if run.state.loss < self.limit:
+            run.stop(f"a batch had loss {run.state.loss:.3f}, below {self.limit}")
 
 
 stopped = ck.train("mlp", data, epochs=500, batch_size=50, callbacks=[StopBelow(2.0)])
@@ -220,7 +220,7 @@ class SmoothLoss(ck.Callback):
         self.mean = None  # a callback may be used for a second run: begin anew
 
     def on_batch_end(self, run: ck.Run) -> None:
-        loss = run.now.loss.item()
+        loss = run.state.loss.item()
         self.mean = loss if self.mean is None else 0.95 * self.mean + 0.05 * loss
 
     def on_epoch_end(self, run: ck.Run) -> None:
@@ -243,7 +243,7 @@ class PullThePlug(ck.Callback):
     is_plugged = True
 
     def on_batch_start(self, run: ck.Run) -> None:
-        if self.is_plugged and run.now.epoch == 1 and run.now.step == 3:
+        if self.is_plugged and run.state.epoch == 1 and run.state.step == 3:
             raise RuntimeError("the lights went out")
 
 

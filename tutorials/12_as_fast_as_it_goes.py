@@ -218,7 +218,7 @@ class Clock(ck.Callback):
 
     def on_batch_start(self, run: ck.Run) -> None:
         self.take("batch")
-        self.pictures += len(run.now.batch.images)
+        self.pictures += len(run.state.batch.images)
 
     def on_backward_end(self, run: ck.Run) -> None:
         self.take("gradients")

@@ -51,7 +51,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def import_models(files: list[Path] | None) -> None:
     """Run the files of `--import`."""
-    from cifarkit.models.plugins import import_file
+    from cifarkit.models.model_files import import_file
 
     for file in files or []:
         import_file(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from cifarkit.models.builders import (
     is_same,
     own_name,
 )
+from cifarkit.models.plugins import load_entry_points
 from cifarkit.models.variant import Variant, source_of
 from cifarkit.recipes.recipe import Recipe
 
@@ -37,6 +39,14 @@ __all__ = [
 ]
 
 B = TypeVar("B", bound=Callable[..., Any])
+
+# As those of plug-ins do, these register their variants when they are imported.
+BUILT_IN = (
+    "cifarkit.models.convolutional",
+    "cifarkit.models.perceptrons",
+    "cifarkit.models.residual",
+    "cifarkit.models.speedrun",
+)
 
 
 class Registry(Mapping[str, Variant]):
@@ -162,9 +172,9 @@ class Registry(Mapping[str, Variant]):
 
 
 def _discover() -> None:
-    from cifarkit.models import convolutional, perceptrons, plugins, residual, speedrun  # noqa: F401
-
-    plugins.load_entry_points()
+    for module in BUILT_IN:
+        importlib.import_module(module)
+    load_entry_points(registry.all_or_nothing)
 
 
 registry = Registry(_discover)

@@ -7,8 +7,9 @@ import hashlib
 import re
 import time
 import warnings
+from collections.abc import Sequence
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -34,38 +35,40 @@ from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import describe_environment
-from cifarkit.runs.facts import Facts, is_builtin
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
 from cifarkit.runs.state import TrainingState
 from cifarkit.training.batch_errors import explained_batch
-from cifarkit.training.callback import may_intervene, qualified_name, settings_of
+from cifarkit.training.callback import Callback, may_intervene, qualified_name, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
 
-if TYPE_CHECKING:
-    from cifarkit.training.trainer import Trainer
-
 __all__ = ["initialise", "validate"]
 
 
 def validate(
-    trainer: Trainer,
-    engine: Engine,
     model: nn.Module,
     splits: Splits,
     variant: Variant | None,
+    *,
+    engine: Engine,
+    seed: int,
+    callbacks: Sequence[Callback],
+    run_dir: Path | None,
 ) -> Run:
     """Check a network and its data, and make their run; the weights stay as they are.
 
     Args:
-        trainer: whose recipe and seed to follow.
-        engine: that will compute the training; of several processes the first has the folder.
         model: the network; moved to the device, in the layout that it runs fastest in.
         splits: the data.
         variant: what the model was built from, for the records.
+        engine: that will compute the training; of several processes the first has the folder.
+        seed: of the training.
+        callbacks: that will listen.
+        run_dir: the run's folder, if it has one.
 
     Raises:
         DataError: these are no splits.
@@ -83,11 +86,11 @@ def validate(
     return Run(
         model,
         classes=splits.classes,
-        recipe=trainer.recipe,
-        seed=trainer.seed,
+        recipe=engine.recipe,
+        seed=seed,
         variant=variant,
-        folder=trainer.run_dir if engine.distributed.rank == 0 else None,
-        facts=_facts(trainer, engine, model, splits),
+        folder=run_dir if engine.distributed.rank == 0 else None,
+        facts=_facts(engine, callbacks, model, splits),
     )
 
 
@@ -198,7 +201,9 @@ def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     return time.perf_counter() - began
 
 
-def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -> Facts:
+def _facts(
+    engine: Engine, callbacks: Sequence[Callback], model: nn.Module, splits: Splits
+) -> Facts:
     precision = precision_of(model, engine.recipe, engine.device)
     return Facts(
         network=_digest(model),
@@ -208,13 +213,10 @@ def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -
         layout=str(layout_of(model)).removeprefix("torch."),
         processes=engine.distributed.count,
         track_test=engine.track_test,
-        logged_columns=[name for one in trainer.callbacks for name in one.columns],
-        callbacks=[settings_of(one) for one in trainer.callbacks],
-        listeners=[one.to_json() for one in trainer.callbacks],
-        intervening=[
-            *(qualified_name(one) for one in trainer.callbacks if may_intervene(one)),
-            *([] if is_builtin(qualified_name(trainer)) else [qualified_name(trainer)]),
-        ],
+        logged_columns=[name for one in callbacks for name in one.columns],
+        callbacks=[settings_of(one) for one in callbacks],
+        listeners=[one.to_json() for one in callbacks],
+        intervening=[qualified_name(one) for one in callbacks if may_intervene(one)],
         environment=describe_environment(engine.device),
     )
 

@@ -18,11 +18,12 @@ from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe, checked_recipe
+from cifarkit.runs.facts import is_builtin
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import Run
 from cifarkit.runs.run_lock import run_lock
 from cifarkit.storage.folders import expanded
-from cifarkit.training.callback import Callback, Callbacks, check_callbacks
+from cifarkit.training.callback import Callback, Callbacks, check_callbacks, qualified_name
 from cifarkit.training.engine.device import choose_device
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
@@ -145,7 +146,17 @@ class Trainer(Guided):
             ends.enter_context(gradients_enabled())
             ends.enter_context(fork_rng())
             interruption = ends.enter_context(noticed_interruptions())
-            run = validate(self, engine, model, splits, variant)
+            run = validate(
+                model,
+                splits,
+                variant,
+                engine=engine,
+                seed=self.seed,
+                callbacks=self.callbacks,
+                run_dir=self.run_dir,
+            )
+            if not is_builtin(qualified_name(self)):  # a subclass may do anything
+                run.facts.intervening.append(qualified_name(self))
             folder = None if run.folder is None else RunFolder(run.folder)
             ends.enter_context(run_lock(folder, go_on=resume))
             checkpoint = None

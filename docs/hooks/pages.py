@@ -2,8 +2,8 @@
 
 Tutorials become pages and notebooks; pages with `execute: true` get the recorded output of their
 code; two pages of the reference are written by the program, tables of measured numbers from
-their records, and the contributors' page from CONTRIBUTING.md and the test of the house; and no
-page may load anything from another host.
+their records, and the contributors' page from CONTRIBUTING.md and the test of the house; pages
+about the code show the source itself; and no page may load anything from another host.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import house
 import percent
 import recording
 import records
+import source
 import tables
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -35,12 +36,14 @@ WRITTEN = {
     "<!-- command line -->": tables.command_line,
     "<!-- variants -->": tables.variants,
     "<!-- the house -->": house.table,
+    "<!-- picture of the house -->": source.picture,
     "<!-- CONTRIBUTING.md -->": house.contributing,
 }
 COLAB = "https://colab.research.google.com/github"
 SIDE_BY_SIDE = 2  # pages that are run at the same time, on one core each
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
 COMPARISON = re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE)
+SOURCE = re.compile(r"^<!-- source: (\S+) -->$", re.MULTILINE)
 # A link that a reader may click is fine; what a browser fetches by itself is not.
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>"
@@ -66,6 +69,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             markdown = markdown.replace(marker, write())
     markdown = RECORD.sub(lambda found: records.table(found[1]), markdown)
     markdown = COMPARISON.sub(lambda found: records.comparison(found[1]), markdown)
+    markdown = SOURCE.sub(lambda found: source.shown(found[1]), markdown)
     if not page.meta.get("execute"):
         return markdown
     return _with_outputs(markdown, page.file, config, files)

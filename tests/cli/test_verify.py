@@ -137,7 +137,7 @@ def test_retrain_says_how_alike_the_two_are(call: Any, runs: list[Path]) -> None
 def test_a_model_from_a_file_is_imported_first(call: Any, tiny: ck.Splits, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(OWN_MODEL)
-    from cifarkit.models.plugins import import_file
+    from cifarkit.models.model_files import import_file
     from cifarkit.models.registry import registry
 
     import_file(file)

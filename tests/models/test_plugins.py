@@ -15,7 +15,8 @@ import torch
 
 import cifarkit as ck
 from cifarkit.models import plugins
-from cifarkit.models.plugins import import_file, load_entry_points
+from cifarkit.models.model_files import import_file
+from cifarkit.models.plugins import load_entry_points
 from cifarkit.models.registry import registry
 
 GOOD = """
@@ -65,7 +66,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
 
 def test_a_good_plugins_variants_are_there(installed: Installer) -> None:
     installed.add("good", GOOD)
-    load_entry_points()
+    load_entry_points(registry.all_or_nothing)
     assert ck.get_variant("guest").summary == "from elsewhere"
     assert ck.create_model("guest", num_classes=3) is not None
 
@@ -74,7 +75,7 @@ def test_plugins_are_loaded_at_the_first_look_up_and_once(
     installed: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed.add("good", GOOD)
-    monkeypatch.setattr(registry, "_discover", load_entry_points)
+    monkeypatch.setattr(registry, "_discover", lambda: load_entry_points(registry.all_or_nothing))
     assert "plugin_good" not in sys.modules
     assert "guest" in ck.list_models()
     monkeypatch.setattr(plugins, "entry_points", None)  # a second search would fail
@@ -105,7 +106,7 @@ def test_a_broken_plugin_warns_once_by_name_and_leaves_nothing(
     installed.add("good", GOOD.replace("guest", "other_guest"))
     before = dict(registry)
     with pytest.warns(ck.CifarkitWarning) as caught:
-        load_entry_points()
+        load_entry_points(registry.all_or_nothing)
     (warning,) = caught
     text = str(warning.message)
     assert text.startswith("the plugin 'broken' (plugin_broken) is left out: ")
@@ -118,7 +119,7 @@ def test_a_name_clash_leaves_the_built_in_in_place(installed: Installer) -> None
     installed.add("clash", GOOD.replace('"guest"', '"baseline"'))
     before = ck.get_variant("baseline")
     with pytest.warns(ck.CifarkitWarning, match="residual|convolutional"):
-        load_entry_points()
+        load_entry_points(registry.all_or_nothing)
     assert ck.get_variant("baseline") is before
 
 
@@ -126,7 +127,7 @@ def test_a_plugin_may_stop_the_program_only_by_ctrl_c(installed: Installer) -> N
     installed.add("interrupted", GOOD + "\nraise KeyboardInterrupt")
     before = dict(registry)
     with pytest.raises(KeyboardInterrupt):
-        load_entry_points()
+        load_entry_points(registry.all_or_nothing)
     assert dict(registry) == before
 
 
@@ -134,7 +135,7 @@ def test_what_a_plugin_prints_does_not_reach_standard_output(
     installed: Installer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installed.add("loud", "print('hello, I am a plugin')")
-    load_entry_points()
+    load_entry_points(registry.all_or_nothing)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "hello, I am a plugin" in captured.err
@@ -153,7 +154,7 @@ def test_a_plugin_cannot_change_generators_or_the_default_type(
     installed.add("greedy", textwrap.dedent(source) + ending)
     torch.manual_seed(99)
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-    load_entry_points()
+    load_entry_points(registry.all_or_nothing)
     after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     assert after == before
     assert torch.get_default_dtype() == torch.float32
@@ -351,7 +352,7 @@ def test_a_failing_file_at_the_very_start_leaves_the_built_ins(tmp_path: Path) -
     said = run(
         f"""
         import cifarkit as ck
-        from cifarkit.models.plugins import import_file
+        from cifarkit.models.model_files import import_file
         try:
             import_file({str(path)!r})
         except ck.RegistryError:

@@ -1,25 +1,20 @@
-"""Whether steps run eagerly, or are captured as a CUDA graph."""
+"""Whether a step can be captured as a CUDA graph, or has to run eagerly."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.optim import optimizer as optimizers
 
-from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step, is_held
+from cifarkit.runs.run import Run
+from cifarkit.training.callback import Callbacks
+from cifarkit.training.engine.cuda_graph import is_held
 from cifarkit.training.engine.forward import Compile
 
-if TYPE_CHECKING:
-    from cifarkit.runs.run import Run
-    from cifarkit.training.callback import Callbacks
-    from cifarkit.training.engine.engine import Engine
-
-__all__ = ["can_capture", "captured_or_eager", "has_hooks", "unknown_layer"]
+__all__ = ["can_capture", "has_hooks", "unknown_layer", "why_eager"]
 
 # Layers that do the same every time; of torch.nn some are left out, such as recurrent ones.
 KINDS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "linear", "pooling")
@@ -35,30 +30,16 @@ def can_capture(compile: Compile, device: torch.device, precision: torch.dtype) 
     return device.type == "cuda" and compile != "off" and not is_strict
 
 
-def captured_or_eager(engine: Engine, step: Step, run: Run, callbacks: Callbacks) -> Step:
-    """Return what makes the steps from here on: the step itself, or one that captures it.
-
-    A step is captured where Python decides nothing in it. The run's facts say what keeps it eager.
+def why_eager(run: Run, callbacks: Callbacks, *, compile: Compile, processes: int) -> str | None:
+    """Name what Python does at every step, so that a step cannot be captured; None where nothing.
 
     Args:
-        engine: that computes it.
-        step: makes a step eagerly.
         run: in training.
-        callbacks: that are told of it.
+        callbacks: that are told of its steps.
+        compile: see `Trainer`; `"on"` trusts layers that are not known.
+        processes: that train it together.
     """
-    run.facts.eager_because = None
-    if not engine.can_capture:
-        return step
-    run.facts.eager_because = _why_eager(engine, run, callbacks)
-    if run.facts.eager_because is not None:
-        return step
-    noted = partial(setattr, run.facts, "steps_captured", True)
-    return CUDAGraphStep(step, run.state.optimizer, engine.device, noted)
-
-
-def _why_eager(engine: Engine, run: Run, callbacks: Callbacks) -> str | None:
-    """Name what Python does at every step beside the step, if anything."""
-    if engine.distributed.count > 1:
+    if processes > 1:
         return "several processes train together"
     optimizer = type(run.recipe.optimizer)
     if not vars(optimizer).get("recordable", False):
@@ -67,7 +48,7 @@ def _why_eager(engine: Engine, run: Run, callbacks: Callbacks) -> str | None:
         return who
     if has_hooks(run.model, run.state.optimizer):
         return "a layer, a weight or the optimiser has a hook"
-    if engine.compile != "on" and (layer := unknown_layer(run.model)) is not None:
+    if compile != "on" and (layer := unknown_layer(run.model)) is not None:
         return f"{layer} is a layer that may decide otherwise each time; compile='on' trusts it"
     if is_held(run.model):
         return (

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cifarkit.data.batches import Batch
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
 from cifarkit.training.batch_errors import explained_batch
-from cifarkit.training.engine.capture import can_capture, captured_or_eager
+from cifarkit.training.callback import Callbacks
+from cifarkit.training.engine.capture import can_capture, why_eager
+from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step
 from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
 from cifarkit.training.engine.forward import Compile, choose_forward
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from cifarkit.training.callback import Callbacks
-
-__all__ = ["Engine", "Step", "count_correct"]
-
-Step = Callable[[Batch], tuple[Tensor, Tensor]]
+__all__ = ["Engine", "count_correct"]
 
 
 def count_correct(logits: Tensor, targets: Tensor) -> Tensor:
@@ -114,8 +108,8 @@ class Engine:
             callbacks: that are told of it.
         """
         if self._step is None or callbacks.may_change_the_network:
-            self._step = None  # first, so that the memory of a capture is free
-            self._step = captured_or_eager(self, step, run, callbacks)
+            self._step = None  # first, so that the memory of a graph is free
+            self._step = self._captured(step, run, callbacks) if self.can_capture else step
         chosen, state = self._step, run.state
 
         def explained(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -124,3 +118,11 @@ class Engine:
                 return chosen(batch)
 
         return explained
+
+    def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
+        facts, processes = run.facts, self.distributed.count
+        facts.eager_because = why_eager(run, callbacks, compile=self.compile, processes=processes)
+        if facts.eager_because is not None:
+            return step
+        noted = partial(setattr, facts, "steps_captured", True)
+        return CUDAGraphStep(step, run.state.optimizer, self.device, noted)
