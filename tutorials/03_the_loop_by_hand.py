@@ -443,8 +443,8 @@ print(inspect.getsource(Loop.step))
 print(inspect.getsource(Loop.train_epoch))
 
 # %% [markdown]
-# The whole file has under a hundred lines. [Read the code](../explanation/read-the-code.md) shows it,
-# and goes through what it calls.
+# The whole file has under a hundred lines. [Read the code](../explanation/read-the-code.md) shows
+# it, and goes through what it calls.
 #
 # ## What to take along
 #

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from torch import nn
@@ -30,18 +32,17 @@ def names_of_ours(source: str) -> list[str]:
     ]
 
 
-def calls(method: object) -> Iterator[str]:
+def calls(method: Any) -> Iterator[str]:
     """Yield what a method calls, in the order of its lines; of a hook, the hook's name."""
-    tree = ast.parse(inspect.cleandoc("class A:\n    pass") + "\n" + dedented(method))
+    tree = ast.parse(dedented(method))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
         name = ast.unparse(node.func).removeprefix("self.")
         yield ast.literal_eval(node.args[0]) if name == "callbacks.notify" else name
 
 
-def dedented(method: object) -> str:
-    lines = inspect.getsource(method).splitlines()  # type: ignore[arg-type]
-    return "\n".join(line[4:] for line in lines)
+def dedented(method: Any) -> str:
+    return textwrap.dedent(inspect.getsource(method))
 
 
 def test_it_is_one_page_that_names_few_of_our_things() -> None:
