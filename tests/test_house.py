@@ -88,7 +88,7 @@ def test_imports_go_down(path: Path) -> None:
 
 
 def test_an_import_that_climbs_would_be_found() -> None:
-    assert climbs("data", "def f():\n    from cifarkit.runs.run import Run") == {"training"}
+    assert climbs("data", "def f():\n    from cifarkit.runs.run import Run") == {"runs"}
     assert climbs("data", "import cifarkit.plots") == {"plots"}
     assert climbs("evaluation", "from cifarkit import plots") == {"plots"}
 
