@@ -7,8 +7,9 @@ import io
 import math
 import textwrap
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cifarkit.comparison.results import Results
 from cifarkit.comparison.wording import (
     PAIR_COLUMNS,
     VARIANT_COLUMNS,
@@ -21,15 +22,12 @@ from cifarkit.comparison.wording import (
 )
 from cifarkit.tables import Block, Table, in_latex, in_markdown
 
-if TYPE_CHECKING:
-    from cifarkit.comparison.comparison import Comparison
-
 __all__ = ["as_blocks", "as_csv", "as_json", "as_latex", "as_markdown", "as_text"]
 
 WIDTH = 80
 
 
-def as_text(comparison: Comparison) -> str:
+def as_text(comparison: Results) -> str:
     """Return the whole comparison for a terminal of 80 columns."""
     parts = [
         _filled(heading(comparison)),
@@ -54,7 +52,7 @@ def as_text(comparison: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: Results) -> str:
     """Return the whole comparison as Markdown."""
     parts = [in_markdown(heading(comparison)), _variants(comparison).as_markdown()]
     parts += map(in_markdown, notes(comparison))
@@ -73,12 +71,12 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def as_latex(comparison: Comparison) -> str:
+def as_latex(comparison: Results) -> str:
     """Return the table of variants for LaTeX with booktabs."""
     return f"% {in_latex(heading(comparison))}\n{_variants(comparison).as_latex()}"
 
 
-def as_blocks(comparison: Comparison) -> list[Block]:
+def as_blocks(comparison: Results) -> list[Block]:
     """Return the whole comparison for a notebook."""
     blocks: list[Block] = [heading(comparison), _variants(comparison), *notes(comparison)]
     if comparison.pairs:
@@ -91,7 +89,7 @@ def as_blocks(comparison: Comparison) -> list[Block]:
     return [*blocks, "What this does not show:", *(f"- {one}" for one in limitations(comparison))]
 
 
-def as_csv(comparison: Comparison) -> str:
+def as_csv(comparison: Results) -> str:
     """Return one row a run."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -104,7 +102,7 @@ def as_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: Results) -> dict[str, Any]:
     """Return everything as JSON types; what is not there is null."""
     return {
         "data": dict(comparison.data),
@@ -136,12 +134,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _variants(comparison: Comparison) -> Table:
+def _variants(comparison: Results) -> Table:
     ranks = list(VARIANT_COLUMNS.values())
     return Table(list(VARIANT_COLUMNS), variant_rows(comparison), ranks=ranks)
 
 
-def _pairs(comparison: Comparison) -> Table:
+def _pairs(comparison: Results) -> Table:
     return Table(list(PAIR_COLUMNS), pair_rows(comparison), ranks=list(PAIR_COLUMNS.values()))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cifarkit.comparison.pairs import Pair
+from cifarkit.comparison.results import Results
 from cifarkit.evaluation.intervals import Interval
 from cifarkit.runs.facts import Facts
 from cifarkit.tables import duration, p_value, percent
 from cifarkit.values import Value
-
-if TYPE_CHECKING:
-    from cifarkit.comparison.comparison import Comparison
 
 __all__ = [
     "PAIR_COLUMNS",
@@ -50,7 +48,7 @@ PAIR_COLUMNS = {
 }
 
 
-def heading(comparison: Comparison) -> str:
+def heading(comparison: Results) -> str:
     """Return what was compared on what, in a line."""
     data = comparison.data
     seeds = len({one.seed for one in comparison.outcomes})
@@ -61,7 +59,7 @@ def heading(comparison: Comparison) -> str:
     )
 
 
-def variant_rows(comparison: Comparison) -> Rows:
+def variant_rows(comparison: Results) -> Rows:
     """Return a row for each variant, under the names of `VARIANT_COLUMNS`."""
     rows = []
     for name, row in comparison.table.iterrows():
@@ -81,7 +79,7 @@ def variant_rows(comparison: Comparison) -> Rows:
     return rows
 
 
-def pair_rows(comparison: Comparison) -> Rows:
+def pair_rows(comparison: Results) -> Rows:
     """Return a row for each pair, under the names of `PAIR_COLUMNS`; points are of 100."""
     return [
         [
@@ -97,7 +95,7 @@ def pair_rows(comparison: Comparison) -> Rows:
     ]
 
 
-def notes(comparison: Comparison) -> Iterator[str]:
+def notes(comparison: Results) -> Iterator[str]:
     """Yield what a reader must know of the runs."""
     table = comparison.table
     ways = dict(table["test"])
@@ -134,7 +132,7 @@ def changes(pair: Pair) -> str:
     )
 
 
-def limitations(comparison: Comparison) -> list[str]:
+def limitations(comparison: Results) -> list[str]:
     """Return what the comparison does not show, a sentence each."""
     data, several = comparison.data, len({one.seed for one in comparison.outcomes}) > 1
     sentences = [
