@@ -23,7 +23,6 @@ def predict(
 ) -> None:
     """Say what is on pictures."""
     import_models(imported)
-    from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.predictions import predict as predict_pictures
     from cifarkit.runs.folder import load_run
 
@@ -31,7 +30,6 @@ def predict(
     predictions = predict_pictures(
         trained.model, pictures, classes=trained.classes, test_time=trained.recipe.test_time
     )
-    check_finite(predictions.probabilities)
     guesses = [
         {predictions.classes[label]: float(row[label]) for label in (-row).argsort()[:top]}
         for row in predictions.probabilities

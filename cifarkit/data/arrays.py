@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cifarkit.data.forms import warn_of_resizing
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.labels import labels_and_names
-from cifarkit.data.layouts import images_from_array
+from cifarkit.data.layouts import images_of_parts
 from cifarkit.data.leaks import warn_of_leaks
-from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
@@ -32,7 +32,8 @@ def load_arrays(
 ) -> Splits:
     """Make splits from NumPy arrays or tensors.
 
-    Pictures are whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1, in one of these layouts:
+    Pictures are whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1, the same in all parts, in
+    one of these layouts:
     `n 3 h w`, `n h w 3`, grey `n h w`, `n 1 h w` or `n h w 1`, with transparency `n 4 h w` or
     `n h w 4`, `h w 3 n` as MATLAB keeps them, or in rows: `n 3072`, plane after plane as CIFAR's
     files are, and grey `n 784`. Pictures that are not RGB 32 by 32 are brought to it as picture
@@ -71,13 +72,11 @@ def load_arrays(
     if x_val is not None:
         pairs["val"] = (x_val, y_val)
     labels, names = labels_and_names({f"y_{part}": y for part, (_, y) in pairs.items()}, classes)
-    parts: dict[str, ImageSet] = {}
-    forms: set[str] = set()
-    for part, (x, _) in pairs.items():
-        y = labels[f"y_{part}"]
-        images, found = images_from_array(x, f"x_{part}", count=len(y))
-        parts[part] = ImageSet(images, y, names)
-        forms |= found
+    images, forms = images_of_parts(
+        {f"x_{part}": x for part, (x, _) in pairs.items()},
+        {f"x_{part}": len(labels[f"y_{part}"]) for part in pairs},
+    )
+    parts = {part: ImageSet(images[f"x_{part}"], labels[f"y_{part}"], names) for part in pairs}
     splits = complete_splits(parts, val_size=val_size, split_seed=split_seed, name="arrays")
     warn_of_resizing(forms)
     warn_of_leaks(splits, has_own_val="val" in parts)

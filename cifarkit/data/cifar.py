@@ -127,11 +127,7 @@ def find(
     if found is not None and found.name == archive.folder:
         return found.parent
     if found is None and not download:
-        places = " nor ".join(repr(str(place)) for place in _places(root))
-        raise DataError(
-            f"{archive.title} is not in {places}; pass root=, set $CIFARKIT_DATA, or allow "
-            "download=True"
-        )
+        raise DataError(_nowhere(archive, _places(root)))
     if found is not None and not download and not archive.is_whole(found):
         raise DataError(
             f"{str(found)!r} is damaged or cut short; put a whole one there, or allow download=True"
@@ -164,6 +160,17 @@ def locate(archive: Archive, root: str | Path | None = None) -> Path | None:
     except OSError as error:  # such as a name too long for any disk
         raise DataError(f"{archive.title} cannot be looked for: {error}") from error
     return found[0] if found else None
+
+
+def _nowhere(archive: Archive, places: list[Path]) -> str:
+    """Say that an archive is in none of these places, and the way on."""
+    way = (
+        f"pass root=, the folder that holds {archive.folder!r}, set $CIFARKIT_DATA, or allow "
+        "download=True"
+    )
+    if (places[0] / "train").is_dir():
+        way = f"its train/<class>/ is read by ck.load_image_folder({str(places[0])!r})"
+    return f"{archive.title} is not in {' nor '.join(repr(str(place)) for place in places)}; {way}"
 
 
 def _places(root: str | Path | None) -> list[Path]:

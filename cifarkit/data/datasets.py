@@ -22,11 +22,11 @@ from torch.utils.data import (
     default_collate,
 )
 
+from cifarkit.data.forms import Form, warn_of_resizing
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.labels import checked_names, labels_and_names
-from cifarkit.data.layouts import images_from_array
+from cifarkit.data.layouts import images_from_array, images_of_parts
 from cifarkit.data.leaks import warn_of_leaks
-from cifarkit.data.pictures import warn_of_resizing
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
@@ -87,15 +87,21 @@ def load_dataset(
     sets = _parts(train, test, val)
     known = {part: _names(dataset) for part, dataset in sets.items()}
     names = known["train"] if classes is None else checked_names(classes)
-    taken, forms = {}, set[str]()
+    pictures, labels, forms = {}, {}, set[Form]()
     for part, dataset in sets.items():
-        images, labels, found = _read(dataset, part)
-        own = known[part]
+        title, own = f"the pictures of {part}", known[part]
+        pictures[title], labels[part], found = _read(dataset, part)
+        forms |= found
         if classes is None and own and own != names:
-            labels = [own[int(label)] for label in labels]  # its labels count other names
-        taken[part], forms = (images, labels), forms | found
-    numbers, names = labels_and_names({part: y for part, (_, y) in taken.items()}, names)
-    parts = {part: ImageSet(images, numbers[part], names) for part, (images, _) in taken.items()}
+            labels[part] = [own[int(label)] for label in labels[part]]  # it counts other names
+    counts = dict(zip(pictures, map(len, labels.values()), strict=True))
+    images, found = images_of_parts(pictures, counts)
+    forms |= found
+    numbers, names = labels_and_names(labels, names)
+    parts = {
+        part: ImageSet(images[title], numbers[part], names)
+        for part, title in zip(sets, images, strict=True)
+    }
     splits = complete_splits(
         parts, val_size=val_size, split_seed=split_seed, name="dataset", test_size=test_size
     )
@@ -190,12 +196,15 @@ def _names(dataset: Any) -> tuple[str, ...] | None:
     return tuple(map(str, names)) if is_list and names else None
 
 
-def _read(dataset: Any, part: str) -> tuple[Tensor, list[Any], set[str]]:
-    """Return the pictures, their labels, and what the pictures were where they were changed."""
+def _read(dataset: Any, part: str) -> tuple[Any, list[Any], set[Form]]:
+    """Return the pictures, their labels, and what pictures were that were changed.
+
+    Arrays are kept as they are, for black and white are told from those of all parts.
+    """
     if isinstance(dataset, ImageSet):
         return dataset.images, dataset.labels.tolist(), set()
     _check_steady(dataset, part)
-    pictures, labels, forms = [], [], set[str]()
+    pictures, labels, forms = [], [], set[Form]()
     with seeded("dataset"):
         for index in range(len(dataset)):
             picture, label = _pair(_item(dataset, index, part), index, part)
@@ -203,15 +212,14 @@ def _read(dataset: Any, part: str) -> tuple[Tensor, list[Any], set[str]]:
             if isinstance(picture, Image.Image):  # what is small is kept
                 image, found = images_from_array([picture], f"picture {index} of {part}")
                 picture, forms = image[0], forms | found
-            elif picture.dtype.kind == "f":
+            elif picture.dtype.kind == "f" and np.abs(picture).max(initial=0) <= 255:
                 picture = picture.astype(np.float16)  # which tells 256 shades apart
             pictures.append(picture)
     if not pictures:
         raise DataError(f"{part} has no pictures")
     if all(isinstance(picture, Tensor) for picture in pictures):
         return torch.stack(pictures), labels, forms
-    images, found = images_from_array(_joined(pictures), f"the pictures of {part}")
-    return images, labels, forms | found
+    return _joined(pictures), labels, forms
 
 
 def _joined(pictures: list[Any]) -> Any:

@@ -19,6 +19,7 @@ from cifarkit.errors import DataError
 __all__ = ["as_numpy", "gathered"]
 
 Array = np.ndarray[Any, Any]
+NUMPYS = (torch.float16, torch.float32, torch.float64)  # what NumPy has of torch's floats
 
 
 def as_numpy(array: Any, name: str) -> Array:
@@ -33,8 +34,10 @@ def as_numpy(array: Any, name: str) -> Array:
         if isinstance(array, list | tuple) and array and isinstance(array[0], Tensor):
             array = torch.stack(list(array))  # NumPy would take them number by number
         if isinstance(array, Tensor):
-            tensor = array.detach().cpu().to_dense()
-            return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+            tensor = array.detach().cpu()
+            tensor = tensor.dequantize() if tensor.is_quantized else tensor.to_dense()
+            is_odd = tensor.is_floating_point() and tensor.dtype not in NUMPYS
+            return (tensor.float() if is_odd else tensor).numpy()
         found = np.asarray(array)
     except Exception as error:  # whatever an __array__ raises
         if isinstance(array, list | tuple):
@@ -45,7 +48,7 @@ def as_numpy(array: Any, name: str) -> Array:
             ) from error
         raise DataError(
             f"{name} is not an array: {type(array).__name__} gives NumPy none ({error}); pass "
-            "numpy.array(…) of what it holds"
+            f"{'x.float()' if isinstance(array, Tensor) else 'numpy.array(…) of what it holds'}"
         ) from error
     if found.dtype == object and found.ndim == 0:
         raise DataError(f"{name} is not an array: found {type(array).__name__}")

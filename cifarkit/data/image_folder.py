@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+from cifarkit.data.forms import warn_of_resizing
 from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.picture_files import (
     PictureFile,
@@ -15,7 +17,7 @@ from cifarkit.data.picture_files import (
     unreadable,
     warn_of_left_out,
 )
-from cifarkit.data.pictures import picture_suffixes, warn_of_resizing
+from cifarkit.data.pictures import picture_suffixes
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
@@ -88,7 +90,7 @@ def load_image_folder(
         left_out += [picture.path for picture in list_pictures(folders["test"], left_out)]
         del listings["test"]  # its pictures lie in no folders of classes
     classes = _shared_classes(root, listings)
-    parts, sizes = read_pictures(listings, classes)
+    parts, forms = read_pictures(listings, classes)
     splits = complete_splits(
         parts,
         val_size=val_size,
@@ -99,7 +101,7 @@ def load_image_folder(
     )
     endings = ", ".join(sorted(picture_suffixes()))
     warn_of_left_out(left_out, f"that are not pictures in the folder of a class ({endings})")
-    warn_of_resizing(sizes)
+    warn_of_resizing(forms)
     warn_of_leaks(splits, has_own_val="val" in parts)
     return splits
 
@@ -191,4 +193,15 @@ def _check_unicode(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise DataError(f"the name of the folder {name!r} is no UTF-8; rename it") from None
+        ours = sys.getfilesystemencoding()
+        cure = "is no UTF-8; rename it"
+        if ours != "utf-8" and _is_utf_8(os.fsencode(name)):
+            cure = f"is UTF-8, and Python reads names as {ours}; set PYTHONUTF8=1 before it starts"
+        raise DataError(f"the name of the folder {name!r} {cure}") from None
+
+
+def _is_utf_8(name: bytes) -> bool:
+    try:
+        return bool(name.decode())
+    except UnicodeDecodeError:
+        return False

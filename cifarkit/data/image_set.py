@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cifarkit.annotations import is_whole
+from cifarkit.data.loaders import loader_for
 from cifarkit.errors import DataError
 from cifarkit.tables import Block, Readable, Table
 
@@ -141,9 +142,11 @@ def check_image_set(image_set: Any) -> None:
         DataError: naming what was found.
     """
     if not isinstance(image_set, ImageSet):
+        is_splits = isinstance(getattr(image_set, "test", None), ImageSet)
+        way = "" if is_splits else f". {loader_for(image_set)} makes splits of such"
         raise DataError(
             "pictures and labels come as an ImageSet, such as splits.test; found "
-            f"{type(image_set).__name__}. ck.load_arrays makes splits from arrays"
+            f"{type(image_set).__name__}{way}"
         )
 
 

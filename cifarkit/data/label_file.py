@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cifarkit.data.forms import warn_of_resizing
+from cifarkit.data.labels import MISSING
 from cifarkit.data.leaks import warn_of_leaks
 from cifarkit.data.picture_files import (
     PictureFile,
@@ -15,7 +17,7 @@ from cifarkit.data.picture_files import (
     read_pictures,
     warn_of_left_out,
 )
-from cifarkit.data.pictures import warn_of_resizing
+from cifarkit.data.picture_names import PictureNames
 from cifarkit.data.splits import SHARE, Splits, complete_splits
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
@@ -91,7 +93,7 @@ def load_label_file(
     for part, listing in listings.items():
         if unknown := sorted({name for _, name in listing} - names):
             raise DataError(f"{part} has the class {unknown[0]!r}, of which train has no picture")
-    parts, sizes = read_pictures(listings, tuple(sorted(names, key=_by_number)))
+    parts, forms = read_pictures(listings, tuple(sorted(names, key=_by_number)))
     splits = complete_splits(
         parts,
         val_size=val_size,
@@ -100,15 +102,16 @@ def load_label_file(
         test_size=test_size,
     )
     warn_of_left_out(left_out, "without a label")
-    warn_of_resizing(sizes)
+    warn_of_resizing(forms)
     warn_of_leaks(splits, has_own_val="val" in parts)
     return splits
 
 
-def _by_number(name: str) -> tuple[bool, int, str]:
-    """Sort numbers by their size, before all names."""
+def _by_number(name: str) -> tuple[bool, int, str, str]:
+    """Sort numbers by their size, before all names; they may have more digits than an int."""
     is_number = name.isascii() and name.isdigit()
-    return not is_number, int(name) if is_number else 0, name
+    digits = name.lstrip("0") if is_number else ""
+    return not is_number, len(digits), digits, name
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class _Table:
         if not folder.is_dir():
             raise DataError(f"there is no folder {str(folder)!r} with the pictures")
         pictures = list_pictures(folder, [])
-        known = _Names(folder, pictures)
+        known = PictureNames(folder, pictures)
         rows = self._rows()
         image, label = (
             self._place(column, rows[0]) for column in (self.image_column, self.label_column)
@@ -136,10 +139,11 @@ class _Table:
         labels: dict[PictureFile, str] = {}
         missing = []
         for number, row in enumerate(rows, 1):
-            if max(image, label) >= len(row) or not row[label]:
+            if max(image, label) >= len(row) or row[label] in MISSING:
                 raise DataError(
-                    f"row {number} of {self.path.name!r} has no label: {row!r}; columns are chosen "
-                    "with image_column= and label_column=, and split with delimiter="
+                    f"row {number} of {self.path.name!r} has no label: {row!r}; leave it out, or "
+                    "choose columns with image_column= and label_column=, and split them with "
+                    "delimiter="
                 )
             if (picture := known.find(row[image])) is None:
                 missing.append(row[image])
@@ -149,10 +153,11 @@ class _Table:
                     f"{row[label]!r}; keep one"
                 )
         if missing:
+            # Where none is there, the first line may be the names of columns.
+            first = missing[1] if len(missing) == len(rows) > 1 else missing[0]
             raise DataError(
                 f"{len(missing):,} of the {len(rows):,} pictures that {self.path.name!r} names are "
-                f"not in {str(folder)!r}, the first is {missing[0]!r}; image_column= chooses the "
-                "column that names them"
+                f"not in {str(folder)!r}, the first is {first!r}; {known.way_from(first)}"
             )
         left_out += [picture.path for picture in pictures if picture not in labels]
         return [(picture, labels[picture]) for picture in pictures if picture in labels]
@@ -173,13 +178,21 @@ class _Table:
                 "picture, such as '0.png,cat'; pandas.read_json(…).to_csv(…, index=False) makes one"
             )
         delimiter = self.delimiter or next((d for d in "\t,;" if d in lines[0]), None)
+        if delimiter in (None, " "):
+            return [line.split() for line in lines]
+        return [[cell.strip() for cell in row] for row in self._columns(lines, delimiter)]
+
+    def _columns(self, lines: list[str], delimiter: str) -> Iterator[list[str]]:
+        """Yield the cells of each line; a quote left open would swallow the lines that follow."""
         try:
-            rows = (
-                [line.split() for line in lines]
-                if delimiter in (None, " ")
-                else csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-            )
-            return [[cell.strip() for cell in row] for row in rows]
+            reader = csv.reader([*lines, ""], delimiter=delimiter, skipinitialspace=True)
+            for number, (line, row) in enumerate(zip(lines, reader, strict=False), 1):
+                if reader.line_num > number:
+                    raise DataError(
+                        f"the line {line[:80]!r} of {self.path.name!r} opens a quote and does not "
+                        "close it; close it, or take the quote away"
+                    )
+                yield row
         except (csv.Error, TypeError) as error:
             raise DataError(f"{str(self.path)!r} cannot be split into columns: {error}") from error
 
@@ -202,7 +215,7 @@ class _Table:
             )
         return column
 
-    def _has_header(self, rows: list[list[str]], image: int, known: _Names) -> bool:
+    def _has_header(self, rows: list[list[str]], image: int, known: PictureNames) -> bool:
         """Tell names of columns by what they do not name: a picture."""
         if isinstance(self.image_column, str) or isinstance(self.label_column, str):
             return True
@@ -232,33 +245,3 @@ class _Table:
 
 def _plain_digit(text: str) -> str:
     return text.removesuffix(".0")
-
-
-class _Names:
-    """Picture files under all names that a line may give them."""
-
-    def __init__(self, folder: Path, pictures: list[PictureFile]) -> None:
-        self._folder = folder
-        self._by_name: dict[str, list[PictureFile]] = defaultdict(list)
-        for picture in pictures:
-            # As a path from the folder's own parent, from the folder, or as a plain name; each
-            # with and without its ending.
-            inside = Path(picture.path).relative_to(folder)
-            whole = {str(Path(folder.name) / inside), str(inside), inside.name, picture.path}
-            for name in whole | {str(Path(name).with_suffix("")) for name in whole}:
-                self._by_name[name.replace("\\", "/")].append(picture)
-
-    def find(self, name: str) -> PictureFile | None:
-        """Return the picture that a line names, or None.
-
-        Raises:
-            DataError: there are several.
-        """
-        plain = name.replace("\\", "/").removeprefix("./")
-        found = self._by_name.get(plain, ())
-        if len(found) > 1:
-            raise DataError(
-                f"{name!r} may be {found[0].path!r} or {found[1].path!r}; name the picture with "
-                "its folder and ending"
-            )
-        return found[0] if found else None

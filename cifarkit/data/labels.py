@@ -15,10 +15,11 @@ from cifarkit.data.foreign_arrays import as_numpy
 from cifarkit.data.layouts import shape_of
 from cifarkit.errors import CifarkitWarning, DataError
 
-__all__ = ["checked_names", "labels_and_names"]
+__all__ = ["MISSING", "checked_names", "labels_and_names"]
 
 Array = np.ndarray[Any, Any]
 MOST_CLASSES = 100_000
+MISSING = ("", "nan", "NaN", "<NA>", "NaT")  # as pandas and NumPy write that there is no label
 
 
 def labels_and_names(
@@ -119,8 +120,8 @@ def _from_objects(labels: Array, name: str) -> Array:
     except UnicodeDecodeError as error:
         raise DataError(f"{name} holds bytes that are not UTF-8: {error.object!r}") from error
     if all(isinstance(label, str) for label in plain):
-        if "" in plain:
-            raise DataError(_without_label(name, [label == "" for label in plain]))
+        if any(missing := [label in MISSING for label in plain]):
+            raise DataError(_without_label(name, missing))
         return np.array(plain, dtype=object)
     if all(is_whole(label) and abs(label) < 2**63 for label in plain):
         return np.array(plain, dtype=np.int64)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from cifarkit.data.cache import cached
+from cifarkit.data.forms import Form
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.pictures import load_picture, picture_suffixes
 from cifarkit.errors import CifarkitWarning, DataError
@@ -132,7 +133,7 @@ def warn_of_left_out(left_out: Sequence[str], reason: str, *, stacklevel: int = 
 
 def read_pictures(
     listings: dict[str, list[tuple[PictureFile, str]]], classes: tuple[str, ...]
-) -> tuple[dict[str, ImageSet], set[str]]:
+) -> tuple[dict[str, ImageSet], set[Form]]:
     """Read the pictures of all parts, or take them from the cache where none has changed.
 
     Args:
@@ -140,9 +141,9 @@ def read_pictures(
         classes: the names of the classes.
 
     Returns:
-        An image set for each part, and the sizes that were brought to 32 by 32 in this read.
+        An image set for each part, and the forms of those brought to 32 by 32 in this read.
     """
-    sizes: set[str] = set()
+    forms: set[Form] = set()
 
     def read() -> tuple[ImageSet, ...]:
         numbers = {name: number for number, name in enumerate(classes)}
@@ -152,7 +153,7 @@ def read_pictures(
             for pictures in listings.values():
                 images = torch.empty(len(pictures), 3, 32, 32, dtype=torch.uint8)
                 for index, (picture, _) in enumerate(pictures):
-                    images[index] = load_picture(picture.path, sizes)
+                    images[index] = load_picture(picture.path, forms)
                     next(bar)
                 labels = torch.tensor([numbers[name] for _, name in pictures], dtype=torch.int64)
                 sets.append(ImageSet(images, labels, classes))
@@ -160,11 +161,11 @@ def read_pictures(
 
     key = _key(listings, classes)
     sets = cached(data_folder() / "folders" / f"{key}.safetensors", read, tuple(listings))
-    return dict(zip(listings, sets, strict=True)), sizes
+    return dict(zip(listings, sets, strict=True)), forms
 
 
 def _key(listings: dict[str, list[tuple[PictureFile, str]]], classes: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(b"RGB 32 by 32, version 2")
+    digest = hashlib.sha256(b"RGB 32 by 32, version 3")
     digest.update(repr(classes).encode("utf-8", "surrogateescape"))
     for part, pictures in listings.items():
         for picture in pictures:

@@ -1,16 +1,15 @@
 """A picture of any size and mode, from a file or from memory, to RGB 32 by 32: the one way.
 
 In this order: the first frame of an animation; turned as its EXIF tag says; 16-bit grey scaled
-to 8 bits; transparent places laid over white; any other mode (grey, palette, CMYK, …) turned
-to RGB; and, unless it is 32 by 32 already, cropped to its central square and resized (bicubic,
-antialiased).
+to 8 bits, and 32-bit grey too, unless it holds bytes; transparent places laid over white; any
+other mode (grey, palette, CMYK, …) turned to RGB; and, unless it is 32 by 32 already, cropped to
+its central square and resized (bicubic, antialiased).
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,12 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.data.forms import Form, form_of
+from cifarkit.errors import DataError
 from cifarkit.guidance import nearest
 from cifarkit.storage.folders import expanded
 
-__all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32", "warn_of_resizing"]
+__all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32"]
 
 # Pillow knows more, but unpacks one of them (EPS) by starting another program. Not every Pillow
 # has AVIF.
@@ -31,12 +31,12 @@ MOST_PIXELS = 50_000_000
 SIDE = 32
 
 
-def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
+def load_picture(path: str | Path, forms: set[Form] | None = None) -> Tensor:
     """Read one picture file.
 
     Args:
         path: a picture file of any size and mode.
-        sizes: gets the size of a picture that is not 32 by 32.
+        forms: gets the form of a picture that is not 32 by 32.
 
     Returns:
         uint8 `3 32 32`, 0 to 255.
@@ -60,8 +60,8 @@ def load_picture(path: str | Path, sizes: set[str] | None = None) -> Tensor:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
-                if sizes is not None and picture.size != (SIDE, SIDE):
-                    sizes.add(f"{width} by {height}")
+                if forms is not None and picture.size != (SIDE, SIDE):
+                    forms.add(form_of(picture))
                 return to_rgb_32(picture)
     except FileNotFoundError:
         raise DataError(f"there is no picture file {str(path)!r}{_other_way(path)}") from None
@@ -95,31 +95,19 @@ def to_rgb_32(picture: Image.Image) -> Tensor:
     Returns:
         uint8 `3 32 32`, 0 to 255.
 
+    Raises:
+        ValueError: it holds fractions, or whole numbers beyond 16 bits.
+
     >>> to_rgb_32(Image.new("L", (28, 28), 7)).unique()
     tensor([7], dtype=torch.uint8)
     """
-    rgb = _to_rgb(ImageOps.exif_transpose(picture))
+    turned = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        turned = _eight_bits(turned, has_depth=_has_depth(picture))
+    rgb = _to_rgb(turned)
     if rgb.size != (SIDE, SIDE):
         rgb = ImageOps.fit(rgb, (SIDE, SIDE), method=Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
-
-
-def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 4) -> None:
-    """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
-
-    Args:
-        forms: what the pictures were, such as "28 by 28, grey".
-        stacklevel: as of `warnings.warn`.
-    """
-    if forms:
-        first, *others = sorted(forms)
-        more = f" and {len(others):,} other forms" if others else ""
-        warnings.warn(
-            f"pictures were brought to RGB 32 by 32, as picture files are: the central square, "
-            f"resized (bicubic), grey as three equal channels; they were {first}{more}",
-            CifarkitWarning,
-            stacklevel=stacklevel,
-        )
 
 
 def _other_way(path: str | Path) -> str:
@@ -152,10 +140,24 @@ def _formats() -> tuple[str, ...]:
     return tuple(kind for kind in FORMATS if kind in Image.OPEN)
 
 
+def _has_depth(picture: Image.Image) -> bool:
+    """Return whether grey is of 16 bits by the header of its file, and not kept in so many."""
+    return picture.format is not None and (picture.format, picture.mode) != ("TIFF", "I")
+
+
+def _eight_bits(picture: Image.Image, *, has_depth: bool) -> Image.Image:
+    """Scale 16-bit grey, which Pillow would clip; where no header says so, bytes are what fits."""
+    grey = np.asarray(picture, dtype=np.int64)
+    least, most = int(grey.min()), int(grey.max())
+    if least < 0 or most > 65_535:
+        raise ValueError(
+            f"it holds whole numbers {least} to {most}, and 0 to 255 or 0 to 65535 are shades; "
+            "save it with 8 bits"
+        )
+    return Image.fromarray((grey if most <= 255 and not has_depth else grey // 257).astype("u1"))
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip and not scale
-        grey = np.asarray(picture, dtype=np.int64)
-        return Image.fromarray((grey.clip(0, 65_535) // 257).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
         raise ValueError("it holds fractions, whose range no header says; save it with 8 bits")
     if picture.has_transparency_data:

@@ -21,6 +21,7 @@ from torch import Tensor
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.loaders import loader_for
 from cifarkit.errors import CifarkitWarning, DataError
 from cifarkit.randomness import generator_for
 from cifarkit.tables import Block, Readable, Table
@@ -209,7 +210,8 @@ def check_splits(splits: Any) -> None:
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            f"training takes Splits, such as ck.load_cifar10() gives, found {type(splits).__name__}"
+            f"training takes Splits, such as {loader_for(splits)} gives, found "
+            f"{type(splits).__name__}"
         )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "check_evaluation",
     "check_finite",
     "evaluate",
+    "measure",
 ]
 
 Floats = np.ndarray[Any, np.dtype[np.floating]]
@@ -203,6 +204,7 @@ def evaluate(
         DataError: it is no image set, or an empty one.
         ModelContractError: it is no network, has another number of classes, or does not take views
             of the size of `test_time`.
+        NonFiniteLossError: it gives NaN or infinity for an image.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.models.registry import create_model
@@ -210,6 +212,18 @@ def evaluate(
     >>> len(evaluate(create_model("linear"), test))
     50
     """
+    evaluation = measure(model, image_set, test_time=test_time)
+    check_finite(evaluation.logits)
+    return evaluation
+
+
+def measure(
+    model: nn.Module | Trained,
+    image_set: ImageSet,
+    *,
+    test_time: TestTimeAugmentation | None = None,
+) -> Evaluation:
+    """Evaluate as `evaluate` does, whatever the network gives: NaN is a finding too."""
     check_image_set(image_set)
     model, test_time = network_of(model, test_time)
     if len(image_set) == 0:
@@ -226,17 +240,19 @@ def evaluate(
 
 
 def check_finite(logits: Floats) -> None:
-    """Refuse logits of which nothing can be said.
+    """Refuse logits, or probabilities, of which nothing can be said.
+
+    That of a class may be -inf, which makes it impossible.
 
     Raises:
-        NonFiniteLossError: some are NaN or infinite.
+        NonFiniteLossError: the largest of an image is NaN or infinite.
 
     >>> check_finite(np.array([[0.0, np.nan]], np.float32))
     Traceback (most recent call last):
     ...
     cifarkit.errors.NonFiniteLossError: the network gives NaN or infinity for 1 of 1 images, so ...
     """
-    lost = int((~np.isfinite(logits)).any(axis=1).sum())
+    lost = int((~np.isfinite(logits.max(axis=1))).sum())
     if lost:
         raise NonFiniteLossError(
             f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so nothing "

@@ -14,13 +14,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cifarkit.data.byte_range import RANGES
 from cifarkit.data.foreign_arrays import gathered
+from cifarkit.data.forms import warn_of_resizing
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
-from cifarkit.data.layouts import RANGES, images_from_array
-from cifarkit.data.pictures import load_picture, warn_of_resizing
+from cifarkit.data.layouts import images_from_array
+from cifarkit.data.pictures import load_picture
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
-from cifarkit.evaluation.evaluation import Floats, Integers
+from cifarkit.evaluation.evaluation import Floats, Integers, check_finite
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
 from cifarkit.guidance import explains_arguments
@@ -120,6 +122,7 @@ def predict(
             are more or fewer names than classes.
         ModelContractError: it is no network, does not give `batch classes`, or does not take views
             of the size of `test_time`.
+        NonFiniteLossError: it gives NaN or infinity for a picture.
 
     >>> from cifarkit.models.registry import create_model
     >>> predict(create_model("linear"), np.zeros((4, 32, 32, 3), np.uint8))
@@ -136,7 +139,9 @@ def predict(
     pictures = _as_tensor(images, value_range)
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")
-    probabilities = torch.softmax(compute_logits(model, pictures, test_time), dim=1).numpy()
+    logits = compute_logits(model, pictures, test_time)
+    check_finite(logits.numpy())
+    probabilities = torch.softmax(logits, dim=1).numpy()
     width = probabilities.shape[1]
     if classes is None:
         classes = [str(label) for label in range(width)]
@@ -169,7 +174,7 @@ def _as_tensor(images: Any, value_range: Any) -> Tensor:
     if isinstance(pictures, np.ndarray) and _is_as_networks_see(pictures, value_range):
         return torch.tensor(pictures.astype("f4"))
     taken, forms = images_from_array(pictures, "images", value_range=value_range)
-    warn_of_resizing(forms, stacklevel=4)
+    warn_of_resizing(forms, stacklevel=5)
     return taken
 
 

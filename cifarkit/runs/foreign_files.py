@@ -178,4 +178,6 @@ def reason(error: Exception) -> str:
     text = str(error)
     found = re.search(r"WeightsUnpickler error:\s*(.*?)(?:\. Please use|\n|$)", text)
     lines = (found.group(1) if found else text).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    lines = [line.removeprefix("Weights only load failed. ") for line in lines if line.strip()]
+    said = [line for line in lines if "weights_only" not in line]  # what a harmful file gets first
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
@@ -127,11 +128,19 @@ def _refuse_contents(path: Path, content: Any, refusal: Exception | None) -> Non
         keys = [f"{name!r} ({_name(value)})" for name, value in content.items()]
         found += " with " + ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
     message = f"{str(path)!r} holds no weights: wanted are tensors by name, found {found}"
+    values = content.values() if isinstance(content, Mapping) else []
     if refusal:
         message += (
             f". Objects may run code when they are read, so they are not ({reason(refusal)}). "
             f"Load the file where it was written, and save the network's weights: {SAVE}"
         )
+    elif values and all(isinstance(value, np.ndarray) for value in values):
+        message += (
+            ". Make tensors of arrays: torch.save({n: torch.from_numpy(a) for n, a in "
+            "state.items()}, 'weights.pth')"
+        )
+    else:
+        message += f". Where it was written, save the network's weights, in floats: {SAVE}"
     raise CheckpointError(message) from refusal
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -62,7 +63,8 @@ def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str
     >>> list(renamed({"fc.weight": 1}, ["1.module.fc.weight"]))
     ['1.module.fc.weight']
     """
-    names = {_bare(name): name for name in ours}
+    ours = list(ours)
+    names = {_older(_bare(name)): name for name in ours} | {_bare(name): name for name in ours}
     bare = [_bare(name) for name in state]
     options = Counter(
         (off, on)
@@ -74,7 +76,7 @@ def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str
     # Two sets may fit alike, such as `model.` and `ema.`: the usual name, or the shorter, counts.
     ranked = sorted(options, key=lambda pair: (pair[0][:-1] not in ATTRIBUTES, len("".join(pair))))
     off, on = max(ranked, key=options.__getitem__, default=("", ""))
-    if 2 * options[off, on] < len(names):
+    if 2 * options[off, on] < len(ours):
         off = on = ""  # what fits so seldom fits by chance
 
     def rule(name: str) -> str:
@@ -97,7 +99,8 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     """Return the names that fit one of the patterns.
 
     Raises:
-        CheckpointError: no name fits a pattern, and the message says the nearest; or all do.
+        CheckpointError: they are none; no name fits one, and the message says the nearest; or all
+            do.
 
     >>> sorted(matching("fc.*", ["conv.weight", "fc.weight", "fc.bias"]))
     ['fc.bias', 'fc.weight']
@@ -108,6 +111,8 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     'fc.*', ...
     """
     names, chosen = dict.fromkeys(names), set()
+    if not isinstance(patterns, str | Iterable):
+        raise CheckpointError(f"leave is a pattern such as 'fc.*', or several, found {patterns!r}")
     patterns = [patterns] if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     for pattern in patterns:
         fitting = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
@@ -149,6 +154,15 @@ def keep_layers(state: OrderedDict[str, Tensor], layers: Mapping[str, Any] | Non
     """Put what `layers_of` gave beside the tensors, where torch's `load_state_dict` looks."""
     if layers is not None:
         state._metadata = OrderedDict(layers)  # type: ignore[attr-defined]
+
+
+def _older(name: str) -> str:
+    """Return what torch called a weight of `weight_norm` before it was a parametrisation.
+
+    A network takes both: torch's `weight_norm` has a hook for it.
+    """
+    parametrised = r"parametrizations\.(\w+)\.original([01])$"
+    return re.sub(parametrised, lambda found: f"{found[1]}_{'gv'[int(found[2])]}", name)
 
 
 def _bare(name: str) -> str:

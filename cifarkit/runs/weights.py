@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from cifarkit.errors import CheckpointError
+from cifarkit.errors import CheckpointError, CifarkitWarning
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network
 from cifarkit.models.state import restore_state, versions_of
@@ -85,6 +86,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         )
     restore_state(model, tensors, versions)
     model.eval()
+    _warn_of_nan(file, tensors)
 
 
 @explains_arguments("ck.import_weights")
@@ -114,7 +116,8 @@ def import_weights(
             keeps its own.
 
     Returns:
-        The tensors by name, on the CPU, as `model.load_state_dict` takes them.
+        The tensors by name, on the CPU, as `model.load_state_dict` takes them. A warning says so
+        when some are NaN.
 
     Raises:
         CheckpointError: there is no such file, it is damaged, or holds no weights, several sets,
@@ -151,8 +154,11 @@ def import_weights(
     state, of_lightning = find_tensors(path, key)
     if model is None:
         state = without_wrappers(state, of_lightning)
-        return without(state, matching(leave or (), state))
-    return _put_in(model, renamed(state, model.state_dict()), leave, path)
+        taken: dict[str, Tensor] = without(state, matching(leave or (), state))
+    else:
+        taken = _put_in(model, renamed(state, model.state_dict()), leave, path)
+    _warn_of_nan(path, taken)
+    return taken
 
 
 def differences(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
@@ -209,6 +215,23 @@ def _put_in(
     restore_state(model, {**ours, **taken}, versions and {**versions_of(model), **versions})
     model.eval()
     return taken
+
+
+def _warn_of_nan(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Say once that weights are NaN, with which a network says nothing."""
+    lost = [name for name, value in tensors.items() if _has_nan(value)]
+    if lost:
+        warnings.warn(
+            f"{str(path)!r} has NaN in {len(lost):,} of {len(tensors):,} tensors, the first is "
+            f"{lost[0]!r}: their training diverged; take weights from before it did",
+            CifarkitWarning,
+            stacklevel=4,
+        )
+
+
+def _has_nan(tensor: Tensor) -> bool:
+    is_dense = tensor.layout == torch.strided and not tensor.is_meta
+    return is_dense and tensor.is_floating_point() and bool(tensor.float().isnan().any())
 
 
 def _shape(tensor: Tensor) -> str:

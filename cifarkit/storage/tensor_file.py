@@ -111,8 +111,9 @@ def _sort_metadata(path: Path) -> None:
 
 def _is_pickle(path: Path) -> bool:
     with path.open("rb") as file:
-        begin = file.read(2)
-    return begin == b"PK" or begin[:1] == b"\x80"  # torch's archive, or a bare pickle
+        begin = file.read(9)
+    # Torch's archive, or a bare pickle; the length of a header, before its brace, may look like it.
+    return begin.startswith((b"PK", b"\x80")) and begin[8:] != b"{"
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:

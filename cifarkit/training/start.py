@@ -17,7 +17,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, RecipeError
+from cifarkit.errors import CifarkitWarning, DataError, RecipeError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -75,6 +75,8 @@ def validate(
         ModelContractError: the network does not give one logit per class, for a single picture
             too, or its state is more than tensors.
     """
+    if isinstance(model, Splits):
+        raise DataError("network and data are swapped; write ck.Trainer().fit(network, data)")
     check_splits(splits)
     who = f"{variant.name!r} ({variant.source})" if variant else "the model"
     check_network(model)

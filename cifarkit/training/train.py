@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import ModelContractError
+from cifarkit.errors import DataError, ModelContractError
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant
@@ -65,6 +65,7 @@ def train(
         The run, with its model and history.
 
     Raises:
+        DataError: these are no splits.
         UnknownModelError: no variant has that name.
         ModelContractError: the builder has several names, or none that can be used.
         UnknownFieldError: the recipe has no field of that name; the message says what to write.
@@ -77,6 +78,9 @@ def train(
     >>> train("mlp", data, epochs=1, seed=3)
     Run('mlp', seed 3, 1 epoch, finished)
     """
+    if isinstance(model, Splits):
+        name = splits if isinstance(splits, str) else "baseline"
+        raise DataError(f"model and data are swapped; write ck.train({name!r}, data)")
     check_splits(splits)
     if isinstance(model, nn.Module):
         raise ModelContractError(

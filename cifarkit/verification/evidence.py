@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cifarkit.data.splits import Splits
-from cifarkit.evaluation.evaluation import Evaluation, evaluate
+from cifarkit.evaluation.evaluation import Evaluation, measure
 from cifarkit.findings import Finding
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
@@ -46,7 +46,7 @@ class Evidence:
     @cached_property
     def on_test(self) -> Evaluation:
         """What the weights in the folder say of test now."""
-        return evaluate(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
+        return measure(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
 
 
 def judged(check: str, holds: bool, found: str, cure: str = "") -> Finding:

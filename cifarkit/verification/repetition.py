@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from cifarkit.errors import TrainingError
-from cifarkit.evaluation.evaluation import evaluate
+from cifarkit.evaluation.evaluation import measure
 from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
 from cifarkit.runs.facts import Facts
@@ -143,7 +143,7 @@ def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
     """
     test = evidence.splits.test
     made, kept = (
-        Receipt.of(evaluate(again.model, test, test_time=again.recipe.test_time)),
+        Receipt.of(measure(again.model, test, test_time=again.recipe.test_time)),
         evidence.receipt,
     )
     other = int((made.predicted != kept.predicted).sum())
@@ -162,7 +162,7 @@ def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
 def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Finding]]:
     """Compare the two test accuracies with what another seed would change."""
     n, kept = len(evidence.receipt.labels), evidence.receipt.accuracy
-    made = evaluate(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
+    made = measure(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
     others = sibling_accuracies(evidence.folder, evidence.about)
     if len(others) >= FEWEST_SIBLINGS:
         sd, origin = statistics.stdev(others), f"the sd over {len(others)} runs beside it"

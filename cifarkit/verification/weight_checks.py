@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cifarkit.evaluation.evaluation import Evaluation, evaluate
+from cifarkit.evaluation.evaluation import Evaluation, measure
 from cifarkit.findings import Finding
 from cifarkit.runs.history import Record
 from cifarkit.runs.test_predictions import Receipt
@@ -67,7 +67,7 @@ def check_last_epoch(evidence: Evidence) -> Finding:
         found = f"the weights are said to be of epoch {epoch} of {len(run.history)}"
         return judged("epoch", False, found, "a run that kept no epoch's weights has no result")
     record = run.history[epoch - 1]
-    evaluations = {} if splits.val is None else {"val": evaluate(run.model, splits.val)}
+    evaluations = {} if splits.val is None else {"val": measure(run.model, splits.val)}
     if "test_accuracy" in record and run.recipe.test_time is None:
         evaluations["test"] = evidence.on_test
     if not evaluations:

@@ -15,6 +15,7 @@ from PIL import Image
 
 import cifarkit as ck
 from cifarkit.data import picture_files
+from cifarkit.data.picture_files import is_hidden
 from cifarkit.data.pictures import load_picture
 from cifarkit.storage.folders import data_folder
 
@@ -207,7 +208,7 @@ def test_a_folder_that_may_not_be_read_is_a_data_error(
 
 names = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40
-).filter(lambda name: not name.startswith(".") and len(name.encode()) < 200)
+).filter(lambda name: not is_hidden(name) and len(name.encode()) < 200)
 
 
 @settings(

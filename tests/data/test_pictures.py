@@ -81,8 +81,7 @@ MODES: list[tuple[str, Callable[[], Image.Image], list[int], list[int]]] = [
     ("png", sixteen_bit, [0] * 3, [31] * 3),
     ("tiff", sixteen_bit, [0] * 3, [31] * 3),
     ("tif", lambda: Image.new("I", (32, 32), 257 * 9), [9] * 3, [9] * 3),
-    ("tif", lambda: Image.new("I", (32, 32), -5), [0] * 3, [0] * 3),
-    ("tif", lambda: Image.new("I", (32, 32), 2**20), WHITE, WHITE),
+    ("tif", lambda: Image.new("I", (32, 32), 9), [9] * 3, [9] * 3),
 ]
 
 

@@ -61,7 +61,7 @@ def one_by_one(pictures: Array) -> Tensor:
         lambda x: [  # side by side
             Image.fromarray(p.transpose(1, 2, 0)) if i % 2 else p for i, p in enumerate(x)
         ],
-        lambda x: [torch.from_numpy(p) if i % 2 else p / 255 for i, p in enumerate(x)],
+        lambda x: [p.astype(int) if i % 2 else p / 255 for i, p in enumerate(x)],
         lambda x: torch.tensor(x / 255, requires_grad=True),
         lambda x: torch.from_numpy(x).to_sparse(),
         lambda x: pd.Series(list(x)),
@@ -80,9 +80,71 @@ def quietly(load: Callable[[], Any]) -> Any:
 
 
 def test_rows_of_numbers_are_planes_as_in_cifars_files() -> None:
-    with pytest.warns(ck.CifarkitWarning, match="red before green before blue"):
-        splits = arrays(lambda x: x.reshape(len(x), -1))
+    splits = arrays(lambda x: x.reshape(len(x), -1))  # and nothing is to be said of them
     assert splits.fingerprint == arrays(lambda x: x).fingerprint
+    with pytest.warns(ck.CifarkitWarning, match="red before green before blue"):
+        arrays(lambda x: x[:, :, :16, :16].reshape(len(x), -1))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x[:, 0], ": grey as three equal channels; they were 32 by 32, grey"),
+        (lambda x: x[:, 0].reshape(len(x), -1), ": grey .* channels; they were rows of 1,024"),
+        (lambda x: x[..., :20], r": the central square, resized \(bicubic\); they were 20 by 32"),
+        (lambda x: x[..., :20, :20], r": resized \(bicubic\); they were 20 by 20"),
+        (lambda x: x[:, [0, 1, 2, 0]], ": transparent places over white; they were 32 by 32, RGBA"),
+    ],
+    ids=range(5),
+)
+def test_only_what_was_done_is_said(change: Callable[[Array], Any], said: str) -> None:
+    with pytest.warns(ck.CifarkitWarning, match=said):
+        arrays(change)
+
+
+def test_black_and_white_are_the_same_in_all_parts() -> None:
+    dim = PIXELS / 127.5 - 1
+    bright = np.clip(dim, 0, 1)
+    splits = ck.load_arrays(dim[:40], LABELS[:40], bright[40:], LABELS[40:])
+    again = ck.load_dataset(
+        list(zip(dim[:40], LABELS[:40], strict=True)),
+        list(zip(bright[40:], LABELS[40:], strict=True)),
+    )
+    assert splits.fingerprint == again.fingerprint
+    assert splits.test.images.min() == 128  # 0 is grey, for train has -1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.astype(np.int32),
+        lambda x: x.astype(np.int32) * 257,
+        lambda x: x.astype(np.uint16),
+        lambda x: x.astype(np.uint16) * 257,
+    ],
+    ids=range(4),
+)
+def test_deep_grey_of_pillows_is_scaled_by_what_it_holds(change: Callable[[Array], Any]) -> None:
+    found = [
+        quietly(lambda x=x: arrays(lambda part: [Image.fromarray(p) for p in part], pixels=x))
+        for x in (PIXELS[:, 0], change(PIXELS[:, 0]))
+    ]
+    assert found[0].fingerprint == found[1].fingerprint
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize:UserWarning")
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda x: x.to(torch.float8_e4m3fn),
+        lambda x: torch.quantize_per_tensor(x, 1 / 255, 0, torch.quint8),
+    ],
+    ids=["float8", "quantised"],
+)
+def test_floats_that_numpy_has_not_are_taken(keep: Callable[[Tensor], Any]) -> None:
+    fractions = (PIXELS > 127).astype(np.float32)
+    expected = arrays(lambda x: x, pixels=fractions).fingerprint
+    assert arrays(lambda x: keep(torch.from_numpy(x)), pixels=fractions).fingerprint == expected
 
 
 @pytest.mark.parametrize(
@@ -155,6 +217,7 @@ def with_label(label: Any, index: int = 7) -> list[Any]:
         (pd.Series(with_label(pd.NA), dtype="Int64"), "no label for 1 pictures"),
         ([np.nan if label == 2 else "cat" for label in LABELS], "no label for 8 pictures"),
         (["" if label == 2 else "cat" for label in LABELS], "no label for 8 pictures"),
+        (["nan" if label == 2 else "cat" for label in LABELS], "no label for 8 pictures"),
         (with_label("cat"), "found int and str; .str"),
         (with_label(0.5), r"y.round\(\)"),
         (np.ma.masked_equal(LABELS, 2), "y_train has 8 masked numbers"),
@@ -164,7 +227,7 @@ def with_label(label: Any, index: int = 7) -> list[Any]:
         (b"\xff", "it is bytes"),
         ([b"\xff"] * 50, "not UTF-8"),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_labels_that_are_missing_or_of_no_class_are_refused(labels: Any, said: str) -> None:
     with pytest.raises(ck.DataError, match=said):
@@ -214,8 +277,15 @@ class Closed:
         ([Image.new("RGB", (0, 3))], "has no pixels"),
         (np.where(PIXELS > 9, np.inf, 0), "NaN or infinite"),
         (torch.from_numpy(PIXELS)[None], "joins batches"),
+        ((PIXELS > 127).astype(np.uint8), r"found only 0 and 1, .*\(x \* 255\).astype"),
+        ((PIXELS > 127).astype(np.int64), r"found only 0 and 1, .*\(x \* 255\).astype"),
+        (PIXELS.astype(np.int16) - 128, r"found -128 to 127; \(x.astype\('int16'\) \+ 128\)"),
+        (PIXELS * 999.0, r"found float64 0 to 254745; numpy.interp\(x, \(black, white\)"),
+        (PIXELS.astype(np.int32) * 999, r"to 254745; numpy.interp\(x, \(black, white\)"),
+        ([Image.fromarray(PIXELS[0, 0] - np.int32(9))], "whole numbers -9 to 246, and 0 to 255"),
+        ([Image.fromarray(PIXELS[0, 0] * np.int32(999))], "save it with 8 bits"),
     ],
-    ids=range(13),
+    ids=range(20),
 )
 def test_what_holds_no_pictures_is_refused_in_words_of_this_library(
     pictures: Any, said: str
@@ -401,6 +471,12 @@ def test_a_table_may_have_its_columns_in_any_order(tmp_path: Path) -> None:
         ('{"image": "0.png", "label": "cat"}', "is JSON or a page"),
         (",file,label\n" + "\n".join(f"{n},{n}.png,cat" for n in range(9)), "has no name"),
         ("id,cat,dog\n" + "\n".join(f"{n},0.0,1.0" for n in range(9)), "0 and 1 for each class"),
+        ("id,label\n0,a\n1,nan", "row 2 of 'l.csv' has no label"),
+        ('0,a\n1,"a\n2,"b', """the line '1,"a' of 'l.csv' opens a quote"""),
+        ('0,a\n1,"b', """the line '1,"b' of 'l.csv' opens a quote"""),
+        ("id,label\n0003,a\n0004,b", r"first is '0003'; '3' is there, so write.*'{:01d}'.format"),
+        ("id,label\n3.0,a\n4.0,b", r"the first is '3.0'; '3' is there"),
+        ("id,label\n/home/x/3.png,a\n/home/x/4.png,b", "'3.png' is there, and not in '/home/x'"),
     ],
 )
 def test_a_file_of_labels_that_does_not_fit_is_refused(
@@ -410,6 +486,13 @@ def test_a_file_of_labels_that_does_not_fit_is_refused(
     (tmp_path / "l.csv").write_text(text)
     with pytest.raises(ck.DataError, match=said):
         ck.load_label_file(images, tmp_path / "l.csv")
+
+
+def test_numbers_of_classes_may_have_any_length(tmp_path: Path) -> None:
+    images, long = label_files(tmp_path), "9" * 5_000
+    (tmp_path / "l.csv").write_text("\n".join(f"{n},{['10', long, '9'][n % 3]}" for n in range(20)))
+    splits = ck.load_label_file(images, tmp_path / "l.csv", test_size=2)
+    assert splits.classes == ("9", "10", long)
 
 
 # Data sets
@@ -530,8 +613,9 @@ class Stream(torch_data.IterableDataset):  # type: ignore[type-arg]
             lambda: fake(4, 0, v1.Compose([v1.ToTensor(), v1.Normalize((0.4,) * 3, (0.2,) * 3)])),
             "Normalize made them, leave it out",
         ),
+        (lambda: [(PIXELS[0] * np.float32(257), 0)], "found float32 .*65535; .* for 16 bits"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_no_data_set_is_refused_with_the_way(train: Callable[[], Any], said: str) -> None:
     with pytest.raises(ck.DataError, match=said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 import zipfile
 from collections import OrderedDict, defaultdict
@@ -56,6 +57,13 @@ class Lazy(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.fc(images.flatten(1))
         return logits
+
+
+class Harmful:
+    """Pickled, it asks for a command of the system's."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("true",)
 
 
 class Settings(dict[str, int]):
@@ -218,6 +226,24 @@ def test_a_lazy_network_takes_its_shapes_from_the_weights(file: Path) -> None:
     assert torch.equal(ours.fc.weight, theirs.fc.weight)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_the_older_names_of_weight_norm_are_taken_as_torch_takes_them(file: Path) -> None:
+    torch.manual_seed(0)
+    theirs, ours = (nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)) for _ in range(2))
+    nn.utils.weight_norm(theirs[0])
+    nn.utils.parametrizations.weight_norm(ours[0])
+    torch.save({f"module.{name}": value for name, value in theirs.state_dict().items()}, file)
+    ck.import_weights(file, ours)
+    assert torch.equal(ours(torch.ones(1, 4)), theirs(torch.ones(1, 4)))
+
+
+def test_a_length_that_looks_like_a_pickle_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    file.write_bytes((0x80).to_bytes(8, "little") + b'{"a":1}')
+    with pytest.raises(ck.CheckpointError, match="is not a whole safetensors file"):
+        ck.load_weights(Net(), file)
+
+
 @pytest.mark.parametrize("key", ["netG", "netD"])
 def test_of_several_sets_a_key_chooses(key: str, file: Path) -> None:
     torch.save({"netG": weights(), "netD": {n: v + 1 for n, v in weights().items()}}, file)
@@ -261,6 +287,7 @@ def test_another_head_is_named_and_can_be_left(file: Path) -> None:
         ("fc", "'fc' fits no tensor; near are 'fc.*'"),
         (["fc.*", "FC.*"], "'FC.*' fits no tensor; near are 'fc.*'"),
         ("*", "leaves out every tensor"),
+        (3, "leave is a pattern such as 'fc.*', or several, found 3"),
     ],
 )
 def test_a_pattern_that_leaves_nothing_or_all_is_refused(
@@ -352,6 +379,17 @@ REFUSALS: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     "state of a generator": ("a.pth", saved(lambda: {"rng": torch.get_rng_state()}), ("'rng'",)),
     "optimiser inside": ("a.pth", saved(lambda: {"optimizer": adam()}), ("'optimizer' (dict)",)),
     "recorded numbers": ("a.pth", saved(lambda: {"loss": torch.tensor(1.0)}), ("'loss' (Tensor)",)),
+    "NumPy arrays": (
+        "a.pth",
+        saved(lambda: {name: value.numpy() for name, value in weights().items()}),
+        ("'fc.weight' (ndarray)", "torch.from_numpy(a)"),
+    ),
+    "whole numbers": (
+        "a.pth",
+        saved(lambda: {name: value.int() for name, value in weights().items()}),
+        ("'fc.weight' (Tensor)", "in floats: torch.save"),
+    ),
+    "harmful": ("a.pth", saved(lambda: {"net": weights(), "x": Harmful()}), ("is blocked",)),
     "list": ("a.pth", saved(lambda: list(weights().values())), ("found list",)),
     "pickle": (
         "a.pkl",
@@ -390,6 +428,7 @@ def test_what_holds_no_weights_is_refused_by_what_it_is(
         ck.import_weights(tmp_path / name)
     for part in words:
         assert part in str(error.value)
+    assert "weights_only" not in str(error.value)  # torch's advice, to trust the file
 
 
 @pytest.mark.parametrize("first", [nn.Linear(1, 1), {}, None, 3])

@@ -82,13 +82,13 @@ class DistributedContext:
 
     def measure(self, part: str, model: nn.Module, image_set: ImageSet) -> Record:
         """Return loss and accuracy of a network on a set, each process taking its share of it."""
-        from cifarkit.evaluation.evaluation import evaluate
+        from cifarkit.evaluation.evaluation import measure
 
         if self.count > 1:
             image_set = image_set.subset(range(self.rank, len(image_set), self.count))
             for buffer in model.buffers():  # such as running means, which each has of its share
                 dist.broadcast(buffer, src=0)
-        evaluation = evaluate(model, image_set)
+        evaluation = measure(model, image_set)
         sums = [evaluation.losses.sum(dtype=float), evaluation.correct, len(evaluation)]
         loss, correct, images = self.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
         return {f"{part}_loss": loss / images, f"{part}_accuracy": correct / images}

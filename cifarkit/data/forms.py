@@ -1,0 +1,87 @@
+"""What pictures were before they were brought to RGB 32 by 32, and the warning that says so."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from cifarkit.errors import CifarkitWarning
+
+__all__ = ["Form", "form_of", "warn_of_resizing"]
+
+GREY = ("1", "L", "I")  # Pillow's modes; the last in several orders of bytes
+
+
+@dataclass(frozen=True)
+class Form:
+    """Size and kind of pictures.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        channels: 1 of grey ones, 4 of RGBA.
+        is_flat: whether each was a row of numbers.
+
+    >>> str(Form(28, 28, 1)), str(Form(28, 28, 1, is_flat=True))
+    ('28 by 28, grey', 'rows of 784 numbers')
+    """
+
+    width: int
+    height: int
+    channels: int = 3
+    is_flat: bool = False
+
+    def __str__(self) -> str:
+        if self.is_flat:
+            planes = ", red before green before blue" * (self.channels == 3)
+            return f"rows of {self.width * self.height * self.channels:,} numbers{planes}"
+        kind = {1: ", grey", 3: "", 4: ", RGBA"}[self.channels]
+        return f"{self.width} by {self.height}{kind}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing needs to be done: RGB, 32 by 32, in rows too."""
+        return (self.width, self.height, self.channels) == (32, 32, 3)
+
+
+def form_of(picture: Image.Image) -> Form:
+    """Return the form of a picture of Pillow's.
+
+    >>> str(form_of(Image.new("I;16", (28, 20))))
+    '28 by 20, grey'
+    """
+    is_grey = picture.mode.partition(";")[0] in GREY
+    return Form(picture.width, picture.height, 1 if is_grey else 3)
+
+
+def warn_of_resizing(forms: Collection[Form], *, stacklevel: int = 4) -> None:
+    """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
+
+    Args:
+        forms: what the pictures were.
+        stacklevel: as of `warnings.warn`.
+    """
+    if forms:
+        first, *others = sorted(map(str, forms))
+        more = f" and {len(others):,} other forms" if others else ""
+        warnings.warn(
+            "pictures were brought to RGB 32 by 32, as picture files are: "
+            f"{', '.join(_steps(forms))}; they were {first}{more}",
+            CifarkitWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _steps(forms: Collection[Form]) -> Iterator[str]:
+    """Yield what was done to some of the pictures, in its order."""
+    if any(form.channels == 4 for form in forms):
+        yield "transparent places over white"
+    if any(form.channels == 1 for form in forms):
+        yield "grey as three equal channels"
+    if any(form.width != form.height for form in forms):
+        yield "the central square"
+    if any((form.width, form.height) != (32, 32) for form in forms):
+        yield "resized (bicubic)"
