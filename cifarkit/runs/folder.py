@@ -282,4 +282,10 @@ def load_run(folder: str | Path) -> Run:
     >>> load_run(folder)
     Run('linear', seed 0, 1 epoch, finished)
     """
-    return RunFolder(expanded(folder)).load()
+    path = expanded(folder)
+    if path.is_file():
+        raise RunFolderError(
+            f"{str(folder)!r} is a file, and a run is a folder: write "
+            f"ck.load_run({str(Path(folder).parent)!r})"
+        )
+    return RunFolder(path).load()

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import re
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, RecipeError
+from cifarkit.errors import RecipeError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -43,6 +42,7 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
+from cifarkit.warn import warn
 
 if TYPE_CHECKING:
     from cifarkit.training.trainer import Trainer
@@ -127,7 +127,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
-            warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
+            warn(f"{who}: {symptom}")
     run.facts["parameters"] = sum(weight.numel() for weight in weights)
     run.facts["warm_up_seconds"] = _warm_up(engine, model, batches)
     optimizer = recipe.optimizer.build(weights)
