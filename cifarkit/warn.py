@@ -23,7 +23,7 @@ def warn(text: str) -> None:
     Args:
         text: what works, but probably not as meant, and how to mend it.
 
-    >>> with warnings.catch_warnings(record=True) as caught:
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     warn("the network ends in a softmax; leave it out")
     >>> print(caught[0].message)
     the network ends in a softmax; leave it out

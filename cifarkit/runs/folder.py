@@ -170,13 +170,8 @@ class RunFolder:
                     raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(read_text(path))
             version, _ = about["format"], about["facts"]["status"]
-        except FileNotFoundError as error:
-            within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
-            way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
-            raise RunFolderError(
-                f"there is no run in {str(self.path)!r}: it has no {ABOUT}; "
-                + (way if within else "name the folder that was run_dir")
-            ) from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RunFolderError(self._way_to_a_run()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
         if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
@@ -237,6 +232,18 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._unreadable(error) from error
 
+    def _way_to_a_run(self) -> str:
+        """Say which folder is meant where the one that was named holds no run."""
+        if self.path.is_file():
+            return (
+                f"{str(self.path)!r} is a file, and a run is a folder; name the folder that it is "
+                f"in: ck.load_run({str(self.path.parent)!r})"
+            )
+        within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
+        way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
+        way = way if within else "name the folder that was run_dir"
+        return f"there is no run in {str(self.path)!r}: it has no {ABOUT}; {way}"
+
     def _unreadable(self, error: Exception) -> RunFolderError:
         return RunFolderError(
             f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
@@ -282,10 +289,4 @@ def load_run(folder: str | Path) -> Run:
     >>> load_run(folder)
     Run('linear', seed 0, 1 epoch, finished)
     """
-    path = expanded(folder)
-    if path.is_file():
-        raise RunFolderError(
-            f"{str(folder)!r} is a file, and a run is a folder: write "
-            f"ck.load_run({str(Path(folder).parent)!r})"
-        )
-    return RunFolder(path).load()
+    return RunFolder(expanded(folder)).load()
