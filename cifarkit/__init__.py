@@ -73,6 +73,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.evaluation.mistakes import ConfusedPair as ConfusedPair
     from cifarkit.evaluation.mistakes import confused_pairs as confused_pairs
     from cifarkit.evaluation.mistakes import top_losses as top_losses
+    from cifarkit.evaluation.predictions import Prediction as Prediction
     from cifarkit.evaluation.predictions import Predictions as Predictions
     from cifarkit.evaluation.predictions import predict as predict
     from cifarkit.findings import Finding as Finding
@@ -224,6 +225,7 @@ _HOME = {
     "ConfusedPair": "cifarkit.evaluation.mistakes",
     "confused_pairs": "cifarkit.evaluation.mistakes",
     "top_losses": "cifarkit.evaluation.mistakes",
+    "Prediction": "cifarkit.evaluation.predictions",
     "Predictions": "cifarkit.evaluation.predictions",
     "predict": "cifarkit.evaluation.predictions",
     "Callback": "cifarkit.training.callback",

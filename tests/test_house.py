@@ -20,10 +20,12 @@ PACKAGE = Path(ck.__file__).parent
 FLOORS = [
     {
         "errors",
+        "warn",
         "annotations",
         "arguments",
         "synonyms",
         "foreign_words",
+        "foreign_names",
         "guidance",
         "values",
         "randomness",
@@ -49,7 +51,9 @@ GROUND = {
     *(("values", "tables"), ("findings", "tables")),
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
-    *(("foreign_words", "synonyms"), ("annotations", "guidance")),
+    *(("foreign_words", "synonyms"), ("annotations", "guidance"), ("warn", "errors")),
+    *(("foreign_names", "foreign_words"), ("foreign_names", "synonyms")),
+    ("guidance", "foreign_names"),
     *(("values", "synonyms"), ("values", "guidance")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from cifarkit.comparison.identity import is_known, key_of
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.data.splits import Splits
-from cifarkit.errors import CifarkitWarning, RunFolderError
+from cifarkit.errors import RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng
@@ -25,6 +24,7 @@ from cifarkit.runs.run import OVER
 from cifarkit.runs.test_predictions import RECEIPT
 from cifarkit.training.callback import Callback, settings_of
 from cifarkit.training.engine.device import precision_of
+from cifarkit.warn import warn
 
 __all__ = ["Cell", "plan_cells"]
 
@@ -129,7 +129,7 @@ def _believed(
         except RunFolderError as error:
             refused.append(f"the run in {str(folder)!r} is not used, and trained again: {error}")
     for text in refused:
-        warnings.warn(text, CifarkitWarning, stacklevel=4)
+        warn(text)
     return None, False
 
 

@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cifarkit.comparison import formats
 from cifarkit.comparison.results import Results
+from cifarkit.errors import UnknownArgumentError
+from cifarkit.guidance import Guided, lacking
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.tables import Block, Readable
 
@@ -17,7 +19,7 @@ __all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Results, Readable):
+class Comparison(Results, Guided, Readable):
     """Variants over the same seeds, and what they allow to say; from `ck.compare`.
 
     `str()` is the table, the pairs and the verdicts, as they are to be read.
@@ -63,6 +65,10 @@ class Comparison(Results, Readable):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        """Say where the runs are: seeds and variants both could be meant by a place."""
+        raise UnknownArgumentError(lacking("Comparison", "[]", ()))
 
     def to_markdown(self) -> str:
         """Return the table, the pairs and the verdicts as Markdown."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from PIL import Image
 
-from cifarkit.errors import CifarkitWarning
+from cifarkit.warn import warn
 
 __all__ = ["Form", "form_of", "warn_of_resizing"]
 
@@ -57,21 +56,18 @@ def form_of(picture: Image.Image) -> Form:
     return Form(picture.width, picture.height, 1 if is_grey else 3)
 
 
-def warn_of_resizing(forms: Collection[Form], *, stacklevel: int = 4) -> None:
+def warn_of_resizing(forms: Collection[Form]) -> None:
     """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
 
     Args:
         forms: what the pictures were.
-        stacklevel: as of `warnings.warn`.
     """
     if forms:
         first, *others = sorted(map(str, forms))
         more = f" and {len(others):,} other forms" if others else ""
-        warnings.warn(
+        warn(
             "pictures were brought to RGB 32 by 32, as picture files are: "
-            f"{', '.join(_steps(forms))}; they were {first}{more}",
-            CifarkitWarning,
-            stacklevel=stacklevel,
+            f"{', '.join(_steps(forms))}; they were {first}{more}"
         )
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 
-from cifarkit.errors import CifarkitWarning
+from cifarkit.warn import warn
 
 __all__ = ["load_entry_points"]
 
@@ -35,11 +34,9 @@ def load_entry_points(transaction: Transaction) -> None:
         try:
             _load(entry, transaction)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code
-            warnings.warn(
+            warn(
                 f"the plugin {entry.name!r} ({entry.value}) is left out: "
                 f"{type(error).__name__}: {error}. Mend or uninstall it",
-                CifarkitWarning,
-                stacklevel=2,
             )
 
 

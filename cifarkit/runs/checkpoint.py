@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 from torch import Tensor
 
-from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.errors import CheckpointError
 from cifarkit.storage.atomic import leftovers, settle
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
 from cifarkit.storage.tensor_file import LARGEST
+from cifarkit.warn import warn
 
 __all__ = ["COUNT", "PREFIX", "CheckpointFiles", "averages_of"]
 
@@ -79,11 +79,7 @@ class CheckpointFiles:
             if refused := refusal(f"the checkpoint {str(path)!r}", version, FORMAT):
                 raise CheckpointError(refused)
             for text in damaged:
-                warnings.warn(
-                    f"the newest checkpoint is damaged, so the previous one is taken ({text})",
-                    CifarkitWarning,
-                    stacklevel=2,
-                )
+                warn(f"the newest checkpoint is damaged, so the previous one is taken ({text})")
             return state
         if damaged:
             raise CheckpointError(

@@ -188,13 +188,8 @@ class RunFolder:
                     raise OSError(f"{entry.name} is no file")
             about: dict[str, Any] = json.loads(read_text(path))
             version = about["format"]
-        except FileNotFoundError as error:
-            within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
-            way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
-            raise RunFolderError(
-                f"there is no run in {str(self.path)!r}: it has no {ABOUT}; "
-                + (way if within else "name the folder that was run_dir")
-            ) from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RunFolderError(self._way_to_a_run()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
         if refused := refusal(f"the run in {str(self.path)!r}", version, FORMAT):
@@ -261,6 +256,18 @@ class RunFolder:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._unreadable(error) from error
+
+    def _way_to_a_run(self) -> str:
+        """Say which folder is meant where the one that was named holds no run."""
+        if self.path.is_file():
+            return (
+                f"{str(self.path)!r} is a file, and a run is a folder; name the folder that it is "
+                f"in: ck.load_run({str(self.path.parent)!r})"
+            )
+        within = sorted(str(found.parent) for found in self.path.glob(f"*/{ABOUT}"))
+        way = f"name one of the runs in it, such as {', '.join(map(repr, within[:3]))}"
+        way = way if within else "name the folder that was run_dir"
+        return f"there is no run in {str(self.path)!r}: it has no {ABOUT}; {way}"
 
     def _unreadable(self, error: Exception) -> RunFolderError:
         return RunFolderError(

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from cifarkit.errors import TrainingError
-from cifarkit.guidance import Guided
+from cifarkit.errors import TrainingError, UnknownArgumentError
+from cifarkit.guidance import Guided, lacking
 from cifarkit.models.code import printed
 from cifarkit.models.variant import Variant
 from cifarkit.recipes.recipe import Recipe
@@ -97,6 +97,10 @@ class Run(Guided, Readable):
             epochs = f"{len(self.history)} of {self.recipe.epochs} epochs"
         way_on = f"; {self.way_on}" if self.status == "interrupted" else ""
         return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status}{way_on})"
+
+    def __call__(self, *images: Any) -> NoReturn:
+        """Say how pictures are predicted: a run is not its network."""
+        raise UnknownArgumentError(lacking("Run", "()", ()))
 
     def blocks(self) -> Sequence[Block]:
         """Return what it is, and its epochs."""

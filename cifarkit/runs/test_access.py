@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import (
-    CifarkitWarning,
     DataError,
     RunFolderError,
     TrainingError,
@@ -23,6 +21,7 @@ from cifarkit.runs.facts import is_builtin
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import Run
 from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.warn import warn
 
 __all__ = ["Looks", "looks_at_test", "score_on_test"]
 
@@ -166,11 +165,9 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             now.save(run.folder)
             RunFolder(run.folder).save(run)
     elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
-        warnings.warn(
+        warn(
             f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
             f"{RECEIPT} to score these in its place",
-            CifarkitWarning,
-            stacklevel=3,
         )
     return evaluation
 

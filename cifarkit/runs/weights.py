@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from cifarkit.errors import CheckpointError, CifarkitWarning
+from cifarkit.errors import CheckpointError
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network
 from cifarkit.models.state import restore_state, versions_of
@@ -27,6 +26,7 @@ from cifarkit.runs.weight_names import (
 )
 from cifarkit.storage.folders import expanded
 from cifarkit.storage.tensor_file import load_tensors
+from cifarkit.warn import warn
 
 __all__ = ["WEIGHTS", "differences", "import_weights", "load_weights"]
 
@@ -221,11 +221,9 @@ def _warn_of_nan(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Say once that weights are NaN, with which a network says nothing."""
     lost = [name for name, value in tensors.items() if _has_nan(value)]
     if lost:
-        warnings.warn(
+        warn(
             f"{str(path)!r} has NaN in {len(lost):,} of {len(tensors):,} tensors, the first is "
-            f"{lost[0]!r}: their training diverged; take weights from before it did",
-            CifarkitWarning,
-            stacklevel=4,
+            f"{lost[0]!r}: their training diverged; take weights from before it did"
         )
 
 

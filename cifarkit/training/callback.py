@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from cifarkit.errors import CallbackError, CifarkitError
+from cifarkit.foreign_names import HOOK_NAMES
 from cifarkit.guidance import Guided, nearest
 from cifarkit.runs.facts import is_builtin
 from cifarkit.runs.run import Run
@@ -93,11 +94,13 @@ class Callback(Guided):
         """Refuse a hook that would never be called."""
         super().__init_subclass__(**kwargs)
         for name, method in vars(cls).items():
-            if not name.startswith("on_"):
+            if not name.startswith("on_") and name not in HOOK_NAMES:
                 continue
             if name not in HOOKS:
                 close = nearest(name, HOOKS, cutoff=0.5)
                 guess = f"did you mean {close}?" if close else f"the hooks are {', '.join(HOOKS)}"
+                if name in HOOK_NAMES:
+                    guess = f"write def {HOOK_NAMES[name]}(self, run)"
                 raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")

@@ -7,7 +7,6 @@ states; those are kept for callbacks that draw from the global generators.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.data.image_set import ImageSet
-from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
+from cifarkit.errors import CallbackError, CheckpointError
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
@@ -28,6 +27,7 @@ from cifarkit.runs.weights import differences
 from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.longer import check_longer, is_longer
 from cifarkit.training.metrics import EpochMetrics
+from cifarkit.warn import warn
 
 if TYPE_CHECKING:
     from cifarkit.training.ledger import Ledger
@@ -252,11 +252,9 @@ def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
     if lines:
-        warnings.warn(
+        warn(
             "the run goes on, but not bit for bit as if it had never stopped, because this is "
             f"different: {'; '.join(lines)}",
-            CifarkitWarning,
-            stacklevel=2,
         )
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import re
 import time
-import warnings
 from collections.abc import Sequence
 from inspect import Parameter, signature
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, DataError, RecipeError
+from cifarkit.errors import DataError, RecipeError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -45,6 +44,7 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
+from cifarkit.warn import warn
 
 __all__ = ["initialise", "validate"]
 
@@ -133,7 +133,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
-            warnings.warn(f"{who}: {symptom}", CifarkitWarning, stacklevel=3)
+            warn(f"{who}: {symptom}")
     run.facts.parameters = sum(weight.numel() for weight in weights)
     run.facts.warm_up_seconds = _warm_up(engine, model, batches)
     optimizer = recipe.optimizer.build(weights)

@@ -105,7 +105,9 @@ class Progress(Callback):
             self._show("note", f"stopped: {run.stopped}")
         elif run.requests.interruption and len(run.history) < run.recipe.epochs:
             where = f"in epoch {run.state.epoch + 1} of {run.recipe.epochs}"
-            self._show("note", f"interrupted {where}: {run.way_on}")
+            # A command says itself what to type; Python's way is for who wrote Python.
+            way_on = "all is saved" if "command" in run.facts else run.way_on
+            self._show("note", f"interrupted {where}: {way_on}")
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:

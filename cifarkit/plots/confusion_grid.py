@@ -13,6 +13,7 @@ from cifarkit.arguments import checked_flag
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, check_evaluation
 from cifarkit.evaluation.mistakes import confused_pairs
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.contrast import ink_on
 from cifarkit.plots.lettering import (
     PITCH,
@@ -57,6 +58,7 @@ def confusion_finding(evaluation: Evaluation) -> str:
     return f"{100 * evaluation.accuracy:.1f} % right; most often wrong: {worst}"
 
 
+@explains_arguments("ck.plots.confusion")
 def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None = None) -> Axes:
     """Draw what each class was called, as a heatmap of the mistakes.
 

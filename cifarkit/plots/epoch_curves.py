@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.lettering import LEADING, width_of
 from cifarkit.plots.line_ends import End, write_ends
@@ -38,6 +39,7 @@ RING: dict[str, Any] = {"markersize": 9, "markeredgewidth": 1.6, "markerfacecolo
 SAMPLE, APART = 2.6, 1.6  # of the legend, in font sizes: the sample of a line, and to the next
 
 
+@explains_arguments("ck.plots.curves")
 def curves(
     runs: History | Run | Mapping[str, History | Run | Sequence[History | Run]],
     column: str = "loss",

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots import confusion
-from cifarkit.plots.confusion_matrix import row_shares
+from cifarkit.plots.confusion_grid import row_shares
 from cifarkit.plots.contrast import contrast
 
 

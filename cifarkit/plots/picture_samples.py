@@ -7,12 +7,14 @@ from matplotlib.figure import Figure
 
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.answers import answers_at, check_match, drawn, pictures_at
 from cifarkit.plots.picture_grid import Section, Tile, draw_grid, square_columns
 
 __all__ = ["predictions", "samples"]
 
 
+@explains_arguments("ck.plots.samples")
 def samples(
     image_set: ImageSet, *, n: int = 25, seed: int = 0, figure: Figure | None = None
 ) -> Figure:
@@ -52,6 +54,7 @@ def samples(
     return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 
 
+@explains_arguments("ck.plots.predictions")
 def predictions(
     evaluation: Evaluation,
     image_set: ImageSet,

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from cifarkit.evaluation.calibration import Calibration, calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.evaluation.intervals import wilson_interval
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
 
@@ -36,6 +37,7 @@ def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
     )
 
 
+@explains_arguments("ck.plots.reliability")
 def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = None) -> Axes:
     """Draw how often the network is right against how sure it is: Guo et al. 2017, figure 1.
 
