@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.data.cifar import load_cifar10 as load_cifar10
     from cifarkit.data.cifar import load_cifar100 as load_cifar100
     from cifarkit.data.datasets import load_dataset as load_dataset
-    from cifarkit.data.download_listener import DownloadListener as DownloadListener
     from cifarkit.data.draw import Draw as Draw
     from cifarkit.data.image_folder import load_image_folder as load_image_folder
     from cifarkit.data.image_set import ImageSet as ImageSet
@@ -177,7 +176,6 @@ _HOME = {
     "load_cifar10": "cifarkit.data.cifar",
     "load_cifar100": "cifarkit.data.cifar",
     "load_dataset": "cifarkit.data.datasets",
-    "DownloadListener": "cifarkit.data.download_listener",
     "Draw": "cifarkit.data.draw",
     "load_image_folder": "cifarkit.data.image_folder",
     "ImageSet": "cifarkit.data.image_set",

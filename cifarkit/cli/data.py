@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperGroup
 
 from cifarkit.cli.data_source import load_source
-from cifarkit.cli.download_bar import shown
 from cifarkit.cli.foreign_lines import Command
 from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, RunFolderError
@@ -90,12 +89,11 @@ def fetch(
     if name not in ARCHIVES:
         raise DataError(f"{name!r} cannot be fetched; allowed are {', '.join(ARCHIVES)}")
     archive = ARCHIVES[name]
-    with shown() as listener:
-        if archive_file is None:
-            folder = find(archive, listener=listener)
-        else:
-            folder = data_folder()
-            take(archive, archive_file, folder, listener)
+    if archive_file is None:
+        folder = find(archive)
+    else:
+        folder = data_folder()
+        take(archive, archive_file, folder)
     echo(f"{archive.title} is in {folder / archive.folder}")
 
 

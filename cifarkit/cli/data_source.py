@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cifarkit.cli.download_bar import shown
 from cifarkit.cli.saying import say
 from cifarkit.errors import DataError, DownloadError
 from cifarkit.warn import warn
@@ -29,22 +28,17 @@ def load_source(source: str) -> Splits:
     Raises:
         DataError: there is no such source.
     """
-    from cifarkit.data.cifar import load_cifar10, load_cifar100
+    from cifarkit.data.cifar import load_cifar10
     from cifarkit.data.sources import load_data
     from cifarkit.data.synthetic import load_synthetic
 
+    if source != "auto":
+        return load_data(source)
     try:
-        with shown() as listener:
-            if source in ("auto", "cifar10"):
-                return load_cifar10(listener=listener)
-            if source == "cifar100":
-                return load_cifar100(listener=listener)
+        return load_cifar10()
     except DownloadError as error:
-        if source != "auto":
-            raise
         say(f"cifarkit: {error}\n{BANNER}")
         return load_synthetic()
-    return load_data(source)
 
 
 def load_for_run(run: Run, source: str | None) -> Splits:

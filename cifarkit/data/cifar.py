@@ -10,7 +10,6 @@ from cifarkit.arguments import checked_flag
 from cifarkit.data.archives import CIFAR10, CIFAR100, Archive
 from cifarkit.data.cache import cached
 from cifarkit.data.download import fetch
-from cifarkit.data.download_listener import DownloadListener
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.torchvision_datasets import import_datasets
@@ -28,7 +27,6 @@ def load_cifar10(
     val_size: int | float = 5_000,
     split_seed: int = 0,
     download: bool = True,
-    listener: DownloadListener | None = None,
 ) -> Splits:
     """Load CIFAR-10: 50,000 training and 10,000 test images of 10 classes.
 
@@ -42,7 +40,6 @@ def load_cifar10(
         split_seed: the seed of that draw.
         download: fetch the archive (170 MB) when it is nowhere. One that was cut off is
             resumed; several processes share one.
-        listener: hears how the download goes; by default, the log.
 
     Returns:
         The three image sets, under the name `"CIFAR-10"`.
@@ -58,7 +55,7 @@ def load_cifar10(
     ...
     cifarkit.errors.DataError: CIFAR-10 is not in 'an-empty-folder'; pass root=, ...
     """
-    train, test = _load(CIFAR10, root, download, listener)
+    train, test = _load(CIFAR10, root, download)
     return split_off_val(
         train, test, val_size=val_size, split_seed=split_seed, name="CIFAR-10", source="cifar10"
     )
@@ -71,7 +68,6 @@ def load_cifar100(
     val_size: int | float = 5_000,
     split_seed: int = 0,
     download: bool = True,
-    listener: DownloadListener | None = None,
 ) -> Splits:
     """Load CIFAR-100: 50,000 training and 10,000 test images of 100 classes, the fine ones.
 
@@ -82,7 +78,6 @@ def load_cifar100(
         val_size: how many training images, or which share of them, become val.
         split_seed: the seed of that draw.
         download: fetch the archive (169 MB) when it is nowhere.
-        listener: hears how the download goes; by default, the log.
 
     Returns:
         The three image sets, under the name `"CIFAR-100"`.
@@ -98,7 +93,7 @@ def load_cifar100(
     ...
     cifarkit.errors.DataError: CIFAR-100 is not in 'an-empty-folder'; pass root=, ...
     """
-    train, test = _load(CIFAR100, root, download, listener)
+    train, test = _load(CIFAR100, root, download)
     return split_off_val(
         train, test, val_size=val_size, split_seed=split_seed, name="CIFAR-100", source="cifar100"
     )
@@ -109,7 +104,6 @@ def find(
     root: str | Path | None = None,
     *,
     download: bool = True,
-    listener: DownloadListener | None = None,
 ) -> Path:
     """Return the folder that holds an unpacked archive, fetching it if need be.
 
@@ -117,7 +111,6 @@ def find(
         archive: which one.
         root: the folder that holds it, or shall; by default, as `load_cifar10` looks.
         download: fetch it when it is nowhere.
-        listener: hears how the download goes; by default, the log.
 
     Raises:
         DataError: it is nowhere, or damaged, and `download` is False.
@@ -133,7 +126,7 @@ def find(
             f"{str(found)!r} is damaged or cut short; put a whole one there, or allow download=True"
         )
     place = _home(root) if found is None else found.parent
-    fetch(archive, place, listener)  # only unpacks a whole one
+    fetch(archive, place)  # only unpacks a whole one
     return place
 
 
@@ -181,15 +174,13 @@ def _home(root: str | Path | None) -> Path:
     return data_folder() if root is None else expanded(root)
 
 
-def _load(
-    archive: Archive, root: str | Path | None, download: bool, listener: DownloadListener | None
-) -> tuple[ImageSet, ...]:
+def _load(archive: Archive, root: str | Path | None, download: bool) -> tuple[ImageSet, ...]:
     """Return train and test from the tensor file, or else from wherever the data set is."""
     checked_flag("download", download, error=DataError)
 
     def read() -> tuple[ImageSet, ...]:
         import_datasets()  # what could not be read need not be fetched
-        return _read(archive, find(archive, root, download=download, listener=listener))
+        return _read(archive, find(archive, root, download=download))
 
     return cached(_home(root) / f"{archive.name}.safetensors", read)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from textwrap import indent
 from filelock import FileLock, Timeout
 
 from cifarkit.data.archives import Archive, md5_of
-from cifarkit.data.download_listener import DownloadListener
+from cifarkit.data.download_bar import shown
 from cifarkit.data.http_source import SourceError, opened
 from cifarkit.data.unpacking import unpack
 from cifarkit.errors import DataError, DownloadError
@@ -19,11 +20,14 @@ from cifarkit.storage.atomic import atomic_path, settle
 
 __all__ = ["fetch", "take"]
 
+# What happens is logged as warnings: those are shown where nobody has set up logging, and nobody
+# should sit before a program that is silent for as long as a download takes.
+log = logging.getLogger(__name__)
+
 SLOW = 100_000.0  # bytes a second: a source below it is left, while there is another to ask
-CREEPING = 5_000.0  # bytes a second: a source below it is always left
 
 
-def fetch(archive: Archive, root: Path, listener: DownloadListener | None = None) -> None:
+def fetch(archive: Archive, root: Path) -> None:
     """Have a data set in a folder, unpacked: from its archive there, or from the network.
 
     What came before the download was cut off lies in a `.part` file; the next source or the
@@ -33,31 +37,26 @@ def fetch(archive: Archive, root: Path, listener: DownloadListener | None = None
     Args:
         archive: what to fetch.
         root: the folder; it is made.
-        listener: hears how it goes; by default, the log.
 
     Raises:
         DownloadError: the network, every source or the disk failed; the message lists other ways.
     """
-    listener = listener or DownloadListener()
     path = root / archive.file
-    with _explained(archive, root), _alone(archive, root, listener):
+    with _explained(archive, root), _alone(archive, root):
         if (root / archive.folder).is_dir():
             return
         if not archive.is_whole(path):
-            _download(archive, path, listener)
+            _download(archive, path)
         unpack(archive, path)
 
 
-def take(
-    archive: Archive, file: Path, root: Path, listener: DownloadListener | None = None
-) -> None:
+def take(archive: Archive, file: Path, root: Path) -> None:
     """Have a data set in a folder, unpacked, from an archive that was fetched elsewhere.
 
     Args:
         archive: what the file should be.
         file: the archive; it is copied.
         root: the folder; it is made.
-        listener: hears how it goes; by default, the log.
 
     Raises:
         DataError: the file cannot be read or is not the archive.
@@ -73,7 +72,7 @@ def take(
             f"where {archive.bytes:,} and {archive.md5} are right; fetch it again"
         )
     path = root / archive.file
-    with _explained(archive, root), _alone(archive, root, listener or DownloadListener()):
+    with _explained(archive, root), _alone(archive, root):
         if not archive.is_whole(path):  # it may be the very file
             with atomic_path(path) as temporary:
                 shutil.copyfile(file, temporary)
@@ -101,14 +100,14 @@ def _explained(archive: Archive, root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(archive: Archive, root: Path, listener: DownloadListener) -> Iterator[None]:
+def _alone(archive: Archive, root: Path) -> Iterator[None]:
     """Let one process at a time do what is inside; the system frees the lock of one that dies."""
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / f"{archive.file}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        listener.note(f"another process fetches {archive.title}, this one waits for it")
+        log.warning("another process fetches %s, this one waits for it", archive.title)
         lock.acquire()
     try:
         yield
@@ -116,81 +115,69 @@ def _alone(archive: Archive, root: Path, listener: DownloadListener) -> Iterator
         lock.release()
 
 
-def _download(archive: Archive, path: Path, listener: DownloadListener) -> None:
-    """Fetch the archive; one with a wrong MD5 sum is thrown away and fetched once again."""
-    part, sources = _part(path), archive.sources
-    said: list[str] = []
-    for _ in range(2):
-        try:
-            finisher = _fill(archive, part, sources, listener)
-        except SourceError as error:
-            said.append(str(error))
-            break
-        found = md5_of(part)
-        if found == archive.md5:
-            settle(part, path)
-            return
-        part.unlink()
-        said.append(f"what {finisher} completed has the MD5 sum {found}, not {archive.md5}")
-        listener.note(f"{said[-1]}; thrown away")
-        sources = tuple(sorted(sources, key=lambda url: url == finisher))  # another comes first
-    raise SourceError("\n".join(said))
-
-
-def _fill(
-    archive: Archive, part: Path, sources: tuple[str, ...], listener: DownloadListener
-) -> str:
-    """Ask source after source until every byte is there; return what the last came from.
+def _download(archive: Archive, path: Path) -> None:
+    """Ask source after source until one completes the archive.
 
     Each round must bring a hundredth of the archive, or there is no other.
     """
-    if _size(part) >= archive.bytes:  # the process was stopped before it looked at the sum
-        return str(part)
-    slow = SLOW
+    part = _part(path)
     while True:
         begin, said = _size(part), []
-        for url in sources:
+        for url in archive.sources:
             there = _size(part)
-            least = CREEPING if url == sources[-1] else slow
             try:
-                _append(archive, url, part, least, listener)
+                _complete(archive, url, part)
             except SourceError as error:
                 said.append(f"{url}: {error}")
                 if _size(part) != there:  # who gave nothing is not worth a line
-                    listener.note(f"{said[-1]}; left")
-            if _size(part) >= archive.bytes:
-                return url
+                    log.warning("%s; left", said[-1])
+            else:
+                settle(part, path)
+                return
         if _size(part) - begin < archive.bytes / 100:
             raise SourceError("\n".join(said))
-        slow = CREEPING
 
 
-def _append(
-    archive: Archive, url: str, part: Path, least: float, listener: DownloadListener
-) -> None:
+def _complete(archive: Archive, url: str, part: Path) -> None:
+    """Fetch what is missing from one source, and throw all away if its MD5 sum is wrong.
+
+    The mistake may be in what was there before, so the same source is then asked for the whole.
+    """
+    while True:
+        there = _size(part)
+        if there < archive.bytes:
+            _append(archive, url, part)
+        found = md5_of(part)
+        if found == archive.md5:
+            return
+        part.unlink()
+        wrong = f"the MD5 sum {found}, not {archive.md5}"
+        log.warning("what is in %s has %s; thrown away", part, wrong)
+        if not there:
+            raise SourceError(f"it gave bytes with {wrong}")
+
+
+def _append(archive: Archive, url: str, part: Path) -> None:
     """Append to the part what is missing, or begin it anew if this source cannot resume."""
     size = archive.bytes
+    least = 0.0 if url == archive.sources[-1] else SLOW
     with opened(url, _size(part), size, least) as (done, blocks):
-        listener.note(f"{archive.title}: {size - done:,} bytes from {url}")
-        with _stoppable(archive, listener), part.open("ab" if done else "wb") as file:
-            for block in blocks:
-                done += len(block)
-                if done > size:
-                    raise SourceError(f"it sends more than {size:,} bytes")
-                file.write(block)
-                listener.move(done, size)
+        log.warning("%s: %s bytes from %s", archive.title, f"{size - done:,}", url)
+        try:
+            with part.open("ab" if done else "wb") as file, shown(done, size) as move:
+                for block in blocks:
+                    done += len(block)
+                    if done > size:
+                        raise SourceError(f"it sends more than {size:,} bytes")
+                    file.write(block)
+                    move(done)
+        except KeyboardInterrupt:
+            log.warning(
+                "%s: stopped; what came is kept, the next call goes on from it", archive.title
+            )
+            raise
         if done < size:
             raise SourceError(f"it ended after {done:,} of {size:,} bytes")
-
-
-@contextmanager
-def _stoppable(archive: Archive, listener: DownloadListener) -> Iterator[None]:
-    """Say on Ctrl-C that nothing is lost."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        listener.note(f"{archive.title}: stopped; what came is kept, the next call goes on from it")
-        raise
 
 
 def _part(path: Path) -> Path:

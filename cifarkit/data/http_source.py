@@ -1,4 +1,4 @@
-"""One source of a file over HTTP: asked for the rest of it, left when it stalls, creeps or lies."""
+"""One source of a file over HTTP: asked for the rest of it, left when it stalls or is slow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ ANSWER = 5.0  # seconds until a server that does not answer counts as out of rea
 SILENCE = 10.0  # seconds without a byte until a source is left
 WINDOW = 20.0  # seconds over which a rate is judged
 BLOCK = 1 << 16  # bytes
-CANNOT_RESUME = 416
 
 
 class SourceError(Exception):
@@ -54,11 +53,13 @@ def _answer(url: str, start: int) -> HTTPResponse:
     A look-up of the name can hang below any limit that Python sets; so the question is asked in
     a thread that is left behind.
     """
+    headers = {"User-Agent": f"cifarkit/{__version__}", "Range": f"bytes={start}-"}
     answers: list[HTTPResponse | Exception] = []
 
     def ask() -> None:
         try:
-            answers.append(urllib.request.urlopen(_request(url, start), timeout=SILENCE))
+            request = urllib.request.Request(url, headers=headers)
+            answers.append(urllib.request.urlopen(request, timeout=SILENCE))
         except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
             answers.append(error)
 
@@ -72,17 +73,8 @@ def _answer(url: str, start: int) -> HTTPResponse:
         return answer
     if isinstance(answer, HTTPError):
         answer.close()  # it holds the connection
-        if answer.code == CANNOT_RESUME and start:
-            return _answer(url, 0)
     reason = answer.reason if type(answer) is URLError else answer
     raise SourceError(str(reason)) from answer
-
-
-def _request(url: str, start: int) -> urllib.request.Request:
-    headers = {"User-Agent": f"cifarkit/{__version__}", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    return urllib.request.Request(url, headers=headers)
 
 
 def _beginning(response: HTTPResponse, start: int, size: int) -> int:

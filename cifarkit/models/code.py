@@ -64,19 +64,18 @@ def printed(thing: Any) -> str:
 
 def _texts(things: tuple[Any, ...]) -> Iterator[str]:
     """Yield a text for everything that is reached, each thing once."""
-    waiting, reached = list(reversed(things)), dict.fromkeys(map(id, things), False)
-    kept = []  # so that no other thing can get the place in memory, and with it the number
+    roots, waiting = set(map(id, things)), list(reversed(things))
+    reached: dict[int, Any] = {}  # kept alive, so that no other can get the same id
     while waiting:
         thing = waiting.pop()
         if isinstance(thing, PLAIN):
             yield repr(thing)
-        elif reached.get(id(thing)):
+        elif id(thing) in reached:
             yield "again"
         else:
-            text, parts = _opened(thing, is_root=id(thing) in reached)
+            reached[id(thing)] = thing
+            text, parts = _opened(thing, is_root=id(thing) in roots)
             yield f"{text} {len(parts)}"
-            reached[id(thing)] = True
-            kept.append(thing)
             waiting += reversed(parts)
 
 
@@ -134,15 +133,13 @@ def _numbers(array: Any) -> Any:
 
 def _source(thing: Any) -> str:
     """Return the lines of a function or class without its decorators."""
-    try:
+    with suppress(OSError, TypeError, SyntaxError):  # typed into a prompt, part of an expression
         # The code of a function is its own, where the function may stand for one that it wraps.
         text = textwrap.dedent(inspect.getsource(getattr(thing, "__code__", thing)))
         node = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError):  # typed into a prompt, or part of an expression
-        node = None
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        # That of the def: the decorators stand before it.
-        return "\n".join(line.rstrip() for line in text.splitlines()[node.lineno - 1 :])
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            # That of the def: the decorators stand before it.
+            return "\n".join(line.rstrip() for line in text.splitlines()[node.lineno - 1 :])
     return "".join(
         f"{code.co_code!r}{code.co_names}{code.co_varnames}{_without_code(code.co_consts)}"
         for code, _ in _codes(thing)
@@ -157,14 +154,13 @@ def _without_code(constants: tuple[Any, ...]) -> str:
 
 def _functions(thing: Any) -> list[FunctionType]:
     """Return a function itself, or the methods of a class."""
-    if isinstance(thing, FunctionType):
-        return [thing]
-    members = [
+    members = vars(thing).values() if isinstance(thing, type) else [thing]
+    return [
         function
-        for one in vars(thing).values()
+        for one in members
         for function in (one, getattr(one, "__func__", None), getattr(one, "fget", None))
+        if isinstance(function, FunctionType)
     ]
-    return [one for one in members if isinstance(one, FunctionType)]
 
 
 def _codes(thing: Any) -> Iterator[tuple[CodeType, dict[str, Any]]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import random
 import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,30 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 import cifarkit as ck
 from cifarkit.data import download, http_source
 from cifarkit.data.archives import Archive
 from cifarkit.data.download import fetch, take
-from cifarkit.data.download_listener import DownloadListener
 
 NAMES = ["meta", "test", "train"]
 SEED = 20261124
-
-
-class Heard(DownloadListener):
-    """Keeps what it hears."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.notes: list[str] = []
-        self.done: list[int] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def move(self, done: int, total: int) -> None:
-        self.done.append(done)
 
 
 def md5(content: bytes) -> str:
@@ -65,7 +51,7 @@ def is_there(archive: Archive, root: Path) -> bool:
 def failed(archive: Archive, root: Path) -> str:
     """Fetch in vain, and return what is said."""
     with pytest.raises(ck.DownloadError) as caught:
-        fetch(archive, root, Heard())
+        fetch(archive, root)
     text = str(caught.value)
     for way in (
         "\nThree ways on:\n  put cifar-0.tar.gz",
@@ -82,14 +68,14 @@ def failed(archive: Archive, root: Path) -> str:
 
 
 def test_an_archive_is_fetched_checked_and_unpacked(
-    having: Any, server: Any, whole: bytes, tmp_path: Path
+    having: Any, server: Any, whole: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    archive, heard = having(server.resume()), Heard()
-    fetch(archive, tmp_path / "new folder", heard)
+    archive = having(server.resume())
+    fetch(archive, tmp_path / "new folder")
     assert is_there(archive, tmp_path / "new folder")
     assert server.asked == [("0", 0)]
-    assert heard.notes == [f"CIFAR-0: {len(whole):,} bytes from {archive.sources[0]}"]
-    assert heard.done[-1] == len(whole)
+    assert caplog.messages == [f"CIFAR-0: {len(whole):,} bytes from {archive.sources[0]}"]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
 def test_what_is_there_is_not_fetched_again(having: Any, server: Any, tmp_path: Path) -> None:
@@ -112,34 +98,30 @@ def test_a_whole_archive_that_lies_there_needs_no_server(
 
 
 def test_a_source_that_fails_is_left_for_the_next_which_goes_on_where_it_ended(
-    having: Any, server: Any, tmp_path: Path
+    having: Any, server: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = server.respond(b"<html>", Content_Type="text/html")
     missing = server.respond(b"", status="404 Not Found")
     archive = having(server.stall(), page, missing, server.resume(99), server.resume())
-    heard = Heard()
-    fetch(archive, tmp_path, heard)
+    fetch(archive, tmp_path)
     assert is_there(archive, tmp_path)
     assert server.asked == [("0", 0), ("1", 0), ("2", 0), ("3", 0), ("4", 99)]
-    assert f"3: it ended after 99 of {archive.bytes:,} bytes; left" in heard.notes[1]
+    assert f"3: it ended after 99 of {archive.bytes:,} bytes; left" in caplog.messages[1]
 
 
 def test_a_slow_source_is_left_but_the_last_one_is_not(
-    having: Any, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    having: Any,
+    server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(http_source, "WINDOW", 0.0)
     monkeypatch.setattr(download, "SLOW", 1e15)  # a rate that nothing reaches
-    monkeypatch.setattr(download, "CREEPING", 0.0)
     archive = having(server.resume(99), server.resume())
-    heard = Heard()
-    fetch(archive, tmp_path, heard)
-    assert "kB a second; left" in heard.notes[1]
+    fetch(archive, tmp_path)
+    assert "kB a second; left" in caplog.messages[1]
     assert is_there(archive, tmp_path)
-    monkeypatch.setattr(download, "CREEPING", 1e15)
-    heard = Heard()
-    with pytest.raises(ck.DownloadError):
-        fetch(having(server.resume(99)), tmp_path / "other", heard)
-    assert "kB a second; left" in heard.notes[1]
 
 
 def test_sources_that_all_cut_off_are_asked_again_while_it_helps(
@@ -149,7 +131,7 @@ def test_sources_that_all_cut_off_are_asked_again_while_it_helps(
         server.resume(start + 40)(connection, start)
 
     archive = having(cut, server.stall())
-    fetch(archive, tmp_path, Heard())
+    fetch(archive, tmp_path)
     assert is_there(archive, tmp_path)
     starts = [start for path, start in server.asked if path == "0"]
     assert starts == list(range(0, len(whole), 40))
@@ -190,35 +172,41 @@ def flipped(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-def test_a_wrong_sum_is_thrown_away_and_fetched_once_again_from_another_source(
-    having: Any, server: Any, whole: bytes, tmp_path: Path
+def test_a_wrong_sum_is_thrown_away_and_the_next_source_gives_the_whole(
+    having: Any, server: Any, whole: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     wrong = server.resume(content=flipped(whole, 60))
-    archive, heard = having(wrong, server.resume()), Heard()
-    fetch(archive, tmp_path, heard)
+    archive = having(wrong, server.resume())
+    fetch(archive, tmp_path)
     assert is_there(archive, tmp_path)
     assert server.asked == [("0", 0), ("1", 0)]
-    assert md5(flipped(whole, 60)) in heard.notes[1]
+    assert md5(flipped(whole, 60)) in caplog.messages[1]
 
 
-def test_two_wrong_sums_are_an_error_that_shows_every_sum(
+def test_nothing_but_wrong_sums_is_an_error_that_shows_every_sum(
     having: Any, server: Any, whole: bytes, tmp_path: Path
 ) -> None:
     first, second = flipped(whole, 60), flipped(whole, 61)
-    archive = having(server.resume(content=first), server.resume(content=second), server.resume())
+    archive = having(server.resume(content=first), server.resume(content=second))
     text = failed(archive, tmp_path)
     assert all(found in text for found in (md5(first), md5(second), archive.md5))
     assert server.asked == [("0", 0), ("1", 0)]
     assert not part_of(archive, tmp_path).exists()
 
 
+@pytest.mark.parametrize("more", [b"", b"more"])
 def test_a_part_that_was_wrong_all_along_is_not_laid_to_a_source(
-    having: Any, server: Any, whole: bytes, tmp_path: Path
+    more: bytes,
+    having: Any,
+    server: Any,
+    whole: bytes,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    archive, heard = having(server.resume()), Heard()
-    part_of(archive, tmp_path).write_bytes(flipped(whole, 60) + b"more")
-    fetch(archive, tmp_path, heard)
-    assert f"what {part_of(archive, tmp_path)} completed" in heard.notes[0]
+    archive = having(server.resume())
+    part_of(archive, tmp_path).write_bytes(flipped(whole, 60) + more)
+    fetch(archive, tmp_path)
+    assert f"what is in {part_of(archive, tmp_path)} has the MD5 sum" in caplog.messages[0]
     assert is_there(archive, tmp_path)
     assert server.asked == [("0", 0)]
 
@@ -241,28 +229,8 @@ def test_a_damaged_archive_is_never_used_and_a_damaged_part_neither(
             root = tmp_path / f"{number}{path.suffix}"
             root.mkdir()
             (root / path).write_bytes(content)
-            fetch(archive, root, Heard())
+            fetch(archive, root)
             assert is_there(archive, root), (number, path)
-
-
-def test_without_the_sum_damage_gets_through(
-    having: Any, server: Any, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = having(server.resume())
-    monkeypatch.setattr(Archive, "is_whole", lambda self, path: path.is_file())
-    monkeypatch.setattr(download, "md5_of", lambda path: archive.md5)
-    wrong = 0
-    for number, content in enumerate(damaged(whole)):
-        root = tmp_path / str(number)
-        root.mkdir()
-        (root / archive.file).write_bytes(content)
-        try:
-            fetch(archive, root, Heard())
-        except (ck.DataError, OSError):
-            wrong += 1
-        else:
-            wrong += (root / archive.file).read_bytes() != whole
-    assert wrong == 50
 
 
 def tells(error: Exception, code: int) -> bool:
@@ -280,13 +248,13 @@ def test_whichever_file_operation_fails_the_next_call_puts_it_right(
         root = tmp_path / str(turn)
         with failing_at(turn, code) as asked:
             try:
-                fetch(archive, root, Heard())
+                fetch(archive, root)
             except ck.DownloadError as error:
                 faults.append(error)
         path, folder = root / archive.file, root / archive.folder
         assert not path.exists() or archive.is_whole(path)
         assert not folder.exists() or len(list(folder.iterdir())) == 3
-        fetch(archive, root, Heard())
+        fetch(archive, root)
         assert archive.is_whole(path)
         assert len(list(folder.iterdir())) == 3
         if len(asked) < turn:
@@ -321,108 +289,60 @@ def test_a_folder_that_cannot_be_made_is_an_error(having: Any, server: Any, tmp_
     assert (tmp_path / "file").read_bytes() == b"kept"
 
 
-# In a process of its own: what it fetches, and where, comes line by line.
 CHILD = """
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from cifarkit.data import download
 from cifarkit.data.archives import Archive
-from cifarkit.data.download_listener import DownloadListener
-
-class Heard(DownloadListener):
-    waited = False
-    def note(self, text):
-        self.waited = self.waited or "waits" in text
+from cifarkit.data.download import fetch
 
 assert "torch" not in sys.modules
-archive = eval(sys.argv[1])
-if sys.argv[2] == "unlocked":
-    download._alone = lambda *_: nullcontext()
-for line in sys.stdin:
-    heard = Heard()
-    try:
-        download.fetch(archive, Path(line.rstrip()), heard)
-        print("waited" if heard.waited else "fetched", flush=True)
-    except Exception as error:
-        print("failed", repr(error), flush=True)
+fetch(eval(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-@contextmanager
-def children(archive: Archive, locked: str) -> Iterator[list[subprocess.Popen[str]]]:
-    command = [sys.executable, "-c", CHILD, repr(archive), locked]
-    pipe = subprocess.PIPE
-    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(8)]
-    try:
-        yield started
-    finally:
-        for child in started:
-            child.communicate(timeout=20)
-
-
-def rounds(server: Any, archive: Archive, tmp_path: Path, locked: str) -> list[list[str]]:
-    """Let eight processes fetch into one cold folder, ten times; return what they say."""
-    said = []
-    with children(archive, locked) as started:
-        for number in range(10):
-            root = tmp_path / str(number)
-            root.mkdir()
-            for child in started:
-                assert child.stdin is not None
-                child.stdin.write(f"{root}\n")
-                child.stdin.flush()
-            said.append([child.stdout.readline().strip() for child in started if child.stdout])
-    return said
-
-
-def unhurried(server: Any) -> Any:
-    def answer(connection: socket.socket, start: int) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(server.whole)}\r\n\r\n"
-        connection.sendall(head.encode())
-        for place in range(0, len(server.whole), 50):
-            server._done.wait(0.01)
-            connection.sendall(server.whole[place : place + 50])
-        connection.close()
-
-    return answer
-
-
-def test_eight_processes_share_one_download(having: Any, server: Any, tmp_path: Path) -> None:
-    archive = having(unhurried(server))
-    said = rounds(server, archive, tmp_path, "locked")
-    assert len(server.asked) == 10
-    for number, words in enumerate(said):
-        assert set(words) <= {"fetched", "waited"}, words
-        assert is_there(archive, tmp_path / str(number))
-    assert any("waited" in words for words in said)
-
-
-def test_without_the_lock_they_do_not(having: Any, server: Any, tmp_path: Path) -> None:
-    said = rounds(server, having(unhurried(server)), tmp_path, "unlocked")
-    assert len(server.asked) > 10 or any(
-        word.startswith("failed") for words in said for word in words
-    )
+def test_processes_share_one_download(having: Any, server: Any, tmp_path: Path) -> None:
+    archive = having(server.resume())
+    command = [sys.executable, "-c", CHILD, repr(archive), str(tmp_path)]
+    with FileLock(tmp_path / f"{archive.file}.lock"):
+        children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        for child in children:
+            assert child.stderr is not None
+            assert "another process fetches CIFAR-0, this one waits" in child.stderr.readline()
+    for child in children:
+        child.communicate(timeout=60)
+    assert [child.returncode for child in children] == [0] * 4
+    assert server.asked == [("0", 0)]
+    assert is_there(archive, tmp_path)
 
 
 def test_ctrl_c_keeps_what_came_and_the_next_call_asks_for_the_rest(
-    having: Any, server: Any, whole: bytes, tmp_path: Path
+    having: Any,
+    server: Any,
+    whole: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Interrupted(Heard):
-        def move(self, done: int, total: int) -> None:
-            super().move(done, total)
+    came: list[int] = []
+
+    @contextmanager
+    def interrupted(done: int, size: int) -> Iterator[Callable[[int], None]]:
+        def move(done: int) -> None:
+            came.append(done)
             raise KeyboardInterrupt
 
+        yield move
+
     archive = having(server.stall(120), server.resume())
-    heard = Interrupted()
-    with pytest.raises(KeyboardInterrupt):
-        fetch(archive, tmp_path, heard)
-    (came,) = heard.done
-    assert heard.notes[-1].endswith("what came is kept, the next call goes on from it")
-    assert part_of(archive, tmp_path).read_bytes() == whole[:came]
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "shown", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(archive, tmp_path)
+    assert caplog.messages[-1].endswith("what came is kept, the next call goes on from it")
+    assert part_of(archive, tmp_path).read_bytes() == whole[: came[0]]
     fetch(replace(archive, sources=archive.sources[1:]), tmp_path)
     assert is_there(archive, tmp_path)
-    assert server.asked == [("0", 0), ("1", came)]
+    assert server.asked == [("0", 0), ("1", came[0])]
 
 
 def test_an_archive_from_elsewhere_is_taken_if_it_is_the_right_one(

@@ -36,15 +36,6 @@ def test_a_source_that_ignores_the_wish_to_resume_begins_anew(server: Any, whole
     assert read(url, 77, len(whole)) == (0, whole)
 
 
-def test_a_source_that_refuses_to_resume_is_asked_for_all(server: Any, whole: bytes) -> None:
-    def answer(connection: socket.socket, start: int) -> None:
-        refusal = server.respond(b"", status="416 Range Not Satisfiable")
-        (refusal if start else server.respond(whole))(connection, start)
-
-    assert read(server.url("strict", answer), 77, len(whole)) == (0, whole)
-    assert server.asked == [("strict", 77), ("strict", 0)]
-
-
 def test_redirects_are_followed_with_the_wish_to_resume(server: Any, whole: bytes) -> None:
     there = server.url("there", server.resume())
     url = server.url("here", server.respond(b"", status="302 Found", Location=there))
