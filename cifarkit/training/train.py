@@ -57,7 +57,7 @@ def train(
         callbacks: who listens, in this order.
         run_dir: this run's own folder; nothing is written when None.
         track_test: record test loss and accuracy each epoch too, for looking at alone.
-        compile: `"on"`, `"off"`, or `"auto"`, which records steps where it pays; see `Trainer`.
+        compile: `"on"`, `"off"`, or `"auto"`, which captures steps where it pays; see `Trainer`.
         show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
         resume: go on with the run in `run_dir`, or begin it; see `Trainer.fit`.
         recipe_changes: fields of the recipe to change, such as `epochs=3`.

@@ -54,9 +54,10 @@ class Trainer(Guided):
         run_dir: this run's own folder, filled as training goes; nothing is written when None.
         track_test: record test loss and accuracy each epoch too. They are for looking at;
             cifarkit's own callbacks refuse to select by them.
-        compile: `"on"` compiles the way from batch to loss, and on CUDA records steps, to play
-            them again; `"auto"` records alone, and not in strict float32; `"off"` does neither.
-            The run's facts say what it took (`warm_up_seconds`), and `steps_captured`.
+        compile: `"on"` compiles the way from batch to loss, and on CUDA captures each step as a
+            graph, trusting layers of yours to do the same every time; `"auto"` captures alone, in
+            bfloat16, networks of torch's and cifarkit's layers; `"off"` does neither. The run's
+            facts say what it took (`warm_up_seconds`), and `steps_captured`.
         show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
 
     Raises:
@@ -132,7 +133,7 @@ class Trainer(Guided):
             RunFolderError: `run_dir` holds a run, cannot be written, or is in use.
             SelectionError: a callback would select by what is not there or must not select.
             NonFiniteLossError: the loss became NaN or infinite.
-            TrainingError: this trainer is training already, or a step cannot be recorded.
+            TrainingError: this trainer is training already, or a step cannot be captured.
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
