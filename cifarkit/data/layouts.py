@@ -98,6 +98,7 @@ def _arrays_in(pictures: Array | list[Any]) -> list[Array]:
 def _brought(
     pictures: Array | list[Any], name: str, count: int | None, value_range: Any, told: Any
 ) -> tuple[Tensor, set[Form]]:
+    """Bring what `gathered` gave to bytes, as the two functions above say."""
     if isinstance(pictures, list):
         return _from_sequence(pictures, name, value_range, told)
     pixels, is_flat = _channels_last(pictures, name, count)

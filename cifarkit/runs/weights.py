@@ -86,7 +86,6 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         )
     restore_state(model, tensors, versions)
     model.eval()
-    _warn_of_nan(file, tensors)
 
 
 @explains_arguments("ck.import_weights")

@@ -47,12 +47,10 @@ def test_training_records_what_val_gives_whatever_it_is(tiny: ck.Splits) -> None
     assert math.isnan(run.history[-1]["val_loss"])
 
 
-def test_weights_that_are_nan_are_told_of_once(tiny: ck.Splits, tmp_path: Path) -> None:
-    run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
-    state = run.model.state_dict()
+def test_weights_that_are_nan_are_told_of_once(tmp_path: Path) -> None:
+    state = ck.create_model("linear").state_dict()
     state["1.bias"][3] = math.nan
     torch.save(state, tmp_path / "a.pth")
-    ck.load_weights(ck.create_model("linear"), tmp_path / "run")  # those are as they were
     for model in (None, ck.create_model("linear")):
         with pytest.warns(ck.CifarkitWarning, match=r"NaN in 1 of 2 tensors, .* '1.bias'") as said:
             ck.import_weights(tmp_path / "a.pth", model)
