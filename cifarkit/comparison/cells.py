@@ -111,8 +111,9 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
             facts: Facts = about["facts"]
             key = facts.cell or (is_known(about) and key_of(about))
             rank = (facts.status in OVER, (file.parent / RECEIPT).is_file(), file.parent)
-        except (RunFolderError, KeyError, TypeError, AttributeError, RecursionError):
-            continue  # of no comparison's making, such as a network without a name
+        except RunFolderError as error:
+            warn(f"the run in {str(file.parent)!r} is not used: {error}")
+            continue
         if key:
             found.append((rank, key, file.parent))
     return ((key, folder) for _, key, folder in sorted(found))

@@ -131,6 +131,7 @@ def _misfits(
     fault = receipt.fault(labels.cpu().numpy(), len(about["classes"]))
     checks = {
         f"run.json has seed {about['seed']}": about["seed"] == seed,
+        "run.json does not say how many seconds training took": facts.seconds is not None,
         "run.json does not say precision and versions": (
             {"torch", "cifarkit"} <= facts.environment["versions"].keys()
             and facts.precision is not None
