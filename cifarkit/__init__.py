@@ -73,6 +73,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.evaluation.mistakes import ConfusedPair as ConfusedPair
     from cifarkit.evaluation.mistakes import confused_pairs as confused_pairs
     from cifarkit.evaluation.mistakes import top_losses as top_losses
+    from cifarkit.evaluation.predictions import Prediction as Prediction
     from cifarkit.evaluation.predictions import Predictions as Predictions
     from cifarkit.evaluation.predictions import predict as predict
     from cifarkit.findings import Finding as Finding
@@ -107,24 +108,24 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.recipes.schedules import Schedule as Schedule
     from cifarkit.recipes.schedules import Step as Step
     from cifarkit.report.page import write_report as write_report
+    from cifarkit.runs.folder import load_run as load_run
+    from cifarkit.runs.history import History as History
+    from cifarkit.runs.run import Run as Run
+    from cifarkit.runs.test_access import Looks as Looks
+    from cifarkit.runs.test_access import looks_at_test as looks_at_test
+    from cifarkit.runs.test_access import score_on_test as score_on_test
+    from cifarkit.runs.test_predictions import Receipt as Receipt
+    from cifarkit.runs.weights import import_weights as import_weights
+    from cifarkit.runs.weights import load_weights as load_weights
     from cifarkit.training.callback import Callback as Callback
     from cifarkit.training.callbacks.checkpoint import Checkpoint as Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping as EarlyStopping
     from cifarkit.training.callbacks.gradient_clip import GradientClip as GradientClip
     from cifarkit.training.callbacks.lr_finder import LRFinder as LRFinder
     from cifarkit.training.callbacks.mixup import Mixup as Mixup
-    from cifarkit.training.history import History as History
     from cifarkit.training.progress.progress import Progress as Progress
-    from cifarkit.training.receipt import Receipt as Receipt
-    from cifarkit.training.run import Run as Run
-    from cifarkit.training.run_folder import load_run as load_run
-    from cifarkit.training.sealed_test import Looks as Looks
-    from cifarkit.training.sealed_test import looks_at_test as looks_at_test
-    from cifarkit.training.sealed_test import score_on_test as score_on_test
     from cifarkit.training.train import train as train
     from cifarkit.training.trainer import Trainer as Trainer
-    from cifarkit.training.weights import import_weights as import_weights
-    from cifarkit.training.weights import load_weights as load_weights
     from cifarkit.values import Value as Value
     from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
     from cifarkit.verification.leaderboard import Standing as Standing
@@ -224,6 +225,7 @@ _HOME = {
     "ConfusedPair": "cifarkit.evaluation.mistakes",
     "confused_pairs": "cifarkit.evaluation.mistakes",
     "top_losses": "cifarkit.evaluation.mistakes",
+    "Prediction": "cifarkit.evaluation.predictions",
     "Predictions": "cifarkit.evaluation.predictions",
     "predict": "cifarkit.evaluation.predictions",
     "Callback": "cifarkit.training.callback",
@@ -232,18 +234,18 @@ _HOME = {
     "GradientClip": "cifarkit.training.callbacks.gradient_clip",
     "LRFinder": "cifarkit.training.callbacks.lr_finder",
     "Mixup": "cifarkit.training.callbacks.mixup",
-    "History": "cifarkit.training.history",
+    "History": "cifarkit.runs.history",
     "Progress": "cifarkit.training.progress.progress",
-    "Run": "cifarkit.training.run",
-    "load_run": "cifarkit.training.run_folder",
-    "Looks": "cifarkit.training.sealed_test",
-    "Receipt": "cifarkit.training.receipt",
-    "looks_at_test": "cifarkit.training.sealed_test",
-    "score_on_test": "cifarkit.training.sealed_test",
+    "Run": "cifarkit.runs.run",
+    "load_run": "cifarkit.runs.folder",
+    "Looks": "cifarkit.runs.test_access",
+    "Receipt": "cifarkit.runs.test_predictions",
+    "looks_at_test": "cifarkit.runs.test_access",
+    "score_on_test": "cifarkit.runs.test_access",
     "train": "cifarkit.training.train",
     "Trainer": "cifarkit.training.trainer",
-    "import_weights": "cifarkit.training.weights",
-    "load_weights": "cifarkit.training.weights",
+    "import_weights": "cifarkit.runs.weights",
+    "load_weights": "cifarkit.runs.weights",
     "compare": "cifarkit.comparison.compare",
     "Comparison": "cifarkit.comparison.comparison",
     "Outcome": "cifarkit.comparison.outcomes",

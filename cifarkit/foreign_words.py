@@ -1,20 +1,21 @@
 """What to write in place of words that people bring from other libraries.
 
 Tables alone, for `cifarkit.guidance` and every door: the fields of values, the arguments of
-functions and callbacks, what is looked for as an attribute, and the options of the command line.
+functions and callbacks, and the options of the command line. Names that are looked for as
+attributes are in `cifarkit.foreign_names`.
 """
 
 from __future__ import annotations
 
 from cifarkit.synonyms import by_word
 
-__all__ = ["ATTRIBUTES", "CALLS", "WAYS"]
+__all__ = ["CALLS", "LOSS", "METRICS", "SAVING", "WAYS"]
 
-_SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint saves oftener"
-_METRICS = (
+SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint saves oftener"
+METRICS = (
     "loss and accuracy are always measured, and run.log(name, value) in a ck.Callback adds a column"
 )
-_LOSS = "training uses cross-entropy, and label_smoothing= is what can be changed of it"
+LOSS = "training uses cross-entropy, and label_smoothing= is what can be changed of it"
 _RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
 _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
@@ -55,10 +56,10 @@ WAYS = by_word(
         "write show_progress=False, to ck.train or ck.Trainer": "disable_tqdm silent quiet",
         "write device='cpu', to ck.train or ck.Trainer": "no_cuda use_cpu no_mps",
         "write compile='off', to ck.train or ck.Trainer": "run_eagerly",
-        _LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight "
+        LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight "
         "loss_weights sample_weight bce_loss from_logits",
-        _METRICS: "metrics scoring eval_metric compute_metrics weighted_metrics",
-        _SAVING: "checkpoint checkpoints checkpointing checkpoint_dir save save_every ckpt_path "
+        METRICS: "metrics scoring eval_metric compute_metrics weighted_metrics",
+        SAVING: "checkpoint checkpoints checkpointing checkpoint_dir save save_every ckpt_path "
         "save_best save_best_only save_weights_only save_top_k filepath dirpath filename "
         "enable_checkpointing save_freq save_last save_model save_steps save_strategy every_steps "
         "save_total_limit best_model_path every_n_epochs",
@@ -80,6 +81,20 @@ WAYS = by_word(
         "ck.Trainer(recipe).fit(network, data)": "model",
         "the network goes to fit: ck.Trainer(ck.Recipe(epochs=3)).fit(network, "
         "data)": "Trainer.model",
+        "it belongs to the recipe: ck.Trainer(ck.Recipe({word}={value})).fit(network, "
+        "data)": "Trainer.epochs Trainer.batch_size Trainer.optimizer Trainer.schedule "
+        "Trainer.augment Trainer.label_smoothing Trainer.initialization Trainer.ema_decay "
+        "Trainer.test_time Trainer.precision Trainer.fit.epochs Trainer.fit.batch_size "
+        "Trainer.fit.optimizer Trainer.fit.schedule Trainer.fit.augment "
+        "Trainer.fit.label_smoothing Trainer.fit.precision",
+        "it belongs to the recipe's optimiser: "
+        "ck.Trainer(ck.Recipe(optimizer=ck.Adam({word}={value}))).fit(network, "
+        "data)": "Trainer.lr Trainer.weight_decay Trainer.fit.lr Trainer.fit.weight_decay",
+        "it belongs to the trainer: ck.Trainer(ck.Recipe(epochs=3), {word}={value}).fit(network, "
+        "data)": "Trainer.fit.seed Trainer.fit.device Trainer.fit.callbacks Trainer.fit.run_dir "
+        "Trainer.fit.track_test Trainer.fit.compile Trainer.fit.show_progress",
+        "it goes to fit: ck.Trainer(ck.Recipe(epochs=3), run_dir='runs/mine').fit(network, data, "
+        "resume=True)": "Trainer.resume",
         "pictures are 32 x 32; a network that wants others resizes them in its "
         "forward": "image_size img_size input_size resize target_size size",
         "pictures lie in memory and batches are cut there, so there are no workers; leave it "
@@ -174,6 +189,29 @@ WAYS = by_word(
         "ck.evaluate.on ck.evaluate.splits ck.evaluate.val_loader ck.evaluate.validation_data",
         "write ck.predict(run, images)": "ck.predict.image_set ck.predict.loader "
         "ck.predict.dataloader ck.predict.splits",
+        "a plot is drawn into axes of yours: ax=matplotlib.pyplot.figure(figsize=(5, "
+        "5)).add_subplot()": "ck.plots.figsize ck.plots.figure ck.plots.fig ck.plots.dpi",
+        "a grid of pictures is drawn into a whole figure: figure=matplotlib.pyplot.figure("
+        "figsize=(5, 5))": "ck.plots.ax ck.plots.samples.figsize ck.plots.samples.fig "
+        "ck.plots.predictions.figsize ck.plots.predictions.fig ck.plots.top_losses.figsize "
+        "ck.plots.top_losses.fig ck.plots.confused.figsize ck.plots.confused.fig",
+        "what is drawn is matplotlib's: ax = ck.plots.curves(run), then "
+        "ax.set_title('…')": "ck.plots.title ck.plots.xlabel ck.plots.ylabel ck.plots.xlim "
+        "ck.plots.ylim ck.plots.grid ck.plots.legend ck.plots.suptitle ck.plots.fontsize",
+        "what is drawn is matplotlib's: ax = ck.plots.curves(run), then "
+        "ax.figure.savefig('plot.png')": "ck.plots.save ck.plots.path ck.plots.filename "
+        "ck.plots.save_path ck.plots.savefig ck.plots.run_dir",
+        "colours are chosen so that everybody can read them; leave it "
+        "out": "ck.plots.cmap ck.plots.color ck.plots.colors ck.plots.palette ck.plots.style",
+        "a notebook shows it by itself, and a script by matplotlib.pyplot.show(); leave it "
+        "out": "ck.plots.show",
+        "the names of the classes come with the evaluation; leave it "
+        "out": "ck.plots.classes ck.plots.labels ck.plots.display_labels",
+        "colours are shares of each row, and counts=True writes the numbers of images; leave it "
+        "out": "ck.plots.confusion.normalize ck.plots.confusion.normalized "
+        "ck.plots.confusion.annot",
+        "it draws one column: ck.plots.curves(run, 'accuracy')": "ck.plots.curves.metrics "
+        "ck.plots.curves.metric ck.plots.curves.y ck.plots.curves.loss ck.plots.curves.accuracy",
         "a ck.Evaluation has accuracy, loss and report()": "ck.evaluate.metrics "
         "ck.evaluate.criterion ck.evaluate.loss_fn",
     }
@@ -193,55 +231,16 @@ CALLS = {
     "ck.score_on_test": "write ck.score_on_test(run, data)",
     "ck.import_weights": "write ck.import_weights(path, network)",
     "ck.load_weights": "write ck.load_weights(network, path)",
+    "ck.training_batches": "write ck.training_batches(data.train, 64, seed=0, epoch=0)",
+    "ck.plots.confusion": "write ck.plots.confusion(ck.evaluate(run, data.val))",
+    "ck.plots.confused": "write ck.plots.confused(ck.evaluate(run, data.val), data.val)",
+    "ck.plots.curves": "write ck.plots.curves(run, 'accuracy')",
+    "ck.plots.predictions": "write ck.plots.predictions(ck.evaluate(run, data.val), data.val, n=9)",
+    "ck.plots.samples": "write ck.plots.samples(data.train, n=16)",
+    "ck.plots.top_losses": "write ck.plots.top_losses(ck.evaluate(run, data.val), data.val, n=9)",
+    "Splits": "write ck.Splits(train, val, test, name='mine')",
     "Recipe": "all has a name: ck.Recipe(epochs=3, optimizer=ck.SGD(lr=0.1))",
 } | {
     kind: f"its weights come when training starts: optimizer=ck.{kind}(lr=0.1)"
     for kind in ("SGD", "Adam", "AdamW", "Muon")
 }
-
-_TEST = "write ck.evaluate(run, data.val), or ck.score_on_test(run, data) at the end"
-
-# Where that is which people look for as an attribute.
-ATTRIBUTES = by_word(
-    {
-        _TEST: "Run.evaluate Run.test Run.validate Run.score Trainer.test Trainer.evaluate "
-        "Trainer.validate cifarkit.score cifarkit.test",
-        "write run.history['val_accuracy'], and run.history.columns has all "
-        "names": "Run.accuracy Run.loss Run.val_accuracy Run.val_loss Run.val_acc Run.logs "
-        "Run.metrics Run.losses",
-        "write ck.predict(run, images)": "Run.predict Run.predict_proba Run.get_preds "
-        "Trainer.predict",
-        "the network is run.model": "Run.net Run.network Run.module_ Run.parameters Run.eval "
-        "Run.state_dict Run.load_state_dict Run.to",
-        "write run = ck.train('baseline', data), or ck.Trainer(recipe).fit(network, "
-        "data)": "Run.fit Run.train Run.partial_fit Run.fit_one_cycle cifarkit.fit "
-        "cifarkit.Learner cifarkit.Net cifarkit.run",
-        "write run = ck.Trainer(recipe).fit(network, data)": "Trainer.train Trainer.train_model "
-        "Trainer.run",
-        "fit returns a run, which has it": "Trainer.model Trainer.history Trainer.state",
-        "write ck.plots.curves(run)": "Run.plot Run.show Run.plot_loss History.plot cifarkit.plot",
-        _SAVING: "Run.save Run.export Run.save_model Trainer.save_checkpoint Trainer.save_model "
-        "Trainer.save cifarkit.save cifarkit.save_model",
-        "write run = ck.load_run('runs/mine')": "Run.load cifarkit.load cifarkit.load_model",
-        "write ck.summary(run.model)": "Run.summary",
-        "it is the table itself: history['val_loss'], and history.columns has all "
-        "names": "History.history History.keys",
-        "write pandas.DataFrame(history)": "History.to_pandas History.to_frame",
-        "write ck.list_models(), and ck.create_model('resnet20')": "cifarkit.Model "
-        "cifarkit.Sequential cifarkit.models cifarkit.ResNet cifarkit.resnet18 cifarkit.nn",
-        "write data = ck.load_cifar10(), or ck.load_image_folder, or "
-        "ck.load_arrays": "cifarkit.data cifarkit.datasets cifarkit.load_mnist cifarkit.CIFAR10 "
-        "cifarkit.cifar10 cifarkit.DataLoader",
-        "the optimisers are ck.SGD, ck.Adam, ck.AdamW and ck.Muon": "cifarkit.optim "
-        "cifarkit.optimizers",
-        "the schedules are ck.Cosine, ck.Linear, ck.OneCycle and ck.Step": "cifarkit.schedulers "
-        "cifarkit.ReduceLROnPlateau",
-        "the augmentations are ck.Flip, ck.Crop, ck.Cutout and ck.Transform for torchvision's, and "
-        "ck.Mixup is a callback": "cifarkit.transforms cifarkit.augmentations",
-        "the callbacks are ck.EarlyStopping, ck.Checkpoint and ck.Progress": "cifarkit.callbacks "
-        "cifarkit.ModelCheckpoint",
-        _LOSS: "cifarkit.losses cifarkit.loss",
-        _METRICS: "cifarkit.metrics",
-        "write ck.train('baseline', data, seed=0)": "cifarkit.set_seed cifarkit.seed_everything",
-    }
-)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cifarkit.errors import UnknownArgumentError, UnknownAttributeError
-from cifarkit.foreign_words import ATTRIBUTES, CALLS, WAYS
-from cifarkit.synonyms import EXAMPLES, SYNONYMS
+from cifarkit.foreign_names import ATTRIBUTES
+from cifarkit.foreign_words import CALLS, WAYS
+from cifarkit.synonyms import EXAMPLES, SYNONYMS, VALUES
 
 __all__ = [
     "CheckedConstruction",
@@ -25,8 +26,11 @@ __all__ = [
     "way_for",
 ]
 
+# Callables whose words are told together, and how their rows in `WAYS` begin.
+FAMILIES = {"ck.load_": "ck.load.", "ck.plots.": "ck.plots."}
 # Where a text of another library means something else, such as accelerator="gpu".
 CHOICES = ("compile", "device", "precision")
+MOST_NAMES = 40  # that a message lists
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +52,11 @@ def as_written(name: str, value: Any) -> str:
 
     >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
     ('0.99', '0.999')
+    >>> as_written("device", "gpu"), as_written("schedule", "step")
+    ("'cuda'", 'ck.Step(every=30, factor=0.1)')
     """
+    if meant := VALUES.get(name, {}).get(_letters_of(value)):
+        return meant
     if name == "column" and isinstance(value, str):
         value = SYNONYMS.get(value, value)
     text = repr(value) if isinstance(value, str | int | float | None) else "…"
@@ -63,6 +71,14 @@ def as_written(name: str, value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = is_number if kind in (int, float) else isinstance(value, kind)
     return text if fits and text != "…" and name not in CHOICES else example
+
+
+def _letters_of(value: Any) -> str:
+    """Return the letters and digits of a word, such as True or torch.float32, or of a class."""
+    kind = value if isinstance(value, type) else type(value)
+    is_word = isinstance(value, str | int | None) or kind.__name__ == "dtype"
+    text = str(value) if is_word else kind.__name__
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
@@ -82,7 +98,8 @@ def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
     known = list(known)
     ours = SYNONYMS.get(word.lower(), word)
     shown = as_written(ours, value)
-    places = [f"{callee}.", *(["ck.load."] if callee.startswith("ck.load_") else []), ""]
+    kin = [rows for family, rows in FAMILIES.items() if callee.startswith(family)]
+    places = [f"{callee}.", *kin, ""]
     keys = [place + name for place in places for name in (word, ours)]
     ways = [WAYS[key] for key in keys if key in WAYS]
     if ours in known:
@@ -101,11 +118,12 @@ def lacking(owner: str, name: str, known: Iterable[str]) -> str:
     'Run has no predict: write ck.predict(run, images)'
     """
     public = [one for one in known if not one.startswith("_")]
-    close = nearest(name, public, cutoff=0.8)
-    way = ATTRIBUTES.get(f"{owner}.{name}") if close is None else None
-    close = close or nearest(name, public)
-    way = way or (f"did you mean {close}?" if close else f"it has {', '.join(public)}")
-    return f"{owner} has no {name}: {way}"
+    way = ATTRIBUTES.get(f"{owner}.{name}")
+    if way is None and (close := nearest(name, public)):
+        way = f"did you mean {close}?"
+    if way is None and len(public) > MOST_NAMES:
+        way = f"dir({owner}) lists its names"
+    return f"{owner} has no {name}: {way or 'it has ' + ', '.join(public)}"
 
 
 def check_call(
@@ -211,6 +229,8 @@ class Guided(metaclass=CheckedConstruction):
     if not TYPE_CHECKING:  # type checkers go on telling what is there
 
         def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # programs ask for these, often, and read no message
+                raise AttributeError(f"{type(self).__name__} has no {name}")
             raise UnknownAttributeError(lacking(type(self).__name__, name, dir(self)))
 
 

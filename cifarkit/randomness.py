@@ -20,7 +20,7 @@ import torch
 __all__ = [
     "generator_for",
     "generator_states",
-    "preserved",
+    "fork_rng",
     "seed_for",
     "seed_generators",
     "seeded",
@@ -77,7 +77,7 @@ def seeded(*key: str | int) -> Iterator[None]:
     >>> torch.equal(first, second)
     True
     """
-    with preserved():
+    with fork_rng():
         seed_generators(seed_for(*key))
         yield
 
@@ -110,7 +110,7 @@ def seed_generators(seed: int, device: torch.device | None = None) -> None:
 
 
 @contextmanager
-def preserved() -> Iterator[None]:
+def fork_rng() -> Iterator[None]:
     """Put the global generators of torch, NumPy and Python back after a block."""
     before = generator_states()
     try:

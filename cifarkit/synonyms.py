@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["EXAMPLES", "SYNONYMS", "by_word"]
+__all__ = ["EXAMPLES", "SYNONYMS", "VALUES", "by_word"]
 
 
 def by_word(rows: Mapping[str, str]) -> dict[str, str]:
@@ -15,6 +15,7 @@ def by_word(rows: Mapping[str, str]) -> dict[str, str]:
 # What other libraries call the same thing.
 SYNONYMS = by_word(
     {
+        "ax": "axes",
         "augment": "augmentation augmentations aug augs data_augmentation",
         "batch_size": "batch bs batchsize train_batch_size per_device_train_batch_size "
         "mini_batch_size minibatch_size",
@@ -38,6 +39,7 @@ SYNONYMS = by_word(
         "gradient_clip_val gradient_clipping clip_grad_norm global_clipnorm",
         "min_delta": "delta tol threshold",
         "model": "net network module arch architecture model_name model_init",
+        "n": "num_images num_samples n_images n_samples max_n",
         "nesterov": "nesterovs_momentum use_nesterov",
         "num_classes": "n_classes nb_classes",
         "optimizer": "opt optim opt_func optimiser optimizers solver",
@@ -68,6 +70,7 @@ SYNONYMS = by_word(
 # What our arguments look like; what was given for a foreign word is shown where it is of this kind.
 EXAMPLES = {
     "augment": "(ck.Flip(), ck.Crop())",
+    "ax": "ax",
     "batch_size": "64",
     "betas": "(0.9, 0.999)",
     "callbacks": "[ck.EarlyStopping()]",
@@ -107,4 +110,30 @@ EXAMPLES = {
     "val_size": "0.1",
     "warmup": "5",
     "weight_decay": "0.0005",
+}
+
+# What a foreign word's value means here, by its letters in small: a text, or the name of a class.
+VALUES = {
+    "compile": by_word({"'off'": "false", "'on'": "true"}),
+    "device": by_word({"'cpu'": "cpu false", "'cuda'": "cuda gpu true"}),
+    "optimizer": by_word(
+        {
+            "ck.Adam(lr=0.001)": "adam nadam radam",
+            "ck.AdamW(lr=0.001)": "adamw",
+            "ck.Muon()": "muon",
+            "ck.SGD(lr=0.1, momentum=0.9)": "sgd",
+        }
+    ),
+    "precision": by_word({"'float32'": "false float float32 torchfloat32 32 32true"}),
+    "schedule": by_word(
+        {
+            "ck.Constant()": "constant constantlr none false",
+            "ck.Constant(warmup=5)": "linearlr",
+            "ck.Cosine()": "cosine cosineannealing cosineannealinglr cosinedecay",
+            "ck.Linear()": "linear polynomial polynomiallr polynomialdecay",
+            "ck.OneCycle()": "onecycle onecyclelr",
+            "ck.Step(every=30, factor=0.1)": "step steplr multistep multisteplr exponential "
+            "exponentiallr exponentialdecay plateau reducelronplateau",
+        }
+    ),
 }

@@ -20,10 +20,12 @@ PACKAGE = Path(ck.__file__).parent
 FLOORS = [
     {
         "errors",
+        "warn",
         "annotations",
         "arguments",
         "synonyms",
         "foreign_words",
+        "foreign_names",
         "guidance",
         "values",
         "randomness",
@@ -36,6 +38,7 @@ FLOORS = [
     {"recipes"},
     {"models"},
     {"evaluation"},
+    {"runs"},
     {"training"},
     {"comparison"},
     {"verification"},
@@ -48,7 +51,9 @@ GROUND = {
     *(("values", "tables"), ("findings", "tables")),
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
-    *(("foreign_words", "synonyms"), ("annotations", "guidance")),
+    *(("foreign_words", "synonyms"), ("annotations", "guidance"), ("warn", "errors")),
+    *(("foreign_names", "foreign_words"), ("foreign_names", "synonyms")),
+    ("guidance", "foreign_names"),
     *(("values", "synonyms"), ("values", "guidance")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -87,7 +92,7 @@ def test_imports_go_down(path: Path) -> None:
 
 
 def test_an_import_that_climbs_would_be_found() -> None:
-    assert climbs("data", "def f():\n    from cifarkit.training.run import Run") == {"training"}
+    assert climbs("data", "def f():\n    from cifarkit.runs.run import Run") == {"runs"}
     assert climbs("data", "import cifarkit.plots") == {"plots"}
     assert climbs("evaluation", "from cifarkit import plots") == {"plots"}
 
@@ -129,8 +134,8 @@ def test_what_another_room_takes_is_meant_to_be_taken(path: Path) -> None:
 
 
 def test_a_name_that_is_taken_would_be_seen() -> None:
-    source = "def f():\n    from cifarkit.training.run import Run, OVER"
-    names = [("cifarkit.training.run", name) for name in ("Run", "OVER")]
+    source = "def f():\n    from cifarkit.runs.run import Run, OVER"
+    names = [("cifarkit.runs.run", name) for name in ("Run", "OVER")]
     assert list(taken(source)) == names
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cifarkit.randomness import generator_for, preserved, seed_for, seeded
+from cifarkit.randomness import fork_rng, generator_for, seed_for, seeded
 
 keys = st.lists(st.text(max_size=5) | st.integers(0, 2**63 - 1), min_size=1, max_size=4)
 
@@ -61,7 +61,7 @@ def test_a_generator_gives_the_same_numbers_whatever_else_was_drawn() -> None:
 
 def test_the_global_generator_is_left_as_it_was_found() -> None:
     before = torch.get_rng_state()
-    with preserved():
+    with fork_rng():
         torch.rand(10)
         assert not torch.equal(torch.get_rng_state(), before)
     with seeded("weights", 0):

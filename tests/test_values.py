@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import cifarkit as ck
 from cifarkit.annotations import Range, kinds_of
-from cifarkit.training import run as _run  # noqa: F401 - all kinds of values are defined by now
+from cifarkit.runs import run as _run  # noqa: F401 - all kinds of values are defined by now
 from cifarkit.values import Value, from_json
 
 KINDS = sorted(

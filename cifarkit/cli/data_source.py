@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.cli.download_bar import shown
 from cifarkit.cli.saying import say
-from cifarkit.errors import CifarkitWarning, DataError, DownloadError
+from cifarkit.errors import DataError, DownloadError
+from cifarkit.warn import warn
 
 if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
-    from cifarkit.training.run import Run
+    from cifarkit.runs.run import Run
 
 __all__ = ["load_for_run", "load_source"]
 
@@ -84,8 +84,6 @@ def _tell_of_other_data(splits: Splits, recorded: dict[str, Any], *, is_named: b
             f"{found}; it was loaded with other settings, so load it in Python in the same way, "
             "or say with --data what to use in its place"
         )
-    warnings.warn(
+    warn(
         f"{found}: its test set may hold images the run has learnt from",
-        CifarkitWarning,
-        stacklevel=3,
     )

@@ -112,7 +112,7 @@ def _device() -> str:
     import torch
 
     from cifarkit.recipes.recipe import Recipe
-    from cifarkit.training.device import choose_device, choose_precision
+    from cifarkit.training.engine.device import choose_device, choose_precision
 
     device = choose_device("auto")
     precision = str(choose_precision(Recipe(), device)).removeprefix("torch.")
@@ -122,7 +122,7 @@ def _device() -> str:
 
 def _training() -> str:
     from cifarkit.data.synthetic import load_synthetic
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
     from cifarkit.training.train import train
 
     began = time.perf_counter()

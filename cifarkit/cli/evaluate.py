@@ -39,7 +39,7 @@ def evaluate(
     from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.evaluation import evaluate as evaluate_model
     from cifarkit.report.artefacts import evaluation_to_json
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
 
     trained = load_run(run)
     splits = load_for_run(trained, data)
@@ -63,10 +63,11 @@ def evaluate(
 def describe(evaluation: Evaluation, part: str, name: str) -> str:
     """Return an evaluation as a user reads it: the finding, the report, the mix-ups."""
     from cifarkit.evaluation.mistakes import confused_pairs
+    from cifarkit.verification.evidence import percent
 
     pairs = "\n".join(f"  {pair}" for pair in confused_pairs(evaluation, 5))
     return (
-        f"\n{part} accuracy {100 * evaluation.accuracy:.1f} % on {name} "
+        f"\n{part} accuracy {percent(evaluation.accuracy)} on {name} "
         f"(n = {len(evaluation):,}, 95 % interval {evaluation.accuracy_interval}), "
         f"{part} loss {evaluation.loss:.4f}\n\n{evaluation.report()}"
         + (f"\nmost often mixed up:\n{pairs}" if pairs else "")

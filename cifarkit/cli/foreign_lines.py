@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer import BadParameter
@@ -23,7 +24,16 @@ COMMANDS = {
     **dict.fromkeys(("summary", "show", "info"), "models baseline"),
     **dict.fromkeys(("rank", "ranking"), "leaderboard"),
 }
-OPTIONS = {"root": "data", "image_set": "data", "splits": "data"}
+OPTIONS = {
+    **dict.fromkeys(("root", "image_set", "splits"), "data"),
+    **dict.fromkeys(("image", "images", "picture", "file", "files", "path", "paths"), "pictures"),
+}
+# What Typer says of a value, in one version or another, and what it must be.
+VALUES = {
+    r"valid integer": "it must be a whole number, such as 10",
+    r"valid (number|float)": "it must be a number, such as 0.1",
+    r"greater than or equal to (\S+)": "it must be {1} or more",
+}
 
 
 def meant(arguments: list[str]) -> list[str]:
@@ -40,6 +50,18 @@ def meant(arguments: list[str]) -> list[str]:
         case ["list" | "ls", *rest]:
             return ["models", *rest]
     return arguments
+
+
+def plain(message: str) -> str:
+    """Return what is said of a value in the words of a user.
+
+    >>> plain("Input should be a valid integer, unable to parse string as an integer")
+    'it must be a whole number, such as 10'
+    """
+    for pattern, allowed in VALUES.items():
+        if found := re.search(pattern, message):
+            return allowed.format(found[0], *found.groups())
+    return message.removeprefix("Value error, ")
 
 
 class Group(TyperGroup):
@@ -61,6 +83,8 @@ class Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
+            if isinstance(error, BadParameter):
+                error.message = plain(error.message)
             if not hasattr(error, "possibilities"):  # as an unknown option has
                 raise
             start = getattr(error, "option_name", "")  # of -lr it is -l
@@ -78,7 +102,12 @@ class Command(TyperCommand):
             return f"write {typed}"
         for one in self.get_params(ctx):
             if one.param_type_name == "argument" and ours == one.name:
-                return f"{ours} has no option: write cifarkit {self.name} {ours.upper()}"
+                words = " ".join(
+                    one.name.upper()
+                    for one in self.get_params(ctx)
+                    if one.param_type_name == "argument"
+                )
+                return f"{ours} has no option: write cifarkit {self.name} {words}"
         if close := nearest(option, known, cutoff=0.75):
             return f"did you mean {close}?"
         way = way_for(f"ck.{self.name}", word, ..., [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, RunFolderArgument, import_models
 from cifarkit.cli.saying import echo
+from cifarkit.errors import DataError
 
 __all__ = ["predict"]
 
@@ -23,9 +25,10 @@ def predict(
 ) -> None:
     """Say what is on pictures."""
     import_models(imported)
+    _check_no_folder(run, pictures)
     from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.predictions import predict as predict_pictures
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
 
     trained = load_run(run)
     predictions = predict_pictures(
@@ -43,3 +46,19 @@ def predict(
     for path, best in zip(pictures, guesses, strict=True):
         text = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best.items())
         echo(f"{path}: {text}")
+
+
+def _check_no_folder(run: Path, pictures: list[Path]) -> None:
+    """Refuse a folder of pictures, with the line that names what lies in it."""
+    from cifarkit.data.pictures import picture_suffixes
+
+    for folder in pictures:
+        if not folder.is_dir():
+            continue
+        endings = {path.suffix for path in folder.iterdir()}
+        known = sorted(ending for ending in endings if ending.lower() in picture_suffixes())
+        named = " ".join(f"{shlex.quote(str(folder))}/*{ending}" for ending in known or [".png"])
+        raise DataError(
+            f"{str(folder)!r} is a folder, and pictures are wanted; write cifarkit predict "
+            f"{shlex.quote(str(run))} {named}"
+        )

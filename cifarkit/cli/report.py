@@ -37,7 +37,7 @@ def report(
     """
     import_models(imported)
     from cifarkit.report.page import write_report
-    from cifarkit.training.run_folder import load_run
+    from cifarkit.runs.folder import load_run
 
     trained = load_run(run)
     splits = load_for_run(trained, data)

@@ -41,7 +41,7 @@ def resume(
     `--import`. More epochs go where the schedule gives the same rates up to there.
     """
     from cifarkit.errors import RunFolderError
-    from cifarkit.training.run_folder import RunFolder
+    from cifarkit.runs.folder import RunFolder
 
     folder = expanded(folder)
     facts = RunFolder(folder).about()["facts"]

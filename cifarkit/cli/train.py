@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
     from cifarkit.models.variant import Variant
     from cifarkit.recipes.recipe import Recipe
-    from cifarkit.training.run import Run
+    from cifarkit.runs.run import Run
 
 __all__ = ["Command", "train", "train_and_report"]
 
@@ -56,10 +56,10 @@ def train(
     import_models(imported)
     from cifarkit.arguments import check_seed
     from cifarkit.models.registry import get_variant
+    from cifarkit.runs.environment import is_first_process
+    from cifarkit.runs.folder import RunFolder
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
-    from cifarkit.training.device import choose_device
-    from cifarkit.training.processes import is_first_process
-    from cifarkit.training.run_folder import RunFolder
+    from cifarkit.training.engine.device import choose_device
 
     variant = get_variant(model)
     # All that can be refused is refused before any data is loaded.
@@ -110,11 +110,11 @@ def train_and_report(
 ) -> None:
     """Train, or go on with training, then evaluate once on test and write all into the folder."""
     from cifarkit.report.page import write_report
+    from cifarkit.runs.environment import is_first_process
+    from cifarkit.runs.folder import RunFolder
     from cifarkit.training.callback import Callback
     from cifarkit.training.callbacks.checkpoint import Checkpoint
     from cifarkit.training.callbacks.early_stopping import EarlyStopping
-    from cifarkit.training.processes import is_first_process
-    from cifarkit.training.run_folder import RunFolder
     from cifarkit.training.train import train as train_variant
 
     class NoteCommand(Callback):
@@ -155,7 +155,7 @@ def train_and_report(
 
 def _say(text: str) -> None:
     """Print beside the results, once however many processes torchrun has started."""
-    from cifarkit.training.processes import is_first_process
+    from cifarkit.runs.environment import is_first_process
 
     if is_first_process():
         say(text)
@@ -175,7 +175,7 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     """Evaluate on test, once; leave it in the folder with its figures, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.report.artefacts import save_artefacts
-    from cifarkit.training.sealed_test import score_on_test
+    from cifarkit.runs.test_access import score_on_test
 
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe

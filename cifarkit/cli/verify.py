@@ -86,7 +86,7 @@ def verifications(
         retrain: train each again.
         device: to do it on.
     """
-    from cifarkit.training.run_folder import RunFolder
+    from cifarkit.runs.folder import RunFolder
     from cifarkit.verification.verify import unreadable
     from cifarkit.verification.verify import verify as verify_run
 

@@ -18,12 +18,12 @@ from cifarkit.comparison.cells import Cell
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitError
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_access import score_on_test
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 from cifarkit.training.callback import Callback
 from cifarkit.training.callbacks.checkpoint import Checkpoint
-from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.run import Run
-from cifarkit.training.sealed_test import score_on_test
 from cifarkit.training.train import train
 
 __all__ = ["CellEnd", "ONE_AT_A_TIME", "Workplace", "end_with_parent", "train_cell"]
@@ -114,7 +114,7 @@ class _Overseer(Callback):
 
     def on_batch_end(self, run: Run) -> None:
         if self.sign.exists():
-            run.now.interruption.asked = True
+            run.interrupt()
 
 
 def end_with_parent(parent: int, workplace: Workplace) -> None:

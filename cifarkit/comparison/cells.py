@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,18 @@ import torch
 from cifarkit.comparison.identity import is_known, key_of
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.data.splits import Splits
-from cifarkit.errors import CifarkitWarning, RunFolderError
+from cifarkit.errors import RunFolderError
 from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved
-from cifarkit.training.callback import Callback, is_builtin, settings_of
-from cifarkit.training.device import precision_of
-from cifarkit.training.environment import describe_environment
-from cifarkit.training.receipt import RECEIPT
-from cifarkit.training.run import OVER
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.randomness import fork_rng
+from cifarkit.runs.environment import describe_environment
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import OVER
+from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.training.callback import Callback, settings_of
+from cifarkit.training.engine.device import precision_of
+from cifarkit.warn import warn
 
 __all__ = ["Cell", "plan_cells"]
 
@@ -128,7 +129,7 @@ def _believed(
         except RunFolderError as error:
             refused.append(f"the run in {str(folder)!r} is not used, and trained again: {error}")
     for text in refused:
-        warnings.warn(text, CifarkitWarning, stacklevel=4)
+        warn(text)
     return None, False
 
 
@@ -147,7 +148,7 @@ def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
 
 
 def _precision(variant: Variant, splits: Splits, device: torch.device) -> str:
-    with preserved():
+    with fork_rng():
         model = variant.build(num_classes=len(splits.classes))
     return str(precision_of(model, variant.recipe, device)).removeprefix("torch.")
 

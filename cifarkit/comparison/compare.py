@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -26,17 +25,18 @@ from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_cells
 from cifarkit.comparison.shipping import check_sendable, shipped_by_value
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitWarning, ComparisonError, RunFolderError
+from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.builders import check_name
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
-from cifarkit.training.device import choose_device
+from cifarkit.training.engine.device import choose_device
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.watching import wants_progress
 from cifarkit.values import check_fields
+from cifarkit.warn import warn
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
@@ -241,7 +241,7 @@ def _comparison(
 ) -> Comparison:
     failures = [f"{cell.name}: {end.error}" for cell, end in ends.items() if end.error]
     for text in dict.fromkeys(text for end in ends.values() for text in end.warnings):
-        warnings.warn(text, CifarkitWarning, stacklevel=3)
+        warn(text)
     over = [cell for cell in planned if cell.is_done or not ends[cell].error]
     if not over:
         raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))

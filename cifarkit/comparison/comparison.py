@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair, compare_pairs
 from cifarkit.comparison.statistics import t_interval
 from cifarkit.comparison.verdicts import Verdict, verdict
-from cifarkit.errors import ComparisonError, SelectionError
+from cifarkit.errors import ComparisonError, SelectionError, UnknownArgumentError
+from cifarkit.guidance import Guided, lacking
 from cifarkit.models.summary import summary
 from cifarkit.models.variant import Variant
+from cifarkit.runs.run import Run
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.tables import Block, Readable
-from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ __all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Readable):
+class Comparison(Guided, Readable):
     """Variants over the same seeds, and what they allow to say; from `ck.compare`.
 
     `str()` is the table, the pairs and the verdicts, as they are to be read.
@@ -82,6 +83,10 @@ class Comparison(Readable):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        """Say where the runs are: seeds and variants both could be meant by a place."""
+        raise UnknownArgumentError(lacking("Comparison", "[]", ()))
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed.

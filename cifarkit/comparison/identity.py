@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from cifarkit.training.callback import is_builtin
+from cifarkit.runs.facts import is_builtin
 
 __all__ = ["is_known", "key_of", "training_of"]
 

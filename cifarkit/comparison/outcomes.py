@@ -10,12 +10,12 @@ from torch import Tensor
 
 from cifarkit.errors import RunFolderError
 from cifarkit.models.variant import Variant
+from cifarkit.runs.folder import HISTORY, RunFolder
+from cifarkit.runs.history import History
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_access import Looks, looks_at_test
+from cifarkit.runs.test_predictions import Receipt
 from cifarkit.tables import percent
-from cifarkit.training.history import History
-from cifarkit.training.receipt import Receipt
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import HISTORY, RunFolder
-from cifarkit.training.sealed_test import Looks, looks_at_test
 
 __all__ = ["Outcome"]
 

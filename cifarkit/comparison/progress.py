@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
+from cifarkit.runs.folder import HISTORY
 from cifarkit.tables import Block, Table, as_text, duration
 from cifarkit.training.notebook import NotebookDisplay, in_notebook
-from cifarkit.training.run_folder import HISTORY
 from cifarkit.training.watching import is_terminal
 
 if TYPE_CHECKING:

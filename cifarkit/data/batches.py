@@ -14,6 +14,7 @@ from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.draw import Draw
 from cifarkit.data.image_set import ImageSet, to_floats
 from cifarkit.errors import DataError
+from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import generator_for, seeded
 
 __all__ = ["Batch", "count_batches", "training_batches"]
@@ -35,11 +36,12 @@ class Batch(NamedTuple):
     targets: Tensor
 
     @property
-    def form(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
+    def signature(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
         """Shape and type of both: what a step can be prepared for."""
         return tuple((part.shape, part.dtype) for part in self)
 
 
+@explains_arguments("ck.training_batches")
 def training_batches(
     train: ImageSet,
     batch_size: int,
@@ -69,23 +71,28 @@ def training_batches(
         first_step: the batch to begin with, counted from 0, where an epoch is taken up again.
         layout: how the images lie in memory; most convolutions run fastest on channels-last.
 
-    Yields:
-        Batches on the device of the image set.
+    Returns:
+        Batches on the device of the image set, one after the other.
 
     Raises:
-        DataError: there are no images, `batch_size` is not a whole number from 1 on, or an
-            augmentation returns what is no batch.
+        DataError: it is no image set or an empty one, `batch_size` is not a whole number from 1
+            on, or an augmentation returns what is no batch.
 
     >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
     >>> nine = ImageSet(pictures, torch.zeros(9, dtype=torch.int64), ("cat", "dog"))
     >>> [len(batch.images) for batch in training_batches(nine, 4, seed=0, epoch=0)]
     [4, 5]
     """
+    if not isinstance(train, ImageSet):
+        raise DataError(
+            f"batches are cut from one image set, such as data.train; found {type(train).__name__}"
+        )
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
     batches = _cut(order, batch_size)
     there = _cut(order.to(train.images.device), batch_size)  # all at once: each way there costs
     epochs = epoch + 1 if epochs is None else epochs
-    for step in range(first_step, len(batches)):
+
+    def batch_of(step: int) -> Batch:
         draw = Draw(
             seed, epoch=epoch, epochs=epochs, step=step, places=batches[step], total=len(train)
         )
@@ -95,7 +102,9 @@ def training_batches(
                 changed = augmentation(images, draw)
             images = _checked(augmentation, changed, images)
         images = images.contiguous(memory_format=layout)  # while it is still small
-        yield Batch(to_floats(images), train.labels[there[step]])
+        return Batch(to_floats(images), train.labels[there[step]])
+
+    return map(batch_of, range(first_step, len(batches)))
 
 
 def count_batches(images: int, batch_size: int) -> int:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
+from cifarkit.guidance import Guided
 from cifarkit.tables import Block, Readable, Table
 
 __all__ = ["IMAGE_SHAPE", "ImageSet", "check_image_set", "to_bytes", "to_floats"]
@@ -29,9 +30,13 @@ def to_floats(images: Tensor) -> Tensor:
     Returns:
         float32 of the same shape, in [-1, 1].
 
+    Raises:
+        DataError: it is no tensor.
+
     >>> to_floats(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([-1.,  1.])
     """
+    _check_tensor("ck.to_floats", images)
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
@@ -44,15 +49,19 @@ def to_bytes(images: Tensor) -> Tensor:
     Returns:
         uint8 of the same shape, 0 to 255.
 
+    Raises:
+        DataError: it is no tensor.
+
     >>> every_byte = torch.arange(256).to(torch.uint8)
     >>> torch.equal(to_bytes(to_floats(every_byte)), every_byte)
     True
     """
+    _check_tensor("ck.to_bytes", images)
     return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageSet(Readable, Dataset[tuple[Tensor, int]]):
+class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
     """Labelled pictures of one split; also a map-style torch `Dataset`.
 
     Args:
@@ -145,6 +154,13 @@ def check_image_set(image_set: Any) -> None:
             "pictures and labels come as an ImageSet, such as splits.test; found "
             f"{type(image_set).__name__}. ck.load_arrays makes splits from arrays"
         )
+
+
+def _check_tensor(callee: str, images: Any) -> None:
+    if not isinstance(images, Tensor):
+        found = type(images).__name__
+        way = "images.images" if isinstance(images, ImageSet) else "torch.as_tensor(images)"
+        raise DataError(f"{callee} takes a tensor, found {found}: write {callee}({way})")
 
 
 def _as_places(indices: Any) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -13,7 +12,8 @@ from torch import Tensor
 from cifarkit.annotations import is_whole
 from cifarkit.data.foreign_arrays import as_numpy
 from cifarkit.data.layouts import shape_of
-from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.errors import DataError
+from cifarkit.warn import warn
 
 __all__ = ["checked_names", "labels_and_names"]
 
@@ -229,12 +229,10 @@ def _warn_of_empty(labels: Array, count: int, name: str) -> None:
     empty = sorted(set(range(count)) - set(labels.tolist())) if labels.size else []
     if empty:
         listed = ", ".join(map(str, empty[:5])) + ", …" * (len(empty) > 5)
-        warnings.warn(
+        warn(
             f"{name} has no picture of {len(empty):,} of the {count:,} classes: {listed}; "
             "classes=[…] names all where that is meant, and y.astype(str) counts only those that "
             "are there",
-            CifarkitWarning,
-            stacklevel=5,
         )
 
 

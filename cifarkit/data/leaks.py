@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 from torch import Tensor
 
 from cifarkit.data.splits import Splits
-from cifarkit.errors import CifarkitWarning
+from cifarkit.warn import warn
 
 __all__ = ["count_leaks", "warn_of_leaks"]
 
@@ -40,20 +39,16 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
         learnt = set(_hashes(splits.train.images))
         among = sum(picture in learnt for picture in _hashes(splits.val.images))
         if among > ODD * len(splits.val):
-            warnings.warn(
+            warn(
                 f"{among:,} of the {len(splits.val):,} val pictures of {splits.name!r} are among "
                 "those it is trained on, so val does not tell which network is better; take them "
                 "out",
-                CifarkitWarning,
-                stacklevel=4,
             )
     if found > ODD * test:
-        warnings.warn(
+        warn(
             f"{found:,} of the {test:,} test pictures of {splits.name!r} are among those it is "
             "trained on or chosen by, so test does not tell how a network does on new pictures; "
             "take them out",
-            CifarkitWarning,
-            stacklevel=4,
         )
 
 

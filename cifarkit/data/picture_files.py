@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 import sys
-import warnings
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from rich.progress import track
 from cifarkit.data.cache import cached
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.pictures import load_picture, picture_suffixes
-from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.errors import DataError
 from cifarkit.storage.folders import data_folder, expanded
+from cifarkit.warn import warn
 
 __all__ = [
     "PictureFile",
@@ -112,21 +112,18 @@ def unreadable(folder: Path, error: OSError) -> DataError:
     )
 
 
-def warn_of_left_out(left_out: Sequence[str], reason: str, *, stacklevel: int = 4) -> None:
+def warn_of_left_out(left_out: Sequence[str], reason: str) -> None:
     """Say how many files were passed over, if any.
 
     Args:
         left_out: their paths.
         reason: why, such as "without a label".
-        stacklevel: as of `warnings.warn`.
     """
     if left_out:
         names = ", ".join(repr(Path(path).name) for path in left_out[:3])
         more = ", …" * (len(left_out) > 3)
-        warnings.warn(
+        warn(
             f"skipped {len(left_out):,} files {reason}: {names}{more}",
-            CifarkitWarning,
-            stacklevel=stacklevel,
         )
 
 

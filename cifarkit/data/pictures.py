@@ -18,9 +18,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.errors import DataError
 from cifarkit.guidance import nearest
 from cifarkit.storage.folders import expanded
+from cifarkit.warn import warn
 
 __all__ = ["FORMATS", "load_picture", "picture_suffixes", "to_rgb_32", "warn_of_resizing"]
 
@@ -104,21 +105,18 @@ def to_rgb_32(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
 
 
-def warn_of_resizing(forms: Collection[str], *, stacklevel: int = 4) -> None:
+def warn_of_resizing(forms: Collection[str]) -> None:
     """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
 
     Args:
         forms: what the pictures were, such as "28 by 28, grey".
-        stacklevel: as of `warnings.warn`.
     """
     if forms:
         first, *others = sorted(forms)
         more = f" and {len(others):,} other forms" if others else ""
-        warnings.warn(
+        warn(
             f"pictures were brought to RGB 32 by 32, as picture files are: the central square, "
             f"resized (bicubic), grey as three equal channels; they were {first}{more}",
-            CifarkitWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import numbers
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -21,9 +20,11 @@ from torch import Tensor
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
 from cifarkit.data.image_set import ImageSet
-from cifarkit.errors import CifarkitWarning, DataError
+from cifarkit.errors import DataError, UnknownArgumentError
+from cifarkit.guidance import Guided, lacking
 from cifarkit.randomness import generator_for
 from cifarkit.tables import Block, Readable, Table
+from cifarkit.warn import warn
 
 __all__ = ["SHARE", "Splits", "check_splits", "complete_splits", "split_off_val"]
 
@@ -31,7 +32,7 @@ SHARE = 0.1  # of the training pictures, for val and for test by default
 
 
 @dataclass(frozen=True, eq=False)
-class Splits(Readable):
+class Splits(Guided, Readable):
     """The three image sets of one data source.
 
     To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(indices))`,
@@ -76,6 +77,10 @@ class Splits(Readable):
                     f"the classes of train and {part} must be the same, in the same order; found "
                     f"{', '.join(self.train.classes)} and {', '.join(images.classes)}"
                 )
+
+    def __getitem__(self, part: Any) -> NoReturn:
+        """Say that the sets go by name; `train, val, test = splits` comes here too."""
+        raise UnknownArgumentError(lacking("Splits", "[]", ()))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -188,11 +193,9 @@ def complete_splits(
                 "on test, so draw one picture or more"
             )
         if test_size == SHARE:  # nobody has asked for a draw
-            warnings.warn(
+            warn(
                 f"{name} has no test set, so {len(test):,} of its {whole:,} training pictures were "
                 "drawn for it; test_size= says how many",
-                CifarkitWarning,
-                stacklevel=4,
             )
     if val is None:
         return split_off_val(

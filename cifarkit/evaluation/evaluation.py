@@ -18,7 +18,7 @@ from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import Interval, wilson_interval
 from cifarkit.evaluation.trained import Trained, network_of
-from cifarkit.guidance import explains_arguments
+from cifarkit.guidance import Guided, explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation(Readable):
+class Evaluation(Guided, Readable):
     """The logits of one image set and everything that follows from them.
 
     Args:
@@ -171,7 +171,7 @@ class Evaluation(Readable):
             self.predicted,
             labels=range(len(self.classes)),
             target_names=self.classes,
-            digits=3,
+            digits=4,
             zero_division=0.0,
         )
         return text

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import IOBase
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cifarkit.annotations import is_whole
 from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
 from cifarkit.data.layouts import RANGES, images_from_array
@@ -23,17 +24,33 @@ from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
-from cifarkit.guidance import explains_arguments
+from cifarkit.guidance import Guided, explains_arguments
 from cifarkit.tables import Block, Readable, Table, percent
 
-__all__ = ["Predictions", "predict"]
+__all__ = ["Prediction", "Predictions", "predict"]
 
 SHOWN = 20  # pictures in a notebook
 
 
+class Prediction(NamedTuple):
+    """What a network says of one picture.
+
+    Attributes:
+        name: of the likeliest class.
+        confidence: its probability.
+
+    >>> name, confidence = Prediction("cat", 0.9)
+    >>> name
+    'cat'
+    """
+
+    name: str
+    confidence: float
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions(Readable):
-    """Probabilities for pictures, and names for the likeliest class.
+class Predictions(Guided, Readable, Sequence[Prediction]):
+    """Probabilities for pictures, and names for the likeliest class; a sequence of `Prediction`.
 
     Args:
         probabilities: float32 `n classes`, each row sums to 1.
@@ -42,6 +59,8 @@ class Predictions(Readable):
     >>> print(Predictions(np.array([[0.9, 0.1], [0.4, 0.6]], np.float32), ("cat", "dog")))
     cat 90 %
     dog 60 %
+    >>> Predictions(np.array([[0.75, 0.25]], np.float32), ("cat", "dog"))[0]
+    Prediction(name='cat', confidence=0.75)
     """
 
     probabilities: Floats
@@ -50,6 +69,28 @@ class Predictions(Readable):
     def __len__(self) -> int:
         """Count the pictures."""
         return len(self.probabilities)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        """Return what is said of one picture, or the predictions of a slice.
+
+        Raises:
+            DataError: the index is neither a whole number nor a slice.
+            IndexError: there is no such picture.
+        """
+        if isinstance(index, slice):
+            return Predictions(self.probabilities[index], self.classes)
+        if not is_whole(index):
+            raise DataError(
+                f"one prediction is got by a whole number, found {index!r}; several by a slice, "
+                "such as predictions[:5]"
+            )
+        row = self.probabilities[index]
+        return Prediction(self.classes[row.argmax()], float(row.max()))
 
     @cached_property
     def labels(self) -> Integers:
@@ -169,7 +210,7 @@ def _as_tensor(images: Any, value_range: Any) -> Tensor:
     if isinstance(pictures, np.ndarray) and _is_as_networks_see(pictures, value_range):
         return torch.tensor(pictures.astype("f4"))
     taken, forms = images_from_array(pictures, "images", value_range=value_range)
-    warn_of_resizing(forms, stacklevel=4)
+    warn_of_resizing(forms)
     return taken
 
 

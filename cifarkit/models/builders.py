@@ -75,6 +75,11 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
     """Refuse, as a `ModelContractError`, what cannot be called as a builder is."""
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
+    if isinstance(getattr(type(builder), "model", None), property):  # such as a run's
+        raise ModelContractError(
+            f"the builder of {name!r} must build a fresh network at each call, found {builder!r}, "
+            "which has one; pass its .model, or the name that it was trained by"
+        )
     if hasattr(builder, "state_dict") and not inspect.isclass(builder):
         raise ModelContractError(
             f"the builder of {name!r} must build a fresh network at each call, found a network, "

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from cifarkit.errors import CifarkitError, ModelContractError
-from cifarkit.models.wrappers import input_cure, output_cure
-from cifarkit.randomness import preserved
+from cifarkit.models.torch_errors import torch_cure
+from cifarkit.models.wrappers import input_cure, output_cure, shape_cure
+from cifarkit.randomness import fork_rng
 
 __all__ = [
     "check_answer",
@@ -145,7 +146,8 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
     except Exception as error:
         shape = " ".join(map(str, images.shape[1:]))
         raise ModelContractError(
-            f"{who} does not take images batch {shape}: {told(error)}{input_cure(model, images)}"
+            f"{who} does not take images batch {shape}: {told(error)}"
+            f"{input_cure(model, images) or torch_cure(error, len(images))}"
         ) from error
 
 
@@ -213,7 +215,7 @@ def check_answer(
         raise ModelContractError(
             f"{who} must give logits batch classes, here {n} {width}; "
             f"found {' '.join(map(str, logits.shape)) or 'a single number'} for a batch of {n}. "
-            "Is the last layer's width num_classes?"
+            f"{shape_cure(logits.shape, num_classes)}"
         )
 
 
@@ -248,7 +250,7 @@ def in_evaluation(model: nn.Module) -> Iterator[None]:
     """
     modes = {module: module.training for module in model.modules()}
     try:
-        with preserved():
+        with fork_rng():
             model.eval()
             yield
     finally:

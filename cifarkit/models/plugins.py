@@ -15,13 +15,13 @@ import os
 import random
 import sys
 import traceback
-import warnings
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from cifarkit.errors import CifarkitWarning, RegistryError
+from cifarkit.errors import RegistryError
 from cifarkit.models.registry import registry
+from cifarkit.warn import warn
 
 __all__ = ["import_file", "load_entry_points"]
 
@@ -34,11 +34,9 @@ def load_entry_points() -> None:
         try:
             _load(entry)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code
-            warnings.warn(
+            warn(
                 f"the plugin {entry.name!r} ({entry.value}) is left out: "
                 f"{type(error).__name__}: {error}. Mend or uninstall it",
-                CifarkitWarning,
-                stacklevel=2,
             )
 
 

@@ -121,6 +121,7 @@ class Variant(Readable):
                 gives no network.
         """
         from cifarkit.models.contract import check_module, told
+        from cifarkit.models.torch_errors import torch_cure
 
         chosen = self._chosen(options)
         try:
@@ -137,7 +138,7 @@ class Variant(Readable):
         except Exception as error:
             raise ModelContractError(
                 f"{self.name!r} ({self.source}) cannot be built: {told(error)}"
-                f"{_weights_cure(self.builder, chosen)}"
+                f"{_weights_cure(self.builder, chosen) or torch_cure(error)}"
             ) from error
         check_module(model, f"{self.name!r} ({self.source})")
         return model

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cifarkit.randomness import preserved
+from cifarkit.randomness import fork_rng
 
-__all__ = ["input_cure", "output_cure"]
+__all__ = ["input_cure", "output_cure", "shape_cure"]
 
 SIDES = (224, 64, 96, 128, 256, 299, 384)  # that public networks are made for
 WRAPPER = """; wrap it:
@@ -42,7 +42,10 @@ def output_cure(
     if output is None:
         return "; return the logits at the end of forward"
     if isinstance(output, Tensor):
-        return "; return logits.abs() or logits.real" if output.is_complex() else ""
+        if output.is_complex():
+            return "; return logits.abs() or logits.real"
+        is_label = output.dtype in (torch.int64, torch.int32)
+        return "; leave argmax out, and return what it was taken of" if is_label else ""
     tensors = {
         name: part
         for name, part in _parts(output)
@@ -62,6 +65,23 @@ def output_cure(
     else:
         body = f"return self.network(x){part}"
     return WRAPPER.format(body=body)
+
+
+def shape_cure(shape: Sequence[int], num_classes: int | None) -> str:
+    """Return what to change about a network whose output is not one logit a picture and class.
+
+    Args:
+        shape: of the output.
+        num_classes: how many logits there must be for each picture, if that is known.
+
+    >>> shape_cure((2, 4, 30, 10), 10)
+    'Put nn.Flatten() before its first nn.Linear'
+    """
+    if len(shape) == 4 and shape[1] == num_classes:
+        return "End it with nn.AdaptiveAvgPool2d(1), nn.Flatten()"
+    if len(shape) > 2:
+        return "Put nn.Flatten() before its first nn.Linear"
+    return "Is the last layer's width num_classes?"
 
 
 def _parts(output: Any) -> Iterator[tuple[str, Any]]:
@@ -107,7 +127,7 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
             "give its first layer 3 channels, and write nn.Sequential(nn.Upsample(28), network)"
         )
         shapes[side, side, 3] = "let forward begin with x = x.permute(0, 2, 3, 1)"
-    with preserved(), torch.no_grad():
+    with fork_rng(), torch.no_grad():
         whole = ((images + 1) * 127.5).round()
         if _passes(model, whole.long()) or _passes(model, whole.byte()):
             return (

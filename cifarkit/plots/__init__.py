@@ -7,11 +7,15 @@ What a figure says, its numbers and its title, comes from functions that know no
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from cifarkit.errors import UnknownAttributeError
+from cifarkit.guidance import lacking
 from cifarkit.plots.class_scores import per_class
-from cifarkit.plots.confusion_matrix import confusion
-from cifarkit.plots.learning_curves import curves
-from cifarkit.plots.pictures import predictions, samples
-from cifarkit.plots.reliability_diagram import reliability
+from cifarkit.plots.confidence_bins import reliability
+from cifarkit.plots.confusion_grid import confusion
+from cifarkit.plots.epoch_curves import curves
+from cifarkit.plots.picture_samples import predictions, samples
 from cifarkit.plots.seed_dots import comparison, differences
 from cifarkit.plots.worst_pictures import confused, top_losses
 
@@ -31,3 +35,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # type checkers go on telling what is there
+
+    def __getattr__(name: str) -> Any:
+        raise UnknownAttributeError(lacking("ck.plots", name, __all__))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.row_words import write_columns, write_names
 from cifarkit.plots.style import COLOURS, INK, axes_or_new, dress, styled
 from cifarkit.plots.words import align_words, write_words
@@ -31,6 +32,7 @@ def scores_by_f1(evaluation: Evaluation) -> pd.DataFrame:
     return evaluation.per_class.sort_values("f1", ascending=False, kind="stable")
 
 
+@explains_arguments("ck.plots.per_class")
 def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     """Draw precision and recall of each class, sorted by F1.
 

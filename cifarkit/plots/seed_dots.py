@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.comparison_findings import comparison_finding, differences_finding
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.row_words import write_columns, write_names
@@ -29,6 +30,7 @@ MEAN = 0.27  # where its mean stands
 INTERVAL = "diamond and bar: their mean with its 95 % t-interval over seeds"
 
 
+@explains_arguments("ck.plots.comparison")
 def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw the test accuracy of every seed of every variant, the highest mean on top.
 
@@ -76,6 +78,7 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@explains_arguments("ck.plots.differences")
 def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw the paired differences that the verdicts rest on: a row a pair, a dot a seed.
 

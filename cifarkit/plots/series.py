@@ -13,8 +13,8 @@ from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
 
 if TYPE_CHECKING:
-    from cifarkit.training.history import History
-    from cifarkit.training.run import Run
+    from cifarkit.runs.history import History
+    from cifarkit.runs.run import Run
 
 __all__ = ["Line", "chance_of", "collect_lines", "finding_of"]
 
@@ -78,7 +78,7 @@ def collect_lines(runs: Any, column: str) -> list[Line]:
     Raises:
         DataError: there is nothing to draw, or no such column.
 
-    >>> from cifarkit.training.history import History
+    >>> from cifarkit.runs.history import History
     >>> history = History([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}])
     >>> [(line.column, line.mean.tolist()) for line in collect_lines(history, "loss")]
     [('train_loss', [2.0, 1.0])]

@@ -10,12 +10,14 @@ from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.evaluation import mistakes
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.guidance import explains_arguments
 from cifarkit.plots.answers import answers_at, check_match, drawn
 from cifarkit.plots.picture_grid import Section, Tile, draw_grid, square_columns
 
 __all__ = ["confused", "top_losses"]
 
 
+@explains_arguments("ck.plots.top_losses")
 def top_losses(
     evaluation: Evaluation, image_set: ImageSet, *, n: int = 25, figure: Figure | None = None
 ) -> Figure:
@@ -63,6 +65,7 @@ def top_losses(
     return draw_grid(title, [Section("", tiles)], columns=square_columns(len(tiles)), figure=figure)
 
 
+@explains_arguments("ck.plots.confused")
 def confused(
     evaluation: Evaluation,
     image_set: ImageSet,

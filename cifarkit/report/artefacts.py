@@ -16,9 +16,9 @@ from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.lettering import balanced
 from cifarkit.plots.style import PLAIN, QUIET, SMALL
+from cifarkit.runs.folder import unwritable
+from cifarkit.runs.run import Run
 from cifarkit.storage.atomic import write_bytes, write_text
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import unwritable
 
 __all__ = [
     "PIXELS_PER_INCH",

@@ -24,8 +24,8 @@ from cifarkit.recipes.recipe import Recipe
 from cifarkit.report.artefacts import PIXELS_PER_INCH, WIDTH, sign
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
+from cifarkit.runs.run import Run
 from cifarkit.tables import duration
-from cifarkit.training.run import Run
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison

@@ -11,9 +11,9 @@ from cifarkit.errors import DataError, RunFolderError
 from cifarkit.report.comparison_page import comparison_page
 from cifarkit.report.run_page import run_page
 from cifarkit.report.words import read_words
+from cifarkit.runs.run import Run
 from cifarkit.storage.atomic import check_new, write_text
 from cifarkit.storage.folders import expanded
-from cifarkit.training.run import Run
 
 __all__ = ["write_report"]
 

@@ -11,8 +11,8 @@ from cifarkit.models.summary import summary
 from cifarkit.report.artefacts import draw_figures
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
-from cifarkit.training.run import Run
-from cifarkit.training.sealed_test import looks_at_test
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_access import looks_at_test
 
 __all__ = ["run_page"]
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from cifarkit.errors import CallbackError, CifarkitError
+from cifarkit.foreign_names import HOOK_NAMES
 from cifarkit.guidance import Guided, nearest
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.run import Run
 from cifarkit.training.guard import guarded
-from cifarkit.training.run import Run
 
 __all__ = [
     "HOOKS",
     "Callback",
+    "Callbacks",
     "check_callbacks",
-    "is_builtin",
     "is_foreign",
     "kind_of",
     "listens",
     "may_intervene",
-    "notify",
     "settings_of",
 ]
 
@@ -52,7 +53,7 @@ class Callback(Guided):
 
         on_fit_start                   check what you need; raise, and nothing has happened
           on_epoch_start
-            on_batch_start             may replace run.now.batch
+            on_batch_start             may replace run.state.batch
             on_backward_end            may change the gradients
             on_batch_end
           on_epoch_end                 run.history[-1] is this epoch's record
@@ -84,11 +85,13 @@ class Callback(Guided):
         """Refuse a hook that would never be called."""
         super().__init_subclass__(**kwargs)
         for name, method in vars(cls).items():
-            if not name.startswith("on_"):
+            if not name.startswith("on_") and name not in HOOK_NAMES:
                 continue
             if name not in HOOKS:
                 close = nearest(name, HOOKS, cutoff=0.5)
                 guess = f"did you mean {close}?" if close else f"the hooks are {', '.join(HOOKS)}"
+                if name in HOOK_NAMES:
+                    guess = f"write def {HOOK_NAMES[name]}(self, run)"
                 raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
             if callable(method) and not _takes_run(method):
                 raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
@@ -100,7 +103,7 @@ class Callback(Guided):
         """Called before each epoch."""
 
     def on_batch_start(self, run: Run) -> None:
-        """Called before a batch is shown to the network; may replace `run.now.batch`."""
+        """Called before a batch is shown to the network; may replace `run.state.batch`."""
 
     def on_backward_end(self, run: Run) -> None:
         """Called between gradients and step; may change the gradients.
@@ -129,16 +132,65 @@ class Callback(Guided):
         """Take up what `state_dict` returned."""
 
 
-def notify(callback: Callback, hook: str, run: Run) -> None:
-    """Call one hook of one callback, where it listens.
+class Callbacks:
+    """Those that listen to one training, in one process.
+
+    Args:
+        callbacks: in the order in which they are told.
+        rank: of this process; only in the first, 0, those listen that show or write.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback], rank: int = 0) -> None:
+        self.callbacks = [one for one in callbacks if one.everywhere or rank == 0]
+
+    def notify(self, hook: str, run: Run) -> None:
+        """Call a hook of each.
+
+        Raises:
+            CallbackError: one raised, left no batch, or changed what training does not go by.
+        """
+        for callback in self.callbacks:
+            _notify(callback, hook, run)
+
+    @contextmanager
+    def listening(self, run: Run) -> Iterator[None]:
+        """Tell them of the start and, however it comes, of the end: the last started first.
+
+        Raises:
+            CallbackError: as of `notify`.
+        """
+        with ExitStack() as ends:
+            for callback in self.callbacks:
+                _notify(callback, "on_fit_start", run)
+                ends.callback(_notify, callback, "on_fit_end", run)
+            yield
+
+    def at_every_step(self) -> str | None:
+        """Say which of them Python has to ask within a step, or a user's one at every batch."""
+        for one in self.callbacks:
+            if listens(one, "on_backward_end"):
+                return f"{type(one).__name__} comes between gradients and step"
+            if is_foreign(one) and listens(one, "on_batch_start", "on_batch_end"):
+                return f"{type(one).__name__} comes at every batch"
+        return None
+
+    @property
+    def may_change_the_network(self) -> bool:
+        """Whether a user's callback listens between epochs, where it may change anything."""
+        return any(
+            is_foreign(one) and listens(one, "on_epoch_start", "on_epoch_end")
+            for one in self.callbacks
+        )
+
+
+def _notify(callback: Callback, hook: str, run: Run) -> None:
+    """Call one hook of one callback.
 
     Raises:
         CallbackError: it raised, left no batch, or changed what training does not go by; names
             callback and hook, the cause is chained.
             An error that cifarkit's own callbacks raise on purpose passes as it is.
     """
-    if not callback.everywhere and run.now.processes.rank > 0:
-        return
     watched = is_foreign(callback) and listens(callback, hook)
     try:
         with guarded(run, type(callback).__name__, hook) if watched else nullcontext():
@@ -174,15 +226,6 @@ def may_intervene(callback: Callback) -> bool:
 def is_foreign(callback: Callback) -> bool:
     """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
     return not is_builtin(kind_of(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
-
-
-def is_builtin(kind: str) -> bool:
-    """Tell of a callback in a record, by its kind or settings, whether it is cifarkit's own.
-
-    >>> is_builtin("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"), is_builtin("mine.Mixup")
-    (True, False)
-    """
-    return kind.startswith("cifarkit.")
 
 
 def kind_of(thing: object) -> str:

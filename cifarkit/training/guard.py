@@ -12,25 +12,23 @@ import torch
 from torch import Tensor
 
 from cifarkit.errors import CallbackError
+from cifarkit.runs.history import History
+from cifarkit.runs.run import Run
+from cifarkit.runs.state import TrainingState
 from cifarkit.training.guarded_batch import check_batch
 from cifarkit.training.guarded_network import Network
-from cifarkit.training.history import History
-from cifarkit.training.run import Moment, Run
 
 __all__ = ["guarded"]
 
 # What training does not take from a callback, and the way to what was meant.
 FIXED = {
-    "run.now.optimizer": "give the recipe another optimizer=, such as one of your own",
-    "run.now.splits": "give ck.train the splits that it is to train on",
-    "run.now.network": "replace layers before training",
-    "run.now.average": "give the recipe ema_decay=",
-    "run.now.epoch": "run.stop(reason) ends the training",
-    "run.now.step": "run.stop(reason) ends the training",
-    "run.now.batch": "replace it in on_batch_start",
-    "run.now.loss": "run.log(name, value) records a number of your own",
-    "run.now.logged": "run.log(name, value) puts a number into it",
-    "run.now": "hooks look at it, and leave it",
+    "run.state.optimizer": "give the recipe another optimizer=, such as one of your own",
+    "run.state.splits": "give ck.train the splits that it is to train on",
+    "run.state.epoch": "run.stop(reason) ends the training",
+    "run.state.step": "run.stop(reason) ends the training",
+    "run.state.batch": "replace it in on_batch_start",
+    "run.state.loss": "run.log(name, value) records a number of your own",
+    "run.state": "hooks look at it, and leave it",
     "run.history": "run.log(name, value) puts a number into it",
     "run.recipe": "give ck.train what is to be changed, such as epochs=3",
     "run.seed": "give ck.train seed=",
@@ -41,12 +39,10 @@ FIXED = {
 }
 # Parts that stay as they are made, and the way to what was meant by writing into them.
 WRITTEN = {
-    "run.now.loss": FIXED["run.now.loss"],
-    "run.now.splits": "change a batch in on_batch_start, or the data before training",
-    "run.now.optimizer": FIXED["run.now.optimizer"],
-    "run.now.average": FIXED["run.now.average"],
+    "run.state.loss": FIXED["run.state.loss"],
+    "run.state.splits": "change a batch in on_batch_start, or the data before training",
+    "run.state.optimizer": FIXED["run.state.optimizer"],
 }
-ASKED = "checkpoint_wanted"  # by run.checkpoint()
 
 
 @contextmanager
@@ -66,9 +62,9 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     Raises:
         CallbackError: training goes by something else than what was changed.
     """
-    place, now, gradients = f"{who}.{hook}", run.now, torch.is_grad_enabled()
-    fixed, written, history = _fixed(run), _written(now), _history(run)
-    free, network = _free(now), Network(run)
+    place, state, gradients = f"{who}.{hook}", run.state, torch.is_grad_enabled()
+    fixed, written, history = _fixed(run), _written(state), _history(run)
+    free, network = _free(state), Network(run)
     try:
         yield
         if torch.is_grad_enabled() != gradients:
@@ -77,16 +73,16 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
                 " that need none"
             )
         _check_fixed(run, place, fixed, may_have=hook == "on_batch_start")
-        _check_written(now, place, written)
+        _check_written(state, place, written)
         changed = _check_history(run, place, history)
         network.check(place, may_be_frozen=hook == "on_fit_end" or run.stopped is not None)
-        _check_settings(now, place, free)
+        _check_settings(state, place, free)
         if hook == "on_batch_start":
-            check_batch(run, place, fixed["run.now.batch"])
-        changed += [what for what, value in _free(now).items() if value != free[what]]
+            check_batch(run, place, fixed["run.state.batch"])
+        changed += [what for what, value in _free(state).items() if value != free[what]]
         changed += network.changes(place, hook)
     except BaseException:
-        _put_back(run, now, fixed, history)
+        _put_back(run, state, fixed, history)
         network.put_back()
         raise
     finally:
@@ -96,10 +92,10 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
 
 
 def _fixed(run: Run) -> dict[str, Any]:
-    fields = (name for name in Moment.__slots__ if name != ASKED)
-    parts = {f"run.now.{name}": getattr(run.moment, name, None) for name in fields}
+    fields = TrainingState.__slots__
+    parts = {f"run.state.{name}": getattr(run.state, name, None) for name in fields}
     kept = {f"run.{name}": value for name, value in vars(run).items() if not name.startswith("_")}
-    return {"run.now": kept.pop("run.moment"), **parts, **kept}
+    return {"run.state": run.state, **parts, **kept}
 
 
 def _check_fixed(run: Run, place: str, before: dict[str, Any], *, may_have: bool) -> None:
@@ -109,34 +105,35 @@ def _check_fixed(run: Run, place: str, before: dict[str, Any], *, may_have: bool
                 f"{place} set {name}, which has no effect; run.stop(reason) ends the training, and "
                 "what a callback keeps belongs on self"
             )
-        if value is not before[name] and not (name == "run.now.batch" and may_have):
+        if value is not before[name] and not (name == "run.state.batch" and may_have):
             way = FIXED.get(name, "it is the trainer's own")
             raise CallbackError(f"{place} replaced {name}, which training does not go by; {way}")
 
 
-def _put_back(run: Run, now: Moment, fixed: dict[str, Any], history: list[dict[str, Any]]) -> None:
+def _put_back(
+    run: Run, state: TrainingState, fixed: dict[str, Any], history: list[dict[str, Any]]
+) -> None:
     """Leave the run as it was before the hook: it is still to be saved."""
-    run.moment = now
+    run.begin(state)
     for name, value in fixed.items():
         of, _, field = name.rpartition(".")
-        if name != "run.now" and value is not None:
-            setattr(now if of == "run.now" else run, field, value)
+        if name != "run.state" and value is not None:
+            setattr(state if of == "run.state" else run, field, value)
     run.history = History(history)
 
 
-def _written(now: Moment) -> dict[str, Any]:
-    parts = (now.splits.train, now.splits.val, now.splits.test)
+def _written(state: TrainingState) -> dict[str, Any]:
+    parts = (state.splits.train, state.splits.val, state.splits.test)
     tensors = [tensor for part in parts if part for tensor in (part.images, part.labels)]
     return {
-        "run.now.loss": None if now.loss is None else now.loss._version,
-        "run.now.splits": [tensor._version for tensor in tensors],
-        "run.now.optimizer": type(now.optimizer),
-        "run.now.average": now.average.decay,
+        "run.state.loss": None if state.loss is None else state.loss._version,
+        "run.state.splits": [tensor._version for tensor in tensors],
+        "run.state.optimizer": type(state.optimizer),
     }
 
 
-def _check_written(now: Moment, place: str, before: dict[str, Any]) -> None:
-    for name, version in _written(now).items():
+def _check_written(state: TrainingState, place: str, before: dict[str, Any]) -> None:
+    for name, version in _written(state).items():
         if version != before[name]:
             raise CallbackError(f"{place} wrote into {name}; {WRITTEN[name]}")
 
@@ -147,7 +144,7 @@ def _history(run: Run) -> list[dict[str, Any]]:
 
 def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[str]:
     """Return whether other numbers stand there than those that were logged, in words."""
-    after, logged = _history(run), run.now.logged.keys()
+    after, logged = _history(run), run.logged().keys()
     values = [value for record in after for value in record.values()]
     if len(before) != len(after) or not all(isinstance(value, Real) for value in values):
         raise CallbackError(
@@ -161,8 +158,8 @@ def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[s
     return [] if before == after else ["numbers in the history"]
 
 
-def _free(now: Moment) -> dict[str, Any]:
-    optimizer = now.optimizer
+def _free(state: TrainingState) -> dict[str, Any]:
+    optimizer = state.optimizer
     own = vars(optimizer).items()  # torch's schedulers put a step there that counts
     patched = {k: v for k, v in own if callable(v) and not hasattr(v, "_wrapped_by_lr_sched")}
     return {
@@ -183,11 +180,11 @@ def _free(now: Moment) -> dict[str, Any]:
     }
 
 
-def _check_settings(now: Moment, place: str, before: dict[str, Any]) -> None:
+def _check_settings(state: TrainingState, place: str, before: dict[str, Any]) -> None:
     """Refuse negative rates and settings, and what is not a number; leave plain floats."""
     settings = before["settings of the optimiser"]
     known = [value for group in settings for value in group.values()]
-    for group in now.optimizer.param_groups:
+    for group in state.optimizer.param_groups:
         for name, value in group.items():
             if name == "params" or (name != "lr" and any(value is one for one in known)):
                 continue

@@ -8,7 +8,7 @@ from torch import Tensor
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CallbackError, ModelContractError
 from cifarkit.models.contract import check_logits
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["check_batch"]
 
@@ -26,10 +26,10 @@ def check_batch(run: Run, place: str, given: Batch) -> None:
     Raises:
         CallbackError: it is not a batch, or its images or targets cannot be trained on.
     """
-    batch = getattr(run.now, "batch", None)
+    batch = getattr(run.state, "batch", None)
     if not isinstance(batch, Batch):
         raise CallbackError(
-            f"{place} left a {type(batch).__name__} in run.now.batch; it must be a "
+            f"{place} left a {type(batch).__name__} in run.state.batch; it must be a "
             "ck.Batch(images, targets)"
         )
     wrong = _what_is_wrong(run, batch, given)
@@ -50,7 +50,7 @@ def _what_is_wrong(run: Run, batch: Batch, given: Batch) -> str:
     """Say what is wrong with a batch and what is allowed; nothing where all is well."""
     for name, part in zip(("images", "targets"), batch, strict=True):
         if not isinstance(part, Tensor) or part.layout != torch.strided:
-            return f"{type(part).__name__} {name} in run.now.batch; they must be a dense tensor"
+            return f"{type(part).__name__} {name} in run.state.batch; they must be a dense tensor"
         if part.device != given.images.device:
             return f"{name} on {part.device}; they must be on {given.images.device}"
     return _wrong_images(batch.images, given.images) or _wrong_targets(
@@ -61,7 +61,7 @@ def _what_is_wrong(run: Run, batch: Batch, given: Batch) -> str:
 def _wrong_images(images: Tensor, given: Tensor) -> str:
     least = min(2, len(given))  # batch norm cannot learn from one
     if images.dtype != given.dtype:
-        way = "run.now.batch.images are scaled to [-1, 1] already"
+        way = "run.state.batch.images are scaled to [-1, 1] already"
         return f"images of {images.dtype}; they must be {given.dtype}, and {way}"
     side = images.shape[-1] if images.ndim else 0
     if images.shape[1:] != (given.shape[1], side, side) or not side or len(images) < least:
@@ -69,7 +69,7 @@ def _wrong_images(images: Tensor, given: Tensor) -> str:
         count = f", of {least} images at least"
         return f"images of shape {tuple(images.shape)}; it must be {allowed}{count}"
     if not all(end.isfinite() for end in images.aminmax()):  # takes no memory of a batch's size
-        return "NaN or infinite pixels in run.now.batch; they must be numbers, in [-1, 1]"
+        return "NaN or infinite pixels in run.state.batch; they must be numbers, in [-1, 1]"
     return ""
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.errors import CallbackError
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["Network"]
 
@@ -70,7 +70,7 @@ class Network:
         Raises:
             CallbackError: weights were changed where that does not last.
         """
-        run, now, seen = self.run, self.run.now, _Seen(self.run.model)
+        run, state, seen = self.run, self.run.state, _Seen(self.run.model)
         changed = [what for what, value in self.seen.free.items() if value != seen.free[what]]
         pairs = zip(self.values, seen.tensors.items(), strict=True)
         written = [name for (_, old), (name, new) in pairs if not torch.equal(old, new)]
@@ -81,12 +81,12 @@ class Network:
                 raise CallbackError(
                     f"{place} left NaN or infinite numbers in {name!r}; write finite ones into it"
                 )
-        if hook == "on_epoch_end" and now.average.has_begun:
+        if hook == "on_epoch_end" and run.recipe.ema_decay:
             raise CallbackError(
                 f"{place} changed weights while the network holds their average (ema_decay), which "
                 "does not last; change them in on_epoch_start"
             )
-        is_last = run.stopped is not None or now.epoch + 1 == run.recipe.epochs
+        is_last = run.stopped is not None or state.epoch + 1 == run.recipe.epochs
         if hook == "on_fit_end" or (hook == "on_epoch_end" and is_last):
             return [*changed, "weights after the last epoch was measured"]
         return [*changed, "weights"]
@@ -129,12 +129,12 @@ class Network:
 
     def _check_held(self, place: str, own: set[int]) -> None:
         """Refuse an optimiser that has lost weights, or holds foreign ones."""
-        optimizer, now = self.run.now.optimizer, _held(self.run)
+        optimizer, now = self.run.state.optimizer, _held(self.run)
         for group in optimizer.param_groups:
             if missing := {"params", *optimizer.defaults} - group.keys():
                 raise CallbackError(
                     f"{place} left a group without {min(missing)!r} in the optimiser; add groups "
-                    "with run.now.optimizer.add_param_group({'params': …})"
+                    "with run.state.optimizer.add_param_group({'params': …})"
                 )
         if lost := self.held - now:
             name = min(self.names.get(number, "a weight") for number in lost)
@@ -228,5 +228,5 @@ def _told(form: _Form | None) -> str:
 
 
 def _held(run: Run) -> set[int]:
-    groups = run.now.optimizer.param_groups
+    groups = run.state.optimizer.param_groups
     return {id(weight) for group in groups for weight in group.get("params", ())}

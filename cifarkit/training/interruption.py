@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["how_to_go_on", "Interruption", "noticed_interruptions"]
+__all__ = ["Interruption", "noticed_interruptions"]
 
 SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 class Interruption:
-    """Whether the user, or the system, wants training to end.
+    """Whether a signal has asked training to end, and who is to be told of it.
 
     >>> interruption = Interruption()
     >>> interruption.hear(signal.SIGINT, None)
-    >>> interruption.asked
-    True
+    >>> interruption.tell(lambda: print("the step is finished, then all is saved"))
+    the step is finished, then all is saved
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.heard = False
         self.is_over = False
+        self._interrupt: Callable[[], None] = lambda: None
 
     def hear(self, signal_number: int, frame: FrameType | None) -> None:
         """Note the first signal.
 
         Raises:
-            KeyboardInterrupt: it is the second, from who does not want to wait for the step.
+            KeyboardInterrupt: it is the second: the user does not want to wait for the step.
         """
-        if self.asked and not self.is_over:
+        if self.heard and not self.is_over:
             raise KeyboardInterrupt
-        self.asked = True
+        self.heard = True
+        self._interrupt()
+
+    def tell(self, interrupt: Callable[[], None]) -> None:
+        """Call this at the first signal; at once where it was heard already."""
+        self._interrupt = interrupt
+        if self.heard:
+            interrupt()
 
 
 @contextmanager
@@ -59,26 +66,3 @@ def noticed_interruptions() -> Iterator[Interruption]:
         interruption.is_over = True  # or a second signal would throw it out of the next lines
         for number, handler in reversed(before.items()):  # Ctrl-C last: it throws again from then
             signal.signal(number, handler)
-
-
-def how_to_go_on(name: str | None, run_dir: Path | None) -> str:
-    """Say how to go on with a training that was asked to end.
-
-    Args:
-        name: of the variant; None for a network that was given to a trainer.
-        run_dir: its folder, if it has one.
-
-    >>> how_to_go_on("mlp", Path("a")).partition(": ")[2]
-    "ck.train('mlp', …, run_dir='a', resume=True)"
-    """
-    place = f"runs/{name or 'mine'}" if run_dir is None else str(run_dir)
-    folder = f"run_dir={place!r}"
-    call = f"ck.train({name!r}, …, {folder}, resume=True)"
-    if name is None:
-        call = f"ck.Trainer(…, {folder}).fit(…, resume=True)"
-    if run_dir is None:
-        return (
-            "the network keeps what it has learnt; nothing was saved, there is no run_dir, so the "
-            f"run cannot be gone on with. Next time: {call}"
-        )
-    return f"all is saved; the same call with resume=True goes on: {call}"

@@ -10,7 +10,7 @@ from cifarkit.data.batches import count_batches, training_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CheckpointError
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["check_longer", "has_same_rates", "is_longer"]
 

@@ -7,31 +7,35 @@ states; those are kept for callbacks that draw from the global generators.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from cifarkit.data.image_set import ImageSet
-from cifarkit.errors import CallbackError, CheckpointError, CifarkitWarning
+from cifarkit.errors import CallbackError, CheckpointError
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
-from cifarkit.training.callback import Callback, is_builtin, kind_of
-from cifarkit.training.checkpoint_files import CheckpointFiles
-from cifarkit.training.history import History
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.history import History
+from cifarkit.runs.run import Run
+from cifarkit.runs.weights import differences
+from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.longer import check_longer, is_longer
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import RunFolder
-from cifarkit.training.running_sums import RunningSums
-from cifarkit.training.weights import differences
+from cifarkit.training.metrics import EpochMetrics
+from cifarkit.warn import warn
 
-__all__ = ["read_past", "take_up", "take_up_callbacks"]
+if TYPE_CHECKING:
+    from cifarkit.training.ledger import Ledger
+
+__all__ = ["load_checkpoint", "restore", "restore_callbacks"]
 
 
-def read_past(
+def load_checkpoint(
     path: Path, run: Run, callbacks: Sequence[Callback], train: ImageSet
 ) -> Run | dict[str, Any] | None:
     """Read what a folder holds of the run that is asked for; change nothing.
@@ -76,41 +80,42 @@ def read_past(
     return state
 
 
-def take_up(run: Run, state: dict[str, Any]) -> None:
-    """Put a run where the state was taken; its callbacks follow, with `take_up_callbacks`.
+def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
+    """Put a run where the state was taken; its callbacks follow, with `restore_callbacks`.
 
     Raises:
         CheckpointError: other layers are frozen, or a callback had added weights to the optimiser;
             nothing has changed.
     """
-    now = run.now
-    saved, ours = (
-        [len(group["params"]) for group in one["param_groups"]]
-        for one in (state["optimizer"], now.optimizer.state_dict())
+    run, state = ledger.run, ledger.run.state
+    theirs, ours = (
+        [len(group["params"]) for group in groups["param_groups"]]
+        for groups in (saved["optimizer"], state.optimizer.state_dict())
     )
-    if len(saved) != len(ours):
+    if len(theirs) != len(ours):
         raise CheckpointError(
-            f"the run's optimiser had {len(saved)} groups of weights, here it has {len(ours)}: "
+            f"the run's optimiser had {len(theirs)} groups of weights, here it has {len(ours)}: "
             "what a callback adds to it cannot be taken up again"
         )
-    if saved != ours:
+    if theirs != ours:
         raise CheckpointError(
-            f"the run trains {sum(saved)} weight tensors, the network here has {sum(ours)} that "
+            f"the run trains {sum(theirs)} weight tensors, the network here has {sum(ours)} that "
             "are not frozen; freeze the same layers"
         )
-    run.history = History(state["history"])
-    now.epoch, now.first_step = state["place"]["epoch"], state["place"]["step"]
-    now.logged, now.loss = state["logged"], state["loss"]
-    restore_state(run.model, state["model"], state.get("versions"))
-    now.average.load_state_dict(state["average"])
-    now.optimizer.load_state_dict(state["optimizer"])
-    _lay_out_like_weights(now.optimizer)
-    now.began = time.perf_counter() - (state["seconds"] if now.first_step else 0.0)
-    if state["sums"] is not None:
-        now.sums = RunningSums(run.model, now.splits.train.images.device)
-        now.sums.load_state_dict(state["sums"], now.processes)
-    before = state["about"]["facts"]
-    place = f"epoch {now.epoch + 1}, step {now.first_step + 1}"
+    run.history = History(saved["history"])
+    state.epoch, first_step = saved["place"]["epoch"], saved["place"]["step"]
+    state.loss, ledger.first_step = saved["loss"], first_step
+    run.load_log(saved["logged"])
+    restore_state(run.model, saved["model"], saved.get("versions"))
+    ledger.average.load_state_dict(saved["average"])
+    state.optimizer.load_state_dict(saved["optimizer"])
+    _lay_out_like_weights(state.optimizer)
+    ledger.began = time.perf_counter() - (saved["seconds"] if first_step else 0.0)
+    if saved["sums"] is not None:
+        ledger.metrics = EpochMetrics(run, ledger.engine.device, ledger.average)
+        ledger.metrics.load_state_dict(saved["sums"], ledger.engine.distributed)
+    before = saved["about"]["facts"]
+    place = f"epoch {state.epoch + 1}, step {first_step + 1}"
     kept = [name for name in ("changed_by_callbacks", "tests_before") if name in before]
     run.facts |= {name: before[name] for name in kept}
     if "test" in before:  # the score of a training that gets more epochs
@@ -118,7 +123,7 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     run.facts |= {
         "started": before["started"],
         "seconds": sum(record["seconds"] for record in run.history)
-        + (state["seconds"] if now.first_step else 0.0),
+        + (saved["seconds"] if first_step else 0.0),
         "resumed": [*before.get("resumed", []), place],
     }
 
@@ -131,7 +136,7 @@ def _lay_out_like_weights(optimizer: torch.optim.Optimizer) -> None:
                 state[name] = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor)
 
 
-def take_up_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
+def restore_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
     """Give callbacks their states back, each to the next one of its class.
 
     A callback that had none in hand, or that is new, begins anew. Layers get the modes back that
@@ -150,7 +155,7 @@ def take_up_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, 
     if "training" in state:
         for name, layer in run.model.named_modules():
             layer.training = name in state["training"]
-        held = {id(w) for group in run.now.optimizer.param_groups for w in group["params"]}
+        held = {id(w) for group in run.state.optimizer.param_groups for w in group["params"]}
         for name, weight in run.model.named_parameters():
             if id(weight) in held:
                 weight.requires_grad_(name not in state["frozen"])
@@ -245,11 +250,9 @@ def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
         f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
     if lines:
-        warnings.warn(
+        warn(
             "the run goes on, but not bit for bit as if it had never stopped, because this is "
             f"different: {'; '.join(lines)}",
-            CifarkitWarning,
-            stacklevel=2,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cifarkit.errors import SelectionError
 from cifarkit.guidance import nearest
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
 
 __all__ = ["check_column"]
 
@@ -24,12 +24,12 @@ def check_column(column: str, run: Run) -> None:
             f"nothing may choose by {column!r}: what is chosen on test no longer tells how the "
             f"network does on new images. Choose by {'val' + column[4:]!r}"
         )
-    if column.startswith("val_") and run.now.splits.val is None:
+    if column.startswith("val_") and run.state.splits.val is None:
         raise SelectionError(
             f"there is no {column!r}, because the data was loaded with val_size=0; "
             "load it with a val set, and then choose by it"
         )
-    parts = ("train",) if run.now.splits.val is None else ("train", "val")
+    parts = ("train",) if run.state.splits.val is None else ("train", "val")
     known = [f"{part}_{number}" for part in parts for number in ("loss", "accuracy")]
     known += run.facts["logged_columns"]
     if column not in known:

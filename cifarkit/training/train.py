@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,16 @@ from torch import nn
 
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ModelContractError
-from cifarkit.guidance import explains_arguments
+from cifarkit.guidance import as_written, explains_arguments
 from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant
+from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import seeded
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.forward import Compile
+from cifarkit.training.engine.forward import Compile
 from cifarkit.training.progress.progress import ShowProgress
-from cifarkit.training.run import Run
 from cifarkit.training.trainer import Trainer
 from cifarkit.values import check_fields
 
@@ -79,10 +80,7 @@ def train(
     """
     check_splits(splits)
     if isinstance(model, nn.Module):
-        raise ModelContractError(
-            "ck.train builds its network by name; to train one of your own, call "
-            "ck.Trainer(recipe).fit(network, splits), or register its builder"
-        )
+        raise ModelContractError(_way_for_a_network(model, recipe_changes))
     variant = get_variant(model)
     if recipe_changes:
         check_fields("ck.train", recipe_changes, variant.recipe, beside=train)
@@ -100,3 +98,14 @@ def train(
     with gradients_enabled(), seeded("weights", seed):
         network = variant.build(num_classes=len(splits.classes))
     return trainer.fit(network, splits, resume=resume, variant=variant)
+
+
+def _way_for_a_network(network: nn.Module, changes: Mapping[str, Any]) -> str:
+    """Say how to train a network that is built already: by a trainer, or by its class."""
+    kind = type(network)
+    by_class = f", or give its class: ck.train({kind.__name__}, data)" * is_user_code(kind)
+    epochs = as_written("epochs", changes.get("epochs", ...))
+    return (
+        "ck.train builds a fresh network, from a name or a class, and was given a network; write "
+        f"ck.Trainer(ck.Recipe(epochs={epochs})).fit(network, data){by_class}"
+    )

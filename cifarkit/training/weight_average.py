@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.models.state import restore_state
+from cifarkit.runs.checkpoint import COUNT, PREFIX, averages_of
 
 __all__ = ["WeightAverage"]
-
-PREFIX = "module."  # of the averages in a state: this is how torch's AveragedModel writes it
-COUNT = "n_averaged"
 
 
 class WeightAverage:
@@ -78,9 +76,16 @@ class WeightAverage:
                 [self.averages[name] for name in others], [weights[name] for name in others]
             )
 
-    def install(self) -> None:
-        """Put the average into the network, for good; before the first step there is none."""
-        if self.has_begun:
+    @contextmanager
+    def at_the_end(self) -> Iterator[None]:
+        """Put the average into the network after a block, for good."""
+        try:
+            yield
+        finally:
+            self._install()
+
+    def _install(self) -> None:
+        if self.has_begun:  # before the first step there is none
             restore_state(self.model, self.averages)
 
     @contextmanager
@@ -90,7 +95,7 @@ class WeightAverage:
             yield
             return
         own = _copied(self.model.state_dict())
-        self.install()
+        self._install()
         try:
             yield
         finally:
@@ -106,22 +111,11 @@ class WeightAverage:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take up what `state_dict` returned."""
         self.restart()
-        if averages := self.of_state(state):
+        if averages := averages_of(state):
             self.steps = int(state[COUNT])
             self.averages = _copied(self.model.state_dict())  # on its device, in its layout
             for name, kept in self.averages.items():
                 kept.copy_(averages[name])
-
-    @staticmethod
-    def of_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the averaged weights in a state; none where nothing was averaged."""
-        if not state or state[COUNT] == 0:
-            return {}
-        return {
-            name.removeprefix(PREFIX): tensor
-            for name, tensor in state.items()
-            if name.startswith(PREFIX)
-        }
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from typing import Any
 from cifarkit.data.splits import Splits
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
 from cifarkit.findings import Finding
-from cifarkit.training.receipt import Receipt
-from cifarkit.training.run import Run
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_predictions import Receipt
 
 __all__ = ["Evidence", "judged", "percent"]
 

@@ -11,11 +11,11 @@ import torch
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.findings import Finding
 from cifarkit.models.contract import input_like
+from cifarkit.runs.folder import HISTORY
+from cifarkit.runs.history import Record
+from cifarkit.runs.test_access import looks_at_test
+from cifarkit.runs.test_predictions import RECEIPT, Receipt
 from cifarkit.storage.foreign_text import read_text
-from cifarkit.training.history import Record
-from cifarkit.training.receipt import RECEIPT, Receipt
-from cifarkit.training.run_folder import HISTORY
-from cifarkit.training.sealed_test import looks_at_test
 from cifarkit.verification.evidence import Evidence, judged, percent
 
 __all__ = [

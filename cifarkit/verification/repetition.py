@@ -18,14 +18,14 @@ from cifarkit.errors import TrainingError
 from cifarkit.evaluation.evaluation import evaluate
 from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_predictions import Receipt
 from cifarkit.training.callback import Callback, kind_of
 from cifarkit.training.callbacks.early_stopping import EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder
 from cifarkit.training.callbacks.mixup import Mixup
-from cifarkit.training.device import choose_precision
-from cifarkit.training.receipt import Receipt
-from cifarkit.training.run import Run
+from cifarkit.training.engine.device import choose_precision
 from cifarkit.training.train import train
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.siblings import sibling_accuracies

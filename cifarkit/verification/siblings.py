@@ -7,8 +7,8 @@ from typing import Any
 
 from cifarkit.comparison.identity import training_of
 from cifarkit.errors import RunFolderError
-from cifarkit.training.run import OVER
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import OVER
 
 __all__ = ["sibling_accuracies"]
 

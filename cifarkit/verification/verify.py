@@ -15,12 +15,12 @@ from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.guidance import explains_arguments
+from cifarkit.runs.folder import RunFolder, load_run
+from cifarkit.runs.run import OVER
+from cifarkit.runs.test_predictions import Receipt
 from cifarkit.storage.folders import expanded
 from cifarkit.tables import as_html, printable
-from cifarkit.training.device import choose_device
-from cifarkit.training.receipt import Receipt
-from cifarkit.training.run import OVER
-from cifarkit.training.run_folder import RunFolder, load_run
+from cifarkit.training.engine.device import choose_device
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.foreign_record import check_options, check_texts
 from cifarkit.verification.record_checks import (
@@ -162,7 +162,7 @@ def verify(
 
     >>> import tempfile
     >>> from cifarkit.data.synthetic import load_synthetic
-    >>> from cifarkit.training.sealed_test import score_on_test
+    >>> from cifarkit.runs.test_access import score_on_test
     >>> from cifarkit.training.train import train
     >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
     >>> folder = Path(tempfile.mkdtemp()) / "run"

@@ -16,8 +16,8 @@ import numpy as np
 
 from cifarkit.evaluation.evaluation import Evaluation, evaluate
 from cifarkit.findings import Finding
-from cifarkit.training.history import Record
-from cifarkit.training.receipt import Receipt
+from cifarkit.runs.history import Record
+from cifarkit.runs.test_predictions import Receipt
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.record_checks import ROUNDING
 

@@ -151,8 +151,8 @@ def _describe(figure: Any) -> str:
 
 
 def _origin(seconds: float) -> str:
-    from cifarkit.training.device import choose_device
-    from cifarkit.training.environment import describe_environment
+    from cifarkit.runs.environment import describe_environment
+    from cifarkit.training.engine.device import choose_device
 
     facts = describe_environment(choose_device("auto"))
     versions = facts["versions"]

@@ -74,7 +74,7 @@ def summarise(rounds: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, 
 def describe_machine() -> dict[str, object]:
     import torch
 
-    from cifarkit.training.environment import describe_environment
+    from cifarkit.runs.environment import describe_environment
 
     environment = describe_environment(torch.device("cpu"))
     versions = {}

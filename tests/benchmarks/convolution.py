@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.training.memory import kept_memory
+from cifarkit.training.engine.memory import retained_memory
 
 BATCH = 500
 # Where it has `WinogradConv2d`, on windows of 28: how often, rows, channels in and out.
@@ -27,7 +27,7 @@ WAYS = {
 
 def seconds(layer: nn.Module, signal: Tensor, gradient: Tensor, steps: int) -> float:
     """Return what one step takes, forward and back."""
-    with kept_memory():
+    with retained_memory():
         for step in range(-2, steps):  # two to warm up
             if step == 0:
                 begin = time.perf_counter()

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.training.memory import kept_memory
+from cifarkit.training.engine.memory import retained_memory
 
 BATCH = 64
 # What each contender has of it; each has what the one before it has, but for the last.
@@ -63,7 +63,7 @@ def main() -> None:
             loss.backward()
             optimizer.step()
 
-    with kept_memory() if "memory" in parts else nullcontext():
+    with retained_memory() if "memory" in parts else nullcontext():
         epoch()
         begin = time.perf_counter()
         epoch()

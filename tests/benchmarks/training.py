@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import cifarkit as ck
-from cifarkit.training.memory import kept_memory
+from cifarkit.training.engine.memory import retained_memory
 
 BATCH = 64
 Train = Callable[[int, int], nn.Module | Callable[[Tensor], Tensor]]
@@ -87,7 +87,7 @@ def bare(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     model.train()
     train = data.train
-    with kept_memory():
+    with retained_memory():
         begin = time.perf_counter()
         for _ in range(epochs):
             for places in torch.randperm(len(train)).split(BATCH):

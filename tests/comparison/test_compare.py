@@ -30,7 +30,7 @@ from filelock import FileLock
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.training.receipt import Receipt
+from cifarkit.runs.test_predictions import Receipt
 
 
 @pytest.fixture

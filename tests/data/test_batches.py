@@ -345,5 +345,5 @@ def test_the_form_of_a_batch_is_shape_and_type_of_both() -> None:
         Batch(images, labels.int()),
         Batch(images, torch.zeros(4, 10)),
     ]
-    assert len({batch.form for batch in same}) == 1
-    assert len({batch.form for batch in same + others}) == 6
+    assert len({batch.signature for batch in same}) == 1
+    assert len({batch.signature for batch in same + others}) == 6

@@ -62,7 +62,7 @@ def test_the_numbers_are_scikit_learns(evaluation: ck.Evaluation) -> None:
         predicted,
         labels=classes,
         target_names=evaluation.classes,
-        digits=3,
+        digits=4,
         zero_division=0.0,
     )
     assert evaluation.report() == report

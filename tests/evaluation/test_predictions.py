@@ -250,3 +250,13 @@ def test_names_confidences_and_text_follow_from_the_probabilities() -> None:
     assert predictions.labels.tolist() == [0, 0]
     assert str(predictions) == "cat 90 %\ncat 50 %"
     assert repr(predictions) == "Predictions(2 pictures, 2 classes)"
+
+
+def test_predictions_are_a_sequence_of_one_for_each_picture() -> None:
+    predictions = ck.Predictions(np.array([[0.75, 0.25], [0.5, 0.5]], np.float32), ("cat", "dog"))
+    assert list(predictions) == [("cat", 0.75), ("cat", 0.5)]
+    assert predictions[-1] == predictions[np.int64(1)] == ck.Prediction("cat", 0.5)
+    assert predictions[1:].probabilities.tolist() == [[0.5, 0.5]]
+    assert ("cat", 0.5) in predictions
+    with pytest.raises(IndexError):
+        predictions[2]

@@ -243,7 +243,7 @@ def forge_predictions(folder: Path) -> None:
 
 
 def _rescore(folder: Path) -> None:
-    from cifarkit.training.receipt import Receipt
+    from cifarkit.runs.test_predictions import Receipt
     from cifarkit.verification.record_checks import _loss_of
 
     receipt = Receipt.load(folder)

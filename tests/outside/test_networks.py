@@ -139,6 +139,53 @@ def mixed(*, num_classes: int = 10) -> nn.Module:
     return model
 
 
+class WithoutSuper(nn.Module):
+    def __init__(self, num_classes: int = 10) -> None:
+        self.layer = nn.Linear(3072, num_classes)
+
+
+class CallsCuda(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        # What `.cuda()` says where there is none, and on another device than the weights.
+        raise RuntimeError("Expected all tensors to be on the same device, found two: cuda, cpu")
+
+
+class EndsInArgmax(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).argmax(1)
+
+
+def too_wide(num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4096, num_classes))
+
+
+def not_flattened(num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(30, num_classes))
+
+
+def not_flattened_but_wide(num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(3600, num_classes))
+
+
+def not_pooled(num_classes: int = 10) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, num_classes, 3))
+
+
+def other_channels(num_classes: int = 10) -> nn.Module:
+    convolutions = nn.Conv2d(3, 4, 3), nn.Conv2d(8, 16, 3)
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(12544, num_classes))
+
+
+def other_norm(num_classes: int = 10) -> nn.Module:
+    layers = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(8), nn.Flatten()
+    return nn.Sequential(*layers, nn.Linear(3600, num_classes))
+
+
+class ViewsTooMuch(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.view(-1, 4000)
+
+
 REFUSED: dict[Callable[..., nn.Module], str] = {
     WithoutGradients: "no gradient reaches any weight; leave torch.no_grad()",
     InInference: "no gradient reaches any weight; leave torch.no_grad(), inference_mode()",
@@ -154,6 +201,16 @@ REFUSED: dict[Callable[..., nn.Module], str] = {
     on_meta: "on the meta device, which holds no numbers",
     halved: "weights of type float16, at 'filters.weight', which overflow while they learn",
     mixed: "its weights are of float32 and float64: end the builder with network.float()",
+    WithoutSuper: "let its __init__ begin with super().__init__()",
+    CallsCuda: "leave .cuda() and .to(device) out",
+    EndsInArgmax: "leave argmax out",
+    too_wide: "write nn.Linear(3600, 10)",
+    not_flattened: "Put nn.Flatten() before its first nn.Linear",
+    not_flattened_but_wide: "write nn.Flatten(), nn.Linear(3600, 10)",
+    not_pooled: "End it with nn.AdaptiveAvgPool2d(1), nn.Flatten()",
+    other_channels: "write nn.Conv2d(4, 16, …)",
+    other_norm: "write nn.BatchNorm2d(4)",
+    ViewsTooMuch: "write .flatten(1), which gives 3072 numbers for each picture",
 }
 
 

@@ -17,11 +17,16 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.cli import main as program
-from cifarkit.foreign_words import ATTRIBUTES, CALLS, WAYS
+from cifarkit.foreign_names import ATTRIBUTES, HOOK_NAMES
+from cifarkit.foreign_words import CALLS, WAYS
 from cifarkit.guidance import way_for
-from cifarkit.synonyms import EXAMPLES, SYNONYMS
+from cifarkit.synonyms import EXAMPLES, SYNONYMS, VALUES
+from cifarkit.training.callback import HOOKS
 
-SENTENCES = sorted({*WAYS.values(), *ATTRIBUTES.values(), *CALLS.values(), *EXAMPLES.values()})
+MEANT = {way for table in VALUES.values() for way in table.values()}
+SENTENCES = sorted(
+    {*WAYS.values(), *ATTRIBUTES.values(), *CALLS.values(), *EXAMPLES.values(), *MEANT}
+)
 
 
 class TinyNet(nn.Module):
@@ -80,7 +85,7 @@ def false_advice(sentence: str) -> list[str]:
         try:
             signature = inspect.signature(named(path))
             signature.bind(*node.args, **keywords)
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             faults.append(f"{call}: {error}")
             continue
         if path in ("ck.train", "ck.compare"):
@@ -122,6 +127,11 @@ DOORS: dict[str, Callable[..., Any]] = {
     "train": lambda run, data, **words: ck.train("linear", data, **words),
     "Recipe": lambda run, data, **words: ck.Recipe(**words),
     "Trainer": lambda run, data, **words: ck.Trainer(**words),
+    "fit": lambda run, data, **words: ck.Trainer().fit(run.model, data, **words),
+    "confusion": lambda run, data, **words: ck.plots.confusion(None, **words),
+    "curves": lambda run, data, **words: ck.plots.curves(run, **words),
+    "samples": lambda run, data, **words: ck.plots.samples(data.train, **words),
+    "training_batches": lambda run, data, **words: ck.training_batches(data.train, 4, **words),
     "Adam": lambda run, data, **words: ck.Adam(**words),
     "SGD": lambda run, data, **words: ck.SGD(**words),
     "EarlyStopping": lambda run, data, **words: ck.EarlyStopping(**words),
@@ -135,6 +145,7 @@ DOORS: dict[str, Callable[..., Any]] = {
     "compare": lambda run, data, **words: ck.compare(["linear"], data, **words),
 }
 
+SCHEDULER = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(nn.Linear(1, 1).parameters()), 7)
 REFUSED = [
     ("train", {"learning_rate": 0.01}, "optimizer=ck.Adam(lr=0.01"),
     ("train", {"lr": 0.01}, "optimizer=ck.Adam(lr=0.01"),
@@ -162,7 +173,17 @@ REFUSED = [
     ("train", {"cv": 5}, "seeds=5"),
     ("train", {"alpha": 0.2}, "ck.Mixup(alpha=0.2)"),
     ("train", {"accelerator": "gpu"}, "write device='cuda'"),
+    ("train", {"accelerator": "cpu"}, "write device='cpu'"),
+    ("train", {"use_cuda": False}, "write device='cpu'"),
     ("train", {"fp16": True}, "write precision='bfloat16'"),
+    ("train", {"fp16": False}, "write precision='float32'"),
+    ("train", {"torch_compile": False}, "write compile='off'"),
+    ("train", {"opt": "adamw"}, "write optimizer=ck.AdamW(lr=0.001)"),
+    ("train", {"optim": torch.optim.Adam}, "write optimizer=ck.Adam(lr=0.001)"),
+    ("train", {"lr_scheduler": "step"}, "write schedule=ck.Step(every=30, factor=0.1)"),
+    ("train", {"scheduler": torch.optim.lr_scheduler.OneCycleLR}, "write schedule=ck.OneCycle()"),
+    ("train", {"scheduler": SCHEDULER}, "write schedule=ck.Step(every=30, factor=0.1)"),
+    ("train", {"scheduler": object()}, "write schedule=ck.Cosine()"),
     ("train", {"use_cpu": True}, "device='cpu'"),
     ("train", {"epohcs": 3}, "did you mean epochs=3?"),
     ("Recipe", {"loss": "mse"}, "cross-entropy"),
@@ -170,7 +191,19 @@ REFUSED = [
     ("Recipe", {"momentum": 0.9}, "ck.SGD(lr=0.1, momentum=0.9)"),
     ("Recipe", {"nesterov": True}, "nesterov=True"),
     ("Recipe", {"max_lr": 0.4}, "ck.OneCycle(peak=0.4)"),
-    ("Trainer", {"max_epochs": 3}, "epochs=3"),
+    ("Trainer", {"max_epochs": 3}, "ck.Trainer(ck.Recipe(epochs=3)).fit(network, data)"),
+    ("Trainer", {"optimizer": "adam"}, "ck.Trainer(ck.Recipe(optimizer=ck.Adam(lr=0.001)))"),
+    ("Trainer", {"lr": 0.3}, "ck.Trainer(ck.Recipe(optimizer=ck.Adam(lr=0.3)))"),
+    ("Trainer", {"resume": True}, ".fit(network, data, resume=True)"),
+    ("fit", {"epochs": 1}, "ck.Trainer(ck.Recipe(epochs=1)).fit(network, data)"),
+    ("fit", {"seed": 3}, "ck.Trainer(ck.Recipe(epochs=3), seed=3).fit(network, data)"),
+    ("confusion", {"figsize": (5, 5)}, "ax=matplotlib.pyplot.figure(figsize=(5, 5)).add_subplot("),
+    ("confusion", {"normalize": True}, "counts=True writes the numbers"),
+    ("confusion", {"axes": None}, "write ax=ax"),
+    ("curves", {"title": "x"}, "ax.set_title('…')"),
+    ("samples", {"ax": None}, "figure=matplotlib.pyplot.figure("),
+    ("samples", {"num_images": 9}, "write n=9"),
+    ("training_batches", {"seed": 0, "epoch": 0, "num_workers": 2}, "there are no workers"),
     ("Trainer", {"model": None}, ".fit(network, data)"),
     ("Trainer", {"enable_progress_bar": False}, "write show_progress=False"),
     ("Adam", {"learning_rate": 0.01}, "write lr=0.01"),
@@ -211,9 +244,12 @@ def test_a_foreign_argument_is_answered_with_what_to_write(
     with pytest.raises(ck.UnknownArgumentError) as refused:
         DOORS[door](run, tiny, **words)
     assert said in str(refused.value)
-    assert all(f"takes no {word}=" in str(refused.value) for word in words)
+    assert f"takes no {[*words][-1]}=" in str(refused.value)
 
 
+EVALUATION = ck.Evaluation(torch.eye(2).numpy(), torch.tensor([0, 1]).numpy(), ("a", "b"))
+COMPARISON = ck.Comparison((), (), {"name": "nothing"})
+PREDICTIONS = ck.Predictions(torch.eye(2).numpy(), ("a", "b"))
 CALLED_WRONGLY: list[tuple[Callable[[ck.Splits], Any], str]] = [
     (lambda data: ck.Trainer().fit(TinyNet(), data.train, data.val), "ck.load_cifar10()"),
     (lambda data: ck.Trainer(TinyNet()), ".fit(network, data)"),
@@ -225,6 +261,21 @@ CALLED_WRONGLY: list[tuple[Callable[[ck.Splits], Any], str]] = [
     (lambda data: ck.fit, "ck.train('baseline', data)"),
     (lambda data: ck.transforms, "did you mean Transform?"),
     (lambda data: ck.Recipe(optimizer=torch.optim.Adam(TinyNet().parameters())), "ck.Adam()"),
+    (lambda data: ck.plots.samples(data.train, 16), "ck.plots.samples(data.train, n=16)"),
+    (lambda data: ck.plots.top_losses(EVALUATION), "needs image_set: write ck.plots.top_losses("),
+    (lambda data: ck.training_batches(data, 4, seed=0, epoch=0), "such as data.train"),
+    (lambda data: ck.training_batches(data.train, 4), "needs seed, epoch: write ck.training_ba"),
+    (lambda data: ck.to_floats(data.test.images.numpy()), "ck.to_floats(torch.as_tensor(images))"),
+    (lambda data: ck.to_bytes(data.test), "ck.to_bytes(images.images)"),
+    (lambda data: ck.Splits(data.train, data.val, data.test), "name='mine')"),
+    (lambda data: ck.train(TinyNet(), data, epochs=2), "ck.Trainer(ck.Recipe(epochs=2)).fit(netwo"),
+    (lambda data: ck.train(TinyNet(), data), "give its class: ck.train(TinyNet, data)"),
+    (lambda data: ck.train(nn.Flatten(), data), ".fit(network, data)"),
+    (lambda data: ck.load_run(__file__), f"ck.load_run({str(Path(__file__).parent)!r})"),
+    (lambda data: data[0], "data.train, data.val and data.test"),
+    (lambda data: [*data], "data.train, data.val and data.test"),
+    (lambda data: COMPARISON[0], "comparison.runs['baseline'][0]"),
+    (lambda data: PREDICTIONS["a"], "predictions[:5]"),
 ]
 
 
@@ -236,15 +287,84 @@ def test_a_wrong_call_is_answered_with_the_right_one(
         call(tiny)
 
 
+LACKED = [
+    *((ck, name, "ck.plots.curves(run)") for name in ("plot_history", "plot_loss")),
+    *((ck, name, "evaluation.report()") for name in ("confusion_matrix", "accuracy_score")),
+    *((ck, name, "ck.load_cifar10(val_size=") for name in ("random_split", "train_test_split")),
+    (ck, "Compose", "augment=(ck.Flip(), ck.Crop())"),
+    (ck, "RandomCrop", "augment=ck.Crop(padding=4)"),
+    (ck, "RandomHorizontalFlip", "augment=ck.Flip()"),
+    (ck, "manual_seed", "seed=0"),
+    (ck, "plot_confusion", "ck.plots.confusion("),
+    (ck, "zzzqqq", "dir(cifarkit) lists its names"),
+    *((ck.plots, name, "ck.plots.curves(run)") for name in ("history", "loss", "learning_curve")),
+    (ck.plots, "show", "matplotlib.pyplot.show()"),
+    (ck.plots, "confusion_matrix", "ck.plots.confusion("),
+    (ck.plots, "confusoin", "did you mean confusion?"),
+    (ck.plots, "zzz", "it has comparison, confused"),
+    (EVALUATION, "confusion_matrix", "evaluation.confusion"),
+    *((EVALUATION, name, "evaluation.predicted") for name in ("predictions", "y_pred")),
+    (EVALUATION, "acc", "evaluation.accuracy"),
+    *((EVALUATION, name, "evaluation.per_class") for name in ("f1", "recall")),
+    (PREDICTIONS, "probs", "predictions.probabilities"),
+    (COMPARISON, "results", "comparison.table"),
+    *(("run", name, "ck.score_on_test(run, data)") for name in ("test_accuracy", "test_loss")),
+    *(("data.train", name, "write .images") for name in ("data", "x")),
+    *(("data.train", name, "write .labels") for name in ("targets", "y")),
+    ("data.train", "class_to_idx", "write .classes"),
+    ("data", "num_classes", "len(data.classes)"),
+    ("data", "class_names", "write data.classes"),
+    ("data", "valid", "data.train, data.val and data.test"),
+    ("data", "x_train", "data.train.images and data.train.labels"),
+]
+
+
+@pytest.mark.parametrize(("thing", "name", "said"), LACKED, ids=repr)
+def test_a_name_that_is_not_there_is_answered_with_the_one_that_is(
+    thing: Any, name: str, said: str, run: ck.Run, tiny: ck.Splits
+) -> None:
+    things = {"run": run, "data": tiny, "data.train": tiny.train}
+    with pytest.raises(ck.UnknownAttributeError, match=re.escape(said)):
+        getattr(things[thing] if isinstance(thing, str) else thing, name)
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda run, data: run(data.val.images), "write run.model(images), or ck.predict(run, im"),
+        (lambda run, data: ck.summary(run), "pass its .model"),
+        (lambda run, data: ck.train(run, data), "pass its .model"),
+    ],
+)
+def test_a_run_in_place_of_its_network_is_answered_with_the_network(
+    use: Callable[..., Any], said: str, run: ck.Run, tiny: ck.Splits
+) -> None:
+    with pytest.raises(ck.CifarkitError, match=re.escape(said)):
+        use(run, tiny)
+
+
+def test_a_program_that_asks_for_a_protocol_gets_a_plain_answer() -> None:
+    assert not hasattr(EVALUATION, "__array__")
+
+
+@pytest.mark.parametrize("theirs", HOOK_NAMES)
+def test_a_hook_of_another_library_is_answered_with_ours(theirs: str) -> None:
+    ours = HOOK_NAMES[theirs]
+    assert ours in HOOKS
+    with pytest.raises(TypeError, match=rf"{theirs} is no hook; write def {ours}\(self, run\)"):
+        type("Theirs", (ck.Callback,), {theirs: lambda self, logs=None: None})
+
+
 def test_every_public_function_answers_a_word_it_does_not_know() -> None:
     kinds = [getattr(ck, name) for name in ck.__all__]
+    kinds += [getattr(ck.plots, name) for name in ck.plots.__all__]
     functions = [one for one in kinds if inspect.isfunction(one)]
     for function in functions:
         parameters = inspect.signature(function).parameters.values()
         if any(one.kind is one.VAR_KEYWORD for one in parameters):
             continue
         places = [... for one in parameters if one.default is one.empty and one.kind.value < 2]
-        if function.__name__ in ("training_batches", "generator_for", "seed_for", "seeded"):
+        if function.__name__ in ("generator_for", "seed_for", "seeded"):
             continue
         if function.__name__ in ("to_bytes", "to_floats", "write_report"):
             continue
@@ -362,6 +482,11 @@ def said_by(
         ("train --dataset cifar10", 2, "write --data"),
         ("train --optimizer adam", 2, "in Python, it belongs to the recipe: ck.train("),
         ("evaluate --run runs/x", 2, "write cifarkit evaluate RUN"),
+        ("predict runs/x --images a.png", 2, "write cifarkit predict RUN PICTURES"),
+        ("predict runs/x a.png --top 0", 2, "it must be 1 or more"),
+        ("train --epochs one", 2, "it must be a whole number, such as 10"),
+        ("train --lr much", 2, "it must be a number, such as 0.1"),
+        ("evaluate runs/x --on all", 2, "'train', 'val', 'test'"),
         ("models --foo", 2, "it takes --json, --import"),
         ("train linear --seed -1", 1, "seed must be"),
     ],
@@ -389,6 +514,31 @@ def test_a_folder_of_runs_is_answered_with_the_runs_in_it(
     assert status == 1
     assert "name one of the runs in it, such as" in text
     assert str(Path("runs") / "first") in text
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            ["a.png", "b.JPG", "notes.txt"],
+            "write cifarkit predict runs/x 'my pics'/*.JPG 'my pics'",
+        ),
+        ([], "write cifarkit predict runs/x 'my pics'/*.png"),
+    ],
+)
+def test_a_folder_of_pictures_is_answered_with_the_files_in_it(
+    files: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my pics").mkdir()
+    for name in files:
+        Path("my pics", name).touch()
+    status, text = said_by(monkeypatch, capsys, "predict", "runs/x", "my pics")
+    assert (status, said in text) == (1, True), text
 
 
 def test_a_word_of_nobodys_is_answered_with_what_there_is() -> None:

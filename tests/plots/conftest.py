@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
-from cifarkit.training.history import History
+from cifarkit.runs.history import History
 
 ANIMALS = ("cat", "dog", "frog")
 

@@ -4,7 +4,7 @@ import colorsys
 
 import pytest
 
-from cifarkit.plots.confusion_matrix import DIAGONAL, SHADES
+from cifarkit.plots.confusion_grid import DIAGONAL, SHADES
 from cifarkit.plots.contrast import contrast, darkened, ink_on
 from cifarkit.plots.style import COLOURS, INK, QUIET
 

@@ -28,7 +28,7 @@ from cifarkit.plots import (
     samples,
     top_losses,
 )
-from cifarkit.training.history import History
+from cifarkit.runs.history import History
 
 SHORT = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 LONG = tuple(f"{name} of the kind whose name has no end to it"[:40] for name in SHORT)

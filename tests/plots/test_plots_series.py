@@ -9,7 +9,7 @@ import scipy.stats
 
 from cifarkit.errors import DataError
 from cifarkit.plots.series import chance_of, collect_lines, finding_of
-from cifarkit.training.history import History
+from cifarkit.runs.history import History
 
 
 def seeds(*losses: list[float]) -> list[History]:

@@ -18,7 +18,7 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.contrast import contrast
-from cifarkit.training.history import History
+from cifarkit.runs.history import History
 
 COMPARING = ("comparison", "differences")
 SINGLE = ("curves", "confusion", "per_class", "reliability", *COMPARING)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cifarkit.training.running_sums import RunningSums
+from cifarkit.training.metrics import EpochMetrics
 
 
 class Tape(TorchDispatchMode):
@@ -97,4 +97,4 @@ def cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("Stream", "current_stream", "stream", "device"):
         monkeypatch.setattr(torch.cuda, name, lambda device: nullcontext())
     late = property(lambda sums: False, lambda sums, is_on_cpu: None)
-    monkeypatch.setattr(RunningSums, "looks_at_once", late, raising=False)
+    monkeypatch.setattr(EpochMetrics, "checks_at_once", late, raising=False)

@@ -192,13 +192,13 @@ def test_one_that_comes_while_a_finished_run_is_read_still_reaches_the_script(
 ) -> None:
     """Or a script that trains many runs would not hear it while it reads those it has."""
     fit(tiny, tmp_path / "run")
-    read = trainer_module.read_past
+    read = trainer_module.load_checkpoint
 
     def read_slowly(*arguments: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         return read(*arguments)
 
-    monkeypatch.setattr(trainer_module, "read_past", read_slowly)
+    monkeypatch.setattr(trainer_module, "load_checkpoint", read_slowly)
     with pytest.raises(KeyboardInterrupt, match="the run is over"):
         fit(tiny, tmp_path / "run")
 
@@ -227,7 +227,7 @@ def test_two_that_come_while_handlers_are_changed_leave_none_behind(
         try:
             with interruption_module.noticed_interruptions() as interruption:
                 pass
-            heard = interruption.asked
+            heard = interruption.heard
         except KeyboardInterrupt:
             heard = True
     assert heard
@@ -244,7 +244,7 @@ from cifarkit.training.interruption import SIGNALS, Interruption
 torch.set_num_threads(1)
 folder, wanted, seed, how = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:4]), sys.argv[4]
 data = ck.load_synthetic(n_train=760, n_test=60, val_size=640)
-PLACES = {"measure": "val", "save_checkpoint": "save", "_train_one_epoch": "step"}
+PLACES = {"measure": "val", "checkpoint": "save", "train_epoch": "step"}
 EVENTS = 12  # each of 6 steps begins and ends; a save or val comes next
 
 @ck.register_model("small")

@@ -132,7 +132,7 @@ class OneAfterAnother(RuleBasedStateMachine):
     @rule(place=PLACES)
     def fit_and_be_interrupted(self, place: tuple[str, int]) -> None:
         def interrupt(run: ck.Run) -> None:
-            run.now.interruption.asked = True
+            run.interrupt()
 
         self.troublemaker.expect(place, interrupt)
         with suppress(KeyboardInterrupt):

@@ -158,7 +158,7 @@ def test_a_notebook_gets_one_table_that_is_updated(
 def test_a_resumed_run_has_headings_above_its_rows(tiny: ck.Splits, tmp_path: Path) -> None:
     class Interrupt(ck.Callback):
         def on_epoch_end(self, run: ck.Run) -> None:
-            run.now.interruption.asked = True
+            run.interrupt()
 
     with pytest.raises(KeyboardInterrupt):
         ck.train("linear", tiny, epochs=2, run_dir=tmp_path / "run", callbacks=[Interrupt()])

@@ -20,8 +20,8 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.errors import CifarkitWarning
+from cifarkit.runs import environment
 from cifarkit.storage.state_file import load_state, save_state
-from cifarkit.training import environment
 
 SMALL = dataclasses.replace(
     ck.get_variant("batchnorm"), options={"batch_norm": True, "widths": (4, 8)}
@@ -78,7 +78,7 @@ class Interrupt(ck.Callback):
 
     def on_batch_end(self, run: ck.Run) -> None:
         if run.now.epoch * run.now.steps_per_epoch + run.now.step == self.at:
-            run.now.interruption.asked = True
+            run.interrupt()
 
 
 WHITENED = dataclasses.replace(
@@ -329,7 +329,7 @@ def test_another_processor_is_said(
 def test_another_way_to_compile_is_said(tiny: ck.Splits, tmp_path: Path) -> None:
     class Interrupt(ck.Callback):
         def on_batch_end(self, run: ck.Run) -> None:
-            run.now.interruption.asked = True
+            run.interrupt()
 
     begun = functools.partial(ck.train, "linear", tiny, epochs=2)
     for name, compiled in (("same", "auto"), ("another", "on")):

@@ -50,7 +50,7 @@ class Interrupt(ck.Callback):
     """Asks for an end after the first step, as Ctrl-C does."""
 
     def on_batch_end(self, run: ck.Run) -> None:
-        run.now.interruption.asked = True
+        run.interrupt()
 
 
 def data_of(classes: int) -> ck.Splits:

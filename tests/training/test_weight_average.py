@@ -101,7 +101,8 @@ def test_without_a_decay_nothing_is_kept() -> None:
     before = layer.weight.clone()
     average = WeightAverage(layer, 0.0)
     average.update()
-    average.install()
+    with average.at_the_end():
+        pass
     assert not average.has_begun
     assert average.state_dict() == {}
     assert torch.equal(layer.weight, before)

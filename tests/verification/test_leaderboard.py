@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import cifarkit as ck
-from cifarkit.training.receipt import Receipt
+from cifarkit.runs.test_predictions import Receipt
 
 N = 1_000
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.training.receipt import RECEIPT
-from cifarkit.training.run_folder import RunFolder
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.test_predictions import RECEIPT
 from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
 

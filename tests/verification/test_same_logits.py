@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import cifarkit as ck
-from cifarkit.training.receipt import Receipt
+from cifarkit.runs.test_predictions import Receipt
 from cifarkit.verification.same_logits import families, same_logits
 
 

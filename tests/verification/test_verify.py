@@ -17,9 +17,9 @@ import torch
 
 import cifarkit as ck
 from cifarkit.report.artefacts import evaluation_to_json
+from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.runs.weights import WEIGHTS
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
-from cifarkit.training.receipt import RECEIPT, Receipt
-from cifarkit.training.weights import WEIGHTS
 
 CHECKS = ["run", "data", "receipt", "record", "score", "evaluation", "history", "code", "looks"]
 

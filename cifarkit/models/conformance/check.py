@@ -20,7 +20,7 @@ from cifarkit.models.contract import told
 from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant, registry
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import preserved
+from cifarkit.randomness import fork_rng
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
@@ -195,7 +195,7 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
-    with gradients_enabled(), preserved(), _announced() as announce:
+    with gradients_enabled(), fork_rng(), _announced() as announce:
         for number, check in enumerate(CHECKS, 1):
             announce(f"{variant.name}: check {number} of {len(CHECKS)}, {check.name}")
             missing = [name for name in check.needs if findings[name].outcome != "passed"]

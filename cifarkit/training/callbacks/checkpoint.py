@@ -7,9 +7,9 @@ import time
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
+from cifarkit.runs.folder import BEST, RunFolder
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
-from cifarkit.training.run_folder import BEST, RunFolder
 
 __all__ = ["Checkpoint"]
 
@@ -57,7 +57,7 @@ class Checkpoint(Callback):
 
     def on_batch_end(self, run: Run) -> None:
         """Ask for a checkpoint when it is time."""
-        steps = run.now.epoch * run.now.steps_per_epoch + run.now.step + 1
+        steps = run.state.epoch * run.state.steps_per_epoch + run.state.step + 1
         by_steps = self.every_steps is not None and steps % self.every_steps == 0
         waited = time.monotonic() - self._last
         if by_steps or (self.every_seconds is not None and waited >= self.every_seconds):
@@ -67,7 +67,7 @@ class Checkpoint(Callback):
     def on_epoch_end(self, run: Run) -> None:
         """Keep the weights when they are the best so far."""
         self._last = time.monotonic()  # the epoch ends with a checkpoint anyway
-        if run.folder is None or run.now.splits.val is None:
+        if run.folder is None or run.state.splits.val is None:
             return
         *before, newest = run.history.column("val_accuracy")
         if newest > max(before, default=-1.0):

@@ -10,8 +10,8 @@ from cifarkit.annotations import Range
 from cifarkit.arguments import checked_flag, checked_number, checked_whole
 from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 from cifarkit.training.selection import check_column
 
 __all__ = ["EarlyStopping"]
@@ -89,7 +89,7 @@ class EarlyStopping(Callback):
             )
         number = run.history[-1][self.column]
         if self._is_better(number):
-            self.best, self.best_epoch, self.waited = number, run.now.epoch + 1, 0
+            self.best, self.best_epoch, self.waited = number, run.state.epoch + 1, 0
             if self.restore:
                 state = run.model.state_dict()
                 self._best_weights = {name: tensor.clone() for name, tensor in state.items()}

@@ -7,8 +7,8 @@ from torch.nn.utils import clip_grad_norm_
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number
 from cifarkit.errors import TrainingError
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 
 __all__ = ["GradientClip"]
 

@@ -10,8 +10,8 @@ from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number, checked_whole
 from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 
 __all__ = ["LRFinder"]
 
@@ -87,7 +87,7 @@ class LRFinder(Callback):
         """Set the next rate."""
         share = len(self.rates) / (self.steps - 1)
         rate = self.start * (self.end / self.start) ** share
-        groups = run.now.optimizer.param_groups
+        groups = run.state.optimizer.param_groups
         self._usual = [group["lr"] for group in groups]
         for group in groups:  # where there are several rates, they keep their proportions
             group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
@@ -95,11 +95,11 @@ class LRFinder(Callback):
 
     def on_batch_end(self, run: Run) -> None:
         """Note the loss, smoothed without the bias of its first values; put the rates back."""
-        for group, rate in zip(run.now.optimizer.param_groups, self._usual, strict=True):
+        for group, rate in zip(run.state.optimizer.param_groups, self._usual, strict=True):
             group["lr"] = rate
-        if run.now.loss is None:
+        if run.state.loss is None:
             return
-        self._smooth = self.SMOOTHING * self._smooth + (1 - self.SMOOTHING) * run.now.loss.item()
+        self._smooth = self.SMOOTHING * self._smooth + (1 - self.SMOOTHING) * run.state.loss.item()
         seen = len(self.losses) + 1
         self.losses.append(self._smooth / (1 - self.SMOOTHING**seen))
         if self.losses[-1] > self.RUNAWAY * min(self.losses) or seen == self.steps:

@@ -11,8 +11,8 @@ from cifarkit.data.batches import Batch
 from cifarkit.data.transfer import sent
 from cifarkit.errors import TrainingError
 from cifarkit.randomness import generator_for
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.run import Run
 
 __all__ = ["Mixup"]
 
@@ -41,15 +41,15 @@ class Mixup(Callback):
 
     def on_batch_start(self, run: Run) -> None:
         """Mix the batch."""
-        now = run.now
-        generator = generator_for("mixup", run.seed, now.epoch, now.step)
+        state = run.state
+        generator = generator_for("mixup", run.seed, state.epoch, state.step)
         # Two Gamma(alpha) draws make a Beta(alpha, alpha) share.
         alphas = torch.full((2,), self.alpha)
         one, other = torch._standard_gamma(alphas, generator=generator).tolist()
         share = one / (one + other) if one + other > 0 else 1.0
-        images, labels = now.batch
+        images, labels = state.batch
         order = sent(torch.randperm(len(images), generator=generator), images.device)
         targets = F.one_hot(labels, len(run.classes)).to(images.dtype)  # batch classes
-        now.batch = Batch(
+        state.batch = Batch(
             images.lerp(images[order], 1 - share), targets.lerp(targets[order], 1 - share)
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cifarkit.runs.run import Run
 from cifarkit.tables import Bar, Block
 from cifarkit.training.notebook import NotebookDisplay
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.table import BEST_NOTE
-from cifarkit.training.run import Run
 
 __all__ = ["Notebook"]
 
@@ -29,10 +29,10 @@ class Notebook:
 
     def step(self, run: Run, pace: Pace) -> None:
         """Show how far the epoch is, and how long the run will take."""
-        now = run.now
-        if now.step % max(1, now.steps_per_epoch // UPDATES) == 0:
-            words = f"epoch {now.epoch + 1} of {run.recipe.epochs}{pace.in_words(run, '; ')}"
-            self._bar = [Bar(now.step + 1, now.steps_per_epoch, words)]
+        state = run.state
+        if state.step % max(1, state.steps_per_epoch // UPDATES) == 0:
+            words = f"epoch {state.epoch + 1} of {run.recipe.epochs}{pace.in_words(run, '; ')}"
+            self._bar = [Bar(state.step + 1, state.steps_per_epoch, words)]
             self._update()
 
     def row(self, run: Run, pace: Pace) -> None:

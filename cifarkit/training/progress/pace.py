@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from cifarkit.runs.run import Run
 from cifarkit.tables import duration
-from cifarkit.training.run import Run
 
 __all__ = ["Pace"]
 
@@ -28,9 +28,9 @@ class Pace:
         spent = time.perf_counter() - self._began
         if not self._steps or spent < SETTLED:
             return None
-        now = run.now
-        done = now.epoch * now.steps_per_epoch + now.step + 1
-        return spent / self._steps * (run.recipe.epochs * now.steps_per_epoch - done)
+        state = run.state
+        done = state.epoch * state.steps_per_epoch + state.step + 1
+        return spent / self._steps * (run.recipe.epochs * state.steps_per_epoch - done)
 
     def in_words(self, run: Run, lead: str) -> str:
         """Return what is left of the run, in words.

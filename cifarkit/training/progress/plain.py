@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from cifarkit.training.columns import column_of
+from cifarkit.runs.columns import column_of
+from cifarkit.runs.run import Run
 from cifarkit.training.progress.pace import Pace
-from cifarkit.training.run import Run
 
 __all__ = ["Plain"]
 

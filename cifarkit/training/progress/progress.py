@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from typing import Literal, Protocol, TextIO
 
 from cifarkit.errors import TrainingError
+from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.interruption import Interruption
 from cifarkit.training.notebook import NotebookDisplay, in_notebook
 from cifarkit.training.progress.notebook import Notebook
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.plain import Plain
 from cifarkit.training.progress.terminal import Terminal
-from cifarkit.training.run import Run
 from cifarkit.training.watching import is_terminal, wants_progress
 
 __all__ = ["Progress", "Renderer", "ShowProgress", "end_call", "with_progress"]
@@ -80,12 +79,12 @@ class Progress(Callback):
         """Move the bar; after the very first batch, say how its loss compares with guessing."""
         if self._renderer is None:
             return
-        now = run.now
-        if now.epoch == now.step == 0 and now.loss is not None:
+        state = run.state
+        if state.epoch == state.step == 0 and state.loss is not None:
             classes = len(run.classes)
             self._show(
                 "note",
-                f"first batch: loss {now.loss.item():.3f}; guessing among "
+                f"first batch: loss {state.loss.item():.3f}; guessing among "
                 f"{classes} classes costs ln {classes} = {math.log(classes):.3f}",
             )
             if reason := run.facts.get("steps_by_hand_because"):
@@ -103,9 +102,11 @@ class Progress(Callback):
             self._show("note", TRAIN_NOTE)
         if run.stopped:
             self._show("note", f"stopped: {run.stopped}")
-        elif run.now.interruption.asked and len(run.history) < run.recipe.epochs:
-            where = f"in epoch {run.now.epoch + 1} of {run.recipe.epochs}"
-            self._show("note", f"interrupted {where}: {run.way_on}")
+        elif run.requests.interruption and len(run.history) < run.recipe.epochs:
+            where = f"in epoch {run.state.epoch + 1} of {run.recipe.epochs}"
+            # A command says itself what to type; Python's way is for who wrote Python.
+            way_on = "all is saved" if "command" in run.facts else run.way_on
+            self._show("note", f"interrupted {where}: {way_on}")
         self._show("close")
 
     def _show(self, what: str, *arguments: object) -> None:
@@ -133,20 +134,21 @@ def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) ->
     return [*callbacks, Progress()] if wanted and not _shows(callbacks) else callbacks
 
 
-def end_call(run: Run, interruption: Interruption, listeners: Sequence[Callback]) -> None:
+def end_call(run: Run, listeners: Sequence[Callback]) -> None:
     """End a call of `fit`: after Ctrl-C a notebook gets the run back, and is told how to go on.
 
     Args:
         run: as far as it has come.
-        interruption: whether there was one.
         listeners: where a `Progress` is among them, it has told the user already.
 
     Raises:
         KeyboardInterrupt: it was interrupted outside of a notebook.
     """
-    if interruption.asked and not in_notebook():
+    if not run.requests.interruption:
+        return
+    if not in_notebook():
         raise KeyboardInterrupt(run.way_on)
-    if interruption.asked and not run.is_over and not _shows(listeners):
+    if not run.is_over and not _shows(listeners):
         NotebookDisplay(f"interrupted: {run.way_on}")
 
 

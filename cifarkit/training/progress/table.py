@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cifarkit.training.columns import COLUMNS, Column
-from cifarkit.training.history import Record
+from cifarkit.runs.columns import COLUMNS, Column
+from cifarkit.runs.history import Record
 
 __all__ = ["BEST_NOTE", "choose_columns", "format_row", "headings"]
 

@@ -7,9 +7,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cifarkit.runs.run import Run
 from cifarkit.training.progress.pace import Pace
 from cifarkit.training.progress.table import BEST_NOTE, choose_columns, format_row, headings
-from cifarkit.training.run import Run
 
 __all__ = ["Terminal"]
 
@@ -47,12 +47,12 @@ class Terminal:
 
     def step(self, run: Run, pace: Pace) -> None:
         """Move the bar."""
-        now = run.now
+        state = run.state
         self._bar.update(
             self._task,
-            description=f"epoch {now.epoch + 1}/{run.recipe.epochs}",
-            completed=now.step + 1,
-            total=now.steps_per_epoch,
+            description=f"epoch {state.epoch + 1}/{run.recipe.epochs}",
+            completed=state.step + 1,
+            total=state.steps_per_epoch,
             visible=True,
             left=pace.in_words(run, "run: "),
         )
@@ -66,7 +66,7 @@ class Terminal:
             self._console.print(headings(columns), style="bold", markup=False)
         self._console.print(format_row(columns, record, best), markup=False)
         self._best_noted = self._best_noted or best
-        self._bar.reset(self._task, total=run.now.steps_per_epoch)
+        self._bar.reset(self._task, total=run.state.steps_per_epoch)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -1,0 +1,43 @@
+"""What to write where torch refuses what a network does."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["torch_cure"]
+
+LINEAR = r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and \d+x(\d+)\)"
+VIEW = r"shape '\[.*\]' is invalid for input of size (\d+)"
+# What torch says, and what to write; a number in braces is a group of the pattern.
+WAYS = {
+    r"before Module.__init__\(\) call": "let its __init__ begin with super().__init__()",
+    r"NVIDIA driver|not compiled with CUDA|to be on the same device": "leave .cuda() and "
+    ".to(device) out: training brings the network and the pictures to one device. A tensor of the "
+    "network's own comes along by self.register_buffer(name, tensor)",
+    r"weight of size \[(\d+), .*, but got (\d+) channels": "write nn.Conv2d({2}, {1}, …)",
+    r"running_mean should contain (\d+) elements": "write nn.BatchNorm2d({1})",
+}
+
+
+def torch_cure(error: Exception, n: int = 1) -> str:
+    """Return what to change about a network that raised an error, or nothing.
+
+    Args:
+        error: as torch raised it.
+        n: how many pictures the network was shown.
+
+    >>> text = "mat1 and mat2 shapes cannot be multiplied (2x3600 and 4096x10)"
+    >>> torch_cure(RuntimeError(text), n=2)
+    '; write nn.Linear(3600, 10)'
+    """
+    text = str(error)
+    if found := re.search(LINEAR, text):
+        rows, width, out = map(int, found.groups())
+        flatten = "" if rows == n else "nn.Flatten(), "
+        return f"; write {flatten}nn.Linear({rows * width // n}, {out})"
+    if found := re.search(VIEW, text):
+        return f"; write .flatten(1), which gives {int(found[1]) // n} numbers for each picture"
+    for pattern, way in WAYS.items():
+        if found := re.search(pattern, text):
+            return f"; {way.format(found[0], *found.groups())}"
+    return ""

@@ -1,0 +1,37 @@
+"""Where a training stands: what callbacks see as `run.state`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cifarkit.data.batches import Batch
+from cifarkit.data.splits import Splits
+
+__all__ = ["TrainingState"]
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class TrainingState:
+    """Where a training stands, as long as it lasts.
+
+    Args:
+        splits: the three image sets, on the device.
+        optimizer: torch's optimiser.
+        steps_per_epoch: batches an epoch.
+        epoch: counted from 0.
+        step: within the epoch, counted from 0.
+        batch: what the network is given next; `on_batch_start` may replace it.
+        loss: mean loss of the last batch, in nats (natural logarithms); a tensor on the device,
+            without a graph; None before the first.
+    """
+
+    splits: Splits
+    optimizer: torch.optim.Optimizer
+    steps_per_epoch: int
+    epoch: int = 0
+    step: int = 0
+    batch: Batch = field(init=False)
+    loss: Tensor | None = None

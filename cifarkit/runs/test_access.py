@@ -1,0 +1,183 @@
+"""The sealed test set: one look at the end of a run, and a count of all looks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.errors import (
+    DataError,
+    RunFolderError,
+    TrainingError,
+)
+from cifarkit.evaluation.evaluation import (
+    Evaluation,
+    check_finite,
+    evaluate,
+)
+from cifarkit.guidance import explains_arguments
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.run import Run
+from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.warn import warn
+
+__all__ = ["Looks", "looks_at_test", "score_on_test"]
+
+
+class Looks(NamedTuple):
+    """How often a run's test set was looked at, each time with other weights.
+
+    Looking again at the same weights gives the same numbers, and counts once.
+
+    Attributes:
+        epochs: looks while it was trained.
+        at_end: whether it was looked at when training was over.
+        flagged: whether training may have been steered by test: it was observed, callbacks that
+            are not cifarkit's own were there, and training was stopped, or its weights were chosen
+            by another number than of train or val.
+        foreign: whether callbacks that are not cifarkit's own were there, which may have looked
+            without leaving a trace.
+
+    >>> str(Looks(epochs=10, at_end=True, flagged=False))
+    'observed each epoch (10)'
+    """
+
+    epochs: int
+    at_end: bool
+    flagged: bool
+    foreign: bool = False
+
+    def __str__(self) -> str:
+        if self.flagged:
+            return "may be selected on: flagged"
+        if self.epochs:
+            return f"observed each epoch ({self.epochs})"
+        if not self.at_end:
+            return "not looked at"
+        return f"once at the end{', unless own callbacks looked too' if self.foreign else ''}"
+
+
+@explains_arguments("ck.looks_at_test")
+def looks_at_test(run: Run) -> Looks:
+    """Count how often the test set was looked at in a run.
+
+    Args:
+        run: read, or as training left it.
+
+    Raises:
+        TrainingError: it is no run.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.training.train import train
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> run = train("linear", data, epochs=2)
+    >>> str(looks_at_test(run))
+    'not looked at'
+    >>> evaluation = score_on_test(run, data)
+    >>> str(looks_at_test(run))
+    'once at the end'
+    >>> str(looks_at_test(train("linear", data, epochs=2, track_test=True)))
+    'observed each epoch (2)'
+    """
+    if not isinstance(run, Run):
+        raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
+    observed = sum("test_accuracy" in record for record in run.history)
+    observed += len(run.facts.get("tests_before", []))  # before it got more epochs
+    foreign = [kind for kind in run.facts.get("callbacks", []) if not is_builtin(kind)]
+    is_steered = run.stopped is not None or _chose_otherwise(run)
+    flagged = bool(observed and foreign and is_steered)
+    return Looks(observed, "test" in run.facts, flagged, bool(foreign))
+
+
+def _chose_otherwise(run: Run) -> bool:
+    """Return whether weights of an epoch came back by another number than of train or val."""
+    if not run.facts.get("weights_of_epoch"):
+        return False
+    measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
+    if "weights_chosen_by" in run.facts:
+        return run.facts["weights_chosen_by"] not in measured
+    # A record of an earlier version does not say by what.
+    return not any("EarlyStopping(" in kind for kind in run.facts["callbacks"])
+
+
+@explains_arguments("ck.score_on_test")
+def score_on_test(run: Run, splits: Splits) -> Evaluation:
+    """Evaluate a run that is over on test, once, and keep the receipt in its folder.
+
+    The receipt, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
+    the labels; `run.json` has the score. What the folder has from an earlier time stays as it is,
+    and a warning says so when it is of other weights. Other ways to evaluate leave no trace in the
+    run.
+
+    Args:
+        run: whose training is over.
+        splits: the data it was trained on.
+
+    Returns:
+        The evaluation, with the recipe's `test_time` views.
+
+    Raises:
+        TrainingError: it is no run; or it is still training, or was interrupted and can be gone on
+            with, and test is only for the end.
+        NonFiniteLossError: the network gives NaN or infinity for a test image.
+        DataError: these are no splits, or not those the run was trained on.
+        RunFolderError: the disk refuses.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.training.train import train
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> run = train("linear", data, epochs=1)
+    >>> score_on_test(run, data).accuracy == run.facts["test"]["accuracy"]
+    True
+    """
+    check_splits(splits)
+    if not isinstance(run, Run):
+        raise TrainingError(
+            f"what is scored is a run, as ck.train returns, found {type(run).__name__}"
+        )
+    if run.is_training:
+        raise TrainingError(
+            "test is looked at when training is over; to choose while it lasts, "
+            "ck.evaluate(run.model, splits.val)"
+        )
+    if run.can_be_resumed:
+        raise TrainingError(
+            f"test is looked at when training is over, and the run in {str(run.folder)!r} is "
+            f"{run.status}: go on with it, in the way it was begun (resume=True, or cifarkit "
+            "resume); to look while it is not over, ck.evaluate(run.model, splits.val)"
+        )
+    recorded = run.facts["data"]
+    if splits.fingerprint != recorded["fingerprint"]:
+        raise DataError(
+            f"{splits.name!r} is not what the run was trained on ({recorded['name']!r}), or it is "
+            "split otherwise: its test set may hold images the run has learnt from; load the "
+            "run's own data, with the same val_size and split_seed"
+        )
+    evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    check_finite(evaluation.logits)
+    now, kept = Receipt.of(evaluation), _earlier_receipt(run)
+    if kept is None:
+        score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
+        run.facts["test"] = score
+        if run.folder is not None:
+            now.save(run.folder)
+            RunFolder(run.folder).save(run)
+    elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
+        warn(
+            f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
+            f"{RECEIPT} to score these in its place",
+        )
+    return evaluation
+
+
+def _earlier_receipt(run: Run) -> Receipt | None:
+    """Return the receipt that a scored run has in its folder; one that is damaged is none."""
+    if run.folder is None or "test" not in run.facts:
+        return None
+    try:
+        return Receipt.load(run.folder)
+    except RunFolderError:
+        return None

@@ -1,0 +1,136 @@
+"""What is kept of the one look at test: enough to score it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cifarkit.errors import CheckpointError, RunFolderError
+from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
+from cifarkit.runs.folder import RECEIPT, unwritable
+from cifarkit.storage.tensor_file import load_tensors, save_tensors
+
+__all__ = ["RECEIPT", "Receipt"]
+
+Booleans = np.ndarray[Any, np.dtype[np.bool_]]
+
+LARGEST = 2**28  # bytes of a receipt
+ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
+
+
+@dataclass(frozen=True, eq=False)
+class Receipt:
+    """What a network said of each test image: enough to score it again without the network.
+
+    Args:
+        logits: float16 `n classes`.
+        predicted: int64 `n`, the class with the largest logit, taken before the logits were
+            rounded, which makes ties of the closest.
+        labels: int64 `n`, the truth.
+
+    >>> logits = np.array([[0.5, 0.1], [2.00001, 2.0]], np.float32)
+    >>> receipt = Receipt.of(Evaluation(logits, np.array([0, 1]), ("cat", "dog")))
+    >>> receipt.accuracy, receipt.logits[1].tolist()
+    (0.5, [2.0, 2.0])
+    """
+
+    logits: Floats
+    predicted: Integers
+    labels: Integers
+
+    @property
+    def correct(self) -> Booleans:
+        """Which images got their own label, bool `n`."""
+        return np.equal(self.predicted, self.labels)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that got their own label, in [0, 1]."""
+        return float(self.correct.mean())
+
+    def fault(self, labels: Integers, classes: int) -> str:
+        """Say what is wrong with it in itself, or beside the test set; nothing when all is right.
+
+        Args:
+            labels: of the test images, int64 `n`.
+            classes: how many there are.
+        """
+        n = len(labels)
+        shapes = [array.shape for array in (self.logits, self.predicted, self.labels)]
+        if shapes != [(n, classes), (n,), (n,)] or self.logits.dtype != np.float16:
+            found = ", ".join(" ".join(map(str, shape)) for shape in shapes)
+            return (
+                f"it holds {self.logits.dtype} logits, predictions and labels of shapes {found}; "
+                f"due are float16 logits {n} {classes}"
+            )
+        if wrong := int((self.labels != labels).sum()):
+            return f"{wrong:,} of its {n:,} labels are not those of the test set"
+        if self.predicted.min() < 0 or self.predicted.max() >= classes:
+            return f"it predicts something that is none of the {classes} classes"
+        # Rounding keeps the order: what was largest before it is one of the largest after it.
+        chosen = np.take_along_axis(self.logits, self.predicted[:, None], axis=1)[:, 0]
+        odd = n - int((chosen >= self.logits.max(axis=1)).sum())
+        return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
+
+    def has_same_logits_as(self, other: Receipt) -> bool:
+        """Return whether the logits are the same but for rounding; why is for the caller to judge.
+
+        Where a network says the same of every image nothing can be told, and the answer is False.
+        """
+        if self.logits.shape != other.logits.shape:
+            return False
+        ours, theirs = self.logits.astype(np.float64), other.logits.astype(np.float64)
+        spread = float(ours.std(axis=0).mean())  # over images
+        gaps = np.abs(ours - theirs).max(axis=1)  # n
+        return spread > 0 and float(np.median(gaps)) <= ALIKE * spread
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Receipt:
+        """Make the receipt of an evaluation; what is too large for float16 becomes its largest."""
+        reach = np.finfo(np.float16).max
+        logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
+        return cls(logits, evaluation.predicted, evaluation.labels)
+
+    @classmethod
+    def load(cls, folder: Path) -> Receipt:
+        """Read the receipt in a run's folder.
+
+        Raises:
+            RunFolderError: there is none, or it is damaged.
+        """
+        try:
+            tensors, _ = load_tensors(folder / RECEIPT, LARGEST)
+            arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
+        except FileNotFoundError:
+            raise RunFolderError(
+                f"the run in {str(folder)!r} has no receipt of its test ({RECEIPT}); "
+                "ck.score_on_test(run, splits) makes it"
+            ) from None
+        except (OSError, CheckpointError, KeyError) as error:
+            raise RunFolderError(
+                f"the receipt of the run in {str(folder)!r} cannot be read: {error}; put a copy "
+                "of it back, or delete it and score again"
+            ) from error
+        logits, predicted, labels = arrays
+        return cls(logits, predicted.astype(np.int64), labels.astype(np.int64))
+
+    def save(self, folder: Path) -> None:
+        """Write it into a run's folder.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        small = np.uint8 if self.logits.shape[1] <= 256 else np.int64
+        tensors = {
+            "logits": torch.from_numpy(self.logits),
+            "predicted": torch.from_numpy(self.predicted.astype(small)),
+            "labels": torch.from_numpy(self.labels.astype(small)),
+        }
+        try:
+            save_tensors(folder / RECEIPT, tensors)
+        except OSError as error:
+            raise unwritable(folder, error) from error

@@ -1,0 +1,215 @@
+"""Weights from files into networks, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from cifarkit.errors import CheckpointError
+from cifarkit.guidance import explains_arguments
+from cifarkit.models.contract import check_network
+from cifarkit.models.state import restore_state, versions_of
+from cifarkit.runs.checkpoint import CheckpointFiles, averages_of
+from cifarkit.runs.foreign_weights import find_tensors
+from cifarkit.runs.weight_names import (
+    layers_of,
+    matching,
+    patterns_for,
+    renamed,
+    without,
+    without_wrappers,
+)
+from cifarkit.storage.folders import expanded
+from cifarkit.storage.tensor_file import load_tensors
+
+__all__ = ["WEIGHTS", "differences", "import_weights", "load_weights"]
+
+WEIGHTS = "weights.safetensors"  # in a run folder
+COUNT = "num_batches_tracked"  # of batch norm
+
+
+@explains_arguments("ck.load_weights")
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Put saved weights into a network, all or none.
+
+    Args:
+        model: the network; left in evaluation mode.
+        path: a run folder, or a safetensors file. Of a run that is not over, the newest
+            checkpoint counts.
+
+    Raises:
+        CheckpointError: there is no such file, it is damaged, or it holds other tensors than
+            the network; the message lists which.
+        ModelContractError: it is no network.
+
+    >>> import tempfile
+    >>> from cifarkit.models.registry import create_model
+    >>> from cifarkit.storage.tensor_file import save_tensors
+    >>> file = Path(tempfile.mkdtemp()) / "linear.safetensors"
+    >>> save_tensors(file, create_model("linear").state_dict())
+    >>> load_weights(create_model("linear"), file)
+    >>> load_weights(create_model("linear", num_classes=3), file)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.CheckpointError: the weights in '...' are another network's:
+      differs: 1.weight is float32 (10, 3072), the network has float32 (3, 3072)
+      differs: 1.bias is float32 (10,), the network has float32 (3,)
+    """
+    check_network(model)
+    path = expanded(path)
+    file = path / WEIGHTS if path.is_dir() else path
+    # Room for a checkpoint, with its average, the optimiser's state and a callback's copies.
+    largest = 2**26 + 8 * sum(tensor.nbytes for tensor in model.state_dict().values())
+    try:
+        tensors, document = load_tensors(file, largest)
+        versions = document.get("versions")
+    except FileNotFoundError:
+        files = CheckpointFiles(path)
+        state = files.load(largest=largest) if path.is_dir() else None  # the run is not over
+        if state is None:
+            raise CheckpointError(
+                f"there are no weights at {str(file)!r}; put a copy there, or train again: the "
+                "same seed gives the same ones"
+            ) from None
+        tensors = averages_of(state["average"]) or state["model"]
+        versions = state.get("versions")
+    found = differences(model.state_dict(), tensors)
+    if found:
+        raise CheckpointError(
+            "\n  ".join([f"the weights in {str(file)!r} are another network's:", *found])
+        )
+    restore_state(model, tensors, versions)
+    model.eval()
+
+
+@explains_arguments("ck.import_weights")
+def import_weights(
+    path: str | Path,
+    model: nn.Module | None = None,
+    *,
+    key: str | None = None,
+    leave: str | Iterable[str] = (),
+) -> dict[str, Tensor]:
+    """Read weights that another program wrote, and put them into a network, all or none.
+
+    A file of `torch.save` is a pickle, which may run code when it is read; torch's `weights_only`
+    reader takes tensors and plain types alone, and objects beside them are left out. cifarkit
+    itself never reads a pickle without being asked.
+
+    Args:
+        path: a `.pth`, `.pt` or `.ckpt` file, or a safetensors file. The tensors are found
+            wherever they lie in it.
+        model: the network that takes them; left in evaluation mode, in the layout that it is
+            trained in. Prefixes in the names that wrappers leave are taken off, or put before,
+            so that the names fit. Without it, only those come off that all names share and
+            that are surely a wrapper's, such as `module.` of `DataParallel`.
+        key: where in the file the weights lie, such as `"state_dict_ema"`; needed where several
+            sets are there and none has a usual name.
+        leave: patterns of names, such as `"fc.*"`, whose tensors are not taken; the network
+            keeps its own.
+
+    Returns:
+        The tensors by name, on the CPU, as `model.load_state_dict` takes them.
+
+    Raises:
+        CheckpointError: there is no such file, it is damaged, or holds no weights, several sets,
+            or other tensors than the network; the message lists which.
+        ModelContractError: the model is no network.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "theirs.pth"
+    >>> torch.save({"epoch": 3, "net": nn.Linear(2, 1).state_dict()}, file)
+    >>> list(import_weights(file))
+    ['weight', 'bias']
+    >>> from collections import OrderedDict
+    >>> head = nn.Sequential(OrderedDict(body=nn.Linear(4, 2), fc=nn.Linear(2, 1)))
+    >>> torch.save(head.state_dict(), file)
+    >>> head.fc = nn.Linear(2, 5)
+    >>> list(import_weights(file, head, leave="fc.*"))
+    ['body.weight', 'body.bias']
+    >>> import_weights(file, head)
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.CheckpointError: the weights in '...' do not all fit the network; keep
+    its own there by leave=['fc.*']:
+      differs: fc.weight is float32 (1, 2), the network has float32 (5, 2)
+      differs: fc.bias is float32 (1,), the network has float32 (5,)
+    """
+    if not isinstance(path, str | PathLike):
+        raise CheckpointError(
+            f"weights are read from a file's path, found {type(path).__name__}; type "
+            "ck.import_weights(path), or ck.import_weights(path, model)"
+        )
+    if model is not None:
+        check_network(model)
+    path = expanded(path)
+    state, of_lightning = find_tensors(path, key)
+    if model is None:
+        state = without_wrappers(state, of_lightning)
+        return without(state, matching(leave or (), state))
+    return _put_in(model, renamed(state, model.state_dict()), leave, path)
+
+
+def differences(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
+    """Say in a line each where saved tensors are not those of a network.
+
+    Args:
+        ours: the network's.
+        theirs: the saved ones.
+    """
+    return list(_misfits(ours, theirs).values())
+
+
+def _misfits(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> dict[str, str]:
+    lines = {name: f"missing: {name}" for name in ours if name not in theirs}
+    lines |= {name: f"extra: {name}" for name in theirs if name not in ours}
+    lines |= {
+        name: f"differs: {name} is {_shape(theirs[name])}, the network has {_shape(ours[name])}"
+        for name in ours
+        if name in theirs and _shape(ours[name]) != _shape(theirs[name])
+    }
+    return lines
+
+
+def _put_in(
+    model: nn.Module, state: Mapping[str, Tensor], leave: str | Iterable[str], path: Path
+) -> dict[str, Tensor]:
+    """Put another program's tensors into a network, as `import_weights` says."""
+    ours = model.state_dict()
+    left = matching(leave or (), [*ours, *state])
+    taken = without(state, left)
+    for name in taken.keys() & ours.keys():
+        if taken[name].is_complex() <= ours[name].is_complex():
+            taken[name] = taken[name].to(ours[name].dtype)  # as torch does when it copies
+    odd = [n for n, value in taken.items() if value.is_meta or value.layout != torch.strided]
+    if odd:
+        raise CheckpointError(
+            f"{str(path)!r} holds {odd[0]!r} as {taken[odd[0]].layout} on "
+            f"{taken[odd[0]].device}; only dense tensors with their numbers go into a network"
+        )
+    # Shapes that come with the weights, and a layer's own state that is not a tensor.
+    unsaid = {n for n, value in ours.items() if is_lazy(value) or not isinstance(value, Tensor)}
+    if not any(name.endswith(COUNT) for name in state):  # written before torch counted batches
+        unsaid |= {name for name in ours if name.endswith(COUNT)}
+    misfits = _misfits(without(ours, left | unsaid), without(taken, unsaid))
+    if misfits:
+        advice = "are another network's"
+        if not misfits.keys() >= taken.keys():
+            patterns = patterns_for(misfits, (taken.keys() | ours.keys()) - misfits.keys() - left)
+            advice = f"do not all fit the network; keep its own there by leave={patterns}"
+        raise CheckpointError(
+            "\n  ".join([f"the weights in {str(path)!r} {advice}:", *misfits.values()])
+        )
+    versions = layers_of(state)
+    restore_state(model, {**ours, **taken}, versions and {**versions_of(model), **versions})
+    model.eval()
+    return taken
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,1 @@
+"""How a training computes: device, precision, compiling, CUDA graphs, processes."""

@@ -1,0 +1,126 @@
+"""The way from a batch to its loss, and from weights to their scores: where and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from cifarkit.data.batches import Batch
+from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
+from cifarkit.training.batch_errors import explained_batch
+from cifarkit.training.engine.capture import can_capture, captured_or_eager
+from cifarkit.training.engine.device import arithmetic, choose_precision
+from cifarkit.training.engine.distributed import join_processes
+from cifarkit.training.engine.forward import Compile, choose_forward
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cifarkit.training.callback import Callbacks
+
+__all__ = ["Engine", "Step", "count_correct"]
+
+Step = Callable[[Batch], tuple[Tensor, Tensor]]
+
+
+def count_correct(logits: Tensor, targets: Tensor) -> Tensor:
+    """Count the images that got their own label, or the one of the largest share.
+
+    >>> count_correct(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
+    tensor(1)
+    """
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return (logits.argmax(1) == labels).sum()
+
+
+class Engine:
+    """Computes for one training.
+
+    Args:
+        recipe: says the precision and the label smoothing.
+        device: where.
+        compile: see `Trainer`.
+        track_test: whether to measure on test too.
+
+    Raises:
+        TrainingError: `compile` is not one of its three values, or torch is too old for it.
+    """
+
+    def __init__(
+        self, recipe: Recipe, device: torch.device, compile: Compile, *, track_test: bool
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.compile, self.track_test = compile, track_test
+        self.precision = choose_precision(recipe, device)
+        self.forward = choose_forward(compile)
+        self.can_capture = can_capture(compile, device, self.precision)
+        self.distributed = join_processes(device)
+        self.interrupted = False  # as all processes have agreed
+        self.network: nn.Module  # the model, wrapped where several processes train it
+        self._step: Step | None = None
+
+    def arithmetic(self) -> torch.autocast:
+        """Return a block in which the precision holds."""
+        return arithmetic(self.device, self.precision)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Send a batch through the network.
+
+        Returns:
+            The loss to go backward from, the mean loss without a graph, and how many images got
+            their own label.
+        """
+        share = self.distributed.shard(batch)
+        with self.arithmetic():
+            loss, logits = self.forward(self.network, share, self.recipe.label_smoothing)
+        correct = count_correct(logits, share.targets)
+        return self.distributed.rescaled(loss, share, batch), loss.detach(), correct
+
+    def seed_step(self, run: Run) -> None:
+        """Key the global generators, from which dropout draws, by seed, epoch and step."""
+        state = run.state
+        self.distributed.seed_step(self.device, run.seed, state.epoch, state.step)
+
+    def measure(self, run: Run) -> Record:
+        """Return loss and accuracy on val, and on test where that is tracked."""
+        splits, record = run.state.splits, Record()
+        if splits.val is not None:
+            record |= self.distributed.measure("val", run.model, splits.val)
+        if self.track_test:
+            record |= self.distributed.measure("test", run.model, splits.test)
+        return record
+
+    def must_end(self, run: Run) -> bool:
+        """Grant every process what any of them was asked for; return whether training ends."""
+        asked = run.requests
+        stopped, self.interrupted, asked.checkpoint = self.distributed.any(
+            run.stopped is not None, asked.interruption, asked.checkpoint
+        )
+        if stopped:
+            run.stop("it was stopped in another process")
+        return stopped or self.interrupted
+
+    def captured_or_eager(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
+        """Return what makes the steps of the epoch that begins; its errors name the batch.
+
+        Args:
+            step: makes one, eagerly.
+            run: in training.
+            callbacks: that are told of it.
+        """
+        if self._step is None or callbacks.may_change_the_network:
+            self._step = None  # first, so that the memory of a capture is free
+            self._step = captured_or_eager(self, step, run, callbacks)
+        chosen, state = self._step, run.state
+
+        def explained(batch: Batch) -> tuple[Tensor, Tensor]:
+            which = f"batch {state.step + 1} of epoch {state.epoch + 1}"
+            with explained_batch(run, batch, which):
+                return chosen(batch)
+
+        return explained

@@ -1,0 +1,120 @@
+"""From a batch to its loss: the one part of a step that can be compiled."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cifarkit.data.batches import Batch
+from cifarkit.errors import TrainingError
+from cifarkit.models.contract import input_like
+from cifarkit.training.engine.out_of_memory import is_shortage
+
+__all__ = [
+    "Compile",
+    "CompiledForward",
+    "Forward",
+    "can_trace",
+    "checked_compile",
+    "choose_forward",
+    "forward",
+]
+
+Compile = Literal["auto", "on", "off"]
+Forward = Callable[[nn.Module, Batch, float], tuple[Tensor, Tensor]]
+Options = dict[str, str | int | bool | Callable[..., Any]]  # as torch.compile types them
+
+
+def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
+    _, dtype = input_like(model)
+    logits = model(batch.images.to(dtype))
+    return F.cross_entropy(logits, batch.targets, label_smoothing=label_smoothing), logits
+
+
+class CompiledForward:
+    """`forward`, compiled for the signatures of batches that it was warmed up for.
+
+    Another one, such as a smaller last batch, runs uncompiled: to compile for it would cost more
+    than it saves.
+    """
+
+    def __init__(self) -> None:
+        # Round where uncompiled bfloat16 rounds. Else the backward pass recomputes other values,
+        # max pooling does not find its maximum among them, and the gradients become NaN.
+        rounding: Options = {"emulate_precision_casts": True}
+        self.compiled = torch.compile(forward, dynamic=False, options=rounding)
+        self.signatures: set[object] = set()
+
+    def __call__(
+        self, model: nn.Module, batch: Batch, label_smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
+        chosen = self.compiled if batch.signature in self.signatures else forward
+        return chosen(model, batch, label_smoothing)
+
+    def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
+        """Compile for batches of this signature, on a copy of the network.
+
+        Raises:
+            TrainingError: the network cannot be copied, or not be compiled here.
+        """
+        self.signatures.add(batch.signature)
+        try:
+            with _unlimited_tracing():
+                loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
+                loss.backward()
+            loss.item()  # waits for the device
+        except Exception as error:
+            if isinstance(error, RuntimeError | MemoryError) and is_shortage(error):
+                raise
+            said = (str(error).strip() or "without a word").splitlines()[0]
+            raise TrainingError(
+                f"a copy of the network could not be compiled ({type(error).__name__}: {said}); "
+                "train with compile='auto', or look at that first: on a CPU torch.compile needs a "
+                "C++ compiler, and a network that keeps what it has computed cannot be copied"
+            ) from error
+
+
+def checked_compile(compile: Compile) -> Compile:
+    """Return what was asked for, where it can be had.
+
+    Raises:
+        TrainingError: `compile` is none of its three values, or this torch is too old for it.
+    """
+    if compile not in ("auto", "on", "off"):
+        raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compile!r}")
+    if compile == "on" and not can_trace():
+        raise TrainingError(
+            f"compile='on' needs torch 2.7, and this is {torch.__version__}; install a newer one, "
+            "or train with compile='auto'"
+        )
+    return compile
+
+
+def choose_forward(compile: Compile) -> Forward:
+    """Return `forward`, compiled where that is asked for.
+
+    `"auto"` does not compile: on the CPU the baseline lost by it, and on a GPU compiling takes
+    longer than all that it saves in a training of ten epochs; a GPU replays the step from a CUDA
+    graph, see `CUDAGraphStep`.
+    """
+    return CompiledForward() if compile == "on" else forward
+
+
+def can_trace() -> bool:
+    """Return whether torch's tracer can be trusted: that of 2.6 may end the whole process."""
+    return hasattr(torch._dynamo.config, "recompile_limit")
+
+
+def _unlimited_tracing() -> Any:
+    """Return a block in which torch's tracer does not give up after a few networks or shapes.
+
+    It would take them for one that keeps changing.
+    """
+    return torch._dynamo.config.patch(recompile_limit=10_000, accumulated_recompile_limit=10_000)

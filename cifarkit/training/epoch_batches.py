@@ -1,0 +1,43 @@
+"""The batches of an epoch, as a recipe has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cifarkit.data.batches import Batch, training_batches
+from cifarkit.data.image_set import ImageSet
+from cifarkit.models.contract import layout_of
+from cifarkit.runs.run import Run
+
+__all__ = ["batches_of", "epoch_batches"]
+
+
+def epoch_batches(run: Run, first_step: int = 0) -> Iterator[Batch]:
+    """Go through the rest of the epoch in which a run stands.
+
+    Args:
+        run: in training.
+        first_step: of the epoch, counted from 0.
+    """
+    return batches_of(run, run.state.splits.train, run.state.epoch, first_step)
+
+
+def batches_of(run: Run, train: ImageSet, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+    """Go through an epoch of a run, augmented, in the memory layout of its network.
+
+    Args:
+        run: whose recipe, seed and network to follow.
+        train: the training images.
+        epoch: counted from 0.
+        first_step: of the epoch, counted from 0.
+    """
+    return training_batches(
+        train,
+        run.recipe.batch_size,
+        seed=run.seed,
+        epoch=epoch,
+        epochs=run.recipe.epochs,
+        augment=run.recipe.augment,
+        first_step=first_step,
+        layout=layout_of(run.model),
+    )

@@ -1,0 +1,215 @@
+"""The books of a training: what it counts, records and saves, and how it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from cifarkit.errors import CallbackError
+from cifarkit.models.state import versions_of
+from cifarkit.randomness import generator_states
+from cifarkit.runs.checkpoint import CheckpointFiles
+from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
+from cifarkit.training.callback import Callback, kind_of
+from cifarkit.training.engine.engine import Engine
+from cifarkit.training.longer import has_same_rates
+from cifarkit.training.metrics import EpochMetrics
+from cifarkit.training.weight_average import WeightAverage
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Keeps the books of one training.
+
+    Args:
+        run: in training.
+        engine: that computes it.
+        average: of its weights.
+        callbacks: of the user, whose state is saved.
+    """
+
+    def __init__(
+        self, run: Run, engine: Engine, average: WeightAverage, callbacks: Sequence[Callback]
+    ) -> None:
+        self.run, self.engine, self.average, self.callbacks = run, engine, average, callbacks
+        self.folder = None if run.folder is None else RunFolder(run.folder)
+        self.metrics: EpochMetrics | None = None  # of the epoch that is open
+        self.first_step = 0  # of the next epoch; not 0 where one is gone on with in its middle
+        self.began = 0.0  # when the epoch began, on the clock of time.perf_counter
+        self.has_stepped = False  # since training began, or went on
+
+    def open_epoch(self) -> int:
+        """Return the step that the epoch begins with."""
+        first_step, self.first_step = self.first_step, 0
+        if self.metrics is None:
+            self.metrics = EpochMetrics(self.run, self.engine.device, self.average)
+            self.run.load_log({})
+            self.began = time.perf_counter()
+        self.run.state.step = max(first_step - 1, 0)
+        return first_step
+
+    def check_finite(self, loss: Tensor) -> None:
+        """Refuse a loss that is NaN or infinite before its step; on an accelerator, later.
+
+        Raises:
+            NonFiniteLossError: the weights have not made this step.
+        """
+        if self.metrics is not None:
+            self.metrics.check_finite(loss)
+
+    def count(self, loss: Tensor, correct: Tensor) -> None:
+        """Count a step in: its mean loss, and how many of its images got their own label."""
+        assert self.metrics is not None
+        shard = self.engine.distributed.shard(self.run.state.batch)
+        self.metrics.add(loss, correct, len(shard.images))
+        self.has_stepped = True
+
+    def close_epoch(self) -> Record:
+        """Return the epoch's record so far: loss and accuracy over the training images.
+
+        Raises:
+            NonFiniteLossError: a loss or a weight is NaN or infinite; the weights are those with
+                which the epoch began.
+        """
+        assert self.metrics is not None
+        means = self.metrics.means(self.engine.distributed)
+        self.metrics = None
+        return {"epoch": self.run.state.epoch + 1, **means}
+
+    def append(self, record: Record) -> None:
+        """Put an epoch's record into the history, with the rate, the time, and what was logged."""
+        record |= {"lr": float(self.run.state.optimizer.param_groups[0]["lr"])}
+        record |= {"seconds": time.perf_counter() - self.began}
+        self.run.history.append(record | self.run.logged_means())
+
+    def checkpoint_if_asked(self) -> None:
+        """Write a checkpoint between two steps, where `run.checkpoint()` asked for one."""
+        state = self.run.state
+        if self.run.requests.checkpoint and state.step + 1 < state.steps_per_epoch:
+            self.checkpoint(state.epoch, state.step + 1)
+
+    def checkpoint(self, epoch: int, step: int) -> None:
+        """Write what the run can go on from; where several processes train, all have to call it.
+
+        A run that was stopped will not go on: it is saved without.
+
+        Args:
+            epoch: of the next step, counted from 0.
+            step: the next one within the epoch, counted from 0.
+
+        Raises:
+            RunFolderError: the disk refuses; the checkpoints before are still there.
+            CheckpointError: a callback's state holds what cannot be saved.
+            NonFiniteLossError: a loss of this epoch, or a weight, is NaN or infinite.
+        """
+        if self.run.stopped is None:
+            metrics = None
+            if self.metrics is not None:
+                self.metrics.check()
+                metrics = self.metrics.state_dict(self.engine.distributed)
+            self.run.requests.checkpoint = False
+            if self.folder is not None:
+                self.folder.save_checkpoint(self._state(epoch, step, metrics))
+        self.save()
+
+    def save(self) -> None:
+        """Write what is known of the run so far, where it has a folder.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        if self.folder is not None:
+            self.folder.save(self.run)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the books of a training for a block, however the block ends.
+
+        They are there from the beginning, and gone again when not one step was made: what stopped
+        the training was then a mistake in how it was called, and the mended call may use the
+        folder. Checkpoints are gone when the run is over, but for the one from which it can get
+        more epochs.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        run, folder = self.run, self.folder
+        is_new = folder is not None and not folder.holds_run()
+        run.facts.setdefault("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        began = time.perf_counter() - run.facts.get("seconds", 0.0)
+        if is_new:  # one that goes on stays as it is until its callbacks are ready
+            self.save()
+        status = "failed"
+        try:
+            yield
+            status = _how_it_ended(run)
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            run.facts |= {"status": status, "seconds": time.perf_counter() - began}
+            keep_final = self._can_be_longer()
+            run.model.eval()
+            run.end()
+            if folder is not None and (self.has_stepped or run.is_over):
+                folder.save_weights(run.model)
+                folder.save(run)
+                if run.is_over:
+                    CheckpointFiles(folder.path).close(keep_final=keep_final)
+            elif folder is not None and is_new:
+                folder.discard()
+
+    def _can_be_longer(self) -> bool:
+        run = self.run
+        return run.status == "finished" and has_same_rates(
+            run.recipe, run.recipe.epochs + 1, run.state.steps_per_epoch
+        )
+
+    def _state(self, epoch: int, step: int, metrics: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what a run that goes on must know; see `checkpoint`."""
+        run, state = self.run, self.run.state
+        return {
+            "about": run.describe(),
+            "place": {"epoch": epoch, "step": step},
+            "history": list(run.history),
+            "seconds": time.perf_counter() - self.began,
+            "logged": run.logged() if step else {},
+            "sums": metrics,
+            "model": run.model.state_dict(),
+            "versions": versions_of(run.model),
+            "average": self.average.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "training": [name for name, layer in run.model.named_modules() if layer.training],
+            "frozen": [name for name, w in run.model.named_parameters() if not w.requires_grad],
+            "generators": generator_states(),
+            "loss": None if state.loss is None else state.loss.detach(),
+            "callbacks": [
+                {"kind": kind_of(one), "settings": repr(one), "state": _callback_state(one)}
+                for one in self.callbacks
+            ],
+        }
+
+
+def _callback_state(callback: Callback) -> dict[str, Any]:
+    try:
+        state = callback.state_dict()
+    except Exception as error:
+        raise CallbackError(
+            f"{type(callback).__name__}.state_dict raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(state, dict):
+        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, no dict")
+    return state
+
+
+def _how_it_ended(run: Run) -> str:
+    if run.stopped is not None:
+        return "stopped"
+    return "finished" if len(run.history) == run.recipe.epochs else "interrupted"

@@ -1,0 +1,226 @@
+"""Everything before the first step: checks, first weights, and the run that will be told about."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from cifarkit.data.batches import Batch, count_batches
+from cifarkit.data.image_set import ImageSet
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.errors import RecipeError
+from cifarkit.models.contract import (
+    check_answer,
+    check_logits,
+    check_network,
+    layout_of,
+    show_grey,
+)
+from cifarkit.models.dependence import compare_rebuilt, dependences
+from cifarkit.models.gradients import check_trainable
+from cifarkit.models.layout import choose_layout
+from cifarkit.models.state import check_state
+from cifarkit.models.symptoms import symptoms
+from cifarkit.models.user_code import is_user_code
+from cifarkit.models.variant import Variant
+from cifarkit.randomness import fork_rng, seeded
+from cifarkit.recipes.recipe import Recipe
+from cifarkit.runs.environment import describe_environment
+from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.run import Run
+from cifarkit.runs.state import TrainingState
+from cifarkit.training.batch_errors import explained_batch
+from cifarkit.training.callback import kind_of, may_intervene, settings_of
+from cifarkit.training.engine.device import precision_of
+from cifarkit.training.engine.engine import Engine
+from cifarkit.training.engine.forward import CompiledForward
+from cifarkit.training.engine.out_of_memory import explained_shortage
+from cifarkit.training.epoch_batches import batches_of
+from cifarkit.warn import warn
+
+if TYPE_CHECKING:
+    from cifarkit.training.trainer import Trainer
+
+__all__ = ["initialise", "validate"]
+
+
+def validate(
+    trainer: Trainer,
+    engine: Engine,
+    model: nn.Module,
+    splits: Splits,
+    variant: Variant | None,
+) -> Run:
+    """Check a network and its data, and make their run; the weights stay as they are.
+
+    Args:
+        trainer: whose recipe and seed to follow.
+        engine: that will compute the training; of several processes the first has the folder.
+        model: the network; moved to the device, in the layout that it runs fastest in.
+        splits: the data.
+        variant: what the model was built from, for the records.
+
+    Raises:
+        DataError: these are no splits.
+        ModelContractError: the network does not give one logit per class, for a single picture
+            too, or its state is more than tensors.
+    """
+    check_splits(splits)
+    who = f"{variant.name!r} ({variant.source})" if variant else "the model"
+    check_network(model)
+    model.to(engine.device)
+    check_logits(model, len(splits.classes), who)
+    check_answer(show_grey(model, who, n=1), 1, len(splits.classes), who)
+    choose_layout(model)
+    check_state(model, who)
+    return Run(
+        model,
+        classes=splits.classes,
+        recipe=trainer.recipe,
+        seed=trainer.seed,
+        variant=variant,
+        folder=trainer.run_dir if engine.distributed.rank == 0 else None,
+        facts=_facts(trainer, engine, model, splits),
+    )
+
+
+def initialise(run: Run, splits: Splits, engine: Engine) -> None:
+    """Give a network its first weights, and the run its optimiser and the rest of its state.
+
+    Warns of what a new network suffers from: see `symptoms`.
+
+    Args:
+        run: from `validate`.
+        splits: the data; moved to the device.
+        engine: that will compute the training.
+
+    Raises:
+        ModelContractError: the network does not take its batches, or learns nothing.
+        OutOfMemoryError: the first batch is too large for this machine's memory.
+        RecipeError: the schedule gives what is no rate, in the first or last step of an epoch; or
+            the optimiser builds none of torch's.
+        TrainingError: some process would get too few images.
+    """
+    recipe, model = run.recipe, run.model
+    who = repr(run.variant.name) if run.variant else "the model"
+    splits = _on_device(splits, engine.device)
+    batches = _batches_by_size(run, splits.train)
+    batch = batches[0]
+    engine.distributed.check_sizes(splits, recipe.batch_size)
+    steps = count_batches(len(splits.train), recipe.batch_size)
+    _check_rates(recipe, steps)
+    shown = {batch.images.shape[-1] for batch in batches}
+    if recipe.test_time is not None:
+        shown.add(recipe.test_time.size)
+    for side in sorted(shown - {32}):  # at 32 it was looked at before
+        check_logits(model, len(splits.classes), who, side=side)
+    if recipe.initialization is not None:
+        with seeded("initialization", run.seed):
+            recipe.initialization(model, splits.train.images)
+    check_trainable(model, who)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    if engine.distributed.rank == 0:
+        for symptom in _symptoms(run, batch):
+            warn(f"{who}: {symptom}")
+    run.facts["parameters"] = sum(weight.numel() for weight in weights)
+    run.facts["warm_up_seconds"] = _warm_up(engine, model, batches)
+    optimizer = recipe.optimizer.build(weights)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise RecipeError(
+            f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
+            f"{optimizer!r}"
+        )
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
+    engine.network = engine.distributed.wrap(model, batch, recipe.label_smoothing)
+    run.begin(TrainingState(splits, optimizer, steps))
+
+
+def _check_rates(recipe: Recipe, steps: int) -> None:
+    """Let a schedule that gives no rate say so, at both ends of every epoch."""
+    for epoch in range(recipe.epochs):
+        for place in (epoch, epoch + (steps - 1) / steps):
+            recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
+
+
+def _symptoms(run: Run, batch: Batch) -> list[str]:
+    with (
+        explained_shortage(run.recipe.batch_size, run.folder),
+        explained_batch(run, batch, "its first batch"),
+    ):
+        found = symptoms(run.model, batch.images, batch.targets)
+        others = dependences(run.model, batch.images)
+    found += others
+    if run.variant is None or not run.variant.is_own or others:
+        return found
+    with seeded("rebuilt", run.seed):
+        rebuilt = run.variant.build(num_classes=len(run.classes))
+    return found + compare_rebuilt(run.model, rebuilt, batch.images)
+
+
+def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
+    """Return the first batch of the first epoch, and of those in which windows have other sizes."""
+
+    def of_epoch(epoch: int) -> Batch:
+        return next(batches_of(run, train, epoch))
+
+    recipe = run.recipe
+    first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
+    batches = {first.images.shape: first, last.images.shape: last}
+    may_vary = len(batches) > 1 or any(is_user_code(type(one)) for one in recipe.augment)
+    if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
+        for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
+            batch = of_epoch(epoch)
+            batches.setdefault(batch.images.shape, batch)
+    return list(batches.values())
+
+
+def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
+    """Compile what is compiled, for each size that windows have; return the seconds it took."""
+    if not isinstance(engine.forward, CompiledForward):
+        return 0.0
+    began = time.perf_counter()
+    with fork_rng(), engine.arithmetic():
+        for batch in batches:
+            engine.forward.warm_up(model, batch, engine.recipe.label_smoothing)
+    return time.perf_counter() - began
+
+
+def _facts(trainer: Trainer, engine: Engine, model: nn.Module, splits: Splits) -> dict[str, Any]:
+    precision = precision_of(model, engine.recipe, engine.device)
+    return {
+        "status": "running",
+        "network": _digest(model),
+        "data": splits.describe(),
+        "precision": str(precision).removeprefix("torch."),
+        "compile": engine.compile,
+        "layout": str(layout_of(model)).removeprefix("torch."),
+        "processes": engine.distributed.count,
+        "track_test": engine.track_test,
+        "logged_columns": [name for one in trainer.callbacks for name in one.columns],
+        "callbacks": [settings_of(one) for one in trainer.callbacks],
+        "intervening": [
+            *(kind_of(one) for one in trainer.callbacks if may_intervene(one)),
+            *([] if is_builtin(kind_of(trainer)) else [kind_of(trainer)]),
+        ],
+        "environment": describe_environment(engine.device),
+    }
+
+
+def _digest(model: nn.Module) -> str:
+    """Return a short name of what a network prints of its layers; addresses in memory aside."""
+    layers = re.sub(r"0x[0-9a-fA-F]+", "", repr(model))
+    return hashlib.sha256(layers.encode()).hexdigest()[:12]
+
+
+def _on_device(splits: Splits, device: torch.device) -> Splits:
+    val = None if splits.val is None else splits.val.to(device)
+    return dataclasses.replace(
+        splits, train=splits.train.to(device), val=val, test=splits.test.to(device)
+    )
