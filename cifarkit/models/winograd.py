@@ -13,9 +13,13 @@ Convolutional Neural Networks", arXiv 1509.09308.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import index
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["WinogradConv2d"]
 
@@ -24,6 +28,11 @@ POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
 # Of a signal: the matrix that cuts it into tiles grows with the fourth power of its side.
 LARGEST = 3 * SIDES[-1]
+# Of the tiles that cover a length by the fewest multiplications, for each length.
+BEST_SIDES = [
+    min(SIDES, key=lambda side: -(-length // side) * (side + 2)) for length in range(LARGEST + 1)
+]
+DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -70,7 +79,7 @@ class WinogradConv2d(nn.Conv2d):
         """Return whether there is a way with fewer multiplications; torch refuses what is wrong."""
         is_usual = signal.ndim == 4 and signal.shape[1] == self.in_channels
         is_small = max(signal.shape[-2:]) <= LARGEST
-        is_precise = signal.dtype.itemsize >= 4 and not torch.is_autocast_enabled("cpu")
+        is_precise = signal.dtype in DTYPES and not torch.is_autocast_enabled("cpu")
         without_bias = self.bias is None  # it has one when batch norm was fused into it
         return signal.device.type == "cpu" and is_usual and is_small and is_precise and without_bias
 
@@ -83,21 +92,21 @@ class WinogradConv2d(nn.Conv2d):
 def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tensor:
     """Return so many rows and columns of the convolution, from the first on."""
     (batch, channels, *size), width = signal.shape, len(filters)
-    high, wide = _best_side(rows), _best_side(columns)
+    rows, columns, *size = map(index, (rows, columns, *size))  # plain, also where torch traces
+    high, wide = BEST_SIDES[rows], BEST_SIDES[columns]
     down, across = -(-rows // high), -(-columns // wide)
     tiles = batch * down * across
-    along = _transforms(size[0], down, high), _transforms(size[1], across, wide)
-    into, weigh, out = (torch.kron(*both).to(signal.dtype) for both in zip(*along, strict=True))
+    into, weigh, out = _transforms((size[0], down, high), (size[1], across, wide), signal.dtype)
 
     places = signal.permute(0, 2, 3, 1).flatten(1, 2)  # batch places channels
     values = into.flatten(0, 1).expand(batch, -1, -1) @ places
     values = values.view(tiles, len(weigh), channels).transpose(0, 1)  # points tiles channels
     weights = weigh @ filters.permute(2, 3, 1, 0).flatten(2).flatten(0, 1)
     products = values @ weights.view(-1, channels, width)  # points tiles width
-    sums = out.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles places width
+    sums = out.T.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles places width
     whole = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
     whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, and what is too much
-    answer = whole[:, :rows, :columns].permute(0, 3, 1, 2)
+    answer = whole.permute(1, 2, 0, 3)[:rows, :columns].permute(2, 3, 0, 1)
     is_last = _is_channels_last(signal) or _is_channels_last(filters)
     return answer if is_last else answer.contiguous()  # as torch lays it out
 
@@ -107,28 +116,53 @@ def _is_channels_last(tensor: Tensor) -> bool:
     return is_so and not tensor.is_contiguous()
 
 
-def _best_side(length: int) -> int:
-    """Return the side of the tiles that cover a length by the fewest multiplications."""
-    return min(SIDES, key=lambda side: -(-length // side) * (side + 2))
+def _transforms(
+    rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
+) -> list[Tensor]:
+    """Return the matrices for both dimensions; `_along` says what is given of each."""
+    return [torch.as_tensor(matrix, device="cpu") for matrix in _arrays(rows, columns, dtype)]
 
 
-def _transforms(length: int, tiles: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the paper's matrices for one dimension: the transposed B, G and the transposed A.
+# As `torch.compiler.assume_constant_result` would say it, which takes a second to import.
+_transforms._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=64)  # of NumPy: a tensor that is made while torch traces may hold no numbers
+def _arrays(
+    rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
+) -> list[NDArray[np.floating]]:
+    pairs = zip(_along(*rows), _along(*columns), strict=True)
+    return [np.kron(*pair).astype(DTYPES[dtype]) for pair in pairs]
+
+
+def _along(length: int, tiles: int, side: int) -> tuple[NDArray[np.float64], ...]:
+    """Return the paper's matrices for one dimension: the transposed B, G and A.
 
     The first is `tiles points length`, for all tiles; they overlap, and the zeros around the signal
     are left out.
     """
+    points = np.array(POINTS[: side + 1])
 
-    def values(coefficients: int) -> Tensor:
+    def values(coefficients: int) -> NDArray[np.float64]:
         """Return the matrix from a polynomial's coefficients to its values at the points."""
-        points = torch.tensor(POINTS[: side + 1], dtype=torch.float64, device="cpu")
-        at_infinity = torch.eye(coefficients, dtype=torch.float64, device="cpu")[-1:]
-        powers = torch.arange(coefficients, device="cpu")
-        return torch.cat([points.unsqueeze(1) ** powers, at_infinity])
+        powers = np.vander(points, coefficients, increasing=True)
+        return np.vstack([powers, np.eye(coefficients)[-1:]])
 
-    padding = (0, 0, 1, tiles * side + 1 - length)
-    unit_signals = F.pad(torch.eye(length, dtype=torch.float64, device="cpu"), padding)
-    cut = unit_signals.unfold(0, side + 2, side)  # tiles length side+2
-    into = cut @ torch.linalg.inv(values(side + 2))
-    into = into.transpose(1, 2).clone(memory_format=torch.contiguous_format)  # kron needs it
-    return into, values(3), values(side).T
+    unit_signals = np.pad(np.eye(length), ((1, tiles * side + 1 - length), (0, 0)))
+    cut = np.lib.stride_tricks.sliding_window_view(unit_signals, side + 2, axis=0)[::side]
+    into = _polynomials(points) @ cut.transpose(0, 2, 1)
+    return into, values(3), values(side)
+
+
+def _polynomials(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the polynomials that are 1 at one point and 0 at the others: Lagrange's.
+
+    The last is for infinity: 0 at all points, with the leading coefficient 1. A row holds one's
+    coefficients. They are exact but for one division, where to invert a matrix is not.
+    """
+    rows = np.zeros((len(points) + 1, len(points) + 1))
+    for place, point in enumerate(points):
+        others = np.delete(points, place)
+        rows[place, :-1] = np.poly(others)[::-1] / np.prod(point - others)
+    rows[-1] = np.poly(points)[::-1]
+    return rows

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,21 @@ def save_tensors(
     Raises:
         OSError: the file cannot be written; what was there before still is.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    # A clone unties tensors that share memory, which safetensors refuses.
-    contents = {
-        name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()
-    }
+    # Large numbers lie before small ones, so that each begins at a multiple of its size.
+    names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name.encode()))
+    contents = {name: tensors[name].detach().cpu().contiguous() for name in names}
     text = json.dumps(document or {})
-    metadata = {"cifarkit": text, "sha256": _checksum(contents, text)}
-    with atomic_path(path) as temporary:
-        try:
-            save_file(contents, temporary, metadata=metadata)
-        except SafetensorError as error:  # how the library reports a full disk
-            raise OSError(f"cannot write {path}: {error}") from error
-        _sort_metadata(temporary)
+    with (
+        ThreadPoolExecutor(max_workers=1) as beside,
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+    ):
+        checksum = beside.submit(_checksum, contents, text)  # while the tensors are written
+        file.seek(len(_header(contents, text, "0" * 64)))
+        for tensor in contents.values():
+            file.write(_bytes(tensor))
+        file.seek(0)
+        file.write(_header(contents, text, checksum.result()))
 
 
 def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -93,20 +94,36 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
         ) from error
 
 
-def _sort_metadata(path: Path) -> None:
-    """Put the metadata in order, so that the same contents are the same bytes.
+def _header(contents: Mapping[str, Tensor], text: str, checksum: str) -> bytes:
+    """Return how a file begins: https://huggingface.co/docs/safetensors/index#format has it.
 
-    Safetensors writes it as chance has it; https://huggingface.co/docs/safetensors/index#format
-    has the format.
+    The library's own writer copies all tensors, refuses those that share memory, and shuffles the
+    metadata; written so, the same contents are the same bytes.
     """
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(text) <= length:  # it keeps its length, for the tensors lie at fixed places behind
-            file.seek(8)
-            file.write(text.ljust(length))
+    entries: dict[str, Any] = {"__metadata__": {"cifarkit": text, "sha256": checksum}}
+    end = 0
+    for name, tensor in contents.items():
+        begin, end = end, end + tensor.nbytes
+        shape, places = list(tensor.shape), [begin, end]
+        entries[name] = {"dtype": _type(tensor.dtype), "shape": shape, "data_offsets": places}
+    header = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header
+
+
+@cache
+def _type(dtype: torch.dtype) -> str:
+    """Return what the format calls a type, from the library, which refuses what it cannot read."""
+    from safetensors.torch import save
+
+    content = save({"one": torch.zeros(1, dtype=dtype, device="cpu")})
+    name: str = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["one"]["dtype"]
+    return name
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    content: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return content
 
 
 def _is_pickle(path: Path) -> bool:
@@ -121,7 +138,7 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
     with ThreadPoolExecutor() as pool:  # hashlib lets other threads work meanwhile
         for name, tensor in sorted(tensors.items()):
             total.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-            content = tensor.reshape(-1).view(torch.uint8).numpy().data
+            content = _bytes(tensor)
             pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)]
             hashed = pool.map if len(pieces) > 1 else map  # a thread costs more than a small piece
             for piece in hashed(hashlib.sha256, pieces):

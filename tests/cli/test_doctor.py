@@ -114,7 +114,7 @@ def test_a_run_that_cannot_be_written_is_named(
     def fail(*arguments: Any, **options: Any) -> None:
         raise KeyError("torch.uint32")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr("cifarkit.storage.tensor_file._header", fail)
     status, out, _ = call("doctor")
     assert status == 1
     assert "training failed ended in KeyError: 'torch.uint32'" in words(out)

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import cifarkit as ck
+from cifarkit.models import winograd
 from cifarkit.randomness import generator_for
 
 channels, sides = st.integers(1, 5), st.integers(1, 18)
@@ -163,3 +165,39 @@ def test_its_weights_are_those_of_any_convolution() -> None:
     ours.load_state_dict(theirs.state_dict())
     signal = some(2, 3, 8, 8, dtype=torch.float32)
     torch.testing.assert_close(ours(signal), theirs(signal), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*get_attr:UserWarning")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", ["speedrun", "speedrun-wide", "speedrun-gpu"])
+def test_networks_with_it_can_be_exported_for_any_number_of_pictures(
+    name: str, strict: bool
+) -> None:
+    network, batch = ck.create_model(name).eval(), torch.export.Dim("batch")
+    pictures = some(5, 3, 32, 32, dtype=torch.float32)
+    program = torch.export.export(
+        network, (pictures[:2],), dynamic_shapes=({0: batch},), strict=strict
+    )
+    assert torch.equal(program.module()(pictures), network(pictures))
+    assert "linalg" not in program.graph_module.code  # its matrices are constants
+
+
+def test_it_is_compiled_whole_for_one_size_after_another() -> None:
+    torch.compiler.reset()
+    layer = ck.WinogradConv2d(3, 4)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    for size in ((6, 6), (7, 9), (8, 12)):
+        signal = some(2, 3, *size, dtype=torch.float32)
+        assert torch.equal(compiled(signal), layer(signal))
+
+
+def test_what_was_made_without_numbers_or_gradients_is_not_kept() -> None:
+    winograd._arrays.cache_clear()
+    layer, signal = ck.WinogradConv2d(3, 4).double(), some(2, 3, 7, 11)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert layer(mode.from_tensor(signal)).shape == (2, 4, 7, 11)
+    with torch.inference_mode():
+        layer(signal)
+    answer = layer(signal)
+    answer.sum().backward()
+    torch.testing.assert_close(answer, torchs(layer, signal))
