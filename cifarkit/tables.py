@@ -62,12 +62,13 @@ class Table:
     """Rows of cells that are text already; numbers stand to the right.
 
     Args:
-        headings: one for each column.
+        headings: one for each column; empty for none.
         rows: from top to bottom.
         total: the last row, below a line; empty for none.
-        words: how many columns, from the left, hold words.
+        align: `l` or `r` for each column, as in LaTeX; the last one stands for all that follow.
         ranks: of each column; where there is no room, the one of the highest rank is left out
             first, and one of rank 0 never.
+        widths: of each column in text, at least, so that rows shown one by one stand straight.
 
     >>> print(Table(("model", "n"), [("mlp", "10"), ("wide", "5")]).as_text())
     model   n
@@ -78,8 +79,9 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: Sequence[str] = ()
-    words: int = 1
+    align: str = "lr"
     ranks: Sequence[int] = ()
+    widths: Sequence[int] = ()
 
     def as_text(self, width: int | None = None) -> str:
         """Return lines in columns; a total stands below a rule.
@@ -87,12 +89,13 @@ class Table:
         Args:
             width: of the lines, in characters; any when None.
         """
-        every = [self.headings, *self.rows, *([self.total] if self.total else [])]
+        every = [row for row in (self.headings, *self.rows, self.total) if row]
         widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+        widths = list(map(max, widths, self.widths or widths))
         shown = self._shown(widths, width)
         lines = [
             GAP.join(
-                f"{row[i]:<{widths[i]}}" if i < self.words else f"{row[i]:>{widths[i]}}"
+                row[i].ljust(widths[i]) if self._is_left(i) else row[i].rjust(widths[i])
                 for i in shown
             ).rstrip()
             for row in every
@@ -112,18 +115,21 @@ class Table:
 
     def as_markdown(self) -> str:
         """Return a table of pipes."""
-        rule = ["---" if i < self.words else "---:" for i in range(len(self.headings))]
+        rule = ["---" if self._is_left(i) else "---:" for i in range(len(self.headings))]
         rows = [[in_markdown(cell) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(row)} |" for row in [self.headings, rule, *rows])
 
     def as_latex(self) -> str:
         """Return a table with the rules of the package booktabs."""
-        sides = "".join("l" if i < self.words else "r" for i in range(len(self.headings)))
+        sides = "".join("l" if self._is_left(i) else "r" for i in range(len(self.headings)))
         head, *rows = (
             " & ".join(map(in_latex, row)) + r" \\" for row in [self.headings, *self.rows]
         )
         begin = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", head, r"\midrule"]
         return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}", ""])
+
+    def _is_left(self, column: int) -> bool:
+        return self.align[min(column, len(self.align) - 1)] == "l"
 
     def _shown(self, widths: Sequence[int], width: int | None) -> list[int]:
         shown = list(range(len(widths)))
@@ -137,7 +143,7 @@ class Table:
 
     def _cells(self, tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f'<{tag} style="text-align: {"left" if i < self.words else "right"}">{_shown(cell)}'
+            f'<{tag} style="text-align: {"left" if self._is_left(i) else "right"}">{_shown(cell)}'
             f"</{tag}>"
             for i, cell in enumerate(row)
         )

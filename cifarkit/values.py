@@ -99,7 +99,7 @@ class Value(metaclass=_CheckedFields):
 
     def _repr_html_(self) -> str:
         rows = [(one.name, repr(getattr(self, one.name))) for one in dataclasses.fields(self)]
-        table = [Table(("field", "value"), rows, words=2)] if rows else []
+        table = [Table(("field", "value"), rows, align="l")] if rows else []
         return as_html(type(self).__name__, *table)
 
     def replace(self, **changes: Any) -> Self:

@@ -114,7 +114,7 @@ class ImageSet(Readable, Dataset[tuple[Tensor, int]]):
     def blocks(self) -> Sequence[Block]:
         """Return how many images each class has."""
         rows = [[name, f"{n:,}"] for name, n in zip(self.classes, self.counts(), strict=True)]
-        return [repr(self), Table(("class", "images"), rows, ("all", f"{len(self):,}"))]
+        return [repr(self), Table(("class", "images"), rows, ("total", f"{len(self):,}"))]
 
     def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
         """Return the images at these places, in this order.

@@ -106,14 +106,18 @@ class Splits(Readable):
 
     def blocks(self) -> Sequence[Block]:
         """Return how many pictures of each class each set has."""
+        return [repr(self), self.table()]
+
+    def table(self) -> Table:
+        """Return how many pictures of each class each set has."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
         counts = {name: part.counts() for name, part in parts.items() if part is not None}
         rows = [
             [name, *(f"{count[label]:,}" for count in counts.values())]
             for label, name in enumerate(self.classes)
         ]
-        total = ["all", *(f"{sum(count):,}" for count in counts.values())]
-        return [repr(self), Table(["class", *counts], rows, total)]
+        total = ["total", *(f"{sum(count):,}" for count in counts.values())]
+        return Table(["class", *counts], rows, total)
 
     def __repr__(self) -> str:
         val = 0 if self.val is None else len(self.val)

@@ -81,7 +81,7 @@ class Predictions(Readable):
             for place in range(min(SHOWN, len(self)))
         ]
         more = [f"and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
-        return [repr(self), Table(("picture", "class", "confidence"), rows, words=2), *more]
+        return [repr(self), Table(("picture", "class", "confidence"), rows, align="llr"), *more]
 
     def __repr__(self) -> str:
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"

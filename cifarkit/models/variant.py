@@ -64,8 +64,8 @@ class Variant(Readable):
         fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
         return [
             f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
-            Table(("option", "value"), rows, words=2),
-            Table(("recipe", "value"), fields, words=2),
+            Table(("option", "value"), rows, align="l"),
+            Table(("recipe", "value"), fields, align="l"),
         ]
 
     @property

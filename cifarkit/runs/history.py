@@ -87,7 +87,13 @@ class History(Guided, Readable):
             + ["*" if best else ""]
             for record, best in zip(self, self.best_so_far(), strict=True)
         ]
-        return Table([*(column.heading for column in columns), ""], rows, words=0)
+        return Table(
+            [*(column.heading for column in columns), ""],
+            rows,
+            align="r",
+            ranks=[*(column.rank for column in columns), 0],
+            widths=[*(column.width for column in columns), 1],
+        )
 
     def best_so_far(self) -> list[bool]:
         """Return for each epoch whether it had the lowest val loss of all up to then.

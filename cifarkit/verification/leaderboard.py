@@ -77,8 +77,8 @@ class Leaderboard(Readable):
     >>> print(Leaderboard((one,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
-      #   accuracy  95 % interval     of      seeds  variant
-      1     70.0 %  65.0 to 75.0 %    t           2  mlp
+    #  accuracy  95 % interval   of  seeds  variant
+    1    70.0 %  65.0 to 75.0 %  t       2  mlp
          a, b
     """
 
