@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.comparison.pairs import Pair
-from cifarkit.evaluation.intervals import Interval
+from cifarkit.evaluation.intervals import ConfidenceInterval
 from cifarkit.tables import duration, p_value, percent
 from cifarkit.values import Value
 
@@ -70,7 +70,7 @@ def variant_rows(comparison: Comparison) -> Rows:
                 str(name),
                 str(row["n"]),
                 percent(row["mean"]) if row["n"] else "-",
-                str(Interval(max(0.0, row["low"]), min(1.0, row["high"]))) if spread else "-",
+                str(ConfidenceInterval(row["low"], row["high"]).clipped()) if spread else "-",
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
                 _in_millions(row["multiply_adds"]),
@@ -87,8 +87,8 @@ def pair_rows(comparison: Comparison) -> Rows:
             f"{pair.a} - {pair.b}",
             str(pair.n),
             f"{100 * pair.difference:+z.1f}" if pair.n else "-",
-            str(pair.interval) if pair.interval else "-",
-            str(pair.two_level) if pair.two_level else "-",
+            pair.interval.in_points() if pair.interval else "-",
+            pair.two_level.in_points() if pair.two_level else "-",
             p_value(pair.p) if pair.n > 1 else "-",
             p_value(pair.p_holm) if pair.n > 1 else "-",
         ]

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from cifarkit.arguments import checked_flag
 from cifarkit.comparison.identity import training_of
-from cifarkit.comparison.statistics import Span, t_interval
+from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
-from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.evaluation.intervals import ConfidenceInterval, wilson_interval
 from cifarkit.guidance import explains_arguments
 from cifarkit.tables import Block, Readable
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
@@ -56,7 +56,7 @@ class Standing:
     n: int
     seeds: int
     accuracy: float
-    interval: Interval
+    interval: ConfidenceInterval
     interval_of: Literal["t", "Wilson"]
     runs: tuple[str, ...]
     doubles: tuple[str, ...] = ()
@@ -73,7 +73,8 @@ class Leaderboard(Readable):
         standings: those of one data source together, ranked by the lower end of the interval.
         unverified: never ranked.
 
-    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, Interval(0.65, 0.75), "t", ("a", "b"))
+    >>> interval = ConfidenceInterval(0.65, 0.75)
+    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
     >>> print(Leaderboard((one,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
@@ -187,7 +188,7 @@ def _standing(group: Sequence[Verification]) -> Standing:
         n=n,
         seeds=len(shares),
         accuracy=statistics.fmean(shares),
-        interval=_of_shares(over_seeds) if over_seeds else wilson_interval(correct, n),
+        interval=over_seeds.clipped() if over_seeds else wilson_interval(correct, n),
         interval_of="t" if over_seeds else "Wilson",
         runs=tuple(str(one.folder) for one in counted),
         doubles=tuple(doubles),
@@ -244,7 +245,3 @@ def _flat(about: dict[str, Any]) -> dict[str, str]:
     for name, value in json.loads(training_of(about)).items():
         put(name, value)
     return flat
-
-
-def _of_shares(span: Span) -> Interval:
-    return Interval(max(0.0, span.low), min(1.0, span.high))
