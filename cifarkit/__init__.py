@@ -128,8 +128,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.training.trainer import Trainer as Trainer
     from cifarkit.values import Value as Value
     from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
-    from cifarkit.verification.leaderboard import Standing as Standing
     from cifarkit.verification.leaderboard import leaderboard as leaderboard
+    from cifarkit.verification.standing import Standing as Standing
     from cifarkit.verification.verify import Verification as Verification
     from cifarkit.verification.verify import verify as verify
 
@@ -253,7 +253,7 @@ _HOME = {
     "Pair": "cifarkit.comparison.pairs",
     "Verdict": "cifarkit.comparison.verdicts",
     "Leaderboard": "cifarkit.verification.leaderboard",
-    "Standing": "cifarkit.verification.leaderboard",
+    "Standing": "cifarkit.verification.standing",
     "leaderboard": "cifarkit.verification.leaderboard",
     "Verification": "cifarkit.verification.verify",
     "verify": "cifarkit.verification.verify",

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from cifarkit.tables import Bar, Block, Table, as_html, as_text
+from cifarkit.blocks import Bar, Block, as_html, as_text
+from cifarkit.tables import Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -142,7 +143,7 @@ class Terminal(Display):
         from rich.text import Text
 
         if not isinstance(block, Bar):
-            return Text(block if isinstance(block, str) else block.as_text(self._console.width))
+            return Text(as_text(block))
         grid = Grid.grid(padding=(0, 1), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 __all__ = [
-    "Bar",
-    "Block",
-    "Readable",
     "Table",
-    "as_html",
-    "as_text",
     "duration",
     "in_latex",
     "in_markdown",
@@ -24,8 +17,6 @@ __all__ = [
 ]
 
 GAP = "  "
-# Names are shown as they are: MathJax takes what stands between two dollars for a formula.
-PLAIN = 'class="tex2jax_ignore mathjax_ignore"'
 
 
 def percent(share: float) -> str:
@@ -143,80 +134,10 @@ class Table:
 
     def _cells(self, tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f'<{tag} style="text-align: {"left" if self._is_left(i) else "right"}">{_shown(cell)}'
-            f"</{tag}>"
+            f'<{tag} style="text-align: {"left" if self._is_left(i) else "right"}">'
+            f"{escape(cell, quote=False)}</{tag}>"
             for i, cell in enumerate(row)
         )
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How far something is: so many of so many, and a few words."""
-
-    done: int
-    total: int
-    text: str
-
-
-Block = str | Table | Bar
-
-
-class Readable(ABC):
-    """What a notebook shows of an object at the end of a cell: blocks, in HTML and in text.
-
-    >>> class Shelf(Readable):
-    ...     def blocks(self):
-    ...         return ["two books"]
-    >>> "two books" in Shelf()._repr_html_()
-    True
-    """
-
-    @abstractmethod
-    def blocks(self) -> Sequence[Block]:
-        """Return what is to be read of it."""
-
-    def _repr_html_(self) -> str:
-        return as_html(*self.blocks())
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": as_html(*self.blocks()), "text/plain": as_text(*self.blocks())}
-
-
-def as_html(*blocks: Block) -> str:
-    """Return blocks below each other for a notebook; a line of text keeps its place in a line.
-
-    >>> as_html("a < b").splitlines()[1]
-    '<p style="margin: 0.3em 0; white-space: pre-wrap">a &lt; b</p>'
-    """
-    return "\n".join([f"<div {PLAIN}>", *map(_in_html, blocks), "</div>"])
-
-
-def as_text(*blocks: Block) -> str:
-    """Return blocks below each other as plain text.
-
-    >>> print(as_text("two of three:", Bar(2, 3, "epochs")))
-    two of three:
-    epochs 2/3
-    """
-    return "\n".join(map(_in_text, blocks))
-
-
-def _shown(text: str) -> str:
-    return escape(text, quote=False)  # between tags, where quotes mean nothing
-
-
-def _in_html(block: Block) -> str:
-    if isinstance(block, Table):
-        return block.as_html()
-    if isinstance(block, Bar):
-        return f"<progress value={block.done} max={block.total}></progress> {_shown(block.text)}"
-    return f'<p style="margin: 0.3em 0; white-space: pre-wrap">{_shown(block)}</p>'
-
-
-def _in_text(block: Block) -> str:
-    if isinstance(block, Table):
-        return block.as_text()
-    return f"{block.text} {block.done}/{block.total}" if isinstance(block, Bar) else block
 
 
 def in_latex(text: str) -> str:

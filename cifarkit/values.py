@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any, Self, cast, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
+from cifarkit.blocks import as_html
 from cifarkit.errors import RecipeError, UnknownArgumentError, UnknownFieldError
 from cifarkit.guidance import CheckedConstruction, as_written, way_for
 from cifarkit.synonyms import SYNONYMS
-from cifarkit.tables import Table, as_html
+from cifarkit.tables import Table
 
 __all__ = ["Value", "check_fields", "from_json", "written"]
 

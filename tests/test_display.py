@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cifarkit.blocks import Bar
 from cifarkit.display import Display, display_on, in_notebook, is_terminal
-from cifarkit.tables import Bar, Table
+from cifarkit.tables import Table
 
 
 class ZMQInteractiveShell:

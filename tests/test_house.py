@@ -8,6 +8,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ FLOORS = [
         "values",
         "randomness",
         "tables",
+        "blocks",
         "display",
         "findings",
         "exercises",
@@ -47,7 +49,8 @@ FLOORS = [
 ]
 GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
-    *(("values", "tables"), ("findings", "tables"), ("display", "tables")),
+    *(("values", "tables"), ("findings", "tables"), ("blocks", "tables"), ("values", "blocks")),
+    *(("display", "tables"), ("display", "blocks")),
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
     *(("foreign_words", "synonyms"), ("annotations", "guidance")),
@@ -92,6 +95,23 @@ def test_an_import_that_climbs_would_be_found() -> None:
     assert climbs("data", "def f():\n    from cifarkit.runs.run import Run") == {"runs"}
     assert climbs("data", "import cifarkit.plots") == {"plots"}
     assert climbs("evaluation", "from cifarkit import plots") == {"plots"}
+
+
+def modules_of(room: str) -> dict[str, set[str]]:
+    """Return each module of a room, with the modules it imports, those for types included."""
+    sources = {path.stem: path for path in (PACKAGE / room).glob("*.py")}
+    imports = {}
+    for name, path in sources.items():
+        found = taken(path.read_text(encoding="utf-8"))
+        homes = {f"{module}.{taken_name}" for module, taken_name in found}
+        homes |= {home.rpartition(".")[0] for home in homes}
+        imports[name] = {one for one in sources if f"cifarkit.{room}.{one}" in homes}
+    return imports
+
+
+@pytest.mark.parametrize("room", ["comparison", "verification", "report", "runs", "evaluation"])
+def test_no_imports_go_in_a_circle(room: str) -> None:
+    assert len(list(TopologicalSorter(modules_of(room)).static_order())) > 1
 
 
 def test_every_room_has_a_floor() -> None:

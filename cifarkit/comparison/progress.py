@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Self, TextIO
 
+from cifarkit.blocks import Block
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
 from cifarkit.display import display_on
 from cifarkit.runs.folder import HISTORY
-from cifarkit.tables import Block, Table, duration
+from cifarkit.tables import Table, duration
 
 __all__ = ["ComparisonProgress"]
 

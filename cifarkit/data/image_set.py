@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cifarkit.annotations import is_whole
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import DataError
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 __all__ = ["IMAGE_SHAPE", "ImageSet", "check_image_set", "to_bytes", "to_floats"]
 

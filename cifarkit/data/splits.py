@@ -20,10 +20,11 @@ from torch import Tensor
 
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import CifarkitWarning, DataError
 from cifarkit.randomness import generator_for
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 __all__ = ["SHARE", "Splits", "check_splits", "complete_splits", "split_off_val"]
 

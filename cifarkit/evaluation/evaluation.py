@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
@@ -19,7 +20,7 @@ from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.intervals import ConfidenceInterval, wilson_interval
 from cifarkit.evaluation.trained import Trained, network_of
 from cifarkit.guidance import explains_arguments
-from cifarkit.tables import Block, Readable, Table, percent
+from cifarkit.tables import Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.image_set import IMAGE_SHAPE, ImageSet
 from cifarkit.data.layouts import RANGES, images_from_array
@@ -24,7 +25,7 @@ from cifarkit.evaluation.evaluation import Floats, Integers
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
 from cifarkit.guidance import explains_arguments
-from cifarkit.tables import Block, Readable, Table, percent
+from cifarkit.tables import Table, percent
 
 __all__ = ["Predictions", "predict"]
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from cifarkit.blocks import Block, Readable, as_text
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network, check_tensor, show_grey
 from cifarkit.models.registry import create_model
 from cifarkit.models.variant import Variant
 from cifarkit.models.visits import Visit, uncompiled, visits_of
-from cifarkit.tables import Block, Readable, Table, as_text
+from cifarkit.tables import Table
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import SelectionError
 from cifarkit.guidance import Guided, nearest
 from cifarkit.runs.columns import column_of
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.storage.foreign_text import read_text
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 __all__ = ["History", "Record"]
 

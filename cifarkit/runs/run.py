@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import TrainingError
 from cifarkit.guidance import Guided
 from cifarkit.models.code import printed
@@ -22,7 +23,6 @@ from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import is_first_process
 from cifarkit.runs.history import History, Record
 from cifarkit.runs.state import TrainingState
-from cifarkit.tables import Block, Readable
 
 __all__ = ["OVER", "Requests", "Run"]
 

@@ -6,63 +6,21 @@ import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from cifarkit.arguments import checked_flag
+from cifarkit.blocks import Block, Readable
 from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
-from cifarkit.evaluation.intervals import ConfidenceInterval, wilson_interval
+from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.guidance import explains_arguments
-from cifarkit.tables import Block, Readable
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits
+from cifarkit.verification.standing import Standing
 from cifarkit.verification.verify import Verification
 
-__all__ = ["Leaderboard", "Standing", "leaderboard"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The verified runs of one training, under all its seeds.
-
-    Args:
-        variant: its name.
-        same_logits: folders of other standings with all but the same logits: one is a copy, or
-            what differs has changed nothing.
-        owner: the folder that its runs lie in, where every such folder has standings of its own.
-        settings: in which it differs from other standings of that name on these data, such as
-            `"recipe.epochs 3"`; empty when it is the only one.
-        data: the name of the data source.
-        fingerprint: of the data; standings with different ones are not compared.
-        n: test images.
-        seeds: how many different ones.
-        accuracy: the mean over the seeds, in [0, 1].
-        interval: of 95 %.
-        interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
-            chance in its test images.
-        runs: the folders that count.
-        doubles: folders that do not, since another with the same seed, or the same logits, does.
-
-    >>> interval = wilson_interval(732, 1000)
-    >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
-    >>> str(one.interval)
-    '70.4 to 75.9 %'
-    """
-
-    variant: str
-    data: str
-    fingerprint: str
-    n: int
-    seeds: int
-    accuracy: float
-    interval: ConfidenceInterval
-    interval_of: Literal["t", "Wilson"]
-    runs: tuple[str, ...]
-    doubles: tuple[str, ...] = ()
-    same_logits: tuple[str, ...] = ()
-    owner: str = ""
-    settings: str = ""
+__all__ = ["Leaderboard", "leaderboard"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,6 +31,7 @@ class Leaderboard(Readable):
         standings: those of one data source together, ranked by the lower end of the interval.
         unverified: never ranked.
 
+    >>> from cifarkit.evaluation.intervals import ConfidenceInterval
     >>> interval = ConfidenceInterval(0.65, 0.75)
     >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
     >>> print(Leaderboard((one,), ()))
@@ -105,10 +64,10 @@ class Leaderboard(Readable):
 
     def blocks(self) -> Sequence[Block]:
         """Return a table for each data source, and what was not verified."""
-        return as_blocks(self)
+        return as_blocks(self.by_data.values(), self.unverified)
 
     def __str__(self) -> str:
-        return as_text(self)
+        return as_text(self.by_data.values(), self.unverified)
 
     __repr__ = __str__
 

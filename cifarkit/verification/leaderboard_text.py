@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
+from cifarkit.blocks import Block
 from cifarkit.findings import wrapped
-from cifarkit.tables import Block, Table, percent, printable
-
-if TYPE_CHECKING:
-    from cifarkit.verification.leaderboard import Leaderboard, Standing
-    from cifarkit.verification.verify import Verification
+from cifarkit.tables import Table, percent, printable
+from cifarkit.verification.standing import Standing
+from cifarkit.verification.verify import Verification
 
 __all__ = ["as_blocks", "as_text"]
 
@@ -21,27 +19,39 @@ WIDTH = 80
 SHOWN = 5  # folders in one place of the table; JSON has all
 
 
-def as_text(board: Leaderboard) -> str:
-    """Return all standings for a terminal of 80 columns."""
-    parts = [_ranking(group) for group in board.by_data.values()]
-    if board.unverified:
-        lines = [line for one in board.unverified for line in _reasons(one)]
+def as_text(groups: Iterable[Sequence[Standing]], unverified: Sequence[Verification]) -> str:
+    """Return all standings for a terminal of 80 columns.
+
+    Args:
+        groups: the standings of each data source, best first.
+        unverified: what is not ranked.
+    """
+    parts = [_ranking(group) for group in groups]
+    if unverified:
+        lines = [line for one in unverified for line in _reasons(one)]
         parts.append("\n".join(["not verified, so not ranked:", *lines]))
     return "\n\n".join(parts) or "no runs"
 
 
-def as_blocks(board: Leaderboard) -> Sequence[Block]:
-    """Return a table for each data source, and what was not verified."""
+def as_blocks(
+    groups: Iterable[Sequence[Standing]], unverified: Sequence[Verification]
+) -> list[Block]:
+    """Return a table for each data source, and what was not verified.
+
+    Args:
+        groups: the standings of each data source, best first.
+        unverified: what is not ranked.
+    """
     blocks: list[Block] = []
-    for group in board.by_data.values():
+    for group in groups:
         rows = [
             (*row, "; ".join(_details(one))) for row, one in zip(_rows(group), group, strict=True)
         ]
         blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
-    if board.unverified:
+    if unverified:
         reasons = [
             (str(one.folder), "; ".join(f"{it.check}: {it.found}" for it in one.failed))
-            for one in board.unverified
+            for one in unverified
         ]
         blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
     return blocks

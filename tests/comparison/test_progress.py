@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import cifarkit as ck
+from cifarkit.blocks import as_text
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
 from cifarkit.comparison.progress import ComparisonProgress
-from cifarkit.tables import as_text, duration
+from cifarkit.tables import duration
 
 
 def cell(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Cell:

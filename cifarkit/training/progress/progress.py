@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, TextIO
 
 from cifarkit.arguments import checked_flag
+from cifarkit.blocks import Bar
 from cifarkit.display import Display, Notebook, display_on, in_notebook, is_terminal
 from cifarkit.errors import CifarkitError, TrainingError
 from cifarkit.runs.columns import column_of
 from cifarkit.runs.run import Run
-from cifarkit.tables import Bar
 from cifarkit.training.callback import Callback
 from cifarkit.training.progress.pace import Pace
 

@@ -1,0 +1,54 @@
+"""One place on a leaderboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cifarkit.evaluation.intervals import ConfidenceInterval
+
+__all__ = ["Standing"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The verified runs of one training, under all its seeds.
+
+    Args:
+        variant: its name.
+        same_logits: folders of other standings with all but the same logits: one is a copy, or
+            what differs has changed nothing.
+        owner: the folder that its runs lie in, where every such folder has standings of its own.
+        settings: in which it differs from other standings of that name on these data, such as
+            `"recipe.epochs 3"`; empty when it is the only one.
+        data: the name of the data source.
+        fingerprint: of the data; standings with different ones are not compared.
+        n: test images.
+        seeds: how many different ones.
+        accuracy: the mean over the seeds, in [0, 1].
+        interval: of 95 %.
+        interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
+            chance in its test images.
+        runs: the folders that count.
+        doubles: folders that do not, since another with the same seed, or the same logits, does.
+
+    >>> from cifarkit.evaluation.intervals import wilson_interval
+    >>> interval = wilson_interval(732, 1000)
+    >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
+    >>> str(one.interval)
+    '70.4 to 75.9 %'
+    """
+
+    variant: str
+    data: str
+    fingerprint: str
+    n: int
+    seeds: int
+    accuracy: float
+    interval: ConfidenceInterval
+    interval_of: Literal["t", "Wilson"]
+    runs: tuple[str, ...]
+    doubles: tuple[str, ...] = ()
+    same_logits: tuple[str, ...] = ()
+    owner: str = ""
+    settings: str = ""
