@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.comparison.comparison import Comparison as Comparison
     from cifarkit.comparison.outcomes import Outcome as Outcome
     from cifarkit.comparison.pairs import Pair as Pair
-    from cifarkit.comparison.statistics import Span as Span
     from cifarkit.comparison.verdicts import Verdict as Verdict
     from cifarkit.data.arrays import load_arrays as load_arrays
     from cifarkit.data.augmentations import AlternatingFlip as AlternatingFlip
@@ -67,7 +66,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` below is what r
     from cifarkit.evaluation.calibration import calibrate as calibrate
     from cifarkit.evaluation.evaluation import Evaluation as Evaluation
     from cifarkit.evaluation.evaluation import evaluate as evaluate
+    from cifarkit.evaluation.intervals import ConfidenceInterval as ConfidenceInterval
     from cifarkit.evaluation.intervals import Interval as Interval
+    from cifarkit.evaluation.intervals import Span as Span
     from cifarkit.evaluation.intervals import wilson_interval as wilson_interval
     from cifarkit.evaluation.mistakes import ConfusedPair as ConfusedPair
     from cifarkit.evaluation.mistakes import confused_pairs as confused_pairs
@@ -218,7 +219,9 @@ _HOME = {
     "calibrate": "cifarkit.evaluation.calibration",
     "Evaluation": "cifarkit.evaluation.evaluation",
     "evaluate": "cifarkit.evaluation.evaluation",
+    "ConfidenceInterval": "cifarkit.evaluation.intervals",
     "Interval": "cifarkit.evaluation.intervals",
+    "Span": "cifarkit.evaluation.intervals",
     "wilson_interval": "cifarkit.evaluation.intervals",
     "ConfusedPair": "cifarkit.evaluation.mistakes",
     "confused_pairs": "cifarkit.evaluation.mistakes",
@@ -248,7 +251,6 @@ _HOME = {
     "Comparison": "cifarkit.comparison.comparison",
     "Outcome": "cifarkit.comparison.outcomes",
     "Pair": "cifarkit.comparison.pairs",
-    "Span": "cifarkit.comparison.statistics",
     "Verdict": "cifarkit.comparison.verdicts",
     "Leaderboard": "cifarkit.verification.leaderboard",
     "Standing": "cifarkit.verification.standing",

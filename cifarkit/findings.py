@@ -38,7 +38,7 @@ class Finding:
 def table_of(findings: Sequence[Finding]) -> Table:
     """Return findings as a table: check, outcome, sentence, and what to do."""
     rows = [(one.check, one.outcome, one.found, one.cure) for one in findings]
-    return Table(("check", "outcome", "found", "what to do"), rows, words=4)
+    return Table(("check", "outcome", "found", "what to do"), rows, align="l")
 
 
 def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:

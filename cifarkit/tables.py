@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 __all__ = [
-    "Bar",
-    "Block",
-    "Readable",
     "Table",
-    "as_html",
-    "as_text",
     "duration",
     "in_latex",
     "in_markdown",
@@ -24,8 +17,6 @@ __all__ = [
 ]
 
 GAP = "  "
-# Names are shown as they are: MathJax takes what stands between two dollars for a formula.
-PLAIN = 'class="tex2jax_ignore mathjax_ignore"'
 
 
 def percent(share: float) -> str:
@@ -62,12 +53,13 @@ class Table:
     """Rows of cells that are text already; numbers stand to the right.
 
     Args:
-        headings: one for each column.
+        headings: one for each column; empty for none.
         rows: from top to bottom.
         total: the last row, below a line; empty for none.
-        words: how many columns, from the left, hold words.
+        align: `l` or `r` for each column, as in LaTeX; the last one stands for all that follow.
         ranks: of each column; where there is no room, the one of the highest rank is left out
             first, and one of rank 0 never.
+        widths: of each column in text, at least, so that rows shown one by one stand straight.
 
     >>> print(Table(("model", "n"), [("mlp", "10"), ("wide", "5")]).as_text())
     model   n
@@ -78,8 +70,9 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: Sequence[str] = ()
-    words: int = 1
+    align: str = "lr"
     ranks: Sequence[int] = ()
+    widths: Sequence[int] = ()
 
     def as_text(self, width: int | None = None) -> str:
         """Return lines in columns; a total stands below a rule.
@@ -87,12 +80,13 @@ class Table:
         Args:
             width: of the lines, in characters; any when None.
         """
-        every = [self.headings, *self.rows, *([self.total] if self.total else [])]
+        every = [row for row in (self.headings, *self.rows, self.total) if row]
         widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+        widths = list(map(max, widths, self.widths or widths))
         shown = self._shown(widths, width)
         lines = [
             GAP.join(
-                f"{row[i]:<{widths[i]}}" if i < self.words else f"{row[i]:>{widths[i]}}"
+                row[i].ljust(widths[i]) if self._is_left(i) else row[i].rjust(widths[i])
                 for i in shown
             ).rstrip()
             for row in every
@@ -112,18 +106,21 @@ class Table:
 
     def as_markdown(self) -> str:
         """Return a table of pipes."""
-        rule = ["---" if i < self.words else "---:" for i in range(len(self.headings))]
+        rule = ["---" if self._is_left(i) else "---:" for i in range(len(self.headings))]
         rows = [[in_markdown(cell) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(row)} |" for row in [self.headings, rule, *rows])
 
     def as_latex(self) -> str:
         """Return a table with the rules of the package booktabs."""
-        sides = "".join("l" if i < self.words else "r" for i in range(len(self.headings)))
+        sides = "".join("l" if self._is_left(i) else "r" for i in range(len(self.headings)))
         head, *rows = (
             " & ".join(map(in_latex, row)) + r" \\" for row in [self.headings, *self.rows]
         )
         begin = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", head, r"\midrule"]
         return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}", ""])
+
+    def _is_left(self, column: int) -> bool:
+        return self.align[min(column, len(self.align) - 1)] == "l"
 
     def _shown(self, widths: Sequence[int], width: int | None) -> list[int]:
         shown = list(range(len(widths)))
@@ -137,80 +134,10 @@ class Table:
 
     def _cells(self, tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f'<{tag} style="text-align: {"left" if i < self.words else "right"}">{_shown(cell)}'
-            f"</{tag}>"
+            f'<{tag} style="text-align: {"left" if self._is_left(i) else "right"}">'
+            f"{escape(cell, quote=False)}</{tag}>"
             for i, cell in enumerate(row)
         )
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How far something is: so many of so many, and a few words."""
-
-    done: int
-    total: int
-    text: str
-
-
-Block = str | Table | Bar
-
-
-class Readable(ABC):
-    """What a notebook shows of an object at the end of a cell: blocks, in HTML and in text.
-
-    >>> class Shelf(Readable):
-    ...     def blocks(self):
-    ...         return ["two books"]
-    >>> "two books" in Shelf()._repr_html_()
-    True
-    """
-
-    @abstractmethod
-    def blocks(self) -> Sequence[Block]:
-        """Return what is to be read of it."""
-
-    def _repr_html_(self) -> str:
-        return as_html(*self.blocks())
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": as_html(*self.blocks()), "text/plain": as_text(*self.blocks())}
-
-
-def as_html(*blocks: Block) -> str:
-    """Return blocks below each other for a notebook; a line of text keeps its place in a line.
-
-    >>> as_html("a < b").splitlines()[1]
-    '<p style="margin: 0.3em 0; white-space: pre-wrap">a &lt; b</p>'
-    """
-    return "\n".join([f"<div {PLAIN}>", *map(_in_html, blocks), "</div>"])
-
-
-def as_text(*blocks: Block) -> str:
-    """Return blocks below each other as plain text.
-
-    >>> print(as_text("two of three:", Bar(2, 3, "epochs")))
-    two of three:
-    epochs 2/3
-    """
-    return "\n".join(map(_in_text, blocks))
-
-
-def _shown(text: str) -> str:
-    return escape(text, quote=False)  # between tags, where quotes mean nothing
-
-
-def _in_html(block: Block) -> str:
-    if isinstance(block, Table):
-        return block.as_html()
-    if isinstance(block, Bar):
-        return f"<progress value={block.done} max={block.total}></progress> {_shown(block.text)}"
-    return f'<p style="margin: 0.3em 0; white-space: pre-wrap">{_shown(block)}</p>'
-
-
-def _in_text(block: Block) -> str:
-    if isinstance(block, Table):
-        return block.as_text()
-    return f"{block.text} {block.done}/{block.total}" if isinstance(block, Bar) else block
 
 
 def in_latex(text: str) -> str:

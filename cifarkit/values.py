@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any, Self, cast, get_type_hints
 
 from cifarkit.annotations import Refused, fitted, kinds_of
+from cifarkit.blocks import as_html
 from cifarkit.errors import RecipeError, UnknownArgumentError, UnknownFieldError
 from cifarkit.guidance import CheckedConstruction, as_written, way_for
 from cifarkit.synonyms import SYNONYMS
-from cifarkit.tables import Table, as_html
+from cifarkit.tables import Table
 
 __all__ = ["Value", "check_fields", "from_json", "written"]
 
@@ -99,7 +100,7 @@ class Value(metaclass=_CheckedFields):
 
     def _repr_html_(self) -> str:
         rows = [(one.name, repr(getattr(self, one.name))) for one in dataclasses.fields(self)]
-        table = [Table(("field", "value"), rows, words=2)] if rows else []
+        table = [Table(("field", "value"), rows, align="l")] if rows else []
         return as_html(type(self).__name__, *table)
 
     def replace(self, **changes: Any) -> Self:

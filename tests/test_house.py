@@ -30,6 +30,8 @@ FLOORS = [
         "values",
         "randomness",
         "tables",
+        "blocks",
+        "display",
         "findings",
         "exercises",
     },
@@ -48,7 +50,8 @@ FLOORS = [
 ]
 GROUND = {
     *(("annotations", "errors"), ("values", "errors"), ("values", "annotations")),
-    *(("values", "tables"), ("findings", "tables")),
+    *(("values", "tables"), ("findings", "tables"), ("blocks", "tables"), ("values", "blocks")),
+    *(("display", "tables"), ("display", "blocks")),
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
     *(("foreign_words", "synonyms"), ("annotations", "guidance"), ("warn", "errors")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,9 +13,6 @@ from cifarkit.cli.foreign_lines import Command
 from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, RunFolderError
 from cifarkit.storage.atomic import check_new
-
-if TYPE_CHECKING:
-    from cifarkit.data.splits import Splits
 
 __all__ = ["data"]
 
@@ -54,7 +51,7 @@ def show(
     if figure is not None:
         check_new(figure)
     splits = load_source(source)
-    echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{_table(splits)}")
+    echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{splits.table().as_text()}")
     echo(f"{count_leaks(splits):,} test pictures are among those of train and val, too")
     if figure is not None:
         from matplotlib.figure import Figure
@@ -95,19 +92,3 @@ def fetch(
         folder = data_folder()
         take(archive, archive_file, folder)
     echo(f"{archive.title} is in {folder / archive.folder}")
-
-
-def _table(splits: Splits) -> str:
-    parts = {"train": splits.train, "val": splits.val, "test": splits.test}
-    width = max(len(name) for name in (*splits.classes, "class", "total"))
-    lines = [f"{'class':<{width}}" + "".join(f"{part:>9}" for part in parts)]
-    counts = {
-        part: [0] * len(splits.classes)
-        if images is None
-        else images.labels.bincount(minlength=len(splits.classes)).tolist()
-        for part, images in parts.items()
-    }
-    for label, name in enumerate(splits.classes):
-        lines.append(f"{name:<{width}}" + "".join(f"{counts[part][label]:>9,}" for part in parts))
-    lines.append(f"{'total':<{width}}" + "".join(f"{sum(counts[part]):>9,}" for part in parts))
-    return "\n".join(lines)

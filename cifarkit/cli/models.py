@@ -9,6 +9,7 @@ import typer
 
 from cifarkit.cli.options import AsJson, ImportFile, import_models
 from cifarkit.cli.saying import echo
+from cifarkit.tables import Table
 
 __all__ = ["models"]
 
@@ -35,8 +36,8 @@ def _list(as_json: bool) -> str:
             for name, variant in registry.items()
         ]
         return json.dumps(rows)
-    width = max(len(name) for name in registry)
-    return "\n".join(f"{name:<{width}}  {variant.summary}" for name, variant in registry.items())
+    names = [(name, variant.summary) for name, variant in registry.items()]
+    return Table((), names, align="l").as_text()
 
 
 def _show(name: str, as_json: bool) -> str:

@@ -33,8 +33,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.engine.device import choose_device
-from cifarkit.training.progress.progress import ShowProgress
-from cifarkit.training.watching import wants_progress
+from cifarkit.training.progress.progress import ShowProgress, wants_progress
 from cifarkit.values import check_fields
 from cifarkit.warn import warn
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cifarkit.comparison import formats
+from cifarkit.blocks import Block, Readable, as_markdown, as_page
+from cifarkit.comparison.formats import as_csv, as_json
 from cifarkit.comparison.results import Results
+from cifarkit.comparison.wording import heading, outline, variant_table
 from cifarkit.errors import UnknownArgumentError
 from cifarkit.guidance import Guided, lacking
 from cifarkit.storage.atomic import write_new_text
-from cifarkit.tables import Block, Readable
+from cifarkit.tables import in_latex
 
 __all__ = ["Comparison"]
 
@@ -57,11 +59,11 @@ class Comparison(Results, Guided, Readable):
         return f"Comparison({names}; {len(self.outcomes)} runs on {self.data['name']})"
 
     def __str__(self) -> str:
-        return formats.as_text(self)
+        return as_page(*self.blocks())
 
     def blocks(self) -> Sequence[Block]:
         """Return the tables, the notes and the verdicts."""
-        return formats.as_blocks(self)
+        return outline(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
@@ -72,14 +74,14 @@ class Comparison(Results, Guided, Readable):
 
     def to_markdown(self) -> str:
         """Return the table, the pairs and the verdicts as Markdown."""
-        return formats.as_markdown(self)
+        return as_markdown(*self.blocks())
 
     def to_latex(self) -> str:
         r"""Return the table for LaTeX, with the rules of the package booktabs.
 
         The document needs `\usepackage{booktabs}`.
         """
-        return formats.as_latex(self)
+        return f"% {in_latex(heading(self))}\n{variant_table(self).as_latex()}"
 
     def to_csv(self, path: str | Path) -> None:
         """Write one row a run: variant, seed, accuracies, seconds, folder.
@@ -88,8 +90,8 @@ class Comparison(Results, Guided, Readable):
             RunFolderError: the file is there already, and nothing is overwritten.
             OSError: the disk refuses.
         """
-        write_new_text(path, formats.as_csv(self))
+        write_new_text(path, as_csv(self))
 
     def to_json(self) -> str:
         """Return everything as a JSON document, for programs."""
-        return json.dumps(formats.as_json(self), indent=2)
+        return json.dumps(as_json(self), indent=2)

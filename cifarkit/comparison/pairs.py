@@ -12,7 +12,6 @@ import numpy as np
 from cifarkit.comparison.power import detectable_difference
 from cifarkit.comparison.statistics import (
     McNemar,
-    Span,
     holm,
     mcnemar,
     sign_flip_test,
@@ -20,6 +19,7 @@ from cifarkit.comparison.statistics import (
 )
 from cifarkit.comparison.two_levels import two_level_interval
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 __all__ = ["Pair", "compare_pairs"]
 
@@ -59,8 +59,8 @@ class Pair:
     b: str
     n: int
     difference: float
-    interval: Span | None
-    two_level: Span | None
+    interval: ConfidenceInterval | None
+    two_level: ConfidenceInterval | None
     p: float
     p_error: float
     p_holm: float
@@ -163,8 +163,8 @@ def _pair(
     )
 
 
-def _mirrored(span: Span | None) -> Span | None:
-    return None if span is None else Span(-span.high, -span.low)
+def _mirrored(span: ConfidenceInterval | None) -> ConfidenceInterval | None:
+    return None if span is None else ConfidenceInterval(-span.high, -span.low)
 
 
 def _check_answers(

@@ -5,22 +5,18 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import Self, TextIO
 
+from cifarkit.blocks import Block
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
+from cifarkit.display import display_on
 from cifarkit.runs.folder import HISTORY
-from cifarkit.tables import Block, Table, as_text, duration
-from cifarkit.training.notebook import NotebookDisplay, in_notebook
-from cifarkit.training.watching import is_terminal
-
-if TYPE_CHECKING:
-    from rich.live import Live
+from cifarkit.tables import Table, duration
 
 __all__ = ["ComparisonProgress"]
 
 WIDTH = 80
-SEEDS = 20  # side by side in a notebook
 
 
 class ComparisonProgress:
@@ -35,24 +31,22 @@ class ComparisonProgress:
 
     def __init__(self, cells: Sequence[Cell], stream: TextIO | None = None) -> None:
         self._cells = cells
-        self._stream: TextIO | None = stream if stream is not None else sys.stderr
+        self._display = display_on(stream if stream is not None else sys.stderr)
         self._ends: Mapping[Cell, CellEnd | None] = {}
         self._told: set[Cell] = set()
-        self._note = ""
-        self._notebook: NotebookDisplay | None = None
-        self._live: Live | None = None
-        self._begin()
+        self._display.log(self.summary())
+        self._display.show(*self.blocks())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave the table as it is at the end; of one that was interrupted, say so."""
+        notes = []
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self._note = "interrupted: all runs are saved, and the same call goes on with them"
-        self._show()
-        if self._live is not None:
-            self._live.stop()
+            notes = ["interrupted: all runs are saved, and the same call goes on with them"]
+        self._display.show(*self.blocks(), *notes)
+        self._display.close()
 
     def update(self, ends: Mapping[Cell, CellEnd | None]) -> None:
         """Show how it stands now.
@@ -61,39 +55,31 @@ class ComparisonProgress:
             ends: of the cells that are trained in this comparison; None for those that go on.
         """
         self._ends = ends
-        self._show()
-        if self._live is not None or self._notebook is not None:
-            return
+        self._display.show(*self.blocks())
         for cell, end in ends.items():
             if end is not None and cell not in self._told:
                 self._told.add(cell)
                 how = f"failed: {end.error}" if end.error else "done"
-                self._write(f"{cell.name}: {how}; {self.summary()}")
+                self._display.log(f"{cell.name}: {how}; {self.summary()}")
 
-    def table(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return one row a variant, one column a seed, and how long it will take.
 
         What is wider than a terminal goes on below.
         """
-        name = max(len(cell.variant.name) for cell in self._cells)
-        seed = 2 + max(len(f"seed {cell.seed}") for cell in self._cells)
-        tables = self._tables(max(1, (WIDTH - name) // seed))
-        return as_text(*tables, self.summary(), *self._notes())
-
-    def _tables(self, most: int) -> list[Block]:
         names = list(dict.fromkeys(cell.variant.name for cell in self._cells))
         seeds = list(dict.fromkeys(cell.seed for cell in self._cells))
         marks = {(cell.variant.name, cell.seed): self._mark(cell) for cell in self._cells}
-        return [
+        wide = 2 + max(len(f"seed {seed}") for seed in seeds)
+        most = max(1, (WIDTH - max(map(len, names))) // wide)
+        tables = [
             Table(
                 ["", *(f"seed {seed}" for seed in some)],
                 [[name, *(marks[name, seed] for seed in some)] for name in names],
             )
             for some in _batches(seeds, most)
         ]
-
-    def _notes(self) -> list[str]:
-        return [self._note] if self._note else []
+        return [*tables, self.summary()]
 
     def summary(self) -> str:
         """Return how many cells are done, and how long the others will take."""
@@ -129,36 +115,6 @@ class ComparisonProgress:
             name: sum(one or everything) / len(one or everything) for name, one in spent.items()
         }
         return sum(mean[name] * epochs for name, epochs in left) / max(1, running)
-
-    def _begin(self) -> None:
-        if in_notebook():
-            self._notebook = NotebookDisplay()
-        elif is_terminal(self._stream):
-            from rich.console import Console
-            from rich.live import Live
-
-            console = Console(file=self._stream, highlight=False)
-            self._live = Live(console=console, auto_refresh=False)
-            self._live.start()
-        else:
-            self._write(self.summary())
-        self._show()
-
-    def _show(self) -> None:
-        if self._notebook is not None:
-            self._notebook.update(*self._tables(SEEDS), self.summary(), *self._notes())
-        if self._live is not None:
-            from rich.text import Text
-
-            self._live.update(Text(self.table()), refresh=True)
-
-    def _write(self, line: str) -> None:
-        if self._stream is None:
-            return
-        try:
-            print(line, file=self._stream, flush=True)
-        except (OSError, ValueError):  # nobody reads any more: train on
-            self._stream = None
 
 
 def _batches(seeds: Sequence[int], count: int) -> list[Sequence[int]]:

@@ -1,4 +1,4 @@
-"""Many runs over the same seeds, and what follows from their numbers."""
+"""The runs of a comparison, and the numbers that they give."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Results"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results:
-    """What a comparison knows; `Comparison` tells it.
+    """Variants over the same seeds, in numbers; `Comparison` tells them in words, too.
 
     Args:
         variants: with the recipes they were trained by, in the order asked for.

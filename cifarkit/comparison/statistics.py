@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 __all__ = [
     "McNemar",
     "SignFlip",
-    "Span",
     "holm",
     "mcnemar",
     "sign_flip_test",
@@ -30,26 +30,6 @@ SIGN_PATTERNS = 99_999
 # Of the largest sum possible. Sums nearer to each other than this differ by rounding alone:
 # accuracies on as many as a million images differ by more.
 ROUNDING = 1e-9
-
-
-class Span(NamedTuple):
-    """A 95 % interval of a difference or a mean of accuracies, as fractions.
-
-    As text it is an interval of a difference, in percentage points.
-
-    Attributes:
-        low: the lower end.
-        high: the upper end.
-
-    >>> str(Span(-0.0004, 0.012))
-    '+0.0 to +1.2'
-    """
-
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.low:+z.1f} to {100 * self.high:+z.1f}"
 
 
 class SignFlip(NamedTuple):
@@ -67,7 +47,7 @@ class McNemar(NamedTuple):
     p: float
 
 
-def t_interval(values: ArrayLike) -> Span | None:
+def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
     """Return Student's 95 % interval of a mean: mean -+ t sd / sqrt(n).
 
     Args:
@@ -80,7 +60,7 @@ def t_interval(values: ArrayLike) -> Span | None:
         DataError: a value is not finite.
 
     >>> t_interval([0.71, 0.72, 0.74])
-    Span(low=0.685..., high=0.761...)
+    ConfidenceInterval(low=0.685..., high=0.761...)
     """
     numbers = _finite(values)
     n = len(numbers)
@@ -88,7 +68,7 @@ def t_interval(values: ArrayLike) -> Span | None:
         return None
     mean = float(numbers.mean())
     reach = float(stats.t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n))
-    return Span(mean - reach, mean + reach)
+    return ConfidenceInterval(mean - reach, mean + reach)
 
 
 def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:

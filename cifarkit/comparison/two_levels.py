@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from cifarkit.comparison.statistics import Span
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 __all__ = ["two_level_interval"]
 
 
-def two_level_interval(correct_a: Any, correct_b: Any) -> Span:
+def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
     """Return the two-level bootstrap's 95 % interval of a difference in accuracy.
 
     Other seeds and other test images would have given another difference. The bootstrap draws
@@ -41,14 +41,14 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> Span:
         DataError: the two are not bool of one shape, of one seed and two images at least.
 
     >>> right = np.random.default_rng(0).random((2, 3, 1000)) < [[[0.75]], [[0.70]]]
-    >>> print(two_level_interval(right[0], right[1]))
-    -0.8 to +9.9
+    >>> two_level_interval(right[0], right[1]).in_points()
+    '-0.8 to +9.9'
     """
     gained = _gained(correct_a, correct_b)
     mean = int(gained.sum()) / gained.size
     variance, freedom = _variance(gained)
     reach = float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance)
-    return Span(mean - reach, mean + reach)
+    return ConfidenceInterval(mean - reach, mean + reach)
 
 
 def _gained(correct_a: Any, correct_b: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -45,11 +45,12 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
     Raises:
         DataError: `pairs` is less than 1.
 
-    >>> from cifarkit.comparison.statistics import Span
+    >>> from cifarkit.evaluation.intervals import ConfidenceInterval
     >>> pair = Pair(
-    ...     "batchnorm", "baseline", n=8, difference=0.021, interval=Span(0.012, 0.030),
-    ...     two_level=Span(0.010, 0.032), p=0.0078, p_error=0.0, p_holm=0.0234, wins=8, losses=0,
-    ...     same_answers=False, detectable=0.014, changed={"batch_norm": (False, True)},
+    ...     "batchnorm", "baseline", n=8, difference=0.021,
+    ...     interval=ConfidenceInterval(0.012, 0.030), two_level=ConfidenceInterval(0.010, 0.032),
+    ...     p=0.0078, p_error=0.0, p_holm=0.0234, wins=8, losses=0, same_answers=False,
+    ...     detectable=0.014, changed={"batch_norm": (False, True)},
     ... )
     >>> print(verdict(pair, pairs=3).text)
     batchnorm is better than baseline: +2.1 points (95 % interval +1.2 to +3.0, p = .0234
@@ -76,14 +77,14 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
 def _better(ahead: Pair, pairs: int) -> str:
     return (
         f"{ahead.a} is better than {ahead.b}: {_points(ahead.difference)} "
-        f"(95 % interval {ahead.interval}, {_p(ahead.p_holm)}{_over(pairs)}, {ahead.n} seeds)."
+        f"({_interval(ahead)}, {_p(ahead.p_holm)}{_over(pairs)}, {ahead.n} seeds)."
     )
 
 
 def _not_distinguishable(ahead: Pair, pairs: int) -> str:
     seen = (
         f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds: "
-        f"{_points(ahead.difference)} for {ahead.a} (95 % interval {ahead.interval}, "
+        f"{_points(ahead.difference)} for {ahead.a} ({_interval(ahead)}, "
         f"{_p(ahead.p_holm)}{_over(pairs)})"
     )
     if not ahead.detectable:
@@ -99,7 +100,7 @@ def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
         f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
         f"possible p is {p_value(floor)}{_over(pairs)}; {needed} seeds could tell. "
         f"What was seen: {_seen(ahead)}, "
-        f"{_points(ahead.difference)} (95 % interval {ahead.interval})."
+        f"{_points(ahead.difference)} ({_interval(ahead)})."
     )
 
 
@@ -130,7 +131,7 @@ def _cautions(pair: Pair) -> list[str]:
     if pair.p_holm < 0.05 and pair.two_level and pair.two_level.low <= 0 <= pair.two_level.high:
         cautions.append(
             "With other test images it could turn round: over seeds and images together the "
-            f"interval is {pair.two_level}."
+            f"interval is {pair.two_level.in_points()}."
         )
     if pair.same_answers:
         cautions.append(
@@ -149,6 +150,10 @@ def _cautions(pair: Pair) -> list[str]:
 
 def _points(difference: float) -> str:
     return f"{100 * difference:+z.1f} points"
+
+
+def _interval(pair: Pair) -> str:
+    return f"95 % interval {pair.interval.in_points()}" if pair.interval else "no interval"
 
 
 def _over(pairs: int) -> str:

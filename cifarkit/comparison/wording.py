@@ -6,26 +6,16 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from cifarkit.blocks import Block, Heading, Points
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.results import Results
-from cifarkit.evaluation.intervals import Interval
+from cifarkit.evaluation.intervals import ConfidenceInterval
 from cifarkit.runs.facts import Facts
-from cifarkit.tables import duration, p_value, percent
+from cifarkit.tables import Table, duration, p_value, percent
 from cifarkit.values import Value
 
-__all__ = [
-    "PAIR_COLUMNS",
-    "VARIANT_COLUMNS",
-    "Rows",
-    "changes",
-    "heading",
-    "limitations",
-    "notes",
-    "pair_rows",
-    "variant_rows",
-]
+__all__ = ["changes", "heading", "limitations", "notes", "outline", "pair_table", "variant_table"]
 
-Rows = list[list[str]]
 # What is left out first where a line would be longer than the terminal.
 VARIANT_COLUMNS = {
     "variant": 0,
@@ -48,76 +38,89 @@ PAIR_COLUMNS = {
 }
 
 
-def heading(comparison: Results) -> str:
+def outline(results: Results) -> list[Block]:
+    """Return all that a comparison says, in the order in which it is to be read."""
+    blocks: list[Block] = [heading(results), variant_table(results), Points(list(notes(results)))]
+    if results.pairs:
+        said = [
+            f"{verdict.text} Changed from {pair.b} to {pair.a}: {changes(pair)}."
+            for pair, verdict in zip(results.pairs, results.verdicts, strict=True)
+        ]
+        blocks += [pair_table(results), Heading("What may be said"), Points(said)]
+    return [*blocks, Heading("What this does not show"), Points(limitations(results))]
+
+
+def heading(results: Results) -> str:
     """Return what was compared on what, in a line."""
-    data = comparison.data
-    seeds = len({one.seed for one in comparison.outcomes})
+    data = results.data
+    seeds = len({one.seed for one in results.outcomes})
     return (
-        f"{_count(len(comparison.variants), 'variant')}, {_count(seeds, 'seed')}, on "
+        f"{_count(len(results.variants), 'variant')}, {_count(seeds, 'seed')}, on "
         f"{data['name']}: {data['train']:,} train, {data['val']:,} val, {data['test']:,} test "
         "images"
     )
 
 
-def variant_rows(comparison: Results) -> Rows:
-    """Return a row for each variant, under the names of `VARIANT_COLUMNS`."""
+def variant_table(results: Results) -> Table:
+    """Return a row for each variant."""
     rows = []
-    for name, row in comparison.table.iterrows():
+    for name, row in results.table.iterrows():
         spread = not math.isnan(row["sd"])
         rows.append(
             [
                 str(name),
                 str(row["n"]),
                 percent(row["mean"]) if row["n"] else "-",
-                str(Interval(max(0.0, row["low"]), min(1.0, row["high"]))) if spread else "-",
+                str(ConfidenceInterval(row["low"], row["high"]).clipped()) if spread else "-",
                 f"{100 * row['sd']:.2f}" if spread else "-",
                 f"{row['parameters']:,}",
                 _in_millions(row["multiply_adds"]),
                 duration(row["seconds"]) if row["n"] else "-",
             ]
         )
-    return rows
+    return Table(list(VARIANT_COLUMNS), rows, ranks=list(VARIANT_COLUMNS.values()))
 
 
-def pair_rows(comparison: Results) -> Rows:
-    """Return a row for each pair, under the names of `PAIR_COLUMNS`; points are of 100."""
-    return [
+def pair_table(results: Results) -> Table:
+    """Return a row for each pair; points are of 100."""
+    rows = [
         [
             f"{pair.a} - {pair.b}",
             str(pair.n),
             f"{100 * pair.difference:+z.1f}" if pair.n else "-",
-            str(pair.interval) if pair.interval else "-",
-            str(pair.two_level) if pair.two_level else "-",
+            pair.interval.in_points() if pair.interval else "-",
+            pair.two_level.in_points() if pair.two_level else "-",
             p_value(pair.p) if pair.n > 1 else "-",
             p_value(pair.p_holm) if pair.n > 1 else "-",
         ]
-        for pair in comparison.pairs
+        for pair in results.pairs
     ]
+    return Table(list(PAIR_COLUMNS), rows, ranks=list(PAIR_COLUMNS.values()))
 
 
-def notes(comparison: Results) -> Iterator[str]:
+def notes(results: Results) -> Iterator[str]:
     """Yield what a reader must know of the runs."""
-    table = comparison.table
+    table = results.table
     ways = dict(table["test"])
     if len(set(ways.values())) == 1:
         yield f"Test: {next(iter(ways.values()))}."
     else:
         yield f"Test: {'; '.join(f'{name} {way}' for name, way in ways.items())}."
-    trained = sorted({one.seed for one in comparison.outcomes})
+    trained = sorted({one.seed for one in results.outcomes})
     if trained != list(range(len(trained))):
         yield f"Seeds: {', '.join(map(str, trained))}."
-    error = max((pair.p_error for pair in comparison.pairs), default=0.0)
+    error = max((pair.p_error for pair in results.pairs), default=0.0)
     if error:
         yield (
             f"p is drawn, not counted out: with more than 16 seeds there are too many sign flips "
             f"(standard error at most {error:.1g})."
         )
-    yield from (f"Not in the table: {' '.join(one.split())}" for one in comparison.failures)
-    if comparison.left_out:
-        seeds = ", ".join(map(str, comparison.left_out))
-        noun = "seed" if len(comparison.left_out) == 1 else "seeds"
+    yield from (f"Not in the table: {' '.join(one.split())}" for one in results.failures)
+    if results.left_out:
+        seeds = ", ".join(map(str, results.left_out))
+        noun = "seed" if len(results.left_out) == 1 else "seeds"
         yield f"Not in the table: {noun} {seeds}, for which the budget had no room."
-    kinds = {_environment(one.facts) for one in comparison.outcomes}
+    kinds = {_environment(one.facts) for one in results.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
 
 
@@ -132,19 +135,19 @@ def changes(pair: Pair) -> str:
     )
 
 
-def limitations(comparison: Results) -> list[str]:
+def limitations(results: Results) -> list[str]:
     """Return what the comparison does not show, a sentence each."""
-    data, several = comparison.data, len({one.seed for one in comparison.outcomes}) > 1
+    data, several = results.data, len({one.seed for one in results.outcomes}) > 1
     sentences = [
         f"How the variants do on other pictures than those of {data['name']}.",
         "What tuning would bring: every variant was trained by one recipe, and another rate or "
         "more epochs can change its number, and the order.",
     ]
-    if len(comparison.variants) > 1:
+    if len(results.variants) > 1:
         sentences.append(
             "Why one is ahead: where more than one thing was changed, the runs cannot tell which."
         )
-    if several and comparison.pairs:
+    if several and results.pairs:
         sentences.append(
             "That two variants are equal: not distinguishable means that so many seeds cannot "
             "tell them apart."

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cifarkit.annotations import is_whole
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.loaders import loader_for
 from cifarkit.errors import DataError
 from cifarkit.guidance import Guided
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 __all__ = ["IMAGE_SHAPE", "ImageSet", "check_image_set", "to_bytes", "to_floats"]
 
@@ -124,7 +125,7 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
     def blocks(self) -> Sequence[Block]:
         """Return how many images each class has."""
         rows = [[name, f"{n:,}"] for name, n in zip(self.classes, self.counts(), strict=True)]
-        return [repr(self), Table(("class", "images"), rows, ("all", f"{len(self):,}"))]
+        return [repr(self), Table(("class", "images"), rows, ("total", f"{len(self):,}"))]
 
     def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
         """Return the images at these places, in this order.

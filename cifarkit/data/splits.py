@@ -19,12 +19,13 @@ from torch import Tensor
 
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.loaders import loader_for
 from cifarkit.errors import DataError, UnknownArgumentError
 from cifarkit.guidance import Guided, lacking
 from cifarkit.randomness import generator_for
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 from cifarkit.warn import warn
 
 __all__ = ["SHARE", "Splits", "check_splits", "complete_splits", "split_off_val"]
@@ -112,14 +113,18 @@ class Splits(Guided, Readable):
 
     def blocks(self) -> Sequence[Block]:
         """Return how many pictures of each class each set has."""
+        return [repr(self), self.table()]
+
+    def table(self) -> Table:
+        """Return how many pictures of each class each set has."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
         counts = {name: part.counts() for name, part in parts.items() if part is not None}
         rows = [
             [name, *(f"{count[label]:,}" for count in counts.values())]
             for label, name in enumerate(self.classes)
         ]
-        total = ["all", *(f"{sum(count):,}" for count in counts.values())]
-        return [repr(self), Table(["class", *counts], rows, total)]
+        total = ["total", *(f"{sum(count):,}" for count in counts.values())]
+        return Table(["class", *counts], rows, total)
 
     def __repr__(self) -> str:
         val = 0 if self.val is None else len(self.val)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cifarkit.arguments import checked_whole
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
 from cifarkit.guidance import explains_arguments
-from cifarkit.tables import Block, Readable, Table, percent
+from cifarkit.tables import Table, percent
 
 __all__ = ["Calibration", "calibrate"]
 

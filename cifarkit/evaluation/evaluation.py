@@ -12,14 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError, ModelContractError, NonFiniteLossError
 from cifarkit.evaluation.inference import compute_logits
-from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.evaluation.intervals import ConfidenceInterval, wilson_interval
 from cifarkit.evaluation.trained import Trained, network_of
 from cifarkit.guidance import Guided, explains_arguments
-from cifarkit.tables import Block, Readable, Table, percent
+from cifarkit.tables import Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ class Evaluation(Guided, Readable):
             [
                 str(name),
                 *(percent(row[column]) for column in ("precision", "recall")),
-                str(Interval(row["recall_low"], row["recall_high"])),
+                str(ConfidenceInterval(row["recall_low"], row["recall_high"])),
                 percent(row["f1"]),
                 f"{row['n']:,.0f}",
             ]
@@ -123,7 +124,7 @@ class Evaluation(Guided, Readable):
         return self.correct / len(self)
 
     @property
-    def accuracy_interval(self) -> Interval:
+    def accuracy_interval(self) -> ConfidenceInterval:
         """The 95 % Wilson interval of the accuracy: how far chance in the images can carry it."""
         return wilson_interval(self.correct, len(self))
 

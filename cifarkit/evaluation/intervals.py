@@ -1,4 +1,4 @@
-"""How far a share measured on n images can be from the truth."""
+"""Confidence intervals: how far what was measured can be from the truth."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
 
-__all__ = ["Interval", "wilson_interval"]
+__all__ = ["ConfidenceInterval", "Interval", "Span", "wilson_interval"]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
-class Interval(NamedTuple):
-    """A 95 % interval of a share, both ends in [0, 1].
+class ConfidenceInterval(NamedTuple):
+    """A 95 % interval of an accuracy, or of the difference of two, as fractions.
+
+    As text it is one of an accuracy, in per cent; `in_points` writes one of a difference.
+    `Interval` and `Span` are other names of it.
 
     Attributes:
         low: the lower end.
         high: the upper end.
 
-    >>> str(Interval(0.7214, 0.7388))
+    >>> str(ConfidenceInterval(0.7214, 0.7388))
     '72.1 to 73.9 %'
     """
 
@@ -31,9 +34,32 @@ class Interval(NamedTuple):
     def __str__(self) -> str:
         return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
 
+    def in_points(self) -> str:
+        """Return it as an interval of a difference, in percentage points.
+
+        >>> ConfidenceInterval(-0.0004, 0.012).in_points()
+        '+0.0 to +1.2'
+        """
+        return f"{100 * self.low:+z.1f} to {100 * self.high:+z.1f}"
+
+    def clipped(self) -> ConfidenceInterval:
+        """Return the part of it that lies in [0, 1], as accuracies do.
+
+        >>> ConfidenceInterval(0.9, 1.1).clipped().high
+        1.0
+        """
+        return ConfidenceInterval(max(0.0, self.low), min(1.0, self.high))
+
+
+Interval = ConfidenceInterval
+"""The same class, as it was called for an accuracy."""
+
+Span = ConfidenceInterval
+"""The same class, as it was called for a difference."""
+
 
 @explains_arguments("ck.wilson_interval")
-def wilson_interval(hits: int, n: int) -> Interval:
+def wilson_interval(hits: int, n: int) -> ConfidenceInterval:
     """Return the 95 % score interval of a share: Wilson 1927, equation 3.
 
     Unlike the textbook's plus-minus it stays inside [0, 1], and holds for few images and for
@@ -47,7 +73,7 @@ def wilson_interval(hits: int, n: int) -> Interval:
         DataError: they are no whole numbers, or `hits` is not one of 0 to `n`.
 
     >>> wilson_interval(73, 100)
-    Interval(low=0.635..., high=0.807...)
+    ConfidenceInterval(low=0.635..., high=0.807...)
     """
     if not is_whole(hits) or not is_whole(n) or not 0 <= hits <= n:
         raise DataError(
@@ -55,10 +81,10 @@ def wilson_interval(hits: int, n: int) -> Interval:
         )
     hits, n = int(hits), int(n)  # NumPy's small ones would overflow below
     if n == 0:
-        return Interval(0.0, 1.0)
+        return ConfidenceInterval(0.0, 1.0)
     share, z2 = hits / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
     # The share itself always lies inside; at 0 and 1 it is the end, which rounding could miss.
     low, high = min(centre - reach, share), max(centre + reach, share)
-    return Interval(max(0.0, low), min(1.0, high))
+    return ConfidenceInterval(low, high).clipped()

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cifarkit.annotations import is_whole
+from cifarkit.blocks import Block, Readable
 from cifarkit.data.byte_range import RANGES
 from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.forms import warn_of_resizing
@@ -27,7 +28,7 @@ from cifarkit.evaluation.evaluation import Floats, Integers, check_finite
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
 from cifarkit.guidance import Guided, explains_arguments
-from cifarkit.tables import Block, Readable, Table, percent
+from cifarkit.tables import Table, percent
 
 __all__ = ["Prediction", "Predictions", "predict"]
 
@@ -124,7 +125,7 @@ class Predictions(Guided, Readable, Sequence[Prediction]):
             for place in range(min(SHOWN, len(self)))
         ]
         more = [f"and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
-        return [repr(self), Table(("picture", "class", "confidence"), rows, words=2), *more]
+        return [repr(self), Table(("picture", "class", "confidence"), rows, align="llr"), *more]
 
     def __repr__(self) -> str:
         return f"Predictions({len(self)} pictures, {len(self.classes)} classes)"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from cifarkit.blocks import Block, Readable, as_text
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network, check_tensor, show_grey
 from cifarkit.models.registry import create_model
 from cifarkit.models.variant import Variant
 from cifarkit.models.visits import Visit, uncompiled, visits_of
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
@@ -58,11 +59,11 @@ class ModelSummary(Readable):
         parameters: trainable numbers in all, shared ones counted once.
 
     >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
-    layer        output  parameters  multiply-adds
-    ----------------------------------------------
-    0  Linear  batch 10       7,690          7,680
-    ----------------------------------------------
-    total                     7,690          7,680
+    layer            output  parameters  multiply-adds
+    --------------------------------------------------
+    0      Linear  batch 10       7,690          7,680
+    --------------------------------------------------
+    total                         7,690          7,680
     """
 
     layers: tuple[LayerSummary, ...]
@@ -72,9 +73,6 @@ class ModelSummary(Readable):
     def multiply_adds(self) -> int:
         """Multiplications paired with additions for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
-
-    def __repr__(self) -> str:
-        return str(self)
 
     def blocks(self) -> Sequence[Block]:
         """Return the table."""
@@ -88,27 +86,14 @@ class ModelSummary(Readable):
             )
             for layer in self.layers
         ]
-        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        head = ("layer", "", "output", "parameters", "multiply-adds")
         total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
-        return [Table(head, rows, total, words=3)]
+        return [Table(head, rows, total, align="llr")]
 
     def __str__(self) -> str:
-        width = max((len(layer.name) for layer in self.layers), default=0)
-        rows = [
-            (
-                f"{layer.name:<{width}}  {layer.kind}",
-                " ".join(["batch", *map(str, layer.output)]),
-                f"{layer.parameters:,}" if layer.parameters else "-",
-                f"{layer.multiply_adds:,}" if layer.multiply_adds else "-",
-            )
-            for layer in self.layers
-        ]
-        head = ("layer", "output", "parameters", "multiply-adds")
-        total = ("total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
-        widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        lines = [_line(row, widths) for row in (head, *rows, total)]
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return as_text(*self.blocks())
+
+    __repr__ = __str__
 
 
 @explains_arguments("ck.summary")
@@ -161,10 +146,3 @@ def _owned(model: nn.Module, visits: list[Visit]) -> Counter[Visit]:
         if weight.requires_grad:
             owned[first.get(path) or visits[0]] += weight.numel()
     return owned
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    name, *numbers = row
-    cells = [f"{name:<{widths[0]}}"]
-    cells += [f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:], strict=True)]
-    return "  ".join(cells)

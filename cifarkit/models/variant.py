@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.annotations import is_whole
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.code import code_digest
 from cifarkit.models.user_code import is_user_code
 from cifarkit.recipes.recipe import Recipe
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 if TYPE_CHECKING:  # variants are listed without torch
     from torch import nn
@@ -64,8 +65,8 @@ class Variant(Readable):
         fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
         return [
             f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
-            Table(("option", "value"), rows, words=2),
-            Table(("recipe", "value"), fields, words=2),
+            Table(("option", "value"), rows, align="l"),
+            Table(("recipe", "value"), fields, align="l"),
         ]
 
     @property

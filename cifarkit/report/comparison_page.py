@@ -9,14 +9,12 @@ from matplotlib.figure import Figure
 from cifarkit import plots
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.wording import (
-    PAIR_COLUMNS,
-    VARIANT_COLUMNS,
     changes,
     heading,
     limitations,
     notes,
-    pair_rows,
-    variant_rows,
+    pair_table,
+    variant_table,
 )
 from cifarkit.models.variant import Variant
 from cifarkit.plots.comparison_findings import comparison_finding
@@ -25,7 +23,7 @@ from cifarkit.report.artefacts import PIXELS_PER_INCH, WIDTH, sign
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
 from cifarkit.runs.run import Run
-from cifarkit.tables import duration
+from cifarkit.tables import Table, duration
 
 if TYPE_CHECKING:
     from cifarkit.comparison.comparison import Comparison
@@ -49,16 +47,12 @@ def comparison_page(comparison: Comparison, words: Words) -> str:
         comparison=comparison,
         finding=comparison_finding(comparison),
         notes=list(notes(comparison)),
-        variant_columns=VARIANT_COLUMNS,
-        variant_rows=variant_rows(comparison),
-        pair_columns=PAIR_COLUMNS,
-        pair_rows=pair_rows(comparison),
+        variant_table=variant_table(comparison),
+        pair_table=pair_table(comparison),
         verdicts=list(zip(comparison.pairs, comparison.verdicts, strict=True)),
         changes=changes,
         recipes=_by_recipe(comparison.variants),
-        runs=[
-            _run_row(one) for variant in comparison.variants for one in comparison.of(variant.name)
-        ],
+        run_table=_run_table(comparison),
         environments=environments,
         limitations=limitations(comparison),
     )
@@ -121,6 +115,12 @@ def _by_recipe(variants: tuple[Variant, ...]) -> list[tuple[Recipe, list[Variant
     """Gather the variants that share a recipe, so that each is read once."""
     recipes = dict.fromkeys(variant.recipe for variant in variants)
     return [(recipe, [one for one in variants if one.recipe == recipe]) for recipe in recipes]
+
+
+def _run_table(comparison: Comparison) -> Table:
+    head = ("run", "test accuracy", "val accuracy", "epochs", "time", "test was looked at")
+    names = [variant.name for variant in comparison.variants]
+    return Table(head, [_run_row(one) for name in names for one in comparison.of(name)])
 
 
 def _run_row(one: Outcome) -> list[str]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import SelectionError
 from cifarkit.guidance import Guided, nearest
 from cifarkit.runs.columns import column_of
 from cifarkit.storage.atomic import write_new_text
 from cifarkit.storage.foreign_text import read_text
-from cifarkit.tables import Block, Readable, Table
+from cifarkit.tables import Table
 
 __all__ = ["History", "Record"]
 
@@ -87,7 +88,13 @@ class History(Guided, Readable):
             + ["*" if best else ""]
             for record, best in zip(self, self.best_so_far(), strict=True)
         ]
-        return Table([*(column.heading for column in columns), ""], rows, words=0)
+        return Table(
+            [*(column.heading for column in columns), ""],
+            rows,
+            align="r",
+            ranks=[*(column.rank for column in columns), 0],
+            widths=[*(column.width for column in columns), 1],
+        )
 
     def best_so_far(self) -> list[bool]:
         """Return for each epoch whether it had the lowest val loss of all up to then.

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
+from cifarkit.blocks import Block, Readable
 from cifarkit.errors import TrainingError, UnknownArgumentError
 from cifarkit.guidance import Guided, lacking
 from cifarkit.models.code import printed
@@ -23,7 +24,6 @@ from cifarkit.runs.environment import is_first_process
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.history import History, Record
 from cifarkit.runs.state import TrainingState
-from cifarkit.tables import Block, Readable
 
 __all__ = ["OVER", "Requests", "Run"]
 

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cifarkit.arguments import checked_flag
+from cifarkit.blocks import Block, Readable
 from cifarkit.comparison.identity import training_of
-from cifarkit.comparison.statistics import Span, t_interval
+from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
-from cifarkit.evaluation.intervals import Interval, wilson_interval
+from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.guidance import explains_arguments
-from cifarkit.tables import Block, Readable
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits
 from cifarkit.verification.standing import Standing
@@ -31,12 +31,14 @@ class Leaderboard(Readable):
         standings: those of one data source together, ranked by the lower end of the interval.
         unverified: never ranked.
 
-    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, Interval(0.65, 0.75), "t", ("a", "b"))
+    >>> from cifarkit.evaluation.intervals import ConfidenceInterval
+    >>> interval = ConfidenceInterval(0.65, 0.75)
+    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
     >>> print(Leaderboard((one,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
-      #   accuracy  95 % interval     of      seeds  variant
-      1     70.0 %  65.0 to 75.0 %    t           2  mlp
+    #  accuracy  95 % interval   of  seeds  variant
+    1    70.0 %  65.0 to 75.0 %  t       2  mlp
          a, b
     """
 
@@ -145,7 +147,7 @@ def _standing(group: Sequence[Verification]) -> Standing:
         n=n,
         seeds=len(shares),
         accuracy=statistics.fmean(shares),
-        interval=_of_shares(over_seeds) if over_seeds else wilson_interval(correct, n),
+        interval=over_seeds.clipped() if over_seeds else wilson_interval(correct, n),
         interval_of="t" if over_seeds else "Wilson",
         runs=tuple(str(one.folder) for one in counted),
         doubles=tuple(doubles),
@@ -202,7 +204,3 @@ def _flat(about: dict[str, Any]) -> dict[str, str]:
     for name, value in json.loads(training_of(about)).items():
         put(name, value)
     return flat
-
-
-def _of_shares(span: Span) -> Interval:
-    return Interval(max(0.0, span.low), min(1.0, span.high))

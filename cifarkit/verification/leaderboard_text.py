@@ -5,12 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from cifarkit.tables import Block, Table, percent, printable
+from cifarkit.blocks import Block
+from cifarkit.findings import wrapped
+from cifarkit.tables import Table, percent, printable
 from cifarkit.verification.standing import Standing
 from cifarkit.verification.verify import Verification
 
 __all__ = ["as_blocks", "as_text"]
 
+COLUMNS = ("#", "accuracy", "95 % interval", "of", "seeds", "variant")
+ALIGN = "rrllrl"
 WIDTH = 80
 SHOWN = 5  # folders in one place of the table; JSON has all
 
@@ -19,10 +23,10 @@ def as_text(groups: Iterable[Sequence[Standing]], unverified: Sequence[Verificat
     """Return all standings for a terminal of 80 columns.
 
     Args:
-        groups: the standings of each data source.
-        unverified: what was not ranked.
+        groups: the standings of each data source, best first.
+        unverified: what is not ranked.
     """
-    parts = [_table(group) for group in groups]
+    parts = [_ranking(group) for group in groups]
     if unverified:
         lines = [line for one in unverified for line in _reasons(one)]
         parts.append("\n".join(["not verified, so not ranked:", *lines]))
@@ -31,21 +35,26 @@ def as_text(groups: Iterable[Sequence[Standing]], unverified: Sequence[Verificat
 
 def as_blocks(
     groups: Iterable[Sequence[Standing]], unverified: Sequence[Verification]
-) -> Sequence[Block]:
+) -> list[Block]:
     """Return a table for each data source, and what was not verified.
 
     Args:
-        groups: the standings of each data source.
-        unverified: what was not ranked.
+        groups: the standings of each data source, best first.
+        unverified: what is not ranked.
     """
-    ranked = [part for group in groups for part in _blocks(group)]
-    if not unverified:
-        return ranked
-    rows = [
-        (str(one.folder), "; ".join(f"{it.check}: {it.found}" for it in one.failed))
-        for one in unverified
-    ]
-    return [*ranked, Table(("not verified, so not ranked", "because"), rows, words=2)]
+    blocks: list[Block] = []
+    for group in groups:
+        rows = [
+            (*row, "; ".join(_details(one))) for row, one in zip(_rows(group), group, strict=True)
+        ]
+        blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
+    if unverified:
+        reasons = [
+            (str(one.folder), "; ".join(f"{it.check}: {it.found}" for it in one.failed))
+            for one in unverified
+        ]
+        blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
+    return blocks
 
 
 def _head(group: Sequence[Standing]) -> str:
@@ -57,37 +66,36 @@ def _head(group: Sequence[Standing]) -> str:
     )
 
 
-def _blocks(group: Sequence[Standing]) -> list[Block]:
-    rows = [
+def _rows(group: Sequence[Standing]) -> list[Sequence[str]]:
+    return [
         (
             str(rank),
-            ", ".join(filter(None, (one.variant, one.owner, one.settings))),
-            ", ".join(one.runs),
             percent(one.accuracy),
             str(one.interval),
             one.interval_of,
             str(one.seeds),
+            printable(", ".join(filter(None, (one.variant, one.owner)))),
         )
         for rank, one in enumerate(group, start=1)
     ]
-    names = ("#", "variant", "runs", "accuracy", "95 % interval", "of", "seeds")
-    return [_head(group), Table(names, rows, words=3)]
 
 
-def _table(group: Sequence[Standing]) -> str:
-    lines = textwrap.wrap(_head(group), WIDTH)
-    lines.append(f"{'#':>3}  {'accuracy':>9}  {'95 % interval':<16}  {'of':<6}  seeds  variant")
-    for rank, one in enumerate(group, start=1):
-        row = f"{rank:>3}  {percent(one.accuracy):>9}  {one.interval!s:<16}  {one.interval_of:<6}"
-        owner = f", {one.owner}" if one.owner else ""
-        lines.append(f"{row}  {one.seeds:>5}  {one.variant}{owner}")
-        if one.settings:
-            lines += _indented(f"with {one.settings}")
-        lines += _indented(", ".join(one.runs))
-        if one.doubles:
-            lines += _indented(f"not counted, seed or logits are there: {_some(one.doubles)}")
-        if one.same_logits:
-            lines += _indented(f"the same logits are in {_some(one.same_logits)}")
+def _details(one: Standing) -> list[str]:
+    """Return what stands below a row."""
+    details = [f"with {one.settings}"] if one.settings else []
+    details.append(", ".join(one.runs))
+    if one.doubles:
+        details.append(f"not counted, seed or logits are there: {_some(one.doubles)}")
+    if one.same_logits:
+        details.append(f"the same logits are in {_some(one.same_logits)}")
+    return details
+
+
+def _ranking(group: Sequence[Standing]) -> str:
+    head, *rows = Table(COLUMNS, _rows(group), align=ALIGN).as_text().split("\n")
+    lines = [*textwrap.wrap(_head(group), WIDTH), head]
+    for row, one in zip(rows, group, strict=True):
+        lines += [row, *_indented(_details(one))]
     return "\n".join(lines)
 
 
@@ -99,14 +107,9 @@ def _some(folders: Sequence[str]) -> str:
 
 def _reasons(one: Verification) -> list[str]:
     reasons = [f"{finding.check}: {finding.found}" for finding in one.failed]
-    return [
-        f"  {printable(one.folder)}",
-        *(line for reason in reasons for line in _indented(reason)),
-    ]
+    return [f"  {printable(one.folder)}", *_indented(reasons)]
 
 
-def _indented(text: str) -> list[str]:
+def _indented(texts: Sequence[str]) -> list[str]:
     indent = " " * 5
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
+    return [line for text in texts for line in wrapped(text, WIDTH, indent, indent)]

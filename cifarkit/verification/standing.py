@@ -1,11 +1,11 @@
-"""One line of a leaderboard."""
+"""One place on a leaderboard."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from cifarkit.evaluation.intervals import Interval
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 __all__ = ["Standing"]
 
@@ -45,7 +45,7 @@ class Standing:
     n: int
     seeds: int
     accuracy: float
-    interval: Interval
+    interval: ConfidenceInterval
     interval_of: Literal["t", "Wilson"]
     runs: tuple[str, ...]
     doubles: tuple[str, ...] = ()

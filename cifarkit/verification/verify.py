@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from cifarkit.arguments import checked_flag
+from cifarkit.blocks import as_html
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
@@ -19,7 +20,7 @@ from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import OVER
 from cifarkit.runs.test_predictions import Receipt
 from cifarkit.storage.folders import expanded
-from cifarkit.tables import as_html, printable
+from cifarkit.tables import printable
 from cifarkit.training.engine.device import choose_device
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.foreign_record import check_options, check_texts

@@ -71,7 +71,8 @@ def test_a_variant_that_is_not_there_has_no_outcomes(make_comparison: Any) -> No
 def test_what_changed_is_from_the_second_to_the_first(make_comparison: Any) -> None:
     comparison = make_comparison({"baseline": [0.5, 0.6], "batchnorm": [0.6, 0.7]})
     assert comparison.pairs[0].changed == {"batch_norm": (False, True)}
-    assert "changed from baseline to batchnorm: batch_norm False -> True." in str(comparison)
+    text = " ".join(str(comparison).split())
+    assert "Changed from baseline to batchnorm: batch_norm False -> True." in text
 
 
 def test_the_order_of_variants_changes_no_number(make_comparison: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import cifarkit as ck
+from cifarkit.blocks import as_text
 from cifarkit.comparison.cell_training import CellEnd
 from cifarkit.comparison.cells import Cell
 from cifarkit.comparison.progress import ComparisonProgress
@@ -37,7 +38,7 @@ def cells(tmp_path: Path) -> list[Cell]:
 def test_the_table_shows_every_cell_and_the_time_left(cells: list[Cell]) -> None:
     progress = ComparisonProgress(cells, io.StringIO())
     progress.update(dict.fromkeys(cells[2:]))
-    assert progress.table().splitlines() == [
+    assert as_text(*progress.blocks()).splitlines() == [
         "        seed 0  seed 1",
         "linear   there    2/10",
         "mlp      there       .",
@@ -49,7 +50,7 @@ def test_many_seeds_go_on_below_and_fit_a_terminal(tmp_path: Path) -> None:
     cells = [
         cell(tmp_path, name, seed, is_done=True) for seed in range(12) for name in ("linear", "mlp")
     ]
-    lines = ComparisonProgress(cells, io.StringIO()).table().splitlines()
+    lines = as_text(*ComparisonProgress(cells, io.StringIO()).blocks()).splitlines()
     assert [line.split(" ")[0] for line in lines] == ["", "linear", "mlp"] * 2 + ["24"]
     assert "".join(lines).count("there") == 24
     assert "seed 11" in lines[3]

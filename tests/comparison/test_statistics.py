@@ -12,13 +12,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cifarkit.comparison.statistics import (
-    Span,
     holm,
     mcnemar,
     sign_flip_test,
     t_interval,
 )
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 accuracy = st.integers(0, 10_000).map(lambda hits: hits / 10_000)
 differences = st.lists(st.integers(-300, 300), min_size=1, max_size=8)
@@ -86,8 +86,8 @@ def test_what_is_not_finite_is_refused(bad: float) -> None:
 
 
 def test_a_span_prints_in_points_and_has_no_negative_zero() -> None:
-    assert str(Span(-0.0004, 0.03)) == "+0.0 to +3.0"
-    assert str(Span(-0.0121, -0.0004)) == "-1.2 to +0.0"
+    assert ConfidenceInterval(-0.0004, 0.03).in_points() == "+0.0 to +3.0"
+    assert ConfidenceInterval(-0.0121, -0.0004).in_points() == "-1.2 to +0.0"
 
 
 @settings(max_examples=150, database=None)

@@ -10,9 +10,10 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cifarkit.comparison.statistics import Span, t_interval
+from cifarkit.comparison.statistics import t_interval
 from cifarkit.comparison.two_levels import two_level_interval
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 # How much seeds, and what a variant finds hard, spread on the scale of an answer's own chance.
 WORLDS = {"seeds count for little": (0.02, 0.5), "for some": (0.1, 0.5), "for most": (0.3, 0.0)}
@@ -40,7 +41,7 @@ def truth(seeds: float, taste: float) -> float:
     return float(a - b)
 
 
-def covers(span: Span | None, value: float) -> bool:
+def covers(span: ConfidenceInterval | None, value: float) -> bool:
     return span is not None and span.low <= value <= span.high
 
 

@@ -10,17 +10,18 @@ import pytest
 import scipy.stats
 
 from cifarkit.comparison.pairs import Pair, compare_pairs
-from cifarkit.comparison.statistics import McNemar, Span
+from cifarkit.comparison.statistics import McNemar
 from cifarkit.comparison.verdicts import verdict
 from cifarkit.errors import DataError
+from cifarkit.evaluation.intervals import ConfidenceInterval
 
 SEEN = Pair(
     a="batchnorm",
     b="baseline",
     n=8,
     difference=0.021,
-    interval=Span(0.012, 0.030),
-    two_level=Span(0.010, 0.032),
+    interval=ConfidenceInterval(0.012, 0.030),
+    two_level=ConfidenceInterval(0.010, 0.032),
     p=0.0078125,
     p_error=0.0,
     p_holm=0.0234375,
@@ -31,7 +32,13 @@ SEEN = Pair(
     changed={"batch_norm": (False, True)},
 )
 UNTOLD = replace(
-    SEEN, a="augmented", difference=0.001, interval=Span(-0.004, 0.006), p=0.7, p_holm=0.7, wins=5
+    SEEN,
+    a="augmented",
+    difference=0.001,
+    interval=ConfidenceInterval(-0.004, 0.006),
+    p=0.7,
+    p_holm=0.7,
+    wins=5,
 )
 FEW = replace(SEEN, n=5, p=0.0625, p_holm=0.0625, wins=5)
 ONE = replace(
@@ -120,7 +127,7 @@ def test_the_same_answers_in_every_run_are_said() -> None:
     same = replace(
         UNTOLD,
         difference=0.0,
-        interval=Span(0.0, 0.0),
+        interval=ConfidenceInterval(0.0, 0.0),
         p_holm=1.0,
         same_answers=True,
         detectable=0.0,
@@ -188,7 +195,7 @@ def test_a_true_difference_is_called_better() -> None:
 
 
 def test_better_says_when_other_images_could_turn_it_round() -> None:
-    doubtful = replace(SEEN, two_level=Span(-0.001, 0.043))
+    doubtful = replace(SEEN, two_level=ConfidenceInterval(-0.001, 0.043))
     found = verdict(doubtful, pairs=3)
     assert found.kind == "better"
     assert found.text.endswith(

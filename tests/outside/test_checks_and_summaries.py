@@ -576,6 +576,7 @@ class Terminal(io.StringIO):
 def test_a_check_says_where_it_is_to_those_who_watch(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setitem(sys.modules, "ipykernel", sys)  # a notebook would keep every line
     ck.check_model("linear")

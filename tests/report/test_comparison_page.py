@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cifarkit as ck
-from cifarkit.comparison.wording import limitations, notes, pair_rows, variant_rows
+from cifarkit.comparison.wording import limitations, notes, pair_table, variant_table
 from cifarkit.report.comparison_page import draw_comparison
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_the_page_says_what_the_comparison_says(comparison: ck.Comparison, tmp_p
     assert "wide is better than plain: ahead in 8 of 8 seeds." in text
     for said in (*(verdict.text for verdict in comparison.verdicts), *notes(comparison)):
         assert said in text
-    for row in (*variant_rows(comparison), *pair_rows(comparison)):
+    for row in (*variant_table(comparison).rows, *pair_table(comparison).rows):
         assert " ".join(row) in text
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,8 +131,10 @@ def test_a_notebook_gets_the_run_back(
     tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress_module, "in_notebook", lambda: True)
+    monkeypatch.setattr(progress_module, "wants_progress", lambda *_, **__: False)
     said: list[str] = []
-    monkeypatch.setattr(progress_module, "NotebookDisplay", said.append)
+    notebook = SimpleNamespace(say=said.append)
+    monkeypatch.setattr(progress_module, "Notebook", lambda: notebook)
     run = fit(tiny, tmp_path / "run", Send(signal.SIGINT))
     assert "interrupted: all is saved" in said[0]
     assert f"ck.train('linear', …, run_dir={str(tmp_path / 'run')!r}, resume=True)" in said[0]

@@ -13,7 +13,6 @@ import pytest
 
 import cifarkit as ck
 from cifarkit.training.progress.pace import Pace
-from cifarkit.training.progress.table import choose_columns, format_row, headings
 
 RECORD = {
     **{"epoch": 10, "train_loss": 0.5, "train_accuracy": 0.81, "val_loss": 0.75},
@@ -82,12 +81,11 @@ def test_no_color_is_honoured(tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("width", range(20, 130, 7))
 def test_rows_fit_the_width_and_keep_what_matters_most(width: int) -> None:
-    columns = choose_columns(RECORD, width)
-    assert len(headings(columns)) == len(format_row(columns, RECORD, best=False))
-    assert len(format_row(columns, RECORD, best=True)) <= width
-    names = [column.name for column in columns]
-    assert names[0] == "epoch"
-    assert width < 25 or "val_accuracy" in names
+    head, row = ck.History([RECORD]).table().as_text(width).splitlines()
+    assert len(head) <= len(row) <= width
+    assert row.endswith("*")
+    assert head.startswith("epoch")
+    assert width < 25 or "val acc" in head
 
 
 def test_the_best_epoch_is_the_one_with_the_lowest_val_loss() -> None:
@@ -170,8 +168,8 @@ def test_the_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     clock = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     pace = Pace()
-    now = SimpleNamespace(epoch=1, step=4, steps_per_epoch=10)  # 15 of 30 steps are done
-    run: Any = SimpleNamespace(state=now, recipe=SimpleNamespace(epochs=3))
+    state = SimpleNamespace(epoch=1, step=4, steps_per_epoch=10)  # 15 of 30 steps are done
+    run: Any = SimpleNamespace(state=state, recipe=SimpleNamespace(epochs=3))
     for _ in range(5):  # the ten before were made before a resume
         pace.count()
     clock[0] = 1.0

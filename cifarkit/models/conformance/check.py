@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cifarkit.display import is_terminal
 from cifarkit.errors import ModelContractError
 from cifarkit.findings import Finding
 from cifarkit.guidance import explains_arguments
@@ -214,7 +215,7 @@ def _announced() -> Iterator[Callable[[str], None]]:
     It says nothing where stderr is no terminal: a notebook would keep every line.
     """
     stream = sys.stderr
-    is_watched = stream is not None and stream.isatty()
+    is_watched = is_terminal(stream)
 
     def announce(line: str) -> None:
         if is_watched:

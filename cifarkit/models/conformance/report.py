@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cifarkit.blocks import as_html
 from cifarkit.findings import Finding, table_of, tabulated
-from cifarkit.tables import as_html
 
 __all__ = ["ConformanceReport"]
 

@@ -1,43 +1,27 @@
-"""The callback that shows a run; it picks the renderer that suits where it writes."""
+"""The callback that shows a run while it trains."""
 
 from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Sequence
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, TextIO
 
-from cifarkit.errors import TrainingError
+from cifarkit.arguments import checked_flag
+from cifarkit.blocks import Bar
+from cifarkit.display import Display, Notebook, display_on, in_notebook, is_terminal
+from cifarkit.errors import CifarkitError, TrainingError
+from cifarkit.runs.columns import column_of
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
-from cifarkit.training.notebook import NotebookDisplay, in_notebook
-from cifarkit.training.progress.notebook import Notebook
 from cifarkit.training.progress.pace import Pace
-from cifarkit.training.progress.plain import Plain
-from cifarkit.training.progress.terminal import Terminal
-from cifarkit.training.watching import is_terminal, wants_progress
 
-__all__ = ["Progress", "Renderer", "ShowProgress", "end_call", "with_progress"]
+__all__ = ["Progress", "ShowProgress", "end_call", "wants_progress", "with_progress"]
 
 ShowProgress = bool | Literal["auto"]
 
+MOVES = 50  # of the bar in an epoch, at most
 TRAIN_NOTE = "train: means over the epoch, while the weights moved and any dropout was on"
-
-
-class Renderer(Protocol):
-    """What shows a run somewhere."""
-
-    def note(self, text: str) -> None:
-        """Show a line of its own."""
-
-    def step(self, run: Run, pace: Pace) -> None:
-        """Show that a step is done."""
-
-    def row(self, run: Run, pace: Pace) -> None:
-        """Show the epoch that just ended."""
-
-    def close(self) -> None:
-        """Leave the place tidy."""
 
 
 class Progress(Callback):
@@ -66,57 +50,70 @@ class Progress(Callback):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
-        self._renderer: Renderer | None = None
+        self._display = Display()
         self._pace = Pace()
 
     def on_fit_start(self, run: Run) -> None:
-        """Choose the renderer."""
-        self._renderer = _choose(self.stream if self.stream is not None else sys.stderr)
+        """Choose the display."""
+        self._display = display_on(self.stream if self.stream is not None else sys.stderr)
         self._pace = Pace()
         if run.facts.resumed:
-            self._show("note", f"goes on from {run.facts.resumed[-1]}")
+            self._display.say(f"goes on from {run.facts.resumed[-1]}")
 
     def on_batch_end(self, run: Run) -> None:
         """Move the bar; after the very first batch, say how its loss compares with guessing."""
-        if self._renderer is None:
-            return
         state = run.state
         if state.epoch == state.step == 0 and state.loss is not None:
             classes = len(run.classes)
-            self._show(
-                "note",
+            self._display.say(
                 f"first batch: loss {state.loss.item():.3f}; guessing among "
-                f"{classes} classes costs ln {classes} = {math.log(classes):.3f}",
+                f"{classes} classes costs ln {classes} = {math.log(classes):.3f}"
             )
             if reason := run.facts.eager_because:
-                self._show("note", f"steps run eagerly, which takes longer: {reason}")
+                self._display.say(f"steps run eagerly, which takes longer: {reason}")
         self._pace.count()
-        self._show("step", run, self._pace)
+        if state.step % max(1, state.steps_per_epoch // MOVES) == 0:
+            words = f"epoch {state.epoch + 1} of {run.recipe.epochs}"
+            left = self._pace.in_words(run, "; ")
+            self._display.show(
+                Bar(state.step + 1, state.steps_per_epoch, words + left), *_legend(run)
+            )
 
     def on_epoch_end(self, run: Run) -> None:
         """Show the row."""
-        self._show("row", run, self._pace)
+        self._display.row(run.history.table())
+        self._display.log(_line(run) + self._pace.in_words(run, "  "))
 
     def on_fit_end(self, run: Run) -> None:
         """Say why it stopped, if it did, and what the train numbers are."""
+        self._display.show(*_legend(run))
         if len(run.history):
-            self._show("note", TRAIN_NOTE)
+            self._display.say(TRAIN_NOTE)
         if run.stopped:
-            self._show("note", f"stopped: {run.stopped}")
+            self._display.say(f"stopped: {run.stopped}")
         elif run.requests.interruption and len(run.history) < run.recipe.epochs:
             where = f"in epoch {run.state.epoch + 1} of {run.recipe.epochs}"
             # A command says itself what to type; Python's way is for who wrote Python.
-            way_on = "all is saved" if "command" in run.facts else run.way_on
-            self._show("note", f"interrupted {where}: {way_on}")
-        self._show("close")
+            way_on = "all is saved" if run.facts.command is not None else run.way_on
+            self._display.say(f"interrupted {where}: {way_on}")
+        self._display.close()
 
-    def _show(self, what: str, *arguments: object) -> None:
-        if self._renderer is None:
-            return
-        try:
-            getattr(self._renderer, what)(*arguments)
-        except (OSError, ValueError):  # the stream is closed or its reader gone: train on
-            self._renderer = None
+
+def wants_progress(show_progress: Any, *, error: type[CifarkitError]) -> bool:
+    """Return whether to show progress: `"auto"` does in a notebook and on a terminal.
+
+    Args:
+        show_progress: as the user gave it.
+        error: what to raise when it is none of the three.
+
+    >>> wants_progress(True, error=TrainingError)
+    True
+    """
+    if isinstance(show_progress, str) and show_progress == "auto":
+        return in_notebook() or is_terminal(sys.stderr)
+    if isinstance(show_progress, str):
+        raise error(f'show_progress must be True, False or "auto", found {show_progress!r}')
+    return checked_flag("show_progress", show_progress, error=error)
 
 
 def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) -> Sequence[Callback]:
@@ -150,16 +147,25 @@ def end_call(run: Run, listeners: Sequence[Callback]) -> None:
     if not in_notebook():
         raise KeyboardInterrupt(run.way_on)
     if not run.is_over and not _shows(listeners):
-        NotebookDisplay(f"interrupted: {run.way_on}")
+        Notebook().say(f"interrupted: {run.way_on}")
 
 
 def _shows(callbacks: Sequence[Callback]) -> bool:
     return any(isinstance(callback, Progress) for callback in callbacks)
 
 
-def _choose(stream: TextIO | None) -> Renderer | None:
-    if in_notebook():
-        return Notebook()
-    if stream is None or getattr(stream, "closed", False):
-        return None
-    return Terminal(stream) if is_terminal(stream) else Plain(stream)
+def _legend(run: Run) -> list[str]:
+    return ["* best val loss so far"] if any(run.history.best_so_far()) else []
+
+
+def _line(run: Run) -> str:
+    """Return the numbers of the last epoch, each after its name."""
+    record = run.history[-1]
+    cells = [f"epoch {record['epoch']}/{run.recipe.epochs}"]
+    cells += [
+        f"{name} {column_of(name).show(number)}"
+        for name, number in record.items()
+        if name != "epoch"
+    ]
+    cells += ["best val loss"] if run.history.best_so_far()[-1] else []
+    return "  ".join(cells)
