@@ -48,22 +48,22 @@ def convolutional(
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("baseline"))
-    layer                  output  parameters  multiply-adds
-    --------------------------------------------------------
-    0   Conv2d     batch 32 32 32         896        884,736
-    1   MaxPool2d  batch 32 16 16           -              -
-    2   ReLU       batch 32 16 16           -              -
-    3   Conv2d     batch 64 16 16      18,496      4,718,592
-    4   MaxPool2d    batch 64 8 8           -              -
-    5   ReLU         batch 64 8 8           -              -
-    6   Dropout      batch 64 8 8           -              -
-    7   Flatten        batch 4096           -              -
-    8   Linear          batch 512   2,097,664      2,097,152
-    9   ReLU            batch 512           -              -
-    10  Dropout         batch 512           -              -
-    11  Linear           batch 10       5,130          5,120
-    --------------------------------------------------------
-    total                           2,122,186      7,705,600
+    layer                     output  parameters  multiply-adds
+    -----------------------------------------------------------
+    0      Conv2d     batch 32 32 32         896        884,736
+    1      MaxPool2d  batch 32 16 16           -              -
+    2      ReLU       batch 32 16 16           -              -
+    3      Conv2d     batch 64 16 16      18,496      4,718,592
+    4      MaxPool2d    batch 64 8 8           -              -
+    5      ReLU         batch 64 8 8           -              -
+    6      Dropout      batch 64 8 8           -              -
+    7      Flatten        batch 4096           -              -
+    8      Linear          batch 512   2,097,664      2,097,152
+    9      ReLU            batch 512           -              -
+    10     Dropout         batch 512           -              -
+    11     Linear           batch 10       5,130          5,120
+    -----------------------------------------------------------
+    total                              2,122,186      7,705,600
     """
     from torch import nn
 

@@ -18,12 +18,12 @@ def linear(*, num_classes: int = 10) -> nn.Module:
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("linear"))
-    layer           output  parameters  multiply-adds
-    -------------------------------------------------
-    0  Flatten  batch 3072           -              -
-    1  Linear     batch 10      30,730         30,720
-    -------------------------------------------------
-    total                       30,730         30,720
+    layer               output  parameters  multiply-adds
+    -----------------------------------------------------
+    0      Flatten  batch 3072           -              -
+    1      Linear     batch 10      30,730         30,720
+    -----------------------------------------------------
+    total                           30,730         30,720
     """
     from torch import nn
 
@@ -40,14 +40,14 @@ def mlp(*, num_classes: int = 10, width: int = 512) -> nn.Module:
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("mlp"))
-    layer           output  parameters  multiply-adds
-    -------------------------------------------------
-    0  Flatten  batch 3072           -              -
-    1  Linear    batch 512   1,573,376      1,572,864
-    2  ReLU      batch 512           -              -
-    3  Linear     batch 10       5,130          5,120
-    -------------------------------------------------
-    total                    1,578,506      1,577,984
+    layer               output  parameters  multiply-adds
+    -----------------------------------------------------
+    0      Flatten  batch 3072           -              -
+    1      Linear    batch 512   1,573,376      1,572,864
+    2      ReLU      batch 512           -              -
+    3      Linear     batch 10       5,130          5,120
+    -----------------------------------------------------
+    total                        1,578,506      1,577,984
     """
     from torch import nn
 

@@ -73,19 +73,19 @@ def speedrun(
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("speedrun"))
-    layer                          output  parameters  multiply-adds
-    ----------------------------------------------------------------
-    0     Conv2d           batch 20 31 31         260        230,640
-    1     GELU             batch 20 31 31           -              -
-    2     Conv2d           batch 32 31 31       5,760      5,535,360
-    3     MaxPool2d        batch 32 15 15           -              -
-    4     BatchNorm2d      batch 32 15 15          32              -
+    layer                           output  parameters  multiply-adds
+    -----------------------------------------------------------------
+    0      Conv2d           batch 20 31 31         260        230,640
+    1      GELU             batch 20 31 31           -              -
+    2      Conv2d           batch 32 31 31       5,760      5,535,360
+    3      MaxPool2d        batch 32 15 15           -              -
+    4      BatchNorm2d      batch 32 15 15          32              -
     ...
-    23.2  GELU              batch 128 3 3           -              -
-    24    GlobalMaxPool         batch 128           -              -
-    25    Linear                 batch 10       1,280          1,280
-    ----------------------------------------------------------------
-    total                                     643,908     30,254,192
+    23.2   GELU              batch 128 3 3           -              -
+    24     GlobalMaxPool         batch 128           -              -
+    25     Linear                 batch 10       1,280          1,280
+    -----------------------------------------------------------------
+    total                                      643,908     30,254,192
     """
     from torch import nn
 
