@@ -24,6 +24,7 @@ __all__ = ["LARGEST", "load_tensors", "save_tensors"]
 
 LARGEST = 64 * 2**30  # bytes
 PIECE = 8 * 2**20  # bytes hashed at a time, so that all cores can help with a large tensor
+SMALL = 2**20  # bytes below which a thread costs more than it helps
 
 
 def save_tensors(
@@ -134,13 +135,15 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
-    total = hashlib.sha256(text.encode())
+    total, parts = hashlib.sha256(text.encode()), []
     with ThreadPoolExecutor() as pool:  # hashlib lets other threads work meanwhile
         for name, tensor in sorted(tensors.items()):
-            total.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-            content = _bytes(tensor)
+            label, content = repr((name, tensor.dtype, tuple(tensor.shape))), _bytes(tensor)
             pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)]
-            hashed = pool.map if len(pieces) > 1 else map  # a thread costs more than a small piece
-            for piece in hashed(hashlib.sha256, pieces):
+            hashed = map if len(content) < SMALL else pool.map
+            parts.append((label, hashed(hashlib.sha256, pieces)))
+        for label, hashes in parts:
+            total.update(label.encode())
+            for piece in hashes:
                 total.update(piece.digest())
     return total.hexdigest()

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 import cifarkit as ck
 from cifarkit.training.engine.memory import retained_memory
 
-BATCH = 64
+BATCH, SEED = 64, 0
 Train = Callable[[int, int], nn.Module | Callable[[Tensor], Tensor]]
 
 
@@ -81,16 +81,26 @@ def stock(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
     return time.perf_counter() - begin, model
 
 
+def first_network() -> nn.Module:
+    with ck.seeded("weights", SEED):
+        return ck.create_model("baseline")
+
+
 def bare(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
-    """Do cifarkit's arithmetic by hand, with nobody listening and nothing recorded."""
-    model = ck.create_model("baseline").to(memory_format=torch.channels_last)
+    """Do cifarkit's arithmetic by hand, with nobody listening and nothing recorded.
+
+    First weights, order and dropout are keyed as cifarkit keys them, so both end at the same bits.
+    """
+    model = first_network().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     model.train()
     train = data.train
     with retained_memory():
         begin = time.perf_counter()
-        for _ in range(epochs):
-            for places in torch.randperm(len(train)).split(BATCH):
+        for epoch in range(epochs):
+            order = torch.randperm(len(train), generator=ck.generator_for("order", SEED, epoch))
+            for step, places in enumerate(order.split(BATCH)):
+                torch.default_generator.manual_seed(ck.seed_for("dropout", SEED, epoch, step))
                 images = train.images[places].contiguous(memory_format=torch.channels_last)
                 loss = F.cross_entropy(model(ck.to_floats(images)), train.labels[places])
                 optimizer.zero_grad()
@@ -100,8 +110,9 @@ def bare(data: ck.Splits, epochs: int) -> tuple[float, nn.Module]:
 
 
 def cifarkit(data: ck.Splits, epochs: int, precision: str = "float32") -> tuple[float, nn.Module]:
-    model = ck.create_model("baseline")
-    trainer = ck.Trainer(ck.Recipe(epochs=epochs, batch_size=BATCH, precision=precision))
+    model = first_network()
+    recipe = ck.Recipe(epochs=epochs, batch_size=BATCH, precision=precision)
+    trainer = ck.Trainer(recipe, seed=SEED)
     begin = time.perf_counter()
     trainer.fit(model, data)
     return time.perf_counter() - begin, model
@@ -225,7 +236,7 @@ def main() -> None:
         ck.Splits(spread(data.train, count), None, data.test, data.name)
         for count in (given.images, 10 * BATCH)
     )
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     contenders[given.contender](few, 1)  # warms the caches up, of memory and of code
     seconds, model = contenders[given.contender](data, given.epochs)
     numbers = {
