@@ -175,7 +175,7 @@ def test_the_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch)
     clock[0] = 1.0
     assert pace.in_words(run, "; ") == ""  # too early to tell
     clock[0] = 20.0
-    assert pace.in_words(run, "; ") == "; about 60 s left"
+    assert pace.in_words(run, "; ") == "; about 20 s left, 60 s of the run"
 
 
 @pytest.mark.usefixtures("wide")

@@ -23,21 +23,19 @@ class Pace:
         """Count a step."""
         self._steps += 1
 
-    def left(self, run: Run) -> float | None:
-        """Return the seconds that are left; None when it is too early to tell."""
-        spent = time.perf_counter() - self._began
-        if not self._steps or spent < SETTLED:
-            return None
-        state = run.state
-        done = state.epoch * state.steps_per_epoch + state.step + 1
-        return spent / self._steps * (run.recipe.epochs * state.steps_per_epoch - done)
-
     def in_words(self, run: Run, lead: str) -> str:
-        """Return what is left of the run, in words.
+        """Return how long the epoch and the run will take, in words; nothing where it is too early.
 
         Args:
             run: that is training.
             lead: what stands before the words, where there are any.
         """
-        left = self.left(run)
-        return f"{lead}about {duration(left)} left" if left else ""
+        spent, state = time.perf_counter() - self._began, run.state
+        if not self._steps or spent < SETTLED:
+            return ""
+        of_epoch = state.steps_per_epoch - state.step - 1
+        of_run = of_epoch + (run.recipe.epochs - state.epoch - 1) * state.steps_per_epoch
+        epoch, whole = (duration(spent / self._steps * steps) for steps in (of_epoch, of_run))
+        if of_epoch in (0, of_run):  # it has ended, or is the last
+            return f"{lead}about {whole} left" if of_run else ""
+        return f"{lead}about {epoch} left, {whole} of the run"
