@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
-from cifarkit.storage.atomic import leftovers, settle
+from cifarkit.storage.atomic import leftovers, rename
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
 from cifarkit.storage.tensor_file import LARGEST
@@ -50,7 +50,7 @@ class CheckpointFiles:
             newest = self.folder / NEWEST
             if newest.exists():
                 newest.replace(self.folder / PREVIOUS)
-            settle(fresh, newest)
+            rename(fresh, newest)
             (self.folder / FINAL).unlink(missing_ok=True)  # of an earlier end
         finally:
             fresh.unlink(missing_ok=True)

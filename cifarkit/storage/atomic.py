@@ -19,6 +19,7 @@ __all__ = [
     "atomic_path",
     "check_new",
     "leftovers",
+    "rename",
     "settle",
     "write_bytes",
     "write_new_text",
@@ -90,7 +91,16 @@ def settle(finished: Path, path: Path) -> None:
     """
     with finished.open("rb+") as file:
         os.fsync(file.fileno())
-    finished.replace(path)
+    rename(finished, path)
+
+
+def rename(settled: Path, path: Path) -> None:
+    """Give a file that is on disk another name in one step, and force that to disk.
+
+    Raises:
+        OSError: `path` is a folder.
+    """
+    settled.replace(path)
     _sync_folder(path.parent)
 
 

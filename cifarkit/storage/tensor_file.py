@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -39,17 +39,16 @@ def save_tensors(
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name.encode()))
     contents = {name: tensors[name].detach().cpu().contiguous() for name in names}
     text = json.dumps(document or {})
-    with (
-        ThreadPoolExecutor(max_workers=1) as beside,
-        atomic_path(path) as temporary,
-        temporary.open("wb") as file,
-    ):
-        checksum = beside.submit(_checksum, contents, text)  # while the tensors are written
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+
+        def write() -> None:
+            for tensor in contents.values():
+                file.write(_bytes(tensor))
+
         file.seek(len(_header(contents, text, "0" * 64)))
-        for tensor in contents.values():
-            file.write(_bytes(tensor))
+        checksum = _checksum(contents, text, meanwhile=write)
         file.seek(0)
-        file.write(_header(contents, text, checksum.result()))
+        file.write(_header(contents, text, checksum))
 
 
 def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -134,7 +133,9 @@ def _is_pickle(path: Path) -> bool:
     return begin.startswith((b"PK", b"\x80")) and begin[8:] != b"{"
 
 
-def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+def _checksum(
+    tensors: Mapping[str, Tensor], text: str, meanwhile: Callable[[], None] = lambda: None
+) -> str:
     total, parts = hashlib.sha256(text.encode()), []
     with ThreadPoolExecutor() as pool:  # hashlib lets other threads work meanwhile
         for name, tensor in sorted(tensors.items()):
@@ -142,6 +143,7 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
             pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)]
             hashed = map if len(content) < SMALL else pool.map
             parts.append((label, hashed(hashlib.sha256, pieces)))
+        meanwhile()
         for label, hashes in parts:
             total.update(label.encode())
             for piece in hashes:
