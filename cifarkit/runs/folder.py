@@ -196,6 +196,8 @@ class RunFolder:
             raise RunFolderError(refused)
         try:
             for name, kinds in KINDS.items():
+                if name not in about:
+                    raise RunFolderError(f"{ABOUT} has no {name!r}")
                 if not isinstance(about[name], kinds):
                     raise RunFolderError(f"found {about[name]!r} as {name}")
             return about | {"facts": Facts.from_json(about["facts"])}
@@ -270,9 +272,12 @@ class RunFolder:
         return f"there is no run in {str(self.path)!r}: it has no {ABOUT}; {way}"
 
     def _unreadable(self, error: Exception) -> RunFolderError:
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, RunFolderError):
+            said = str(error)
         return RunFolderError(
-            f"{str(self.path)!r} is no run folder that can be read: {type(error).__name__}: {error}"
-            "; put a copy of it back, or train again"
+            f"{str(self.path)!r} is no run folder that can be read: {said}; put a copy of it back, or "
+            "train again"
         )
 
     def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:

@@ -93,7 +93,7 @@ def test_what_is_no_run_fails_alone(call: Any, runs: list[Path], tmp_path: Path)
     assert status == 1
     assert "3 of 6 verified" in out
     assert "it is a file" in " ".join(out.split())
-    assert "found 3 as status, which is not of its type" in " ".join(out.split())
+    assert "run.json has no 'variant'" in " ".join(out.split())
 
 
 def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
