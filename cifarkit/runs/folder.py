@@ -276,8 +276,8 @@ class RunFolder:
         if isinstance(error, RunFolderError):
             said = str(error)
         return RunFolderError(
-            f"{str(self.path)!r} is no run folder that can be read: {said}; put a copy of it back, or "
-            "train again"
+            f"{str(self.path)!r} is no run folder that can be read: {said}; put a copy of it back, "
+            "or train again"
         )
 
     def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:
