@@ -17,7 +17,7 @@ __all__ = ["TrainingState"]
 class TrainingState:
     """Where a training stands, as long as it lasts.
 
-    Args:
+    Attributes:
         splits: the three image sets, on the device.
         optimizer: torch's optimiser.
         steps_per_epoch: batches an epoch.
