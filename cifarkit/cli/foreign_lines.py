@@ -33,6 +33,7 @@ VALUES = {
     r"valid integer": "it must be a whole number, such as 10",
     r"valid (number|float)": "it must be a number, such as 0.1",
     r"greater than or equal to (\S+)": "it must be {1} or more",
+    r"not in the range x>=(\d+)": "it must be {1} or more",
 }
 
 

@@ -282,8 +282,8 @@ class Closed:
         (PIXELS.astype(np.int16) - 128, r"found -128 to 127; \(x.astype\('int16'\) \+ 128\)"),
         (PIXELS * 999.0, r"found float64 0 to 254745; numpy.interp\(x, \(black, white\)"),
         (PIXELS.astype(np.int32) * 999, r"to 254745; numpy.interp\(x, \(black, white\)"),
-        ([Image.fromarray(PIXELS[0, 0] - np.int32(9))], "whole numbers -9 to 246, and 0 to 255"),
-        ([Image.fromarray(PIXELS[0, 0] * np.int32(999))], "save it with 8 bits"),
+        ([Image.fromarray(PIXELS[0, 0].astype("i4") - 9)], "whole numbers -9 to 246, and 0 to 255"),
+        ([Image.fromarray(PIXELS[0, 0].astype("i4") * 999)], "save it with 8 bits"),
     ],
     ids=range(20),
 )
