@@ -137,7 +137,7 @@ class CheckpointError(CifarkitError, ValueError):
 
 
 class RunFolderError(CifarkitError, OSError):
-    """A run folder, or a user's file, that cannot be made, would be overwritten, or is none."""
+    """A run folder or a user's file cannot be made or read, or would be overwritten."""
 
 
 class InstallError(CifarkitError, ImportError):

@@ -154,7 +154,7 @@ WAYS = by_word(
         "foreach capturable gradient_checkpointing grad_checkpointing",
         "an optimiser gets its weights when training starts: optimizer=ck.SGD(lr=0.1)": "params "
         "parameters model_parameters",
-        "a run with run_dir='runs/mine' is gone on with by resume=True": "resume resume_from "
+        "a run with run_dir='runs/mine' goes on by resume=True": "resume resume_from "
         "resume_from_checkpoint initial_epoch start_epoch resume_training",
         "nothing is written over: choose another run_dir=, or go on with "
         "resume=True": "overwrite overwrite_output_dir exist_ok",

@@ -46,7 +46,7 @@ def train(
     run_dir: Annotated[
         Path | None,
         typer.Option(
-            help="The run's own folder; a run that was cut off there is gone on with.",
+            help="The run's own folder; a run that was cut off there resumes.",
             show_default="runs/MODEL-seedN-TIME",
         ),
     ] = None,

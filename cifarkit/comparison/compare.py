@@ -61,7 +61,7 @@ def compare(
 
     The same seed means the same split, order and augmentation draws for all variants, so that
     pairs are pairs. Runs that are in `run_dir` already, made from the same code, recipe, seed,
-    data and versions, are taken as they are, and runs that were cut off are gone on with: the same
+    data and versions, are taken as they are, and runs that were cut off resume: the same
     call after Ctrl-C, or with one more seed or variant, trains only what is missing.
 
     Test is looked at once, at the end of each run. To choose one of the variants, choose by val:
@@ -88,8 +88,8 @@ def compare(
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
-            `executor` is none, `show_progress` none of the three, what is to be trained
-            cannot be sent to another process, another comparison is at work in `run_dir`, or no
+            `executor` or `show_progress` is something else, what is to be trained cannot be
+            sent to another process, another comparison is at work in `run_dir`, or no
             run came to its end.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
 

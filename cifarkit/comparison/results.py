@@ -26,15 +26,7 @@ __all__ = ["Results"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results:
-    """Variants over the same seeds, in numbers; `Comparison` tells them in words, too.
-
-    Args:
-        variants: with the recipes they were trained by, in the order asked for.
-        outcomes: one for each run that is over.
-        data: name, fingerprint and sizes of the data.
-        failures: what became of the other runs, a sentence each.
-        left_out: seeds that the budget had no room for.
-    """
+    """Variants over the same seeds, in numbers; `Comparison` says what it takes, and tells it."""
 
     variants: tuple[Variant, ...]
     outcomes: tuple[Outcome, ...]

@@ -76,7 +76,7 @@ def training_batches(
 
     Raises:
         DataError: it is no image set or an empty one, `batch_size` is not a whole number from 1
-            on, or an augmentation returns what is no batch.
+            on, or an augmentation does not return a batch.
 
     >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
     >>> nine = ImageSet(pictures, torch.zeros(9, dtype=torch.int64), ("cat", "dog"))

@@ -18,7 +18,7 @@ RANGES = {(0, 1): (0, 255), (-1, 1): (1, 127.5), BYTES: (0, 1)}  # what is added
 
 
 def told_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
-    """Tell from the numbers what black and white are: of fractions, the same for all.
+    """Return what black and white are, by the numbers: of fractions, the same for all.
 
     Bright pictures alone might seem to have another range than the rest.
 

@@ -156,7 +156,7 @@ def locate(archive: Archive, root: str | Path | None = None) -> Path | None:
 
 
 def _nowhere(archive: Archive, places: list[Path]) -> str:
-    """Say that an archive is in none of these places, and the way on."""
+    """Say that an archive was not found in these places, and the way on."""
     way = (
         f"pass root=, the folder that holds {archive.folder!r}, set $CIFARKIT_DATA, or allow "
         "download=True"

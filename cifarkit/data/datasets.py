@@ -133,7 +133,7 @@ def _without_loader(loader: Any, part: str) -> Any:
     """Return the data set that a loader takes its batches from, or what is a data set already.
 
     Raises:
-        DataError: it is none whose pictures can be counted and read in order.
+        DataError: its pictures cannot be counted, or not be read in order.
     """
     dataset = loader.dataset if isinstance(loader, DataLoader) else loader
     if isinstance(loader, DataLoader) and not isinstance(dataset, IterableDataset):

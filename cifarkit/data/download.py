@@ -129,7 +129,7 @@ def _download(archive: Archive, path: Path) -> None:
                 _complete(archive, url, part)
             except SourceError as error:
                 said.append(f"{url}: {error}")
-                if _size(part) != there:  # who gave nothing is not worth a line
+                if _size(part) != there:  # a source that gave nothing is not worth a line
                     log.warning("%s; left", said[-1])
             else:
                 settle(part, path)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from cifarkit.display import is_terminal
+
 __all__ = ["shown"]
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ def shown(done: int, size: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     bar = Progress(BarColumn(bar_width=None), *columns, console=console, transient=True)
     task = bar.add_task("", completed=done, total=size)
-    is_watched = sys.stderr is not None and sys.stderr.isatty()
+    is_watched = is_terminal(sys.stderr)
     spoke = time.monotonic()
 
     def move(done: int) -> None:

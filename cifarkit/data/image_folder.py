@@ -43,9 +43,9 @@ def load_image_folder(
 ) -> Splits:
     """Make splits from picture files, in `root/train/<class>/*` and `root/test/<class>/*`.
 
-    A folder `root/val/<class>/*` (also called `valid` or `validation`) is the val set. What there
-    is none of, val or test, is drawn from train. So is all of it from `root/<class>/*`, where
-    there is no `train`.
+    A folder `root/val/<class>/*` (also called `valid` or `validation`) is the val set. Where
+    there is no val or no test, it is drawn from train. From `root/<class>/*`, where there is no
+    `train`, all three are drawn.
 
     The classes are the folders' names in alphabetical order, the same in all parts; the pictures
     of a class, those in its sub-folders among them, come in the order of their names. Every

@@ -146,7 +146,7 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
 
 
 def check_image_set(image_set: Any) -> None:
-    """Refuse what is no image set.
+    """Refuse anything but an image set.
 
     Raises:
         DataError: naming what was found.

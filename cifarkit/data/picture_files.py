@@ -67,7 +67,7 @@ def absolute(root: str | Path) -> Path:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is none of the user's.
+    """Return whether a file or folder belongs to the system or a tool, not to the user.
 
     >>> is_hidden("._1.png"), is_hidden("Thumbs.db"), is_hidden("1.png")
     (True, True, False)

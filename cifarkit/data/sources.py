@@ -29,7 +29,7 @@ def load_data(spec: str | Path) -> Splits:
         The three image sets.
 
     Raises:
-        DataError: it is none of these; or as the loader itself raises.
+        DataError: it is something else; or as the loader itself raises.
 
     >>> load_data("synthetic:n_train=200,n_test=50,val_size=20").train
     ImageSet(180 images of 10 classes)

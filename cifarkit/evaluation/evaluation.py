@@ -263,7 +263,7 @@ def check_finite(logits: Floats) -> None:
 
 
 def check_evaluation(evaluation: Any) -> None:
-    """Refuse what is no evaluation, such as the run it should be of.
+    """Refuse anything but an evaluation, such as the run itself.
 
     Raises:
         DataError: naming what was found.

@@ -222,7 +222,7 @@ def check_answer(
 def check_tensor(
     output: Any, n: int, who: str, num_classes: int | None = None, *, in_training: bool = False
 ) -> None:
-    """Refuse what is no float tensor, and show how to get the logits out of it.
+    """Refuse anything but a float tensor, and show how to get the logits out of it.
 
     Args:
         output: what a network gave.

@@ -71,7 +71,7 @@ def checked_recipe(recipe: Any) -> Recipe:
     """Return a recipe; the assignment's for None.
 
     Raises:
-        RecipeError: it is none.
+        RecipeError: it is not a recipe.
 
     >>> checked_recipe(None).epochs
     10

@@ -74,7 +74,7 @@ def _read(path: Path) -> str:
     """Read a file of text, and no more of it than notes can have."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"notes are read from a text file, and {str(path)!r} is none")
+            raise DataError(f"notes are read from a text file, and {str(path)!r} is something else")
         with path.open("rb") as file:
             content = file.read(LONGEST_TEXT + 1)
     except (OSError, ValueError) as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
+from cifarkit.annotations import Refused, fitted
 from cifarkit.errors import RunFolderError
 from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
 
@@ -122,14 +123,23 @@ class Facts(Mapping[str, Any]):
         hints = get_type_hints(cls)
         others = {name: named.pop(name) for name in named.keys() - (hints.keys() - {"others"})}
         for name, value in named.items():
-            if not _is_a(value, hints[name]):
-                raise RunFolderError(f"found {value!r} as {name}, which is not of its type")
+            try:
+                named[name] = _fitted(value, hints[name])
+            except Refused as allowed:
+                raise RunFolderError(
+                    f"found {value!r:.60} as {name}, and allowed is {allowed}"
+                ) from None
         if missing := NEEDED - named.keys():
             raise RunFolderError(f"there is no {min(missing)!r} in the facts")
         facts = cls(**named, others=others)
         for name, parts in PARTS.items():
             if missing := set(parts) - getattr(facts, name).keys():
                 raise RunFolderError(f"{name} has no {min(missing)!r}")
+        kinds = [one.get("kind") for one in facts.listeners or []]
+        if facts.listeners is not None and len(kinds) != len(facts.callbacks):
+            raise RunFolderError("callbacks and listeners are not as many")
+        if not all(isinstance(kind, str) for kind in kinds):
+            raise RunFolderError(f"found {facts.listeners!r:.60} as listeners; each has a 'kind'")
         return facts
 
     def to_json(self) -> dict[str, Any]:
@@ -168,17 +178,21 @@ def is_builtin(kind: str) -> bool:
     return kind.startswith("cifarkit.")
 
 
-def _is_a(value: object, hint: Any) -> bool:
-    """Return whether a value of JSON is of an annotated type; parts of lists are looked at too."""
+def _fitted(value: object, hint: Any) -> Any:
+    """Return a value of JSON as an annotation has it, lists and dicts as they are.
+
+    Raises:
+        Refused: it does not fit.
+    """
     if isinstance(hint, UnionType):
-        return any(_is_a(value, one) for one in get_args(hint))
-    if hint is Any:
-        return True
-    if get_origin(hint) is list:
-        return isinstance(value, list) and all(_is_a(one, get_args(hint)[0]) for one in value)
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    kind = get_origin(hint) or hint
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+        [hint] = (one for one in get_args(hint) if one is not NoneType)
+        if value is None:
+            return None
+    kind = get_origin(hint)
+    if kind is list and isinstance(value, list):
+        return [_fitted(one, get_args(hint)[0]) for one in value]
+    if kind is dict and isinstance(value, dict):
+        return value
+    if kind in (list, dict):
+        raise Refused(f"a {kind.__name__}")
+    return fitted(value, hint)

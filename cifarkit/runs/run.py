@@ -27,7 +27,7 @@ from cifarkit.runs.state import TrainingState
 
 __all__ = ["OVER", "Requests", "Run"]
 
-OVER = ("finished", "stopped")  # a run of another status is trained still, or can be gone on with
+OVER = ("finished", "stopped")  # a run of another status still trains, or can resume
 
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
@@ -158,12 +158,12 @@ class Run(Guided, Readable):
 
     @property
     def is_over(self) -> bool:
-        """Whether training came to its end, and will not be gone on with."""
+        """Whether training came to its end, and will not resume."""
         return self.status in OVER
 
     @property
     def can_be_resumed(self) -> bool:
-        """Whether training did not come to its end, and can be gone on with in its folder."""
+        """Whether training did not come to its end, and can resume in its folder."""
         return self.folder is not None and not self.is_over
 
     @property
@@ -297,6 +297,6 @@ def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
     if run_dir is None:
         return (
             "the network keeps what it has learnt; nothing was saved, there is no run_dir, so the "
-            f"run cannot be gone on with. Next time: {call}"
+            f"run cannot resume. Next time: {call}"
         )
     return f"all is saved; the same call with resume=True goes on: {call}"

@@ -120,8 +120,8 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         The evaluation, with the recipe's `test_time` views.
 
     Raises:
-        TrainingError: it is no run; or it is still training, or was interrupted and can be gone on
-            with, and test is only for the end.
+        TrainingError: it is no run; or it is still training, or was interrupted and can resume,
+            and test is only for the end.
         NonFiniteLossError: the network gives NaN or infinity for a test image.
         DataError: these are no splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
@@ -173,7 +173,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
 
 
 def _earlier_receipt(run: Run) -> Receipt | None:
-    """Return the receipt that a scored run has in its folder; one that is damaged is none."""
+    """Return the receipt that a scored run has in its folder, or None where it is damaged."""
     if run.folder is None or run.facts.test is None:
         return None
     try:

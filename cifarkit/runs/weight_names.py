@@ -99,8 +99,8 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     """Return the names that fit one of the patterns.
 
     Raises:
-        CheckpointError: they are none; no name fits one, and the message says the nearest; or all
-            do.
+        CheckpointError: they are not patterns; no name fits one, and the message says the
+            nearest; or all do.
 
     >>> sorted(matching("fc.*", ["conv.weight", "fc.weight", "fc.bias"]))
     ['fc.bias', 'fc.weight']

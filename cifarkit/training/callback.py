@@ -93,6 +93,14 @@ class Callback(Guided):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that would never be called."""
         super().__init_subclass__(**kwargs)
+        names = cls.fields
+        if names is not None and not (
+            isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        ):
+            raise TypeError(
+                f"{cls.__name__}.fields are the names of its arguments, such as ('steps',), found "
+                f"{names!r}; call what you mean otherwise"
+            )
         for name, method in vars(cls).items():
             if not name.startswith("on_") and name not in HOOK_NAMES:
                 continue
@@ -122,7 +130,7 @@ class Callback(Guided):
     def on_backward_end(self, run: Run) -> None:
         """Called between gradients and step; may change the gradients.
 
-        A callback with this hook turns the recording of steps off, on a GPU.
+        On a GPU a callback with this hook keeps steps eager.
         """
 
     def on_batch_end(self, run: Run) -> None:
@@ -148,9 +156,15 @@ class Callback(Guided):
         >>> Every(5).to_json()["fields"]
         {'steps': 5}
         """
-        named = {} if self.fields is None else {name: getattr(self, name) for name in self.fields}
-        kind = {"kind": qualified_name(self)}
-        return kind if self.fields is None else {**kind, "fields": named}
+        names, kind = type(self).fields, {"kind": qualified_name(self)}
+        if names is None:
+            return kind
+        if missing := [name for name in names if not hasattr(self, name)]:
+            raise TypeError(
+                f"{type(self).__name__}.fields names {missing[0]!r}, which is no attribute; write "
+                f"self.{missing[0]} = {missing[0]} in its __init__, or leave it out"
+            )
+        return {**kind, "fields": {name: getattr(self, name) for name in names}}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know, as tensors and JSON types."""

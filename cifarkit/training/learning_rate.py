@@ -20,7 +20,7 @@ def set_learning_rates(state: TrainingState, recipe: Recipe) -> None:
 
     Raises:
         TrainingError: a callback has changed a rate, and now the schedule does.
-        RecipeError: the schedule gives what is no rate.
+        RecipeError: the schedule returns an invalid rate.
     """
     steps, schedule = state.steps_per_epoch, recipe.schedule
     done = state.epoch * steps + state.step

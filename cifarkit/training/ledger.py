@@ -40,15 +40,15 @@ class Ledger:
     ) -> None:
         self.run, self.engine, self.average, self.callbacks = run, engine, average, callbacks
         self.folder = None if run.folder is None else RunFolder(run.folder)
-        self.metrics: EpochMetrics | None = None  # of the epoch that is open
-        self.first_step = 0  # of the next epoch; not 0 where one is gone on with in its middle
+        self.metrics: EpochMetrics  # of the epoch, from its first step on
+        self.first_step = 0  # of the next epoch; above 0 where training resumes within one
         self.began = 0.0  # when the epoch began, on the clock of time.perf_counter
         self.has_stepped = False  # since training began, or went on
 
     def open_epoch(self) -> int:
         """Return the step that the epoch begins with."""
         first_step, self.first_step = self.first_step, 0
-        if self.metrics is None:
+        if first_step == 0:
             self.metrics = EpochMetrics(self.run, self.engine.device, self.average)
             self.run.load_log({})
             self.began = time.perf_counter()
@@ -61,12 +61,10 @@ class Ledger:
         Raises:
             NonFiniteLossError: the weights have not made this step.
         """
-        if self.metrics is not None:
-            self.metrics.check_finite(loss)
+        self.metrics.check_finite(loss)
 
     def count(self, loss: Tensor, correct: Tensor) -> None:
         """Count a step in: its mean loss, and how many of its images got their own label."""
-        assert self.metrics is not None
         shard = self.engine.distributed.shard(self.run.state.batch)
         self.metrics.add(loss, correct, len(shard.images))
         self.has_stepped = True
@@ -78,9 +76,7 @@ class Ledger:
             NonFiniteLossError: a loss or a weight is NaN or infinite; the weights are those with
                 which the epoch began.
         """
-        assert self.metrics is not None
         means = self.metrics.means(self.engine.distributed)
-        self.metrics = None
         return {"epoch": self.run.state.epoch + 1, **means}
 
     def append(self, record: Record) -> None:
@@ -111,7 +107,7 @@ class Ledger:
         """
         if self.run.stopped is None:
             metrics = None
-            if self.metrics is not None:
+            if step:  # else the epoch is closed, and its record in the history
                 self.metrics.check()
                 metrics = self.metrics.state_dict(self.engine.distributed)
             self.run.requests.checkpoint = False

@@ -216,7 +216,7 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
         raise CheckpointError(
             "\n  ".join(
                 [
-                    f"the run in {where!r} is another one, and cannot be gone on with; ask for "
+                    f"the run in {where!r} is another one, and cannot resume; ask for "
                     "the same, or choose another run_dir:",
                     *lines,
                 ]

@@ -17,7 +17,7 @@ def check_column(column: str, run: Run) -> None:
         run: about to train.
 
     Raises:
-        SelectionError: it is of test, of val where there is none, or of nobody.
+        SelectionError: it is of test, of val where there is no val, or nothing logs it.
     """
     if column.startswith("test"):
         raise SelectionError(

@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from inspect import Parameter, signature
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -109,8 +109,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     Raises:
         ModelContractError: the network does not take its batches, or learns nothing.
         OutOfMemoryError: the first batch is too large for this machine's memory.
-        RecipeError: the schedule gives what is no rate, in the first or last step of an epoch; or
-            the optimiser builds none of torch's.
+        RecipeError: the schedule returns an invalid rate for the first or last step of an epoch, or
+            `build` does not return an optimiser of torch's.
         TrainingError: some process would get too few images.
     """
     recipe, model = run.recipe, run.model
@@ -142,11 +142,13 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
             f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
             f"{optimizer!r}"
         )
-    if signature(optimizer.step).parameters["closure"].default is Parameter.empty:
+    try:
+        signature(optimizer.step).bind()
+    except TypeError as error:  # as of LBFGS, which passes through the network several times
         raise RecipeError(
-            f"{type(optimizer).__name__} passes through the network several times in a step, and "
-            "the loop passes through it once; take another optimiser, such as ck.Adam()"
-        )
+            f"{type(optimizer).__name__}.step wants arguments, and the loop calls it with none; "
+            "take another optimiser, such as ck.Adam()"
+        ) from error
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
     engine.network = engine.distributed.wrap(model, batch, recipe.label_smoothing)

@@ -62,9 +62,10 @@ class Trainer(Guided):
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
-        RecipeError: the recipe is none.
-        TrainingError: the device cannot be used here; `track_test` or `compile` is none of theirs.
-        TypeError: a callback is none.
+        RecipeError: `recipe` is not a recipe.
+        TrainingError: the device cannot be used here, or `track_test` or `compile` is not one of
+            its values.
+        TypeError: a callback is not a `ck.Callback`.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.models.registry import create_model
@@ -127,7 +128,7 @@ class Trainer(Guided):
 
         Raises:
             CheckpointError: `resume` is no bool, has no `run_dir`, or the run there does not fit.
-            RecipeError: the schedule gives what is no rate.
+            RecipeError: the schedule returns an invalid rate.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
             RunFolderError: `run_dir` holds a run, cannot be written, or is in use.
@@ -144,6 +145,7 @@ class Trainer(Guided):
             ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
             ends.enter_context(retained_memory())
             engine = Engine(self.recipe, self.device, self.compile, track_test=self.track_test)
+            ends.callback(engine.release)
             ends.enter_context(gradients_enabled())
             ends.enter_context(fork_rng())
             interruption = ends.enter_context(noticed_interruptions())

@@ -41,7 +41,7 @@ def check_texts(about: dict[str, Any]) -> None:
 
     Raises:
         DataError: the seed is no seed.
-        RunFolderError: a text is none.
+        RunFolderError: something else stands where a text should be.
     """
     check_seed("the seed in run.json", about["seed"])
     facts = about["facts"]

@@ -79,7 +79,7 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     Runs of the same variant, code, options, recipe, callbacks and data are one standing, whatever
     their folders are called. With two seeds or more it is ranked by the lower end of the t-interval
     of their mean. Single runs come below all of these, by the lower end of their Wilson interval,
-    which knows nothing of seeds: who has several cannot gain by handing in the best. Several runs
+    which knows nothing of seeds: handing in the best of several runs gains nothing. Several runs
     of one seed count once, by the lowest of them, so that trying again does not pay; and so do
     runs with all but the same logits, which are copies under other seeds. Where two standings have
     the same logits both stay, and name each other.

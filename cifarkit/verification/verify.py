@@ -155,10 +155,10 @@ def verify(
         device: to evaluate and train on: `"auto"` or a torch device.
 
     Returns:
-        The findings. A folder that is broken, or is none, is a failure and no error.
+        The findings. A broken folder is a failed finding, not an error.
 
     Raises:
-        DataError: `splits` is none, or `retrain` neither True nor False.
+        DataError: `splits` are not splits, or `retrain` is neither True nor False.
         TrainingError: the device cannot be used here.
 
     >>> import tempfile

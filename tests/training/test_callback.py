@@ -110,6 +110,25 @@ def test_a_hook_that_would_not_be_called_so_is_an_error_where_it_is_written(hook
         type("Old", (ck.Callback,), {"on_epoch_end": hook})
 
 
+def test_fields_that_make_no_callback_again_are_an_error_that_names_the_way(
+    tiny: ck.Splits,
+) -> None:
+    with pytest.raises(TypeError, match=r"Counts.fields are the names .* call what you mean other"):
+        type("Counts", (ck.Callback,), {"fields": {"images": 3}})
+
+    class Lost(ck.Callback):
+        fields = ("steps",)
+
+    with pytest.raises(TypeError, match=r"Lost.fields names 'steps'.*write self.steps = steps"):
+        ck.train("linear", tiny, epochs=1, callbacks=[Lost()])
+
+    class Own(ck.Callback):
+        def __init__(self) -> None:
+            self.fields = ["images", "labels"]  # of its own, and not the class's
+
+    assert ck.train("linear", tiny, epochs=1, callbacks=[Own()]).is_over
+
+
 def test_methods_that_are_no_hooks_may_have_any_name() -> None:
     class Fine(ck.Callback):
         def once(self) -> int:

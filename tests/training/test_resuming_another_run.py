@@ -1,4 +1,4 @@
-"""A run is never gone on with as another: any two that differ, in network, classes or recipe."""
+"""A run never resumes as another: any two that differ, in network, classes or recipe."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_what_differs_is_refused_before_anything_changes_and_what_does_not_goes_
         if there != here:
             model = model_of(here)
             weights = copy_of(model)
-            with pytest.raises(ck.CheckpointError, match="is another one, and cannot be gone on"):
+            with pytest.raises(ck.CheckpointError, match="is another one, and cannot resume"):
                 fit(here, model, folder, named=named)
             assert same(copy_of(model), weights)
             assert contents(folder) == before

@@ -118,7 +118,7 @@ class DistributedContext:
         return total.cpu()
 
     def any(self, *flags: bool) -> list[bool]:
-        """Tell of each flag whether it is set in any process."""
+        """Return of each flag whether any process has set it."""
         if self.count == 1:
             return list(flags)
         return self.sum(torch.tensor(flags, dtype=torch.float32)).bool().tolist()

@@ -40,9 +40,6 @@ class Engine:
         device: where.
         compile: see `Trainer`.
         track_test: whether to measure on test too.
-
-    Raises:
-        TrainingError: `compile` is not one of its three values, or torch is too old for it.
     """
 
     def __init__(
@@ -118,6 +115,10 @@ class Engine:
                 return chosen(batch)
 
         return explained
+
+    def release(self) -> None:
+        """Let go of the step: it holds the training, and a graph the memory of its tensors."""
+        self._step = None
 
     def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         facts, processes = run.facts, self.distributed.count

@@ -85,7 +85,7 @@ def checked_compile(compile: Compile) -> Compile:
     """Return what was asked for, where it can be had.
 
     Raises:
-        TrainingError: `compile` is none of its three values, or this torch is too old for it.
+        TrainingError: `compile` is not one of its three values, or this torch is too old for it.
     """
     if compile not in ("auto", "on", "off"):
         raise TrainingError(f"compile must be 'auto', 'on' or 'off', found {compile!r}")

@@ -62,6 +62,6 @@ def _what_to_do(batch_size: int, folder: Path | None) -> str:
     if folder is None:
         return found
     return (
-        f"{found}. What {str(folder)!r} holds is safe: it can be gone on with at this batch size "
-        "where there is more memory; another batch size is another run, with a run_dir of its own"
+        f"{found}. What {str(folder)!r} holds is safe: it can resume at this batch size where "
+        "there is more memory; another batch size is another run, with a run_dir of its own"
     )

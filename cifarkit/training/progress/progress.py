@@ -104,7 +104,7 @@ def wants_progress(show_progress: Any, *, error: type[CifarkitError]) -> bool:
 
     Args:
         show_progress: as the user gave it.
-        error: what to raise when it is none of the three.
+        error: what to raise for any other value.
 
     >>> wants_progress(True, error=TrainingError)
     True
@@ -126,7 +126,7 @@ def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) ->
         show_progress: True, False or `"auto"`.
 
     Raises:
-        TrainingError: `show_progress` is none of the three.
+        TrainingError: `show_progress` is not one of the three.
     """
     wanted = wants_progress(show_progress, error=TrainingError)
     return [*callbacks, Progress()] if wanted and not _shows(callbacks) else callbacks

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,12 @@ from cifarkit.training.engine.cuda_graph import CUDAGraphStep
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need CUDA")
 RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Muon(lr=0.02))
+OPTIMIZERS = [
+    ck.Adam(),
+    ck.AdamW(),
+    ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+    ck.Muon(),
+]
 
 
 @pytest.mark.parametrize(
@@ -103,16 +111,7 @@ def test_a_training_of_recorded_steps_is_the_training(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        ck.Adam(),
-        ck.AdamW(),
-        ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
-        ck.Muon(),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_what_is_played_is_what_a_plain_call_would_do(
     optimizer: ck.Optimizer, precision: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +130,24 @@ def test_what_is_played_is_what_a_plain_call_would_do(
     assert digest(played.model) == digest(called.model)
     assert played.history.column("train_loss") == called.history.column("train_loss")
     assert len(set(played.history.column("train_loss"))) == 3
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_a_training_lets_its_memory_go_when_it_ends(records: bool, tiny: ck.Splits) -> None:
+    """Not when Python next looks for circles: a graph holds the memory of all its tensors."""
+    held: list[weakref.ref[Any]] = []
+
+    class Holds(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            held.append(weakref.ref(run.state.optimizer))
+
+    gc.disable()
+    try:
+        run = trained(tiny, Holds(), records=records)
+        assert run.facts.steps_captured is records
+        assert [ref() for ref in held] == [None]
+    finally:
+        gc.enable()
 
 
 def test_a_training_in_which_nothing_was_played_does_not_say_so(tiny: ck.Splits) -> None:
@@ -419,16 +436,7 @@ def test_hooks_are_found_wherever_they_hang() -> None:
 
 
 @needs_cuda
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        ck.Adam(),
-        ck.AdamW(),
-        ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
-        ck.Muon(),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_on_cuda_a_recorded_training_is_the_training(
     optimizer: ck.Optimizer, tiny: ck.Splits, recordings: list[int]
 ) -> None:
