@@ -30,7 +30,7 @@ class Range:
         open: which ends are left out: `"("` the lower, `")"` the upper, `"()"` both.
 
     Raises:
-        RecipeError: it would hold no number, or `open` is none of these.
+        RecipeError: it would hold no number, or `open` is something else.
 
     >>> print(Range(0, 1, open=")"))
     0 <= value < 1

@@ -12,6 +12,7 @@ from cifarkit.cli.data_source import load_for_run
 from cifarkit.cli.options import AsJson, ImportFile, OtherData, RunFolderArgument, import_models
 from cifarkit.cli.saying import echo
 from cifarkit.errors import DataError, TrainingError
+from cifarkit.tables import percent
 
 if TYPE_CHECKING:
     from cifarkit.evaluation.evaluation import Evaluation
@@ -61,7 +62,6 @@ def evaluate(
 def describe(evaluation: Evaluation, part: str, name: str) -> str:
     """Return an evaluation as a user reads it: the finding, the report, the mix-ups."""
     from cifarkit.evaluation.mistakes import confused_pairs
-    from cifarkit.verification.evidence import percent
 
     pairs = "\n".join(f"  {pair}" for pair in confused_pairs(evaluation, 5))
     return (
