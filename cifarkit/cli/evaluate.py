@@ -37,6 +37,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run: accuracy with its interval, and the classification report."""
     import_models(imported)
+    from cifarkit.evaluation.evaluation import check_finite
     from cifarkit.evaluation.evaluation import evaluate as evaluate_model
     from cifarkit.report.artefacts import evaluation_to_json
     from cifarkit.runs.folder import load_run
@@ -53,6 +54,7 @@ def evaluate(
         )
     views = trained.recipe.test_time if on == Part.test else None  # val as in the history
     evaluation = evaluate_model(trained.model, image_set, test_time=views)
+    check_finite(evaluation.logits)
     if as_json:
         echo(json.dumps(evaluation_to_json(evaluation, on.value, splits.name)))
     else:

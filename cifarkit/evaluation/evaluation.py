@@ -32,6 +32,7 @@ __all__ = [
     "check_evaluation",
     "check_finite",
     "evaluate",
+    "largest",
     "measure",
 ]
 
@@ -214,7 +215,7 @@ def evaluate(
     50
     """
     evaluation = measure(model, image_set, test_time=test_time)
-    check_finite(evaluation.logits)
+    check_finite(largest(evaluation.logits))
     return evaluation
 
 
@@ -240,20 +241,24 @@ def measure(
     return Evaluation(logits.numpy(), image_set.labels.cpu().numpy(), image_set.classes)
 
 
-def check_finite(logits: Floats) -> None:
-    """Refuse logits, or probabilities, of which nothing can be said.
+def largest(logits: Floats) -> Floats:
+    """Return the largest logit of each image, `n 1`: -inf only makes a class impossible."""
+    found: Floats = logits.max(axis=1, keepdims=True)
+    return found
 
-    That of a class may be -inf, which makes it impossible.
+
+def check_finite(logits: Floats) -> None:
+    """Refuse logits of which nothing can be said.
 
     Raises:
-        NonFiniteLossError: the largest of an image is NaN or infinite.
+        NonFiniteLossError: some are NaN or infinite.
 
     >>> check_finite(np.array([[0.0, np.nan]], np.float32))
     Traceback (most recent call last):
     ...
     cifarkit.errors.NonFiniteLossError: the network gives NaN or infinity for 1 of 1 images, so ...
     """
-    lost = int((~np.isfinite(logits.max(axis=1))).sum())
+    lost = int((~np.isfinite(logits)).any(axis=1).sum())
     if lost:
         raise NonFiniteLossError(
             f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so nothing "

@@ -24,7 +24,7 @@ from cifarkit.data.layouts import images_from_array
 from cifarkit.data.pictures import load_picture
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
-from cifarkit.evaluation.evaluation import Floats, Integers, check_finite
+from cifarkit.evaluation.evaluation import Floats, Integers, check_finite, largest
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
 from cifarkit.guidance import Guided, explains_arguments
@@ -182,7 +182,7 @@ def predict(
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")
     logits = compute_logits(model, pictures, test_time)
-    check_finite(logits.numpy())
+    check_finite(largest(logits.numpy()))
     probabilities = torch.softmax(logits, dim=1).numpy()
     width = probabilities.shape[1]
     if classes is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.evaluation.calibration import calibrate
-from cifarkit.evaluation.evaluation import evaluate
+from cifarkit.evaluation.evaluation import check_finite, evaluate
 from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.models.summary import summary
 from cifarkit.report.artefacts import draw_figures
@@ -37,6 +37,7 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
             )
         part, shown, views = "val", splits.val, None
     evaluation = evaluate(run.model, shown, test_time=views)
+    check_finite(evaluation.logits)
     name = run.variant.name if run.variant else "own model"
     return rendered(
         "run.html.jinja",

@@ -12,10 +12,7 @@ from cifarkit.errors import (
     RunFolderError,
     TrainingError,
 )
-from cifarkit.evaluation.evaluation import (
-    Evaluation,
-    evaluate,
-)
+from cifarkit.evaluation.evaluation import Evaluation, check_finite, evaluate
 from cifarkit.guidance import explains_arguments
 from cifarkit.runs.facts import is_builtin
 from cifarkit.runs.folder import RunFolder
@@ -157,6 +154,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             "run's own data, with the same val_size and split_seed"
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
+    check_finite(evaluation.logits)
     now, kept = Receipt.of(evaluation), _earlier_receipt(run)
     if kept is None:
         score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}

@@ -70,7 +70,7 @@ class Receipt:
         if wrong := int((self.labels != labels).sum()):
             return f"{wrong:,} of its {n:,} labels are not those of the test set"
         if self.predicted.min() < 0 or self.predicted.max() >= classes:
-            return f"it predicts something other than one of the {classes} classes"
+            return f"it predicts what is not one of the {classes} classes"
         # Rounding keeps the order: what was largest before it is one of the largest after it.
         chosen = np.take_along_axis(self.logits, self.predicted[:, None], axis=1)[:, 0]
         odd = n - int((chosen >= self.logits.max(axis=1)).sum())

@@ -146,11 +146,13 @@ def check_record(evidence: Evidence) -> Finding:
     recipe, facts = evidence.run.recipe, evidence.facts
     _, weights = input_like(evidence.run.model)
     is_double = weights == torch.float64
-    if facts.precision == "float64" and not is_double:
+    if facts.precision is None or facts.seconds is None:
+        found = "it does not say in which precision it trained, or for how many seconds"
+    elif facts.precision == "float64" and not is_double:
         found = f"it trained in {facts.precision}, and its weights are {weights}"
     elif not is_double and recipe.precision not in ("auto", facts.precision):
         found = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
-    elif not 0 <= (facts.seconds or 0.0) < math.inf:
+    elif not 0 <= facts.seconds < math.inf:
         found = f"training cannot have taken {facts.seconds} s"
     else:
         return judged("record", True, f"it trained in {facts.precision}, as the recipe lets it")

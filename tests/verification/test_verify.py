@@ -154,6 +154,8 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "has 5 where a text should be",
     ),
     "no callbacks": (edit_record(lambda it: it["facts"].pop("callbacks")), "run", "callbacks"),
+    "no seconds": (edit_record(lambda it: it["facts"].pop("seconds")), "record", "not say"),
+    "no precision": (edit_record(lambda it: it["facts"].pop("precision")), "record", "not say"),
     "a record too deep": (
         lambda run: (run / "run.json").write_text("[" * 100_000, encoding="utf-8"),
         "run",
@@ -188,7 +190,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "an answer that is no class": (
         edit_receipt(predicted=lambda it: it + 10),
         "receipt",
-        "none of the 10 classes",
+        "not one of the 10 classes",
     ),
     "a better accuracy": (edit_score(accuracy=0.99), "score", "run.json says accuracy 99 %"),
     "more images": (edit_score(n=6_000), "score", "of 6,000"),
@@ -207,7 +209,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "an accuracy above 1": (edit_epoch(val_accuracy=1.5), "history", "val_accuracy cannot be 1.5"),
     "a loss that is none": (edit_epoch(train_loss=np.nan), "history", "train_loss cannot be nan"),
     "a rate without end": (edit_epoch(lr=np.inf), "history", "lr cannot be inf"),
-    "time that ran back": (edit_facts(seconds=-5), "record", "cannot have taken -5 s"),
+    "time that ran back": (edit_facts(seconds=-5), "record", "cannot have taken -5"),
     "another precision": (
         edit_record(lambda it: it["recipe"].update(precision=not_the_one(it))),
         "record",
