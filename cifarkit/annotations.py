@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args,
 from cifarkit.errors import RecipeError
 from cifarkit.guidance import nearest
 
-__all__ = ["Range", "Refused", "fitted", "is_whole", "kinds_of"]
+__all__ = ["Range", "Mismatch", "coerced", "is_whole", "all_subclasses"]
 
 K = TypeVar("K")
 
@@ -60,7 +60,7 @@ class Range:
         return f"{self.least:.10g} {left} value {right} {self.most:.10g}"
 
 
-class Refused(Exception):  # noqa: N818 - whoever asks makes an error of it
+class Mismatch(Exception):  # noqa: N818 - whoever asks makes an error of it
     """A value does not fit; the text says what would."""
 
 
@@ -75,43 +75,43 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def fitted(value: Any, hint: Any) -> Any:
+def coerced(value: Any, hint: Any) -> Any:
     """Return a value as an annotation wants it: as plain Python, and tuples in place of lists.
 
     Raises:
-        Refused: it does not fit.
+        Mismatch: it does not fit.
         RecipeError: values cannot be checked by this annotation.
 
-    >>> fitted([1, 2.0], tuple[Annotated[int, Range(0, 9)], float])
+    >>> coerced([1, 2.0], tuple[Annotated[int, Range(0, 9)], float])
     (1, 2.0)
     """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _fitted_number(value, arguments[0], _range_among(arguments, hint))
+        return _coerced_number(value, arguments[0], _range_among(arguments, hint))
     if origin is Literal:
-        return _fitted_literal(value, arguments)
+        return _coerced_literal(value, arguments)
     if origin is tuple:
-        return _fitted_tuple(value, arguments)
+        return _coerced_tuple(value, arguments)
     if origin in (Union, UnionType):
         if value is None and NoneType in arguments:
             return None
-        return _fitted_one_of(value, [one for one in arguments if one is not NoneType])
+        return _coerced_one_of(value, [one for one in arguments if one is not NoneType])
     if hint is bool:
         if isinstance(value, bool):
             return value
-        raise Refused("True or False")
+        raise Mismatch("True or False")
     if hint in (int, float):
-        return _fitted_number(value, hint)
+        return _coerced_number(value, hint)
     if hint is Any:
         return value
     return _instance(value, hint if arguments else origin or hint, hint)
 
 
-def kinds_of(base: type[K]) -> Iterator[type[K]]:
+def all_subclasses(base: type[K]) -> Iterator[type[K]]:
     """Every class below `base`: the classes themselves are the list, so none is kept by hand."""
     for kind in base.__subclasses__():
         yield kind
-        yield from kinds_of(kind)
+        yield from all_subclasses(kind)
 
 
 def _range_among(arguments: tuple[Any, ...], hint: Any) -> Range | None:
@@ -121,55 +121,55 @@ def _range_among(arguments: tuple[Any, ...], hint: Any) -> Range | None:
     return next((one for one in notes if isinstance(one, Range)), None)
 
 
-def _fitted_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
+def _coerced_number(value: Any, kind: type, allowed: Range | None = None) -> Any:
     expected = "a whole number" if kind is int else "a number"
     expected += "" if allowed is None else f", {allowed}"
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not (is_whole(value) if kind is int else is_real):
-        raise Refused(expected)
+        raise Mismatch(expected)
     if allowed is not None and value not in allowed:
-        raise Refused(expected)
+        raise Mismatch(expected)
     try:
         number = kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
     except OverflowError:
-        raise Refused(expected) from None
+        raise Mismatch(expected) from None
     if allowed is not None and number not in allowed:  # it was rounded to an end that is open
-        raise Refused(expected)
+        raise Mismatch(expected)
     return number
 
 
-def _fitted_literal(value: Any, allowed: tuple[Any, ...]) -> Any:
+def _coerced_literal(value: Any, allowed: tuple[Any, ...]) -> Any:
     for one in allowed:
         # True equals 1, and is not what is meant; NumPy's strings equal plain ones, and are.
         is_equal = not isinstance(value, bool) and isinstance(value, type(one)) and value == one
         if value is one or is_equal:
             return one
-    raise Refused(f"one of {', '.join(map(repr, allowed))}")
+    raise Mismatch(f"one of {', '.join(map(repr, allowed))}")
 
 
-def _fitted_one_of(value: Any, hints: Sequence[Any]) -> Any:
+def _coerced_one_of(value: Any, hints: Sequence[Any]) -> Any:
     refusals = []
     for hint in sorted(hints, key=lambda hint: hint is not type(value)):  # 3 stays an int
         try:
-            return fitted(value, hint)
-        except Refused as refused:
+            return coerced(value, hint)
+        except Mismatch as refused:
             refusals.append(str(refused))
-    raise Refused(" or ".join(refusals))
+    raise Mismatch(" or ".join(refusals))
 
 
-def _fitted_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+def _coerced_tuple(value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(value, tuple | list):
         if arguments[-1] is Ellipsis and hasattr(arguments[0], "taken_from"):
-            return () if value is None else (fitted(value, arguments[0]),)  # none, or a single one
-        raise Refused("a tuple")
+            return () if value is None else (coerced(value, arguments[0]),)  # none, or a single one
+        raise Mismatch("a tuple")
     if arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(value) != len(arguments):
-        raise Refused(f"a tuple of {len(arguments)}")
+        raise Mismatch(f"a tuple of {len(arguments)}")
     try:
-        return tuple(fitted(item, hint) for item, hint in zip(value, arguments, strict=True))
-    except Refused as refused:
-        raise Refused(f"a tuple, each item {refused}") from None
+        return tuple(coerced(item, hint) for item, hint in zip(value, arguments, strict=True))
+    except Mismatch as refused:
+        raise Mismatch(f"a tuple, each item {refused}") from None
 
 
 def _instance(value: Any, kind: Any, hint: Any) -> Any:
@@ -180,11 +180,11 @@ def _instance(value: Any, kind: Any, hint: Any) -> Any:
     if hasattr(kind, "taken_from") and (taken := kind.taken_from(value)) is not None:
         return taken
     is_own = kind.__module__ not in ("builtins", "collections.abc")
-    names = [one.__name__ for one in kinds_of(kind)] if is_own else []  # type: ignore[var-annotated]
+    names = [one.__name__ for one in all_subclasses(kind)] if is_own else []  # type: ignore[var-annotated]
     known = ", ".join(sorted(names))
     if isinstance(value, str) and (close := nearest(value, names)):
-        raise Refused(f"one of {known}; did you mean {close!r}?")
-    raise Refused(f"a value of type {kind.__name__}" + (f", such as {known}" if known else ""))
+        raise Mismatch(f"one of {known}; did you mean {close!r}?")
+    raise Mismatch(f"a value of type {kind.__name__}" + (f", such as {known}" if known else ""))
 
 
 def _unknown(hint: Any) -> RecipeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from cifarkit.annotations import Range, Refused, fitted, is_whole
+from cifarkit.annotations import Mismatch, Range, coerced, is_whole
 from cifarkit.errors import CifarkitError, DataError
 
 __all__ = ["check_seed", "checked_flag", "checked_number", "checked_whole"]
@@ -24,8 +24,8 @@ def checked_number(name: str, value: Any, allowed: Range, *, error: type[Cifarki
     1.0
     """
     try:
-        number: float = fitted(value, Annotated[float, allowed])
-    except Refused as refused:
+        number: float = coerced(value, Annotated[float, allowed])
+    except Mismatch as refused:
         raise error(f"{name} must be {refused}; found {value!r}") from None
     return number
 
@@ -68,8 +68,8 @@ def checked_flag(name: str, value: Any, *, error: type[CifarkitError]) -> bool:
     cifarkit.errors.DataError: download must be True or False, found 'no'
     """
     try:
-        flag: bool = fitted(value, bool)
-    except Refused as refused:
+        flag: bool = coerced(value, bool)
+    except Mismatch as refused:
         raise error(f"{name} must be {refused}, found {value!r}") from None
     return flag
 

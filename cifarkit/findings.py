@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cifarkit.renamed import RenamedAttribute
 from cifarkit.tables import Table
 
 __all__ = ["Finding", "Result", "table_of", "tabulated", "wrapped"]
@@ -22,8 +23,8 @@ class Finding:
     Args:
         check: the name of the check.
         outcome: `"not run"` where another failed that it builds on.
-        found: a sentence.
-        cure: what to do about it; empty unless it failed.
+        message: what was found, a sentence.
+        hint: what to do about it; empty unless it failed.
 
     >>> Finding("batch of one", "passed", "a single picture gives logits 1 classes").outcome
     'passed'
@@ -31,18 +32,21 @@ class Finding:
 
     check: str
     outcome: Result
-    found: str
-    cure: str = ""
+    message: str
+    hint: str = ""
+
+    found = RenamedAttribute("message")
+    cure = RenamedAttribute("hint")
 
 
 def table_of(findings: Sequence[Finding]) -> Table:
     """Return findings as a table: check, outcome, sentence, and what to do."""
-    rows = [(one.check, one.outcome, one.found, one.cure) for one in findings]
+    rows = [(one.check, one.outcome, one.message, one.hint) for one in findings]
     return Table(("check", "outcome", "found", "what to do"), rows, align="l")
 
 
 def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
-    """Return findings as the lines of a table: check, outcome, sentence, and the cure below.
+    """Return findings as the lines of a table: check, outcome, sentence, and the hint below.
 
     Args:
         findings: to be shown, in this order.
@@ -53,9 +57,9 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
     for one in findings:
         head = f"{one.check:<{widest}}  {one.outcome:<7}  "
         indent = " " * len(head)
-        lines += wrapped(one.found, width, head, indent)
-        if one.cure:
-            lines += wrapped(f"-> {one.cure}", width, indent, f"{indent}   ")
+        lines += wrapped(one.message, width, head, indent)
+        if one.hint:
+            lines += wrapped(f"-> {one.hint}", width, indent, f"{indent}   ")
     return lines
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast, get_type_hints
 
-from cifarkit.annotations import Refused, fitted, kinds_of
+from cifarkit.annotations import Mismatch, all_subclasses, coerced
 from cifarkit.blocks import as_html
 from cifarkit.errors import RecipeError, UnknownArgumentError, UnknownFieldError
 from cifarkit.guidance import CheckedConstruction, as_written, way_for
@@ -65,8 +65,8 @@ class Value(metaclass=_CheckedFields):
         for field in dataclasses.fields(self):
             found = getattr(self, field.name)
             try:
-                fit = fitted(found, hints[field.name])
-            except Refused as allowed:
+                fit = coerced(found, hints[field.name])
+            except Mismatch as allowed:
                 problems.append(f"{field.name}={_short(found)}: allowed is {allowed}")
             else:
                 object.__setattr__(self, field.name, fit)
@@ -87,7 +87,7 @@ class Value(metaclass=_CheckedFields):
             The value; None where it has no one meaning.
 
         Raises:
-            Refused: it has none, and the text says what to write.
+            Mismatch: it has none, and the text says what to write.
         """
         kind = found
         if isinstance(found, str):
@@ -237,7 +237,7 @@ def _hints(kind: type[Value]) -> dict[str, Any]:
 
 def _kinds_by_name() -> dict[str, type[Value]]:
     """Return every class of values by its name; of two, cifarkit's own, or the newest."""
-    kinds = sorted(kinds_of(Value), key=_is_cifarkits)
+    kinds = sorted(all_subclasses(Value), key=_is_cifarkits)
     return {kind.__name__: kind for kind in kinds}
 
 

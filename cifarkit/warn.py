@@ -17,11 +17,12 @@ __all__ = ["warn"]
 OURS = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)
 
 
-def warn(text: str) -> None:
-    """Warn with a `CifarkitWarning` that points at the user's line, in a script or a notebook.
+def warn(text: str, category: type[Warning] = CifarkitWarning) -> None:
+    """Warn, and point at the user's line, in a script or a notebook.
 
     Args:
         text: what works, but probably not as meant, and how to mend it.
+        category: of the warning.
 
     >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     warn("the network ends in a softmax; leave it out")
@@ -32,4 +33,4 @@ def warn(text: str) -> None:
     level = 1
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, CifarkitWarning, stacklevel=level)
+    warnings.warn(text, category, stacklevel=level)

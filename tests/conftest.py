@@ -177,8 +177,8 @@ def make_comparison() -> Callable[..., ck.Comparison]:
                         Path("runs") / f"{name}-seed{seed}",
                         facts,
                         ck.History([{"epoch": epoch, **record} for epoch in (1, 2)]),
-                        ck.Receipt(logits, predicted, labels),
-                        ck.Looks(0, at_end=True, flagged=False),
+                        ck.TestPredictions(logits, predicted, labels),
+                        ck.TestAccess(0, at_end=True, flagged=False),
                     )
                 )
         about = {"name": data, "fingerprint": "0" * 64, "train": 900, "val": 100, "test": images}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cifarkit as ck
-from cifarkit.annotations import Range, Refused, fitted
+from cifarkit.annotations import Mismatch, Range, coerced
 from cifarkit.values import Value
 
 
@@ -65,7 +65,7 @@ def test_an_annotation_that_nothing_can_be_checked_by_is_named() -> None:
     ],
 )
 def test_what_fits_is_kept_as_plain_python(value: Any, hint: Any, kept: Any) -> None:
-    found = fitted(value, hint)
+    found = coerced(value, hint)
     assert found == kept
     assert type(found) is type(kept)
 
@@ -83,8 +83,8 @@ def test_what_fits_is_kept_as_plain_python(value: Any, hint: Any, kept: Any) -> 
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(value: Any, hint: Any, said: str) -> None:
-    with pytest.raises(Refused) as refused:
-        fitted(value, hint)
+    with pytest.raises(Mismatch) as refused:
+        coerced(value, hint)
     assert str(refused.value).startswith(said)
 
 
@@ -102,4 +102,4 @@ def test_only_round_brackets_leave_ends_out() -> None:
 
 def test_a_range_of_what_is_no_number_is_named() -> None:
     with pytest.raises(ck.RecipeError, match=r"by the annotation .*Range.*; write bool, int"):
-        fitted(0.5, Annotated[float | None, Range(0, 1)])
+        coerced(0.5, Annotated[float | None, Range(0, 1)])

@@ -22,6 +22,7 @@ FLOORS = [
     {
         "errors",
         "warn",
+        "renamed",
         "annotations",
         "arguments",
         "synonyms",
@@ -56,6 +57,7 @@ GROUND = {
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
     *(("foreign_words", "synonyms"), ("annotations", "guidance"), ("warn", "errors")),
+    *(("renamed", "warn"), ("findings", "renamed")),
     *(("foreign_names", "foreign_words"), ("foreign_names", "synonyms")),
     ("guidance", "foreign_names"),
     *(("values", "synonyms"), ("values", "guidance")),
@@ -192,16 +194,17 @@ def test_only_plots_and_report_know_matplotlib() -> None:
         assert not drawing or room in ("plots", "report", "cli"), path
 
 
-def test_the_public_table_and_what_editors_see_agree() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
-    seen = {
-        alias.asname: node.module if alias.name != "plots" else "cifarkit.plots"
-        for node in guarded.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == ck._HOME
+def test_each_public_name_is_written_once_and_is_there() -> None:
+    names = [name for name in ck.__all__ if name != "__version__"]
+    assert len(names) == len(set(names))
+    assert sorted(ck.__all__) == dir(ck)
+
+
+@pytest.mark.parametrize(("old", "new"), ck._RENAMED.items())
+def test_an_old_public_name_works_and_warns(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"ck\.{old} is now called ck\.{new}; .* 0\.2"):
+        assert getattr(ck, old) is getattr(ck, new)
+    assert old not in ck.__all__
 
 
 def lacks(thing: object) -> list[str]:

@@ -19,14 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cifarkit as ck
-from cifarkit.annotations import Range, kinds_of
+from cifarkit.annotations import Range, all_subclasses
 from cifarkit.runs import run as _run  # noqa: F401 - all kinds of values are defined by now
 from cifarkit.values import Value, from_json
 
 KINDS = sorted(
     {
         kind
-        for kind in kinds_of(Value)
+        for kind in all_subclasses(Value)
         if kind.__module__.startswith("cifarkit.") and not inspect.isabstract(kind)
     },
     key=lambda kind: kind.__name__,

@@ -37,9 +37,9 @@ TRY = "cifarkit train linear --data synthetic --epochs 1 --debug (it shows where
 class _TroubleError(Exception):
     """What is wrong, and what mends it."""
 
-    def __init__(self, found: str, cure: str) -> None:
+    def __init__(self, found: str, hint: str) -> None:
         super().__init__(found)
-        self.cure = cure
+        self.hint = hint
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -65,7 +65,7 @@ def _made(name: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(name, "passed", check())
     except _TroubleError as trouble:
-        return Finding(name, "failed", str(trouble), trouble.cure)
+        return Finding(name, "failed", str(trouble), trouble.hint)
     except (CifarkitError, OSError) as error:
         return Finding(name, "failed", str(error))
 
@@ -158,7 +158,7 @@ def _cifar10() -> str:
     )
 
 
-def _room(folder: Path, needed: int, cure: str) -> str:
+def _room(folder: Path, needed: int, hint: str) -> str:
     """Say how much room there is; refuse a folder that cannot be written, or is too small.
 
     Raises:
@@ -167,10 +167,10 @@ def _room(folder: Path, needed: int, cure: str) -> str:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     if not os.access(there, os.W_OK):
-        raise _TroubleError(f"{there} cannot be written", cure)
+        raise _TroubleError(f"{there} cannot be written", hint)
     if free < needed:
         raise _TroubleError(
-            f"{there} has {free / 1e9:.2f} GB free and {needed / 1e9:.1f} are needed", cure
+            f"{there} has {free / 1e9:.2f} GB free and {needed / 1e9:.1f} are needed", hint
         )
     return f"where {free / 1e9:,.0f} GB are free"
 

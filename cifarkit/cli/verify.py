@@ -138,7 +138,7 @@ def _describe(one: Verification, width: int) -> str:
     """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
     lines = wrapped(f"{printable(one.folder):<{width}}  {one.verdict}", 80, "", "    ")
     for finding in one.findings:
-        if finding.outcome == "failed" or finding.found.startswith("within seed noise"):
-            cure = f" -> {finding.cure}" if finding.cure else ""
-            lines += wrapped(f"{finding.check}: {finding.found}{cure}", 80, "    ", "      ")
+        if finding.outcome == "failed" or finding.message.startswith("within seed noise"):
+            hint = f" -> {finding.hint}" if finding.hint else ""
+            lines += wrapped(f"{finding.check}: {finding.message}{hint}", 80, "    ", "      ")
     return "\n".join(lines)

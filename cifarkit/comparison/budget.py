@@ -11,8 +11,8 @@ from concurrent.futures import Executor
 
 import torch
 
-from cifarkit.comparison.cell_training import ONE_AT_A_TIME, Workplace
-from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.job_training import ONE_AT_A_TIME, SharedFolder
+from cifarkit.comparison.jobs import Job
 from cifarkit.comparison.scheduling import Workers, own_workers
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
@@ -20,7 +20,7 @@ from cifarkit.errors import ComparisonError
 from cifarkit.tables import duration
 from cifarkit.training.train import train
 
-__all__ = ["cells_within", "seconds_of"]
+__all__ = ["jobs_within", "seconds_of"]
 
 TRIAL_EPOCHS, TRIAL_STEPS = 4, 5  # several epochs, because windows may grow along training
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -48,15 +48,15 @@ def seconds_of(budget: float | str) -> float:
     return seconds
 
 
-def cells_within(
+def jobs_within(
     budget: float,
-    cells: Sequence[Cell],
-    workplace: Workplace,
+    jobs: Sequence[Job],
+    shared: SharedFolder,
     *,
     device: torch.device,
     executor: Executor | None,
-) -> list[Cell]:
-    """Return the cells that fit: whole seeds, so that pairs stay pairs.
+) -> list[Job]:
+    """Return the jobs that fit: whole seeds, so that pairs stay pairs.
 
     A few steps of each variant are timed, as many side by side as will be. The choice is made
     once: to go on for as long as the results please would be choosing by test. Runs that are
@@ -65,25 +65,25 @@ def cells_within(
 
     Args:
         budget: seconds.
-        cells: seed by seed.
-        workplace: where the data is.
+        jobs: seed by seed.
+        shared: where the data is.
         device: to train on.
         executor: of the user; own processes when None.
 
     Raises:
         ComparisonError: not even one seed fits.
     """
-    trials = list({cell.variant.name: cell for cell in cells}.values())
+    trials = list({job.variant.name: job for job in jobs}.values())
     if executor is not None:
         workers = Workers(executor, count=getattr(executor, "_max_workers", 1))
-        seconds, side_by_side = _time(trials, workplace, workers)
+        seconds, side_by_side = _time(trials, shared, workers)
     else:
-        with own_workers(device, len(cells), workplace) as workers:
-            seconds, side_by_side = _time(trials, workplace, workers)
-    chosen: list[Cell] = []
+        with own_workers(device, len(jobs), shared) as workers:
+            seconds, side_by_side = _time(trials, shared, workers)
+    chosen: list[Job] = []
     spent = 0.0
-    for seed in dict.fromkeys(cell.seed for cell in cells):
-        own = [cell for cell in cells if cell.seed == seed]
+    for seed in dict.fromkeys(job.seed for job in jobs):
+        own = [job for job in jobs if job.seed == seed]
         cost = sum(seconds[one.variant.name] for one in own) / side_by_side
         spent += cost
         if spent <= budget or all(one.is_done for one in own):
@@ -97,12 +97,12 @@ def cells_within(
 
 
 def _time(
-    cells: Sequence[Cell], workplace: Workplace, workers: Workers
+    jobs: Sequence[Job], shared: SharedFolder, workers: Workers
 ) -> tuple[dict[str, float], int]:
     """Return the seconds of one run of each variant, and how many will go side by side."""
     futures = {
-        cell.variant.name: workers.executor.submit(time_cell, cell, workplace, workers.threads)
-        for cell in cells
+        job.variant.name: workers.executor.submit(time_job, job, shared, workers.threads)
+        for job in jobs
     }
     seconds = {}
     for name, future in futures.items():
@@ -113,20 +113,20 @@ def _time(
     return seconds, workers.count or 1
 
 
-def time_cell(cell: Cell, workplace: Workplace, threads: int | None) -> float:
-    """Reckon the seconds that the run of a cell will take, from a small run of it."""
+def time_job(job: Job, shared: SharedFolder, threads: int | None) -> float:
+    """Reckon the seconds that the run of a job will take, from a small run of it."""
     with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they come again when it is trained
         if threads is not None:
             torch.set_num_threads(threads)
-        splits = workplace.take_data()
-        recipe = cell.variant.recipe
+        splits = shared.take_data()
+        recipe = job.variant.recipe
         few = _first(splits, TRIAL_STEPS * recipe.batch_size)
         epochs = min(TRIAL_EPOCHS, recipe.epochs)
-        variant = dataclasses.replace(cell.variant, recipe=recipe.replace(epochs=epochs))
+        variant = dataclasses.replace(job.variant, recipe=recipe.replace(epochs=epochs))
         for _ in range(2):  # the first time things are slow that are not slow again
             began = time.perf_counter()
-            train(variant, few, device=cell.device, show_progress=False)
+            train(variant, few, device=job.device, show_progress=False)
             seconds = time.perf_counter() - began
     return seconds * len(splits.train) / len(few.train) * recipe.epochs / epochs
 

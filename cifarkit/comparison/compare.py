@@ -16,14 +16,14 @@ from torch import nn
 
 from cifarkit.annotations import is_whole
 from cifarkit.arguments import check_seed
-from cifarkit.comparison.budget import cells_within, seconds_of
-from cifarkit.comparison.cell_training import CellEnd, Workplace
-from cifarkit.comparison.cells import Cell, plan_cells
+from cifarkit.comparison.budget import jobs_within, seconds_of
 from cifarkit.comparison.comparison import Comparison
+from cifarkit.comparison.job_training import JobResult, SharedFolder
+from cifarkit.comparison.jobs import Job, plan_jobs
 from cifarkit.comparison.outcomes import Outcome
+from cifarkit.comparison.pickling import check_sendable, pickled_by_value
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_cells
-from cifarkit.comparison.shipping import check_sendable, shipped_by_value
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.guidance import explains_arguments
@@ -112,21 +112,19 @@ def compare(
     shows = wants_progress(show_progress, error=ComparisonError)
     for variant in chosen:  # what cannot be built is known before anything is trained
         _build(variant, len(splits.classes))
-    cells = plan_cells(
-        chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners
-    )
-    planned: Sequence[Cell] = cells
-    ends: dict[Cell, CellEnd] = {}
-    if not all(cell.is_done for cell in cells):  # else nothing is written: a disk may be read-only
+    jobs = plan_jobs(chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners)
+    planned: Sequence[Job] = jobs
+    ends: dict[Job, JobResult] = {}
+    if not all(job.is_done for job in jobs):  # else nothing is written: a disk may be read-only
         sent = [*(one.builder for one in chosen), *listeners]
-        with _workplace(place) as workplace, shipped_by_value(sent):
+        with _shared_folder(place) as shared, pickled_by_value(sent):
             if executor is None:
                 check_sendable([*chosen, *listeners])
-            workplace.put_data(splits)
+            shared.put_data(splits)
             if seconds is not None:
-                planned = cells_within(seconds, cells, workplace, device=where, executor=executor)
-            ends = _trained(planned, workplace, where, executor, shows)
-    return _comparison(chosen, splits, cells, planned, ends)
+                planned = jobs_within(seconds, jobs, shared, device=where, executor=executor)
+            ends = _trained(planned, shared, where, executor, shows)
+    return _comparison(chosen, splits, jobs, planned, ends)
 
 
 def _chosen(
@@ -184,7 +182,7 @@ def _build(variant: Variant, num_classes: int) -> None:
 
 
 @contextmanager
-def _workplace(run_dir: Path) -> Iterator[Workplace]:
+def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
     """Keep the folder through which workers are spoken to, for this comparison alone."""
     folder = run_dir / ".comparison"
     try:
@@ -202,29 +200,29 @@ def _workplace(run_dir: Path) -> Iterator[Workplace]:
             f"the folder {str(run_dir)!r} cannot be used: {error}; choose another run_dir"
         ) from error
     try:
-        workplace = Workplace(folder.resolve())
-        workplace.stop_sign.unlink(missing_ok=True)  # of a comparison that was killed
-        yield workplace
+        shared = SharedFolder(folder.resolve())
+        shared.stop_sign.unlink(missing_ok=True)  # of a comparison that was killed
+        yield shared
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()  # last: the next comparison makes the folder anew
 
 
 def _trained(
-    cells: Sequence[Cell],
-    workplace: Workplace,
+    jobs: Sequence[Job],
+    shared: SharedFolder,
     device: torch.device,
     executor: Executor | None,
     show_progress: bool,
-) -> dict[Cell, CellEnd]:
-    waiting = [cell for cell in cells if not cell.is_done]
+) -> dict[Job, JobResult]:
+    waiting = [job for job in jobs if not job.is_done]
     with ExitStack() as ends:
-        watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None
+        watch: Callable[[Mapping[Job, JobResult | None]], None] | None = None
         if show_progress:
-            watch = ends.enter_context(ComparisonProgress(cells)).update
+            watch = ends.enter_context(ComparisonProgress(jobs)).update
         return train_cells(
             waiting,
-            workplace,
+            shared,
             device=device,
             executor=executor,
             watch=watch,
@@ -234,33 +232,33 @@ def _trained(
 def _comparison(
     variants: Sequence[Variant],
     splits: Splits,
-    cells: Sequence[Cell],
-    planned: Sequence[Cell],
-    ends: Mapping[Cell, CellEnd],
+    jobs: Sequence[Job],
+    planned: Sequence[Job],
+    ends: Mapping[Job, JobResult],
 ) -> Comparison:
-    failures = [f"{cell.name}: {end.error}" for cell, end in ends.items() if end.error]
+    failures = [f"{job.name}: {end.error}" for job, end in ends.items() if end.error]
     for text in dict.fromkeys(text for end in ends.values() for text in end.warnings):
         warn(text)
-    over = [cell for cell in planned if cell.is_done or not ends[cell].error]
+    over = [job for job in planned if job.is_done or not ends[job].error]
     if not over:
         raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))
     outcomes: list[Outcome] = []
-    for cell in over:
+    for job in over:
         try:
-            outcome = Outcome.of(cell.variant, cell.seed, cell.folder, splits.test.labels)
+            outcome = Outcome.of(job.variant, job.seed, job.folder, splits.test.labels)
         except RunFolderError as error:
-            failures.append(f"{cell.name}: {error}")
+            failures.append(f"{job.name}: {error}")
             continue
         if first := _original(outcome, outcomes):
             failures.append(
-                f"{cell.name}: its logits in {str(cell.folder)!r} are those in "
+                f"{job.name}: its logits in {str(job.folder)!r} are those in "
                 f"{str(first.folder)!r}: one of the two is a copy under another seed; delete that"
             )
             continue
         outcomes.append(outcome)
     if not outcomes:
         raise ComparisonError("no run can be used:\n  " + "\n  ".join(failures))
-    left_out = {cell.seed for cell in cells} - {cell.seed for cell in planned}
+    left_out = {job.seed for job in jobs} - {job.seed for job in planned}
     return Comparison(
         variants=tuple(variants),
         outcomes=tuple(outcomes),
@@ -273,4 +271,11 @@ def _comparison(
 def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
     """Return the run of the same variant that this one is a copy of, whatever its seed says."""
     own = (other for other in others if other.variant.name == outcome.variant.name)
-    return next((other for other in own if outcome.receipt.has_same_logits_as(other.receipt)), None)
+    return next(
+        (
+            other
+            for other in own
+            if outcome.test_predictions.has_same_logits_as(other.test_predictions)
+        ),
+        None,
+    )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from cifarkit.runs.facts import Facts, is_builtin
+from cifarkit.runs.facts import Facts, is_user_code
 
 __all__ = ["is_known", "key_of", "training_of"]
 
@@ -57,7 +57,7 @@ def is_known(about: dict[str, Any]) -> bool:
     Of foreign callbacks it has no code; and what was compiled has other last digits.
     """
     is_compiled = about["facts"].get("compile") == "on"
-    return not is_compiled and all(is_builtin(one) for one in _that_matter(about))
+    return not is_compiled and all(not is_user_code(one) for one in _that_matter(about))
 
 
 def _that_matter(about: dict[str, Any]) -> list[str]:

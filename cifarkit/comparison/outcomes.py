@@ -1,4 +1,4 @@
-"""What the run of one cell brought, read from its folder."""
+"""What the run of one job brought, read from its folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from torch import Tensor
 
 from cifarkit.errors import RunFolderError
 from cifarkit.models.variant import Variant
+from cifarkit.renamed import RenamedAttribute
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.folder import HISTORY, RunFolder
 from cifarkit.runs.history import History
 from cifarkit.runs.run import Run
-from cifarkit.runs.test_access import Looks, looks_at_test
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_access import TestAccess, looks_at_test
+from cifarkit.runs.test_predictions import TestPredictions
 from cifarkit.tables import percent
 
 __all__ = ["Outcome"]
@@ -31,16 +32,17 @@ class Outcome:
         folder: where the run is.
         facts: what else `run.json` says.
         history: one record an epoch.
-        receipt: what it said of each test image.
+        test_predictions: what it said of each test image.
         looks: how often test was looked at.
 
     >>> import numpy as np
     >>> from cifarkit.runs.facts import Facts
     >>> from cifarkit.models.registry import get_variant
     >>> right = np.array([0, 1])
-    >>> receipt = Receipt(np.eye(2, 10, dtype=np.float16), right, right)
-    >>> folder, history, looks = Path("runs/one"), History(), Looks(0, at_end=True, flagged=False)
-    >>> Outcome(get_variant("mlp"), 0, folder, Facts(seconds=9.0), history, receipt, looks).accuracy
+    >>> predictions = TestPredictions(np.eye(2, 10, dtype=np.float16), right, right)
+    >>> once = TestAccess(0, at_end=True, flagged=False)
+    >>> facts, folder = Facts(seconds=9.0), Path("runs/one")
+    >>> Outcome(get_variant("mlp"), 0, folder, facts, History(), predictions, once).accuracy
     1.0
     """
 
@@ -49,8 +51,10 @@ class Outcome:
     folder: Path
     facts: Facts
     history: History
-    receipt: Receipt
-    looks: Looks
+    test_predictions: TestPredictions
+    looks: TestAccess
+
+    receipt = RenamedAttribute("test_predictions")
 
     @classmethod
     def of(cls, variant: Variant, seed: int, folder: Path, labels: Tensor) -> Outcome:
@@ -68,8 +72,8 @@ class Outcome:
         try:
             about = RunFolder(folder).about()
             facts, history = about["facts"], History.from_csv(folder / HISTORY)
-            receipt = Receipt.load(folder)
-            wrong = _misfits(about, seed, history, receipt, labels)
+            test_predictions = TestPredictions.load(folder)
+            wrong = _misfits(about, seed, history, test_predictions, labels)
             run = Run(
                 None,
                 classes=tuple(about["classes"]),
@@ -89,7 +93,7 @@ class Outcome:
             ) from error
         if wrong:
             raise RunFolderError(f"in {str(folder)!r} {wrong}")
-        return cls(variant, seed, folder, facts, history, receipt, looks)
+        return cls(variant, seed, folder, facts, history, test_predictions, looks)
 
     def __repr__(self) -> str:
         scored = f"test accuracy {percent(self.accuracy)}"
@@ -98,7 +102,7 @@ class Outcome:
     @property
     def accuracy(self) -> float:
         """Accuracy on test at the end, in [0, 1]."""
-        return self.receipt.accuracy
+        return self.test_predictions.accuracy
 
     @property
     def val_accuracy(self) -> float | None:
@@ -112,7 +116,7 @@ class Outcome:
 
     def run(self) -> Run:
         """Return the run with its network and weights."""
-        model = self.variant.build(num_classes=self.receipt.logits.shape[1])
+        model = self.variant.build(num_classes=self.test_predictions.logits.shape[1])
         like = Run(
             model,
             classes=(),
@@ -124,11 +128,15 @@ class Outcome:
 
 
 def _misfits(
-    about: dict[str, Any], seed: int, history: History, receipt: Receipt, labels: Tensor
+    about: dict[str, Any],
+    seed: int,
+    history: History,
+    test_predictions: TestPredictions,
+    labels: Tensor,
 ) -> str:
     """Return what does not fit, in words; nothing when all does."""
     facts: Facts = about["facts"]
-    fault = receipt.fault(labels.cpu().numpy(), len(about["classes"]))
+    fault = test_predictions.fault(labels.cpu().numpy(), len(about["classes"]))
     checks = {
         f"run.json has seed {about['seed']}": about["seed"] == seed,
         "run.json does not say how many seconds training took": facts.seconds is not None,
@@ -140,6 +148,6 @@ def _misfits(
         or len(history) == about["recipe"]["epochs"],
         f"the receipt cannot be right: {fault}": not fault,
         "run.json has another score than the receipt": facts.test is not None
-        and facts.test["accuracy"] == receipt.accuracy,
+        and facts.test["accuracy"] == test_predictions.accuracy,
     }
     return next((text for text, holds in checks.items() if not holds), "")

@@ -1,4 +1,4 @@
-"""How far a comparison is: one table of all cells, kept up to date while they are trained."""
+"""How far a comparison is: one table of all jobs, kept up to date while they are trained."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Self, TextIO
 
 from cifarkit.blocks import Block
-from cifarkit.comparison.cell_training import CellEnd
-from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.job_training import JobResult
+from cifarkit.comparison.jobs import Job
 from cifarkit.display import display_on
 from cifarkit.runs.folder import HISTORY
 from cifarkit.tables import Table, duration
@@ -20,20 +20,20 @@ WIDTH = 80
 
 
 class ComparisonProgress:
-    """Show the cells on stderr: a live table on a terminal or in a notebook, else plain lines.
+    """Show the jobs on stderr: a live table on a terminal or in a notebook, else plain lines.
 
     What is shown of a run that goes on is read from its folder, wherever it is trained.
 
     Args:
-        cells: all of the comparison, done or not.
+        jobs: all of the comparison, done or not.
         stream: where to write; `sys.stderr` when None.
     """
 
-    def __init__(self, cells: Sequence[Cell], stream: TextIO | None = None) -> None:
-        self._cells = cells
+    def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
+        self._cells = jobs
         self._display = display_on(stream if stream is not None else sys.stderr)
-        self._ends: Mapping[Cell, CellEnd | None] = {}
-        self._told: set[Cell] = set()
+        self._ends: Mapping[Job, JobResult | None] = {}
+        self._told: set[Job] = set()
         self._display.log(self.summary())
         self._display.show(*self.blocks())
 
@@ -48,28 +48,28 @@ class ComparisonProgress:
         self._display.show(*self.blocks(), *notes)
         self._display.close()
 
-    def update(self, ends: Mapping[Cell, CellEnd | None]) -> None:
+    def update(self, ends: Mapping[Job, JobResult | None]) -> None:
         """Show how it stands now.
 
         Args:
-            ends: of the cells that are trained in this comparison; None for those that go on.
+            ends: of the jobs that are trained in this comparison; None for those that go on.
         """
         self._ends = ends
         self._display.show(*self.blocks())
-        for cell, end in ends.items():
-            if end is not None and cell not in self._told:
-                self._told.add(cell)
+        for job, end in ends.items():
+            if end is not None and job not in self._told:
+                self._told.add(job)
                 how = f"failed: {end.error}" if end.error else "done"
-                self._display.log(f"{cell.name}: {how}; {self.summary()}")
+                self._display.log(f"{job.name}: {how}; {self.summary()}")
 
     def blocks(self) -> list[Block]:
         """Return one row a variant, one column a seed, and how long it will take.
 
         What is wider than a terminal goes on below.
         """
-        names = list(dict.fromkeys(cell.variant.name for cell in self._cells))
-        seeds = list(dict.fromkeys(cell.seed for cell in self._cells))
-        marks = {(cell.variant.name, cell.seed): self._mark(cell) for cell in self._cells}
+        names = list(dict.fromkeys(job.variant.name for job in self._cells))
+        seeds = list(dict.fromkeys(job.seed for job in self._cells))
+        marks = {(job.variant.name, job.seed): self._mark(job) for job in self._cells}
         wide = 2 + max(len(f"seed {seed}") for seed in seeds)
         most = max(1, (WIDTH - max(map(len, names))) // wide)
         tables = [
@@ -82,32 +82,32 @@ class ComparisonProgress:
         return [*tables, self.summary()]
 
     def summary(self) -> str:
-        """Return how many cells are done, and how long the others will take."""
-        done = sum(cell.is_done or self._ends.get(cell) is not None for cell in self._cells)
+        """Return how many jobs are done, and how long the others will take."""
+        done = sum(job.is_done or self._ends.get(job) is not None for job in self._cells)
         left = self._seconds_left()
         eta = "" if left is None else f", about {duration(left)} left"
         return f"{done} of {len(self._cells)} runs done{eta}"
 
-    def _mark(self, cell: Cell) -> str:
-        if cell.is_done:
+    def _mark(self, job: Job) -> str:
+        if job.is_done:
             return "there"
-        end = self._ends.get(cell)
+        end = self._ends.get(job)
         if end is not None:
             return "failed" if end.error else "done"
-        epochs = len(_seconds_of_epochs(cell))
-        return f"{epochs}/{cell.variant.recipe.epochs}" if cell.folder.exists() else "."
+        epochs = len(_seconds_of_epochs(job))
+        return f"{epochs}/{job.variant.recipe.epochs}" if job.folder.exists() else "."
 
     def _seconds_left(self) -> float | None:
         """Reckon from the epochs so far; None before there is one."""
         spent: dict[str, list[float]] = {}
         left: list[tuple[str, int]] = []
         running = 0
-        for cell, end in self._ends.items():
-            epochs = _seconds_of_epochs(cell)
-            spent.setdefault(cell.variant.name, []).extend(epochs)
+        for job, end in self._ends.items():
+            epochs = _seconds_of_epochs(job)
+            spent.setdefault(job.variant.name, []).extend(epochs)
             if end is None:
-                left.append((cell.variant.name, cell.variant.recipe.epochs - len(epochs)))
-                running += cell.folder.exists()
+                left.append((job.variant.name, job.variant.recipe.epochs - len(epochs)))
+                running += job.folder.exists()
         everything = [seconds for one in spent.values() for seconds in one]
         if not everything or not left:
             return None
@@ -121,9 +121,9 @@ def _batches(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
     return [seeds[at : at + count] for at in range(0, len(seeds), count)]
 
 
-def _seconds_of_epochs(cell: Cell) -> list[float]:
+def _seconds_of_epochs(job: Job) -> list[float]:
     try:
-        with (cell.folder / HISTORY).open(newline="", encoding="utf-8") as file:
+        with (job.folder / HISTORY).open(newline="", encoding="utf-8") as file:
             return [float(row["seconds"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError):  # no epoch is over yet
         return []

@@ -75,7 +75,10 @@ class Results:
         variants = {variant.name: variant for variant in reversed(self.variants)}
         found = compare_pairs(
             {name: {one.seed: one.accuracy for one in self.of(name)} for name in variants},
-            {name: {one.seed: one.receipt.correct for one in self.of(name)} for name in variants},
+            {
+                name: {one.seed: one.test_predictions.correct for one in self.of(name)}
+                for name in variants
+            },
             lambda a, b: variants[a].differs_from(variants[b]),
         )
         order = list(variants)[::-1]

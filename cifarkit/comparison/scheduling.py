@@ -1,4 +1,4 @@
-"""Training many cells side by side, on any `concurrent.futures.Executor`."""
+"""Training many jobs side by side, on any `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cifarkit.comparison.cell_training import CellEnd, Workplace, end_with_parent, train_cell
-from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.job_training import JobResult, SharedFolder, end_with_parent, train_job
+from cifarkit.comparison.jobs import Job
 from cifarkit.errors import ComparisonError
 
 __all__ = ["Workers", "own_workers", "train_cells"]
@@ -38,11 +38,11 @@ class Workers:
     executor: Executor
     threads: int | None = None
     count: int | None = None
-    futures: list[Future[CellEnd]] = field(default_factory=list)
+    futures: list[Future[JobResult]] = field(default_factory=list)
 
 
 @contextmanager
-def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Iterator[Workers]:
+def own_workers(device: torch.device, jobs: int, shared: SharedFolder) -> Iterator[Workers]:
     """Start processes that train side by side.
 
     On a CPU one for each core, with one thread each: a small network cannot keep many cores busy.
@@ -53,14 +53,14 @@ def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Itera
 
     Args:
         device: to train on.
-        cells: more processes than cells are of no use.
-        workplace: of the comparison.
+        jobs: more processes than jobs are of no use.
+        shared: of the comparison.
     """
     from loky import ProcessPoolExecutor, cpu_count
 
     on_cpu = device.type == "cpu"
     cores = cpu_count(only_physical_cores=True) if on_cpu else 1
-    count = max(1, min(cores, cells))
+    count = max(1, min(cores, jobs))
     environment = {"LOKY_MAX_MEMORY_LEAK_SIZE": LEAK}
     if on_cpu:
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -68,7 +68,7 @@ def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Itera
         max_workers=count,
         env=environment,
         initializer=end_with_parent,
-        initargs=(os.getpid(), workplace),
+        initargs=(os.getpid(), shared),
     )
     workers = Workers(executor, 1 if on_cpu else None, count)
     try:
@@ -79,62 +79,61 @@ def own_workers(device: torch.device, cells: int, workplace: Workplace) -> Itera
 
 
 def train_cells(
-    cells: Sequence[Cell],
-    workplace: Workplace,
+    jobs: Sequence[Job],
+    shared: SharedFolder,
     *,
     device: torch.device,
     executor: Executor | None,
-    watch: Callable[[Mapping[Cell, CellEnd | None]], None] | None = None,
-) -> dict[Cell, CellEnd]:
-    """Train all cells that are not done.
+    watch: Callable[[Mapping[Job, JobResult | None]], None] | None = None,
+) -> dict[Job, JobResult]:
+    """Train all jobs that are not done.
 
     Args:
-        cells: in the order in which they are to be begun.
-        workplace: where the data is.
+        jobs: in the order in which they are to be begun.
+        shared: where the data is.
         device: to train on.
         executor: of the user; own processes when None.
-        watch: is called twice a second with the cells that were begun, and how they ended.
+        watch: is called twice a second with the jobs that were begun, and how they ended.
 
     Returns:
-        How each cell ended.
+        How each job ended.
 
     Raises:
         KeyboardInterrupt: all runs have been saved, and the same comparison goes on with them.
     """
-    ends: dict[Cell, CellEnd] = {}
+    ends: dict[Job, JobResult] = {}
 
     def look() -> None:
         if watch is not None:
-            watch({cell: ends.get(cell) for cell in cells})
+            watch({job: ends.get(job) for job in jobs})
 
     if executor is not None:
-        _train(cells, workplace, Workers(executor), ends, look)
-        return {cell: ends.get(cell, CellEnd(DIED)) for cell in cells}
-    while left := [cell for cell in cells if cell not in ends]:
-        with own_workers(device, len(left), workplace) as workers:
-            _train(left, workplace, workers, ends, look)
+        _train(jobs, shared, Workers(executor), ends, look)
+        return {job: ends.get(job, JobResult(DIED)) for job in jobs}
+    while left := [job for job in jobs if job not in ends]:
+        with own_workers(device, len(left), shared) as workers:
+            _train(left, shared, workers, ends, look)
         # When one worker dies, the others' runs are cut off too: those that had begun go on one by
         # one, and so the one that kills is found.
-        left = [cell for cell in left if cell not in ends]
-        for cell in [one for one in left if one.folder.exists()] or left[:1]:
-            with own_workers(device, 1, workplace) as workers:
-                _train([cell], workplace, workers, ends, look)
-            ends.setdefault(cell, CellEnd(DIED))
+        left = [job for job in left if job not in ends]
+        for job in [one for one in left if one.folder.exists()] or left[:1]:
+            with own_workers(device, 1, shared) as workers:
+                _train([job], shared, workers, ends, look)
+            ends.setdefault(job, JobResult(DIED))
     return ends
 
 
 def _train(
-    cells: Sequence[Cell],
-    workplace: Workplace,
+    jobs: Sequence[Job],
+    shared: SharedFolder,
     workers: Workers,
-    ends: dict[Cell, CellEnd],
+    ends: dict[Job, JobResult],
     look: Callable[[], None],
 ) -> None:
-    """Train cells until each has ended, or the workers have died; note how in `ends`."""
+    """Train jobs until each has ended, or the workers have died; note how in `ends`."""
     try:
         futures = {
-            workers.executor.submit(train_cell, cell, workplace, workers.threads): cell
-            for cell in cells
+            workers.executor.submit(train_job, job, shared, workers.threads): job for job in jobs
         }
     except BrokenExecutor:
         raise
@@ -146,26 +145,26 @@ def _train(
         while waiting:
             over, waiting = wait(waiting, GLANCE, FIRST_COMPLETED)
             ended = {futures[future]: _end_of(future) for future in over}
-            ends.update({cell: end for cell, end in ended.items() if end is not None})
+            ends.update({job: end for job, end in ended.items() if end is not None})
             look()
     except KeyboardInterrupt:
-        _stop(set(futures), workplace)
+        _stop(set(futures), shared)
         raise KeyboardInterrupt("all runs are saved; the same call goes on with them") from None
 
 
-def _end_of(future: Future[CellEnd]) -> CellEnd | None:
-    """Return how a cell ended; None when its worker died."""
+def _end_of(future: Future[JobResult]) -> JobResult | None:
+    """Return how a job ended; None when its worker died."""
     try:
         return future.result()
     except BrokenExecutor:
         return None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a builder raises
-        return CellEnd(f"{type(error).__name__}: {error}")
+        return JobResult(f"{type(error).__name__}: {error}")
 
 
-def _stop(futures: set[Future[CellEnd]], workplace: Workplace) -> None:
+def _stop(futures: set[Future[JobResult]], shared: SharedFolder) -> None:
     """Let those that train finish their step and save; begin no more."""
-    workplace.stop_sign.touch()
+    shared.stop_sign.touch()
     for future in futures:
         future.cancel()
     wait({future for future in futures if not future.cancelled()}, PATIENCE)

@@ -10,14 +10,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cifarkit.annotations import Range, Refused
+from cifarkit.annotations import Mismatch, Range
 from cifarkit.errors import DataError
 from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
     from torch import Generator, Tensor
 
-    from cifarkit.data.draw import Draw
+    from cifarkit.data.augmentation_context import AugmentationContext
 
 __all__ = ["AlternatingFlip", "Augmentation", "Crop", "Cutout", "Flip", "GrowingCrop"]
 
@@ -41,11 +41,11 @@ class Augmentation(Value, ABC):
         """Return what a class of augmentations, or its name, means.
 
         Raises:
-            Refused: it is something else that can be called, such as torchvision's.
+            Mismatch: it is something else that can be called, such as torchvision's.
         """
         if (taken := super().taken_from(found)) is None and callable(found):
             name = getattr(found, "__name__", type(found).__name__)
-            raise Refused(
+            raise Mismatch(
                 f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
                 "wraps what torchvision has"
             )
@@ -57,9 +57,10 @@ class Augmentation(Value, ABC):
 
         Args:
             images: uint8 `batch 3 32 32`, left as it is.
-            generator: a CPU generator; all chance comes from it. In training it is a `Draw`,
-                which also knows the epoch and which pictures these are. What draws from the global
-                generators of torch, NumPy or Python there gets numbers of the same key.
+            generator: a CPU generator; all chance comes from it. In training it is an
+                `AugmentationContext`, which also knows the epoch and which pictures these are.
+                What draws from the global generators of torch, NumPy or Python there gets numbers
+                of the same key.
 
         Returns:
             uint8 `batch 3 side side`, with a side of at most 32.
@@ -97,14 +98,16 @@ class AlternatingFlip(Augmentation):
     Jordan 2024, arXiv 2404.00498, section 3.6.
 
     Raises:
-        DataError: it is called without a `Draw`, which says which pictures these are.
+        DataError: it is called without an `AugmentationContext`, which says which pictures
+            these are.
 
     >>> import torch
-    >>> from cifarkit.data.draw import Draw
+    >>> from cifarkit.data.augmentation_context import AugmentationContext
     >>> row = torch.arange(32, dtype=torch.uint8).expand(4, 3, 32, 32)
+    >>> setting = {"epochs": 3, "step": 0, "indices": torch.arange(4), "total": 4}
     >>> for epoch in range(3):
-    ...     draw = Draw(3, epoch=epoch, epochs=3, step=0, places=torch.arange(4), total=4)
-    ...     print(AlternatingFlip()(row, draw)[:, 0, 0, 0].tolist())
+    ...     context = AugmentationContext(3, epoch=epoch, **setting)
+    ...     print(AlternatingFlip()(row, context)[:, 0, 0, 0].tolist())
     [0, 31, 31, 0]
     [31, 0, 0, 31]
     [0, 31, 31, 0]
@@ -116,10 +119,10 @@ class AlternatingFlip(Augmentation):
 
         from cifarkit.randomness import generator_for
 
-        draw = _draw(self, generator)
+        context = _context(self, generator)
         # The same coins in every epoch: that is what alternates.
-        coins = torch.rand(draw.total, generator=generator_for("flip", draw.run_seed))
-        chosen = (coins[draw.places] < 0.5) ^ bool(draw.epoch % 2)
+        coins = torch.rand(context.total, generator=generator_for("flip", context.run_seed))
+        chosen = (coins[context.indices] < 0.5) ^ bool(context.epoch % 2)
         return _mirrored(images, chosen)
 
 
@@ -155,7 +158,7 @@ class Crop(Augmentation):
         """Return the window of every picture."""
         import torch
 
-        from cifarkit.data.transfer import sent
+        from cifarkit.data.transfer import to_device
 
         batch, side = len(images), images.shape[-1]
         if self.padding >= side or self.size > side + 2 * self.padding:
@@ -165,11 +168,11 @@ class Crop(Augmentation):
             )
         last = side + self.padding - self.size  # the last place where a window can begin
         begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
-        begin = sent(begin, images.device)
+        begin = to_device(begin, images.device)
         window = torch.arange(self.size, device=images.device)
-        places = begin + window  # 2 batch size, from -padding to 31 + padding
-        places = places.abs()  # mirrored at 0 …
-        rows, columns = (side - 1) - ((side - 1) - places).abs()  # … and at 31
+        indices = begin + window  # 2 batch size, from -padding to 31 + padding
+        indices = indices.abs()  # mirrored at 0 …
+        rows, columns = (side - 1) - ((side - 1) - indices).abs()  # … and at 31
         picture = torch.arange(batch, device=images.device)[:, None, None]
         pixels = images.permute(0, 2, 3, 1)  # the three channels of a pixel move as one
         return pixels[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -192,15 +195,16 @@ class GrowingCrop(Augmentation):
             what is compiled for each side has fewer sides to be compiled for.
 
     Raises:
-        DataError: it is called without a `Draw`, which says how far training is; or the pictures,
-            made smaller before, are too small for it.
+        DataError: it is called without an `AugmentationContext`, which says how far training is; or
+            the pictures, made smaller before, are too small for it.
 
     >>> import torch
-    >>> from cifarkit.data.draw import Draw
+    >>> from cifarkit.data.augmentation_context import AugmentationContext
     >>> images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    >>> setting = {"epochs": 5, "step": 0, "indices": torch.arange(4), "total": 4}
     >>> for epoch in range(5):
-    ...     draw = Draw(3, epoch=epoch, epochs=5, step=0, places=torch.arange(4), total=4)
-    ...     print(GrowingCrop(first=20, last=28)(images, draw).shape[-1], end=" ")
+    ...     context = AugmentationContext(3, epoch=epoch, **setting)
+    ...     print(GrowingCrop(first=20, last=28)(images, context).shape[-1], end=" ")
     20 22 24 26 28
     """
 
@@ -210,8 +214,8 @@ class GrowingCrop(Augmentation):
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Return the window of every picture."""
-        draw = _draw(self, generator)
-        share = draw.epoch / (draw.epochs - 1) if draw.epochs > 1 else 1.0
+        context = _context(self, generator)
+        share = context.epoch / (context.epochs - 1) if context.epochs > 1 else 1.0
         growth = round((self.last - self.first) * share / self.step) * self.step
         side = self.last if share == 1 else min(self.first + growth, self.last)
         if side > images.shape[-1]:
@@ -219,7 +223,7 @@ class GrowingCrop(Augmentation):
                 f"{self} cannot be cut out of pictures of {images.shape[-1]} by "
                 f"{images.shape[-1]} pixels; put it before what makes them smaller"
             )
-        return Crop(padding=0, size=side)(images, draw)
+        return Crop(padding=0, size=side)(images, context)
 
 
 @dataclass(frozen=True)
@@ -243,24 +247,24 @@ class Cutout(Augmentation):
         """Return the batch with one square of every picture grey."""
         import torch
 
-        from cifarkit.data.transfer import sent
+        from cifarkit.data.transfer import to_device
 
         batch, side = len(images), images.shape[-1]
         centre = torch.randint(side, (2, batch, 1), generator=generator)
-        start = sent(centre, images.device) - self.size // 2
-        places = torch.arange(side, device=images.device)
-        rows, columns = (places >= start) & (places < start + self.size)  # each batch 32
+        start = to_device(centre, images.device) - self.size // 2
+        indices = torch.arange(side, device=images.device)
+        rows, columns = (indices >= start) & (indices < start + self.size)  # each batch 32
         hole = rows[:, None, :, None] & columns[:, None, None, :]  # batch 1 32 32
         return images.masked_fill(hole, 128)
 
 
-def _draw(augmentation: Augmentation, generator: Generator) -> Draw:
-    from cifarkit.data.draw import Draw
+def _context(augmentation: Augmentation, generator: Generator) -> AugmentationContext:
+    from cifarkit.data.augmentation_context import AugmentationContext
 
-    if not isinstance(generator, Draw):
+    if not isinstance(generator, AugmentationContext):
         raise DataError(
             f"{type(augmentation).__name__} must know the epoch, and which pictures these are: "
-            "give it a ck.Draw in place of a plain generator, as training does"
+            "give it a ck.AugmentationContext in place of a plain generator, as training does"
         )
     return generator
 
@@ -268,7 +272,7 @@ def _draw(augmentation: Augmentation, generator: Generator) -> Draw:
 def _mirrored(images: Tensor, chosen: Tensor) -> Tensor:
     import torch
 
-    from cifarkit.data.transfer import sent
+    from cifarkit.data.transfer import to_device
 
-    chosen = sent(chosen, images.device)[:, None, None, None]  # batch 1 1 1
+    chosen = to_device(chosen, images.device)[:, None, None, None]  # batch 1 1 1
     return torch.where(chosen, images.flip(3), images)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cifarkit.arguments import checked_whole
+from cifarkit.data.augmentation_context import AugmentationContext
 from cifarkit.data.augmentations import Augmentation
-from cifarkit.data.draw import Draw
 from cifarkit.data.image_set import ImageSet, to_floats
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
@@ -93,8 +93,8 @@ def training_batches(
     epochs = epoch + 1 if epochs is None else epochs
 
     def batch_of(step: int) -> Batch:
-        draw = Draw(
-            seed, epoch=epoch, epochs=epochs, step=step, places=batches[step], total=len(train)
+        draw = AugmentationContext(
+            seed, epoch=epoch, epochs=epochs, step=step, indices=batches[step], total=len(train)
         )
         images = train.images[there[step]]
         for number, augmentation in enumerate(augment):

@@ -16,7 +16,7 @@ from cifarkit.data.download_bar import shown
 from cifarkit.data.http_source import SourceError, opened
 from cifarkit.data.unpacking import unpack
 from cifarkit.errors import DataError, DownloadError
-from cifarkit.storage.atomic import atomic_path, settle
+from cifarkit.storage.atomic import atomic_path, commit
 
 __all__ = ["fetch", "take"]
 
@@ -132,7 +132,7 @@ def _download(archive: Archive, path: Path) -> None:
                 if _size(part) != there:  # a source that gave nothing is not worth a line
                     log.warning("%s; left", said[-1])
             else:
-                settle(part, path)
+                commit(part, path)
                 return
         if _size(part) - begin < archive.bytes / 100:
             raise SourceError("\n".join(said))

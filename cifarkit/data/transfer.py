@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["sent"]
+__all__ = ["to_device"]
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a tensor on a device, without waiting for what the device has still to do.
 
     By default torch waits for all of it, and a GPU then has nothing to do while the next step is
@@ -19,7 +19,7 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
         tensor: on the CPU.
         device: where the pictures are.
 
-    >>> sent(torch.arange(3), torch.device("cpu"))
+    >>> to_device(torch.arange(3), torch.device("cpu"))
     tensor([0, 1, 2])
     """
     return tensor.to(device, non_blocking=device.type == "cuda")

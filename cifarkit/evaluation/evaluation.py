@@ -153,8 +153,10 @@ class Evaluation(Guided, Readable):
         precision, recall, f1, n = precision_recall_fscore_support(
             self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0.0
         )
-        hits, counts = self.confusion.diagonal(), self.confusion.sum(axis=1)
-        intervals = [wilson_interval(hit, count) for hit, count in zip(hits, counts, strict=True)]
+        correct, counts = self.confusion.diagonal(), self.confusion.sum(axis=1)
+        intervals = [
+            wilson_interval(hit, count) for hit, count in zip(correct, counts, strict=True)
+        ]
         columns = {
             "precision": precision,
             "recall": recall,

@@ -9,7 +9,7 @@ from cifarkit.annotations import is_whole
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
 
-__all__ = ["ConfidenceInterval", "Interval", "Span", "wilson_interval"]
+__all__ = ["ConfidenceInterval", "wilson_interval"]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -18,7 +18,6 @@ class ConfidenceInterval(NamedTuple):
     """A 95 % interval of an accuracy, or of the difference of two, as fractions.
 
     As text it is one of an accuracy, in per cent; `in_points` writes one of a difference.
-    `Interval` and `Span` are other names of it.
 
     Attributes:
         low: the lower end.
@@ -51,38 +50,31 @@ class ConfidenceInterval(NamedTuple):
         return ConfidenceInterval(max(0.0, self.low), min(1.0, self.high))
 
 
-Interval = ConfidenceInterval
-"""The same class, as it was called for an accuracy."""
-
-Span = ConfidenceInterval
-"""The same class, as it was called for a difference."""
-
-
 @explains_arguments("ck.wilson_interval")
-def wilson_interval(hits: int, n: int) -> ConfidenceInterval:
+def wilson_interval(correct: int, n: int) -> ConfidenceInterval:
     """Return the 95 % score interval of a share: Wilson 1927, equation 3.
 
     Unlike the textbook's plus-minus it stays inside [0, 1], and holds for few images and for
     shares near 0 and 1.
 
     Args:
-        hits: how many of the images.
+        correct: how many of the images.
         n: images in all; with none, nothing is known and the interval is all of [0, 1].
 
     Raises:
-        DataError: they are no whole numbers, or `hits` is not one of 0 to `n`.
+        DataError: they are no whole numbers, or `correct` is not one of 0 to `n`.
 
     >>> wilson_interval(73, 100)
     ConfidenceInterval(low=0.635..., high=0.807...)
     """
-    if not is_whole(hits) or not is_whole(n) or not 0 <= hits <= n:
+    if not is_whole(correct) or not is_whole(n) or not 0 <= correct <= n:
         raise DataError(
-            f"hits and n must be whole numbers, hits between 0 and n; found {hits!r} and {n!r}"
+            f"correct and n must be whole numbers, correct from 0 to n; found {correct!r} and {n!r}"
         )
-    hits, n = int(hits), int(n)  # NumPy's small ones would overflow below
+    correct, n = int(correct), int(n)  # NumPy's small ones would overflow below
     if n == 0:
         return ConfidenceInterval(0.0, 1.0)
-    share, z2 = hits / n, Z95**2
+    share, z2 = correct / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
     # The share itself always lies inside; at 0 and 1 it is the end, which rounding could miss.

@@ -31,7 +31,7 @@ __all__ = [
     "layout_of",
     "logits_of",
     "run_network",
-    "told",
+    "text_of",
 ]
 
 LONGEST_ERROR = 400  # load_state_dict's can be pages
@@ -49,8 +49,8 @@ def check_module(model: Any, who: str) -> None:
     """
     if not isinstance(model, nn.Module):
         missing = "did you forget to return the network?"
-        found, cure = _told(model, missing if model is None else "return an nn.Module")
-        raise ModelContractError(f"{who} gave {found} in place of a network; {cure}")
+        found, hint = _told(model, missing if model is None else "return an nn.Module")
+        raise ModelContractError(f"{who} gave {found} in place of a network; {hint}")
     _check_numbers(model)
 
 
@@ -67,8 +67,8 @@ def check_network(model: Any) -> None:
     ck.create_model('mlp') builds one
     """
     if not isinstance(model, nn.Module):
-        found, cure = _told(model, "ck.create_model(name) builds one")
-        raise ModelContractError(f"the model must be an nn.Module, found {found}; {cure}")
+        found, hint = _told(model, "ck.create_model(name) builds one")
+        raise ModelContractError(f"the model must be an nn.Module, found {found}; {hint}")
     _check_numbers(model)
 
 
@@ -81,8 +81,8 @@ def _check_numbers(model: nn.Module) -> None:
             )
 
 
-def _told(model: Any, cure: str) -> tuple[str, str]:
-    """Return what was found in place of a network, and what to do: a closer guess, or `cure`."""
+def _told(model: Any, hint: str) -> tuple[str, str]:
+    """Return what was found in place of a network, and what to do: a closer guess, or `hint`."""
     found = repr(model)
     found = found if len(found) <= 60 else found[:57] + "..."
     if inspect.isclass(model):
@@ -91,7 +91,7 @@ def _told(model: Any, cure: str) -> tuple[str, str]:
         return found, f"ck.create_model({found}) builds one"
     if isinstance(getattr(type(model), "model", None), property):  # such as a run's
         return found, "pass its .model"
-    return found, cure
+    return found, hint
 
 
 def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:
@@ -146,15 +146,15 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
     except Exception as error:
         shape = " ".join(map(str, images.shape[1:]))
         raise ModelContractError(
-            f"{who} does not take images batch {shape}: {told(error)}"
+            f"{who} does not take images batch {shape}: {text_of(error)}"
             f"{input_cure(model, images) or torch_cure(error, len(images))}"
         ) from error
 
 
-def told(error: Exception) -> str:
+def text_of(error: Exception) -> str:
     """Return what an error from elsewhere says, with its kind, as one line that is not too long.
 
-    >>> told(KeyError("boom"))
+    >>> text_of(KeyError("boom"))
     "KeyError: 'boom'"
     """
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -59,10 +59,10 @@ def check_state(model: nn.Module, who: str) -> None:
     """
     for name, value in model.state_dict().items():
         if not isinstance(value, Tensor):
-            cure = "register it as a buffer, or let get_extra_state give a tensor"
+            hint = "register it as a buffer, or let get_extra_state give a tensor"
             if "_packed_params" in name:
-                cure = "train the network in floats, and quantise it after that"
+                hint = "train the network in floats, and quantise it after that"
             raise ModelContractError(
                 f"{who} keeps a {type(value).__name__} in its state, at {name!r}; only tensors "
-                f"can be saved: {cure}"
+                f"can be saved: {hint}"
             )

@@ -1,4 +1,4 @@
-"""What goes wrong in a network that runs without an error: symptoms, with cause and cure."""
+"""What goes wrong in a network that runs without an error: symptoms, with cause and remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LARGE = 1e3  # weights of a last layer that drive a sigmoid or tanh to its bound
 
 
 def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
-    """Look for what a new network suffers from, and say how to cure it.
+    """Look for what a new network suffers from, and say how to mend it.
 
     The network is left as it was: modes, weights, gradients, buffers, the global generators too.
     A first loss that is small is no symptom: the weights may come from an earlier training.

@@ -18,6 +18,7 @@ from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.code import code_digest
 from cifarkit.models.user_code import is_user_code
 from cifarkit.recipes.recipe import Recipe
+from cifarkit.renamed import RenamedAttribute
 from cifarkit.tables import Table
 
 if TYPE_CHECKING:  # variants are listed without torch
@@ -86,8 +87,10 @@ class Variant(Readable):
             self.builder, dict(self.options), *filter(is_user_code, _kinds(self.recipe))
         )
 
+    is_own = RenamedAttribute("is_user_code")
+
     @property
-    def is_own(self) -> bool:
+    def is_user_code(self) -> bool:
         """Whether the builder is from the user's own files, not from an installed package."""
         plain = inspect.unwrap(self.builder)
         # Of a functools.partial it is the function inside that counts.
@@ -121,7 +124,7 @@ class Variant(Readable):
             ModelContractError: the builder does not take these options, raises an error, or
                 gives no network.
         """
-        from cifarkit.models.contract import check_module, told
+        from cifarkit.models.contract import check_module, text_of
         from cifarkit.models.torch_errors import torch_cure
 
         chosen = self._chosen(options)
@@ -138,7 +141,7 @@ class Variant(Readable):
             raise
         except Exception as error:
             raise ModelContractError(
-                f"{self.name!r} ({self.source}) cannot be built: {told(error)}"
+                f"{self.name!r} ({self.source}) cannot be built: {text_of(error)}"
                 f"{_weights_cure(self.builder, chosen) or torch_cure(error)}"
             ) from error
         check_module(model, f"{self.name!r} ({self.source})")

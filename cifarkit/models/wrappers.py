@@ -112,8 +112,8 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
     >>> input_cure(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))
     '; it takes batch 3072: write nn.Sequential(nn.Flatten(), network)'
     """
-    if cure := _call_cure(model, images):
-        return cure
+    if hint := _call_cure(model, images):
+        return hint
     n, side = len(images), images.shape[-1]
     shapes: dict[tuple[int, ...], str]
     if side != 32:
@@ -134,9 +134,9 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
                 "; it takes whole numbers: let forward begin with "
                 "x = ((x + 1) * 127.5).round().long()"
             )
-        for shape, cure in shapes.items():
+        for shape, hint in shapes.items():
             if _passes(model, images.new_zeros(n, *shape)):
-                return f"; it takes batch {' '.join(map(str, shape))}: {cure}"
+                return f"; it takes batch {' '.join(map(str, shape))}: {hint}"
     return ""
 
 

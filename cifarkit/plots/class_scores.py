@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
 from cifarkit.guidance import explains_arguments
 from cifarkit.plots.row_words import write_columns, write_names
-from cifarkit.plots.style import COLOURS, INK, axes_or_new, dress, styled
+from cifarkit.plots.style import COLOURS, INK, axes_or_new, style_axes, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["per_class", "scores_by_f1"]
@@ -55,7 +55,7 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     scores = scores_by_f1(evaluation)
     ax = axes_or_new(ax, 6.4, min(20.0, 1.6 + 0.32 * len(scores)))
     with styled():
-        dress(ax, grid="x")
+        style_axes(ax, grid="x")
         ax.spines["left"].set_visible(False)
         _draw_scores(ax, scores)
         _set_limits(ax, scores)

@@ -11,7 +11,7 @@ from cifarkit.evaluation.calibration import Calibration, calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.guidance import explains_arguments
-from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, dress, styled
+from cifarkit.plots.style import COLOURS, QUIET, axes_or_new, style_axes, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["calibration_finding", "reliability"]
@@ -63,7 +63,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
     table = calibrate(evaluation, bins)
     ax = axes_or_new(ax, 4.8, 5.2)
     with styled():
-        dress(ax, grid="y")
+        style_axes(ax, grid="y")
         _draw_accuracy(ax, table)
         ax.set_ylabel("right, in %")
         _draw_histogram(ax.inset_axes((0.0, 1.04, 1.0, 0.2)), table)
@@ -78,8 +78,8 @@ def _draw_accuracy(ax: Axes, table: Calibration) -> None:
     filled = table.counts > 0
     confidence, accuracy = 100 * table.confidence[filled], 100 * table.accuracy[filled]
     counts = table.counts[filled].tolist()
-    hits = np.rint(table.accuracy[filled] * counts).astype(int).tolist()
-    intervals = [wilson_interval(hit, n) for hit, n in zip(hits, counts, strict=True)]
+    correct = np.rint(table.accuracy[filled] * counts).astype(int).tolist()
+    intervals = [wilson_interval(hit, n) for hit, n in zip(correct, counts, strict=True)]
     low, high = (100 * np.array(bounds) for bounds in zip(*intervals, strict=True))
     ax.plot([0, 100], [0, 100], color=QUIET, linewidth=1.0, label="as often right as sure")
     ax.vlines(confidence, low, high, color=COLOURS[0], linewidth=2.2)
@@ -89,10 +89,10 @@ def _draw_accuracy(ax: Axes, table: Calibration) -> None:
 
 
 def _draw_histogram(ax: Axes, table: Calibration) -> None:
-    dress(ax)
+    style_axes(ax)
     widths = 100 * np.diff(table.edges)
-    look: dict[str, Any] = {"color": COLOURS[4], "edgecolor": "white"}
-    ax.bar(100 * table.edges[:-1], table.counts, widths, align="edge", **look)
+    style: dict[str, Any] = {"color": COLOURS[4], "edgecolor": "white"}
+    ax.bar(100 * table.edges[:-1], table.counts, widths, align="edge", **style)
     ax.set(xlim=(0, 100), xticks=[])
     ax.spines["left"].set_visible(False)
     most = int(table.counts.max())

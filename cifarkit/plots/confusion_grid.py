@@ -21,7 +21,7 @@ from cifarkit.plots.lettering import (
     fitted_labels,
     width_of,
 )
-from cifarkit.plots.style import GRID, PLAIN, axes_or_new, dress, settle, size_of, styled
+from cifarkit.plots.style import GRID, PLAIN, axes_or_new, layout, size_of, style_axes, styled
 from cifarkit.plots.words import align_words, write_words
 
 __all__ = ["confusion", "confusion_finding", "row_shares"]
@@ -87,7 +87,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     side = min(20.0, max(4.8, 2.2 + 0.48 * classes))
     ax = axes_or_new(ax, side, side)
     with styled():
-        dress(ax)
+        style_axes(ax)
         mesh = _draw_cells(ax, evaluation)
         ax.set_ylabel("true class")
         unit = "number of images" if counts else "per cent of its row, blank under 1"
@@ -128,19 +128,19 @@ def _draw_cells(ax: Axes, evaluation: Evaluation) -> QuadMesh:
 
 def _write_classes(ax: Axes, classes: tuple[str, ...]) -> None:
     """Write the names at both sides; upright below where they are too wide for a column."""
-    side = min(settle(ax))
+    side = min(layout(ax))
     labels = fitted_labels(classes, side=side, across=0.45 * side, square=True)
     places = np.arange(len(labels.names)) + 0.5
-    look: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
-    ax.set_yticks(places, labels.names, rotation=0, va="center", **look)
-    width, _ = settle(ax)
+    style: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
+    ax.set_yticks(places, labels.names, rotation=0, va="center", **style)
+    width, _ = layout(ax)
     column = 0.94 * width / len(labels.names)
     words = [broken(name, column, labels.size) for name in classes]
     flat = all(
         word.count("\n") < 2 and word.split() == name.split()
         for word, name in zip(words, classes, strict=True)
     )
-    ax.set_xticks(places, words if flat else labels.names, rotation=0 if flat else 90, **look)
+    ax.set_xticks(places, words if flat else labels.names, rotation=0 if flat else 90, **style)
 
 
 def _write_numbers(ax: Axes, mesh: QuadMesh, evaluation: Evaluation, *, counts: bool) -> None:

@@ -20,8 +20,8 @@ from cifarkit.plots.style import (
     QUIET,
     SMALL,
     axes_or_new,
-    dress,
     size_of,
+    style_axes,
     styled,
 )
 from cifarkit.plots.words import align_words, write_words
@@ -75,7 +75,7 @@ def curves(
     chance = chance_of(runs, column)
     ax = axes_or_new(ax, 6.4, 4.0)
     with styled():
-        dress(ax, grid="y")
+        style_axes(ax, grid="y")
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)
         note = ""
@@ -118,8 +118,8 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
         mean, reach = scale * line.mean, scale * line.reach
         # A single epoch is no line: a dot shows where it is.
         dot = "o" if len(line.epochs) == 1 else ""
-        look: dict[str, Any] = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
-        ax.plot(line.epochs, mean, linewidth=1.8, markersize=4, label=_label(line, names), **look)
+        style: dict[str, Any] = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
+        ax.plot(line.epochs, mean, linewidth=1.8, markersize=4, label=_label(line, names), **style)
         if len(line.values) > 1:
             ax.fill_between(
                 line.epochs, mean - reach, mean + reach, color=colour, alpha=0.18, linewidth=0
@@ -174,8 +174,8 @@ def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
     several = len({line.name for line in lines}) > 1
     samples = []
     for split in [split for split in KEYS if split in splits]:
-        look: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": KEYS[split]}
-        samples.append(Line2D([], [], color=QUIET if several else COLOUR_OF[split], **look))
+        style: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": KEYS[split]}
+        samples.append(Line2D([], [], color=QUIET if several else COLOUR_OF[split], **style))
     if "val" in splits:
         colour = QUIET if several else COLOUR_OF["val"]
         ring = Line2D([], [], linestyle="", marker="o", color=colour, label="best val", **RING)

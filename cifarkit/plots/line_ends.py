@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
+from cifarkit.plots.dodging import dodge
 from cifarkit.plots.lettering import LEADING, PITCH, broken
-from cifarkit.plots.spreading import spread
-from cifarkit.plots.style import PLAIN, root_of, settle
+from cifarkit.plots.style import PLAIN, layout, root_of
 
 __all__ = ["End", "write_ends"]
 
@@ -41,11 +41,11 @@ def write_ends(ax: Axes, ends: Sequence[End]) -> None:
     A label stands at the height where its line ends, or as near as the others let it. Limits and
     title must be set: they decide the heights.
     """
-    width, height = settle(ax)
+    width, height = layout(ax)
     texts, size = _fitted([end.text for end in ends], SHARE * width, height)
     line = LEADING * size / height
     tall = [line * (text.count("\n") + 1) for text in texts]
-    places = spread([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
+    places = dodge([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
     indent = ScaledTranslation(INDENT / 72, 0, root_of(ax).dpi_scale_trans)
     for end, text, place in zip(ends, texts, places, strict=True):
         ax.annotate(

@@ -155,8 +155,8 @@ def _row_height(texts: Sequence[str]) -> float:
 
 def _draw_tile(ax: Axes, tile: Tile, text: str) -> None:
     ax.imshow(tile.picture, interpolation="nearest", aspect="auto")
-    look: dict[str, Any] = {"fontsize": SMALL, "color": INK, "linespacing": PITCH, **PLAIN}
-    ax.set_title(text, loc="left", pad=4, **look)
+    style: dict[str, Any] = {"fontsize": SMALL, "color": INK, "linespacing": PITCH, **PLAIN}
+    ax.set_title(text, loc="left", pad=4, **style)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=tile.wrong, color=WRONG, linewidth=2.5)
     if tile.wrong:

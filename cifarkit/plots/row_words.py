@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cifarkit.plots.lettering import PITCH, fitted_labels, width_of
-from cifarkit.plots.style import INK, PLAIN, QUIET, SMALL, settle
+from cifarkit.plots.style import INK, PLAIN, QUIET, SMALL, layout
 
 __all__ = ["write_columns", "write_names"]
 
@@ -25,24 +25,24 @@ def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
     for place, (header, column) in enumerate(columns.items()):
         weight = "normal" if place else "bold"
         right += max(width_of(text, SMALL, weight) for text in (header, *column))
-        look: dict[str, Any] = {
+        style: dict[str, Any] = {
             "xytext": (right, 0.0),
             "textcoords": "offset points",
             "ha": "right",
             "fontsize": SMALL,
             "annotation_clip": False,
         }
-        ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **look)
+        ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **style)
         for row, text in enumerate(column):
             beside: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
-            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **beside, **look)
+            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **beside, **style)
         right += 10.0
 
 
 def write_names(ax: Axes, names: Sequence[str]) -> None:
     """Write the name of each row left of it, as large as there is room for."""
-    width, height = settle(ax)
+    width, height = layout(ax)
     labels = fitted_labels(names, side=height, across=0.45 * width)
-    look: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
-    ax.set_yticks(np.arange(len(names)), labels.names, **look)
+    style: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
+    ax.set_yticks(np.arange(len(names)), labels.names, **style)
     ax.tick_params(axis="y", pad=8)  # a dot at the edge must not touch the names

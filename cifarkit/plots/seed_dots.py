@@ -15,7 +15,7 @@ from cifarkit.plots.comparison_findings import comparison_finding, differences_f
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.row_words import write_columns, write_names
 from cifarkit.plots.seed_rows import SeedRow, difference_rows, variant_rows
-from cifarkit.plots.style import COLOURS, QUIET, SMALL, axes_or_new, dress, styled
+from cifarkit.plots.style import COLOURS, QUIET, SMALL, axes_or_new, style_axes, styled
 from cifarkit.plots.words import align_words, write_words
 from cifarkit.tables import p_value
 
@@ -120,7 +120,7 @@ def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 def _axes_for(ax: Axes | None, rows: Sequence[SeedRow]) -> Axes:
     ax = axes_or_new(ax, 6.4, min(20.0, 1.9 + 0.5 * len(rows)))
-    dress(ax, grid="x")
+    style_axes(ax, grid="x")
     ax.spines["left"].set_visible(False)
     ax.set_ylim(len(rows) - 0.4, -1.0)  # the first row on top, under the names of the columns
     return ax

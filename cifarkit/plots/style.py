@@ -26,10 +26,10 @@ __all__ = [
     "TITLE",
     "WRONG",
     "axes_or_new",
-    "dress",
+    "style_axes",
     "new_figure",
     "root_of",
-    "settle",
+    "layout",
     "show_once",
     "size_of",
     "styled",
@@ -114,7 +114,7 @@ def _leave_pyplot(figure: Figure) -> None:
     raise NotImplementedError  # which tells IPython to show it in its usual way
 
 
-def dress(ax: Axes, *, grid: str = "") -> None:
+def style_axes(ax: Axes, *, grid: str = "") -> None:
     """Make axes quiet, whatever style they and their figure were made under.
 
     Args:
@@ -142,7 +142,7 @@ def root_of(ax: Axes) -> Figure:
     return figure.canvas.figure  # of a sub-figure, the whole
 
 
-def settle(ax: Axes) -> tuple[float, float]:
+def layout(ax: Axes) -> tuple[float, float]:
     """Place the axes so that all labels have room; return their width and height in points.
 
     That is the work of the figure's layout engine. Where it has none, the room is made now, once;

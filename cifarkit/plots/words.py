@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from cifarkit.plots.lettering import PITCH, balanced
-from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, SMALL, TITLE, root_of, settle
+from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, SMALL, TITLE, layout, root_of
 
 __all__ = ["align_words", "write_words"]
 
@@ -32,22 +32,22 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str, above: float = 0
     """
     width = _width_with_labels(ax)
     caption = "\n".join(balanced(text, width, BODY) for text in (axis, *notes) if text)
-    look: dict[str, Any] = {"linespacing": PITCH, **PLAIN}
-    ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **look)
+    style: dict[str, Any] = {"linespacing": PITCH, **PLAIN}
+    ax.set_xlabel(caption, loc="left", labelpad=6, fontsize=BODY, color=QUIET, **style)
     ax.xaxis.label.set_multialignment("left")
     for size in (TITLE, BODY, SMALL):
         headline = balanced(finding, width, size, "bold")
         if headline.count("\n") < MOST_LINES:  # longer ones would leave no room for the plot
             break
-    look |= {"fontsize": size, "fontweight": "bold", "color": INK}
-    return ax.set_title(headline, loc="left", pad=10 + above, **look)
+    style |= {"fontsize": size, "fontweight": "bold", "color": INK}
+    return ax.set_title(headline, loc="left", pad=10 + above, **style)
 
 
 def align_words(ax: Axes, title: Text) -> None:
     """Let title and caption begin where the labels left of the axes begin."""
-    settle(ax)
+    layout(ax)
     if ax.get_aspect() != "auto":
-        settle(ax)  # a square that made way for its labels has moved them
+        layout(ax)  # a square that made way for its labels has moved them
     box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
     if box is not None:
         left = (max(box.x0, 0) - axes.x0) / axes.width
@@ -57,7 +57,7 @@ def align_words(ax: Axes, title: Text) -> None:
 
 def _width_with_labels(ax: Axes) -> float:
     """From the left end of the labels to the right end of the room the layout gave, in points."""
-    settle(ax)
+    layout(ax)
     figure = root_of(ax)
     room = ax.get_position(original=True).transformed(figure.transFigure)
     box = ax.get_tightbbox(for_layout_only=True) or room

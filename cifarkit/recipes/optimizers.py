@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from cifarkit.annotations import Range, Refused
+from cifarkit.annotations import Mismatch, Range
 from cifarkit.values import Value, written
 
 if TYPE_CHECKING:  # recipes are listed without torch
@@ -64,7 +64,7 @@ class Optimizer(Value, ABC):
         """Return the value that a class of torch's means, alone or in a `functools.partial`.
 
         Raises:
-            Refused: cifarkit has no such optimiser, or it is bound to weights already.
+            Mismatch: cifarkit has no such optimiser, or it is bound to weights already.
         """
         if (taken := super().taken_from(found)) is not None:
             return taken
@@ -232,7 +232,7 @@ def _counterpart(kind: type, settings: Mapping[str, Any], *, is_bound: bool) -> 
     """Return the value of the same meaning as an optimiser of torch's.
 
     Raises:
-        Refused: there is none, or what was found has weights already.
+        Mismatch: there is none, or what was found has weights already.
     """
     defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
     if is_bound:  # torch writes down more than it was given
@@ -251,12 +251,12 @@ def _counterpart(kind: type, settings: Mapping[str, Any], *, is_bound: bool) -> 
         or (chosen.keys() & defaults.keys()) - known
     ):
         given = ", ".join(["parameters", *(f"{name}={it!r}" for name, it in chosen.items())])
-        raise Refused(
+        raise Mismatch(
             "a ck.Optimizer of your own, a frozen dataclass whose build(self, parameters) returns "
             f"{kind.__name__}({given})"
         )
     if is_bound:
-        raise Refused(
+        raise Mismatch(
             f"{written(ours(**chosen))}, which gets its weights when training starts; this one has "
             "those of a network already"
         )

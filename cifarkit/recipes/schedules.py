@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from cifarkit.annotations import Range, Refused
+from cifarkit.annotations import Mismatch, Range
 from cifarkit.errors import RecipeError
 from cifarkit.values import Value
 
@@ -54,7 +54,7 @@ class Schedule(Value, ABC):
         """Return the constant rate for None; torch's schedulers are told apart by name.
 
         Raises:
-            Refused: it is a scheduler of torch's; the text names the schedule.
+            Mismatch: it is a scheduler of torch's; the text names the schedule.
         """
         if found is None and issubclass(Constant, cls):
             return Constant()
@@ -66,7 +66,7 @@ class Schedule(Value, ABC):
         way = TORCHS.get(kind.__name__, "a ck.Schedule of your own, with shape(epoch, epochs, lr)")
         for name, other in (("step_size", 30), ("gamma", 0.1), ("max_lr", 0.1)):
             way = way.replace(f"{{{name}}}", f"{settings.get(name, other)}")
-        raise Refused(
+        raise Mismatch(
             f"{way}, a value that knows the rate of every step; torch's is bound to weights"
         )
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from cifarkit.annotations import Refused, fitted
+from cifarkit.annotations import Mismatch, coerced
 from cifarkit.errors import RunFolderError
 from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
 
-__all__ = ["Facts", "Listener", "is_builtin"]
+__all__ = ["Facts", "Listener", "is_user_code"]
 
 # What every record has had, and what is read of its parts.
 NEEDED = {
@@ -124,8 +124,8 @@ class Facts(Mapping[str, Any]):
         others = {name: named.pop(name) for name in named.keys() - (hints.keys() - {"others"})}
         for name, value in named.items():
             try:
-                named[name] = _fitted(value, hints[name])
-            except Refused as allowed:
+                named[name] = _coerced(value, hints[name])
+            except Mismatch as allowed:
                 raise RunFolderError(
                     f"found {value!r:.60} as {name}, and allowed is {allowed}"
                 ) from None
@@ -169,20 +169,22 @@ class Facts(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-def is_builtin(kind: str) -> bool:
-    """Return whether a callback in a record, by its kind or settings, is cifarkit's own.
+def is_user_code(kind: str) -> bool:
+    """Return whether a callback, by its kind or settings in a record, is not cifarkit's own.
 
-    >>> is_builtin("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)"), is_builtin("mine.Mixup")
-    (True, False)
+    >>> is_user_code("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)")
+    False
+    >>> is_user_code("mine.Mixup")
+    True
     """
-    return kind.startswith("cifarkit.")
+    return not kind.startswith("cifarkit.")
 
 
-def _fitted(value: object, hint: Any) -> Any:
+def _coerced(value: object, hint: Any) -> Any:
     """Return a value of JSON as an annotation has it, lists and dicts as they are.
 
     Raises:
-        Refused: it does not fit.
+        Mismatch: it does not fit.
     """
     if isinstance(hint, UnionType):
         [hint] = (one for one in get_args(hint) if one is not NoneType)
@@ -190,9 +192,9 @@ def _fitted(value: object, hint: Any) -> Any:
             return None
     kind = get_origin(hint)
     if kind is list and isinstance(value, list):
-        return [_fitted(one, get_args(hint)[0]) for one in value]
+        return [_coerced(one, get_args(hint)[0]) for one in value]
     if kind is dict and isinstance(value, dict):
         return value
     if kind in (list, dict):
-        raise Refused(f"a {kind.__name__}")
-    return fitted(value, hint)
+        raise Mismatch(f"a {kind.__name__}")
+    return coerced(value, hint)

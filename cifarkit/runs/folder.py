@@ -46,7 +46,7 @@ __all__ = [
     "EVALUATION",
     "HISTORY",
     "LOCK",
-    "RECEIPT",
+    "TEST_PREDICTIONS",
     "RunFolder",
     "check_epochs",
     "load_run",
@@ -55,7 +55,7 @@ __all__ = [
 
 FORMAT = 1
 ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
-RECEIPT, EVALUATION = "test_logits.safetensors", "evaluation.json"
+TEST_PREDICTIONS, EVALUATION = "test_logits.safetensors", "evaluation.json"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
 KINDS: dict[str, Any] = {  # of what run.json holds beside the facts
@@ -170,7 +170,7 @@ class RunFolder:
         """
         try:
             CheckpointFiles(self.path).save(state)
-            for name in (WEIGHTS, RECEIPT, EVALUATION):  # of an earlier end
+            for name in (WEIGHTS, TEST_PREDICTIONS, EVALUATION):  # of an earlier end
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error

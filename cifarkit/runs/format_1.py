@@ -17,8 +17,8 @@ def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:
 
     >>> listener_of_text("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)")
     ('cifarkit.training.callbacks.mixup.Mixup', {'alpha': 0.2})
-    >>> listener_of_text("mine.Looks")
-    ('mine.Looks', None)
+    >>> listener_of_text("mine.TestAccess")
+    ('mine.TestAccess', None)
     """
     try:
         call = ast.parse(text, mode="eval").body

@@ -14,16 +14,16 @@ from cifarkit.errors import (
 )
 from cifarkit.evaluation.evaluation import Evaluation, check_finite, evaluate
 from cifarkit.guidance import explains_arguments
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import is_user_code
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import Run
-from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS, TestPredictions
 from cifarkit.warn import warn
 
-__all__ = ["Looks", "looks_at_test", "score_on_test"]
+__all__ = ["TestAccess", "looks_at_test", "score_on_test"]
 
 
-class Looks(NamedTuple):
+class TestAccess(NamedTuple):
     """How often a run's test set was looked at, each time with other weights.
 
     Looking again at the same weights gives the same numbers, and counts once.
@@ -37,7 +37,7 @@ class Looks(NamedTuple):
         foreign: whether callbacks that are not cifarkit's own were there, which may have looked
             without leaving a trace.
 
-    >>> str(Looks(epochs=10, at_end=True, flagged=False))
+    >>> str(TestAccess(epochs=10, at_end=True, flagged=False))
     'observed each epoch (10)'
     """
 
@@ -57,7 +57,7 @@ class Looks(NamedTuple):
 
 
 @explains_arguments("ck.looks_at_test")
-def looks_at_test(run: Run) -> Looks:
+def looks_at_test(run: Run) -> TestAccess:
     """Count how often the test set was looked at in a run.
 
     Args:
@@ -82,10 +82,10 @@ def looks_at_test(run: Run) -> Looks:
         raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
     observed += len(run.facts.tests_before)  # before it got more epochs
-    foreign = [one for one in run.facts.callbacks_as_values() if not is_builtin(one.kind)]
+    foreign = [one for one in run.facts.callbacks_as_values() if is_user_code(one.kind)]
     is_steered = run.stopped is not None or _chose_otherwise(run)
     flagged = bool(observed and foreign and is_steered)
-    return Looks(observed, run.facts.test is not None, flagged, bool(foreign))
+    return TestAccess(observed, run.facts.test is not None, flagged, bool(foreign))
 
 
 def _chose_otherwise(run: Run) -> bool:
@@ -104,7 +104,7 @@ def _chose_otherwise(run: Run) -> bool:
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
     """Evaluate a run that is over on test, once, and keep the receipt in its folder.
 
-    The receipt, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
+    The file, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
     the labels; `run.json` has the score. What the folder has from an earlier time stays as it is,
     and a warning says so when it is of other weights. Other ways to evaluate leave no trace in the
     run.
@@ -155,7 +155,7 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
     check_finite(evaluation.logits)
-    now, kept = Receipt.of(evaluation), _earlier_receipt(run)
+    now, kept = TestPredictions.of(evaluation), _earlier_predictions(run)
     if kept is None:
         score = {"n": len(evaluation), "accuracy": evaluation.accuracy, "loss": evaluation.loss}
         run.facts.test = score
@@ -165,16 +165,16 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
     elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
         warn(
             f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
-            f"{RECEIPT} to score these in its place",
+            f"{TEST_PREDICTIONS} to score these in its place",
         )
     return evaluation
 
 
-def _earlier_receipt(run: Run) -> Receipt | None:
+def _earlier_predictions(run: Run) -> TestPredictions | None:
     """Return the receipt that a scored run has in its folder, or None where it is damaged."""
     if run.folder is None or run.facts.test is None:
         return None
     try:
-        return Receipt.load(run.folder)
+        return TestPredictions.load(run.folder)
     except RunFolderError:
         return None

@@ -11,10 +11,10 @@ import torch
 
 from cifarkit.errors import CheckpointError, RunFolderError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers
-from cifarkit.runs.folder import RECEIPT, unwritable
+from cifarkit.runs.folder import TEST_PREDICTIONS, unwritable
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 
-__all__ = ["RECEIPT", "Receipt"]
+__all__ = ["TEST_PREDICTIONS", "TestPredictions"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -23,7 +23,7 @@ ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image
 
 
 @dataclass(frozen=True, eq=False)
-class Receipt:
+class TestPredictions:
     """What a network said of each test image: enough to score it again without the network.
 
     Args:
@@ -33,8 +33,8 @@ class Receipt:
         labels: int64 `n`, the truth.
 
     >>> logits = np.array([[0.5, 0.1], [2.00001, 2.0]], np.float32)
-    >>> receipt = Receipt.of(Evaluation(logits, np.array([0, 1]), ("cat", "dog")))
-    >>> receipt.accuracy, receipt.logits[1].tolist()
+    >>> test_predictions = TestPredictions.of(Evaluation(logits, np.array([0, 1]), ("cat", "dog")))
+    >>> test_predictions.accuracy, test_predictions.logits[1].tolist()
     (0.5, [2.0, 2.0])
     """
 
@@ -76,7 +76,7 @@ class Receipt:
         odd = n - int((chosen >= self.logits.max(axis=1)).sum())
         return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
 
-    def has_same_logits_as(self, other: Receipt) -> bool:
+    def has_same_logits_as(self, other: TestPredictions) -> bool:
         """Return whether the logits are the same but for rounding; why is for the caller to judge.
 
         Where a network says the same of every image nothing can be told, and the answer is False.
@@ -89,25 +89,25 @@ class Receipt:
         return spread > 0 and float(np.median(gaps)) <= ALIKE * spread
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> Receipt:
+    def of(cls, evaluation: Evaluation) -> TestPredictions:
         """Make the receipt of an evaluation; what is too large for float16 becomes its largest."""
         reach = np.finfo(np.float16).max
         logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
         return cls(logits, evaluation.predicted, evaluation.labels)
 
     @classmethod
-    def load(cls, folder: Path) -> Receipt:
+    def load(cls, folder: Path) -> TestPredictions:
         """Read the receipt in a run's folder.
 
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
         try:
-            tensors, _ = load_tensors(folder / RECEIPT, LARGEST)
+            tensors, _ = load_tensors(folder / TEST_PREDICTIONS, LARGEST)
             arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
         except FileNotFoundError:
             raise RunFolderError(
-                f"the run in {str(folder)!r} has no receipt of its test ({RECEIPT}); "
+                f"the run in {str(folder)!r} has no receipt of its test ({TEST_PREDICTIONS}); "
                 "ck.score_on_test(run, splits) makes it"
             ) from None
         except (OSError, CheckpointError, KeyError) as error:
@@ -131,6 +131,6 @@ class Receipt:
             "labels": torch.from_numpy(self.labels.astype(small)),
         }
         try:
-            save_tensors(folder / RECEIPT, tensors)
+            save_tensors(folder / TEST_PREDICTIONS, tensors)
         except OSError as error:
             raise unwritable(folder, error) from error

@@ -83,8 +83,8 @@ def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str
         fitting = on + _bare(name).removeprefix(off)
         return names.get(fitting, fitting)
 
-    fitted = _mapped(state, rule)
-    return fitted if len(fitted) == len(state) else _mapped(state, str)
+    coerced = _mapped(state, rule)
+    return coerced if len(coerced) == len(state) else _mapped(state, str)
 
 
 def without(state: Mapping[str, Tensor], names: Iterable[str]) -> OrderedDict[str, Tensor]:

@@ -20,7 +20,7 @@ __all__ = [
     "check_new",
     "leftovers",
     "rename",
-    "settle",
+    "commit",
     "write_bytes",
     "write_new_text",
     "write_text",
@@ -64,7 +64,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.close(handle)
         yield temporary
         temporary.chmod(0o666 & ~_umask())  # mkstemp allows only the owner
-        settle(temporary, path)
+        commit(temporary, path)
     finally:
         with suppress(FileNotFoundError):  # gone when all went well
             temporary.unlink()
@@ -83,7 +83,7 @@ def leftovers(folder: Path) -> list[Path]:
     ]
 
 
-def settle(finished: Path, path: Path) -> None:
+def commit(finished: Path, path: Path) -> None:
     """Force a finished file to disk, then give it its final name in one step.
 
     Raises:

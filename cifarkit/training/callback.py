@@ -10,7 +10,8 @@ from typing import Any
 from cifarkit.errors import CallbackError, CifarkitError
 from cifarkit.foreign_names import HOOK_NAMES
 from cifarkit.guidance import Guided, nearest
-from cifarkit.runs.facts import is_builtin
+from cifarkit.renamed import warn_of_old_name
+from cifarkit.runs.facts import is_user_code
 from cifarkit.runs.run import Run
 from cifarkit.training.guard import guarded
 
@@ -19,7 +20,7 @@ __all__ = [
     "Callback",
     "Callbacks",
     "check_callbacks",
-    "is_foreign",
+    "runs_user_code",
     "qualified_name",
     "listens",
     "may_intervene",
@@ -74,7 +75,7 @@ class Callback(Guided):
 
     Attributes:
         columns: the names this callback logs, so that others may select by them.
-        everywhere: where several processes train together, whether it listens in each of them, or
+        all_ranks: where several processes train together, whether it listens in each of them, or
             in the first alone, as one that shows or writes should.
         fields: the arguments that make it again, each also an attribute; for the run's record.
 
@@ -87,12 +88,15 @@ class Callback(Guided):
     """
 
     columns: tuple[str, ...] = ()
-    everywhere: bool = True
+    all_ranks: bool = True
     fields: tuple[str, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that would never be called."""
         super().__init_subclass__(**kwargs)
+        if "everywhere" in vars(cls):
+            warn_of_old_name(f"{cls.__name__}.everywhere", "all_ranks")
+            cls.all_ranks = vars(cls)["everywhere"]
         names = cls.fields
         if names is not None and not (
             isinstance(names, tuple) and all(isinstance(name, str) for name in names)
@@ -183,7 +187,7 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Iterable[Callback], rank: int = 0) -> None:
-        self.callbacks = [one for one in callbacks if one.everywhere or rank == 0]
+        self.callbacks = [one for one in callbacks if one.all_ranks or rank == 0]
 
     def notify(self, hook: str, run: Run) -> None:
         """Call a hook of each.
@@ -212,7 +216,7 @@ class Callbacks:
         for one in self.callbacks:
             if listens(one, "on_backward_end"):
                 return f"{type(one).__name__} comes between gradients and step"
-            if is_foreign(one) and listens(one, "on_batch_start", "on_batch_end"):
+            if runs_user_code(one) and listens(one, "on_batch_start", "on_batch_end"):
                 return f"{type(one).__name__} comes at every batch"
         return None
 
@@ -220,7 +224,7 @@ class Callbacks:
     def may_change_the_network(self) -> bool:
         """Whether a user's callback listens between epochs, where it may change anything."""
         return any(
-            is_foreign(one) and listens(one, "on_epoch_start", "on_epoch_end")
+            runs_user_code(one) and listens(one, "on_epoch_start", "on_epoch_end")
             for one in self.callbacks
         )
 
@@ -233,7 +237,7 @@ def _notify(callback: Callback, hook: str, run: Run) -> None:
             callback and hook, the cause is chained.
             An error that cifarkit's own callbacks raise on purpose passes as it is.
     """
-    watched = is_foreign(callback) and listens(callback, hook)
+    watched = runs_user_code(callback) and listens(callback, hook)
     try:
         with guarded(run, type(callback).__name__, hook) if watched else nullcontext():
             getattr(callback, hook)(run)
@@ -265,9 +269,9 @@ def may_intervene(callback: Callback) -> bool:
     return listens(callback, "on_batch_start", "on_backward_end")
 
 
-def is_foreign(callback: Callback) -> bool:
+def runs_user_code(callback: Callback) -> bool:
     """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
-    return not is_builtin(qualified_name(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
+    return is_user_code(qualified_name(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
 
 
 def qualified_name(thing: object) -> str:

@@ -19,7 +19,7 @@ from cifarkit.errors import CallbackError, CheckpointError
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
-from cifarkit.runs.facts import Facts, is_builtin
+from cifarkit.runs.facts import Facts, is_user_code
 from cifarkit.runs.folder import RunFolder, check_epochs
 from cifarkit.runs.history import History
 from cifarkit.runs.run import Run
@@ -205,7 +205,7 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
     then, now = (about["facts"]["environment"]["versions"]["torch"] for about in (theirs, ours))
     if then != now:
         here["layers"] = there["layers"]  # another torch may print the same layers otherwise
-    if not (run.variant and run.variant.is_own and _read_code_alike(theirs, ours)):
+    if not (run.variant and run.variant.is_user_code and _read_code_alike(theirs, ours)):
         here["code"] = there["code"]  # an installed package has a version, which is warned of
     lines = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
@@ -281,7 +281,7 @@ def _conditions(about: dict[str, Any]) -> dict[str, Any]:
     environment = facts.environment
     # With settings where they are cifarkit's own; others print what they like.
     listeners = zip(facts.callbacks_as_values(), facts.callbacks, strict=True)
-    named = {one.kind: text for one, text in listeners if is_builtin(one.kind)}
+    named = {one.kind: text for one, text in listeners if not is_user_code(one.kind)}
     intervening = [named.get(kind, kind) for kind in facts.intervening]
     return {
         "torch": environment["versions"]["torch"],

@@ -170,7 +170,7 @@ def _symptoms(run: Run, batch: Batch) -> list[str]:
         found = symptoms(run.model, batch.images, batch.targets)
         others = dependences(run.model, batch.images)
     found += others
-    if run.variant is None or not run.variant.is_own or others:
+    if run.variant is None or not run.variant.is_user_code or others:
         return found
     with seeded("rebuilt", run.seed):
         rebuilt = run.variant.build(num_classes=len(run.classes))

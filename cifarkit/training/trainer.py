@@ -18,7 +18,7 @@ from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng, seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe, checked_recipe
-from cifarkit.runs.facts import is_builtin
+from cifarkit.runs.facts import is_user_code
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import Run
 from cifarkit.runs.run_lock import run_lock
@@ -158,7 +158,7 @@ class Trainer(Guided):
                 callbacks=self.callbacks,
                 run_dir=self.run_dir,
             )
-            if not is_builtin(qualified_name(self)):  # a subclass may do anything
+            if is_user_code(qualified_name(self)):  # a subclass may do anything
                 run.facts.intervening.append(qualified_name(self))
             folder = None if run.folder is None else RunFolder(run.folder)
             ends.enter_context(run_lock(folder, go_on=resume))

@@ -12,7 +12,7 @@ from cifarkit.evaluation.evaluation import Evaluation, measure
 from cifarkit.findings import Finding
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 
 __all__ = ["Evidence", "judged", "percent"]
 
@@ -39,9 +39,9 @@ class Evidence:
         return self.run.facts
 
     @cached_property
-    def receipt(self) -> Receipt:
+    def test_predictions(self) -> TestPredictions:
         """The receipt in the folder."""
-        return Receipt.load(self.folder)
+        return TestPredictions.load(self.folder)
 
     @cached_property
     def on_test(self) -> Evaluation:
@@ -49,9 +49,9 @@ class Evidence:
         return measure(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
 
 
-def judged(check: str, holds: bool, found: str, cure: str = "") -> Finding:
-    """Return what a check found; the cure is for one that failed."""
-    return Finding(check, "passed" if holds else "failed", found, "" if holds else cure)
+def judged(check: str, holds: bool, found: str, hint: str = "") -> Finding:
+    """Return what a check found; the hint is for one that failed."""
+    return Finding(check, "passed" if holds else "failed", found, "" if holds else hint)
 
 
 def percent(share: float) -> str:

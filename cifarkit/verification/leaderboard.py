@@ -15,9 +15,9 @@ from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.guidance import explains_arguments
+from cifarkit.verification.leaderboard_entry import LeaderboardEntry
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits
-from cifarkit.verification.standing import Standing
 from cifarkit.verification.verify import Verification
 
 __all__ = ["Leaderboard", "leaderboard"]
@@ -33,7 +33,7 @@ class Leaderboard(Readable):
 
     >>> from cifarkit.evaluation.intervals import ConfidenceInterval
     >>> interval = ConfidenceInterval(0.65, 0.75)
-    >>> one = Standing("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
+    >>> one = LeaderboardEntry("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
     >>> print(Leaderboard((one,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
@@ -42,13 +42,13 @@ class Leaderboard(Readable):
          a, b
     """
 
-    standings: tuple[Standing, ...]
+    standings: tuple[LeaderboardEntry, ...]
     unverified: tuple[Verification, ...]
 
     @property
-    def by_data(self) -> dict[str, list[Standing]]:
+    def by_data(self) -> dict[str, list[LeaderboardEntry]]:
         """The standings of each data source, by its fingerprint."""
-        groups: dict[str, list[Standing]] = {}
+        groups: dict[str, list[LeaderboardEntry]] = {}
         for standing in self.standings:
             groups.setdefault(standing.fingerprint, []).append(standing)
         return groups
@@ -124,12 +124,12 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     return Leaderboard(tuple(standings), tuple(unverified))
 
 
-def _order(standing: Standing) -> tuple[str, bool, float, float, str]:
+def _order(standing: LeaderboardEntry) -> tuple[str, bool, float, float, str]:
     place = (standing.fingerprint, standing.interval_of == "Wilson")
     return (*place, -standing.interval.low, -standing.accuracy, standing.runs[0])
 
 
-def _standing(group: Sequence[Verification]) -> Standing:
+def _standing(group: Sequence[Verification]) -> LeaderboardEntry:
     counted: list[Verification] = []
     for one in sorted(group, key=lambda one: (one.accuracy, str(one.folder))):
         if not any(_is_double(one, other) for other in counted):
@@ -140,7 +140,7 @@ def _standing(group: Sequence[Verification]) -> Standing:
     n, correct = first.n or 0, first.correct or 0
     shares = [one.accuracy or 0.0 for one in counted]
     over_seeds = t_interval(shares)
-    return Standing(
+    return LeaderboardEntry(
         variant=about["variant"]["name"],
         data=first.data,
         fingerprint=about["facts"]["data"]["fingerprint"],

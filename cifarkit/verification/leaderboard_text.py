@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from cifarkit.blocks import Block
 from cifarkit.findings import wrapped
 from cifarkit.tables import Table, percent, printable
-from cifarkit.verification.standing import Standing
+from cifarkit.verification.leaderboard_entry import LeaderboardEntry
 from cifarkit.verification.verify import Verification
 
 __all__ = ["as_blocks", "as_text"]
@@ -19,7 +19,9 @@ WIDTH = 80
 SHOWN = 5  # folders in one place of the table; JSON has all
 
 
-def as_text(groups: Iterable[Sequence[Standing]], unverified: Sequence[Verification]) -> str:
+def as_text(
+    groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
+) -> str:
     """Return all standings for a terminal of 80 columns.
 
     Args:
@@ -34,7 +36,7 @@ def as_text(groups: Iterable[Sequence[Standing]], unverified: Sequence[Verificat
 
 
 def as_blocks(
-    groups: Iterable[Sequence[Standing]], unverified: Sequence[Verification]
+    groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
 ) -> list[Block]:
     """Return a table for each data source, and what was not verified.
 
@@ -50,14 +52,14 @@ def as_blocks(
         blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
     if unverified:
         reasons = [
-            (str(one.folder), "; ".join(f"{it.check}: {it.found}" for it in one.failed))
+            (str(one.folder), "; ".join(f"{it.check}: {it.message}" for it in one.failed))
             for one in unverified
         ]
         blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
     return blocks
 
 
-def _head(group: Sequence[Standing]) -> str:
+def _head(group: Sequence[LeaderboardEntry]) -> str:
     first = group[0]
     return (
         f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
@@ -66,7 +68,7 @@ def _head(group: Sequence[Standing]) -> str:
     )
 
 
-def _rows(group: Sequence[Standing]) -> list[Sequence[str]]:
+def _rows(group: Sequence[LeaderboardEntry]) -> list[Sequence[str]]:
     return [
         (
             str(rank),
@@ -80,7 +82,7 @@ def _rows(group: Sequence[Standing]) -> list[Sequence[str]]:
     ]
 
 
-def _details(one: Standing) -> list[str]:
+def _details(one: LeaderboardEntry) -> list[str]:
     """Return what stands below a row."""
     details = [f"with {one.settings}"] if one.settings else []
     details.append(", ".join(one.runs))
@@ -91,7 +93,7 @@ def _details(one: Standing) -> list[str]:
     return details
 
 
-def _ranking(group: Sequence[Standing]) -> str:
+def _ranking(group: Sequence[LeaderboardEntry]) -> str:
     head, *rows = Table(COLUMNS, _rows(group), align=ALIGN).as_text().split("\n")
     lines = [*textwrap.wrap(_head(group), WIDTH), head]
     for row, one in zip(rows, group, strict=True):
@@ -106,7 +108,7 @@ def _some(folders: Sequence[str]) -> str:
 
 
 def _reasons(one: Verification) -> list[str]:
-    reasons = [f"{finding.check}: {finding.found}" for finding in one.failed]
+    reasons = [f"{finding.check}: {finding.message}" for finding in one.failed]
     return [f"  {printable(one.folder)}", *_indented(reasons)]
 
 

@@ -14,7 +14,7 @@ from cifarkit.models.contract import input_like
 from cifarkit.runs.folder import HISTORY
 from cifarkit.runs.history import Record
 from cifarkit.runs.test_access import looks_at_test
-from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS, TestPredictions
 from cifarkit.storage.foreign_text import read_text
 from cifarkit.verification.evidence import Evidence, judged, percent
 
@@ -24,8 +24,8 @@ __all__ = [
     "check_data",
     "check_evaluation",
     "check_history",
-    "check_looks",
-    "check_receipt",
+    "check_test_access",
+    "check_test_predictions",
     "check_record",
     "check_score",
 ]
@@ -49,37 +49,44 @@ def check_data(evidence: Evidence) -> Finding:
     )
 
 
-def check_receipt(evidence: Evidence) -> Finding:
+def check_test_predictions(evidence: Evidence) -> Finding:
     """Look whether the receipt is of this test set and agrees with itself."""
     test = evidence.splits.test
-    fault = evidence.receipt.fault(test.labels.cpu().numpy(), len(test.classes))
+    fault = evidence.test_predictions.fault(test.labels.cpu().numpy(), len(test.classes))
     if fault:
-        return judged("receipt", False, fault, f"this is not the {RECEIPT} that cifarkit wrote")
+        return judged(
+            "test predictions",
+            False,
+            fault,
+            f"this is not the {TEST_PREDICTIONS} that cifarkit wrote",
+        )
     n = len(test)
-    return judged("receipt", True, f"it is whole and has the labels of the {n:,} test images")
+    return judged(
+        "test predictions", True, f"it is whole and has the labels of the {n:,} test images"
+    )
 
 
 def check_score(evidence: Evidence) -> Finding:
     """Compare the score in `run.json` with that of the receipt."""
-    receipt, said = evidence.receipt, evidence.facts["test"]
-    n, accuracy = len(receipt.labels), receipt.accuracy
+    test_predictions, said = evidence.test_predictions, evidence.facts["test"]
+    n, accuracy = len(test_predictions.labels), test_predictions.accuracy
     theirs = f"the receipt scores {percent(accuracy)} of {n:,} images"
     if (said["n"], said["accuracy"]) != (n, accuracy):
         found = f"run.json says accuracy {percent(said['accuracy'])} of {said['n']:,}; {theirs}"
         return judged("score", False, found, CHANGED)
-    loss, reach = _loss_of(receipt)
+    loss, reach = _loss_of(test_predictions)
     if not abs(said["loss"] - loss) <= reach:
         found = f"run.json says loss {said['loss']:.5f}; the receipt gives {loss:.5f}"
         return judged("score", False, f"{found}, within {reach:.5f} of rounding", CHANGED)
     return judged("score", True, f"run.json agrees: {theirs}, loss {said['loss']:.4f}")
 
 
-def _loss_of(receipt: Receipt) -> tuple[float, float]:
+def _loss_of(test_predictions: TestPredictions) -> tuple[float, float]:
     """Return the mean cross-entropy in nats, and how far rounding can have moved it."""
-    logits = receipt.logits.astype(np.float64)
+    logits = test_predictions.logits.astype(np.float64)
     largest = np.abs(logits).max(axis=1)
     top = logits.max(axis=1)
-    own = np.take_along_axis(logits, receipt.labels[:, None], axis=1)[:, 0]
+    own = np.take_along_axis(logits, test_predictions.labels[:, None], axis=1)[:, 0]
     losses = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - own
     # A loss moves by no more than twice what its logits do; beyond float16 nothing is known.
     beyond = bool((largest >= np.finfo(np.float16).max).any())
@@ -93,15 +100,15 @@ def check_evaluation(evidence: Evidence) -> Finding:
     if not path.exists():
         return Finding("evaluation", "not run", "there is no evaluation.json")
     said = json.loads(read_text(path))
-    receipt, score = evidence.receipt, evidence.facts["test"]
-    n, classes = receipt.logits.shape
-    places = receipt.labels * classes + receipt.predicted
+    test_predictions, score = evidence.test_predictions, evidence.facts["test"]
+    n, classes = test_predictions.logits.shape
+    places = test_predictions.labels * classes + test_predictions.predicted
     due = {
         "part": "test",
         "n": n,
-        "accuracy": receipt.accuracy,
+        "accuracy": test_predictions.accuracy,
         "loss": score["loss"],
-        "accuracy_interval_95": list(wilson_interval(int(receipt.correct.sum()), n)),
+        "accuracy_interval_95": list(wilson_interval(int(test_predictions.correct.sum()), n)),
         "confusion": np.bincount(places, minlength=classes**2).reshape(classes, -1).tolist(),
     }
     others = [name for name, value in due.items() if said.get(name) != value]
@@ -117,17 +124,17 @@ def check_history(evidence: Evidence) -> Finding:
     history, planned = evidence.run.history, evidence.run.recipe.epochs
     if not (evidence.folder / HISTORY).exists():
         return judged("history", False, f"there is no {HISTORY}", "ask for the whole folder")
-    cure = "rows were taken away or added after the run"
+    hint = "rows were taken away or added after the run"
     epochs = [record.get("epoch") for record in history]
     if epochs != list(range(1, len(epochs) + 1)):
         found = f"the epochs in {HISTORY} are not numbered 1, 2, 3, …"
-        return judged("history", False, found, cure)
+        return judged("history", False, found, hint)
     finished = evidence.run.status == "finished"
     fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
     if fits and (wrong := next(filter(None, map(_impossible, history)), "")):
         return judged("history", False, f"{HISTORY}, {wrong}", "it was changed after the run")
     due = f"{planned}" if finished else f"1 to {planned} (stopped)"
-    return judged("history", fits, f"{HISTORY} has {len(epochs)} of {due} epochs", cure)
+    return judged("history", fits, f"{HISTORY} has {len(epochs)} of {due} epochs", hint)
 
 
 def _impossible(record: Record) -> str:
@@ -175,8 +182,8 @@ def check_code(evidence: Evidence) -> Finding:
     )
 
 
-def check_looks(evidence: Evidence) -> Finding:
+def check_test_access(evidence: Evidence) -> Finding:
     """Look whether training may have been steered by test."""
     looks = looks_at_test(evidence.run)
-    cure = "ask for the code of its callbacks; what chooses must choose on val"
-    return judged("looks", not looks.flagged, f"test: {looks}", cure)
+    hint = "ask for the code of its callbacks; what chooses must choose on val"
+    return judged("test access", not looks.flagged, f"test: {looks}", hint)

@@ -19,7 +19,7 @@ from cifarkit.findings import Finding
 from cifarkit.models.variant import Variant
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.run import Run
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.callbacks.early_stopping import EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip
@@ -53,8 +53,8 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
     """
     obstacle = _obstacle(evidence.facts)
     if obstacle:
-        cure = "judge it by its code; without --retrain its other checks stand alone"
-        return "not repeatable", [judged("repeated", False, f"not repeatable: {obstacle}", cure)]
+        hint = "judge it by its code; without --retrain its other checks stand alone"
+        return "not repeatable", [judged("repeated", False, f"not repeatable: {obstacle}", hint)]
     run = evidence.run
     again = _train_again(evidence, device)
     ours, theirs = again.model.state_dict(), run.model.state_dict()
@@ -131,37 +131,37 @@ def _compare_histories(run: Run, again: Run) -> Finding:
         for name in made.keys() - {"seconds"}:
             if not math.isclose(kept.get(name, math.nan), made[name], rel_tol=1e-6, abs_tol=1e-9):
                 found = f"epoch {made['epoch']} has {name} {kept.get(name)}; it is {made[name]}"
-                cure = "history.csv was changed after the run"
-                return judged("each epoch", False, f"history.csv, {found}", cure)
+                hint = "history.csv was changed after the run"
+                return judged("each epoch", False, f"history.csv, {found}", hint)
     return judged("each epoch", True, f"all {len(again.history)} epochs have the same numbers")
 
 
 def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
-    """Compare what the weights say of each test image with the receipt, when they are the same.
+    """Compare what the same weights say of each test image with the recorded test predictions.
 
     Where training gave the same bits, so does evaluation: nothing is left for rounding.
     """
     test = evidence.splits.test
     made, kept = (
-        Receipt.of(measure(again.model, test, test_time=again.recipe.test_time)),
-        evidence.receipt,
+        TestPredictions.of(measure(again.model, test, test_time=again.recipe.test_time)),
+        evidence.test_predictions,
     )
     other = int((made.predicted != kept.predicted).sum())
     moved = int((made.logits != kept.logits).any(axis=1).sum())
     found = f"trained again it has the receipt's logits for all {len(made.labels):,} test images"
     if other or moved:
         found = (
-            f"trained again it gives {other:,} test images another class than the receipt, and "
-            f"{moved:,} other logits; it scores {percent(made.accuracy)}, not "
+            f"trained again it gives {other:,} test images another class than the recorded one, "
+            f"and {moved:,} other logits; it scores {percent(made.accuracy)}, not "
             f"{percent(kept.accuracy)}"
         )
-    cure = "the receipt was changed, or scored on another device"
-    return judged("predictions", not (other or moved), found, cure)
+    hint = "the receipt was changed, or scored on another device"
+    return judged("predictions", not (other or moved), found, hint)
 
 
 def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Finding]]:
     """Compare the two test accuracies with what another seed would change."""
-    n, kept = len(evidence.receipt.labels), evidence.receipt.accuracy
+    n, kept = len(evidence.test_predictions.labels), evidence.test_predictions.accuracy
     made = measure(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
     others = sibling_accuracies(evidence.folder, evidence.about)
     if len(others) >= FEWEST_SIBLINGS:
@@ -181,5 +181,5 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
         found += (
             "; same versions, processor, device and threads, so the same bits were to be expected"
         )
-    cure = "weights, recipe, seed or code are not those that gave this score"
-    return likeness, [judged("repeated", likeness != "different", found, cure)]
+    hint = "weights, recipe, seed or code are not those that gave this score"
+    return likeness, [judged("repeated", likeness != "different", found, hint)]

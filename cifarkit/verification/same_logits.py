@@ -23,7 +23,7 @@ def same_logits(
     >>> list(same_logits([]))
     []
     """
-    scored = [one for one in verifications if one.receipt is not None]
+    scored = [one for one in verifications if one.test_predictions is not None]
     for one, other in itertools.combinations(scored, 2):
         if _record(one) != _record(other) and are_alike(one, other):
             yield one, other
@@ -52,4 +52,8 @@ def _record(one: Verification) -> tuple[str, int]:
 
 def are_alike(one: Verification, other: Verification) -> bool:
     """Return whether two runs have the same logits, as far as their receipts can be read."""
-    return bool(one.receipt and other.receipt and one.receipt.has_same_logits_as(other.receipt))
+    return bool(
+        one.test_predictions
+        and other.test_predictions
+        and one.test_predictions.has_same_logits_as(other.test_predictions)
+    )

@@ -16,9 +16,10 @@ from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import CifarkitError, DataError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.guidance import explains_arguments
+from cifarkit.renamed import RenamedAttribute
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import OVER
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 from cifarkit.storage.folders import expanded
 from cifarkit.tables import printable
 from cifarkit.training.engine.device import choose_device
@@ -29,10 +30,10 @@ from cifarkit.verification.record_checks import (
     check_data,
     check_evaluation,
     check_history,
-    check_looks,
-    check_receipt,
     check_record,
     check_score,
+    check_test_access,
+    check_test_predictions,
 )
 from cifarkit.verification.repetition import Likeness, repeat
 from cifarkit.verification.weight_checks import check_last_epoch, check_weights
@@ -42,14 +43,14 @@ __all__ = ["Verification", "unreadable", "verify"]
 # Those of a stage mean something only when all before it have passed.
 STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     {"data": check_data},
-    {"receipt": check_receipt},
+    {"test predictions": check_test_predictions},
     {
         "record": check_record,
         "score": check_score,
         "evaluation": check_evaluation,
         "history": check_history,
         "code": check_code,
-        "looks": check_looks,
+        "test access": check_test_access,
         "weights": check_weights,
         "epoch": check_last_epoch,
     },
@@ -68,7 +69,7 @@ class Verification:
         correct: how many test images got their own label, by the receipt; None without one.
         n: how many test images the receipt is of.
         repeated: how alike the run is to one that was trained again; None where none was.
-        receipt: with what the network said of each test image; None without one.
+        test_predictions: with what the network said of each test image; None without one.
         data: the name of the data that it was verified on.
 
     >>> found = Finding("run", "failed", "there is no run in 'runs/x'")
@@ -83,8 +84,10 @@ class Verification:
     correct: int | None = None
     n: int | None = None
     repeated: Likeness | None = None
-    receipt: Receipt | None = field(default=None, repr=False, compare=False)
+    test_predictions: TestPredictions | None = field(default=None, repr=False, compare=False)
     data: str = ""
+
+    receipt = RenamedAttribute("test_predictions")
 
     @property
     def passed(self) -> bool:
@@ -98,7 +101,7 @@ class Verification:
 
     @property
     def accuracy(self) -> float | None:
-        """The test accuracy by the receipt, in [0, 1]; None without one."""
+        """The test accuracy by the test predictions, in [0, 1]; None without one."""
         return None if self.correct is None or not self.n else self.correct / self.n
 
     def to_json(self) -> dict[str, Any]:
@@ -239,17 +242,17 @@ def _with_repetition(
 def _verification(
     evidence: Evidence, findings: list[Finding], repeated: Likeness | None = None
 ) -> Verification:
-    receipt = None
-    if any(one.check == "receipt" and one.outcome == "passed" for one in findings):
-        receipt = evidence.receipt
+    test_predictions = None
+    if any(one.check == "test predictions" and one.outcome == "passed" for one in findings):
+        test_predictions = evidence.test_predictions
     return Verification(
         evidence.folder,
         tuple(findings),
         evidence.about,
-        correct=None if receipt is None else int(receipt.correct.sum()),
-        n=None if receipt is None else len(receipt.labels),
+        correct=None if test_predictions is None else int(test_predictions.correct.sum()),
+        n=None if test_predictions is None else len(test_predictions.labels),
         repeated=repeated,
-        receipt=receipt,
+        test_predictions=test_predictions,
         data=evidence.splits.name,
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from cifarkit.evaluation.evaluation import Evaluation, measure
 from cifarkit.findings import Finding
 from cifarkit.runs.history import Record
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 from cifarkit.verification.evidence import Evidence, judged, percent
 from cifarkit.verification.record_checks import ROUNDING
 
@@ -30,8 +30,8 @@ FLOAT32 = 1e-6  # nats, by which a mean of float32 losses may differ
 
 def check_weights(evidence: Evidence) -> Finding:
     """Compare what the weights say of test now with the receipt."""
-    now, kept = Receipt.of(evidence.on_test), evidence.receipt
-    ours, theirs = (receipt.logits.astype(np.float64) for receipt in (now, kept))
+    now, kept = TestPredictions.of(evidence.on_test), evidence.test_predictions
+    ours, theirs = (test_predictions.logits.astype(np.float64) for test_predictions in (now, kept))
     spread = float(ours.std())
     rounding = 2 * ROUNDING * np.maximum(np.abs(ours), np.abs(theirs)) + 1e-6
     gaps = np.maximum(np.abs(ours - theirs) - rounding, 0).max(axis=1)  # n
@@ -75,8 +75,8 @@ def check_last_epoch(evidence: Evidence) -> Finding:
     place = f"history.csv, epoch {epoch}"
     others = [text for part, now in evaluations.items() if (text := _other(part, now, record))]
     if others:
-        cure = "the history was changed, or the weights are of another run"
-        return judged("epoch", False, f"{place}: {'; '.join(others)}", cure)
+        hint = "the history was changed, or the weights are of another run"
+        return judged("epoch", False, f"{place}: {'; '.join(others)}", hint)
     said = f"{' and '.join(evaluations)} accuracy and loss"
     return judged("epoch", True, f"the weights give the {said} in {place}")
 

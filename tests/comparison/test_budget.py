@@ -12,9 +12,9 @@ import torch
 
 import cifarkit as ck
 from cifarkit.comparison import budget
-from cifarkit.comparison.budget import cells_within, seconds_of, time_cell
-from cifarkit.comparison.cell_training import Workplace
-from cifarkit.comparison.cells import Cell, plan_cells
+from cifarkit.comparison.budget import jobs_within, seconds_of, time_job
+from cifarkit.comparison.job_training import SharedFolder
+from cifarkit.comparison.jobs import Job, plan_jobs
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_what_is_no_time_is_refused(text: Any) -> None:
 
 
 @pytest.fixture
-def workplace(tiny: ck.Splits, tmp_path: Path) -> Workplace:
-    place = Workplace(tmp_path)
+def shared(tiny: ck.Splits, tmp_path: Path) -> SharedFolder:
+    place = SharedFolder(tmp_path)
     place.put_data(tiny)
     return place
 
 
-def cells_of(tiny: ck.Splits, run_dir: Path, seeds: int, *names: str) -> list[Cell]:
-    return plan_cells(
+def cells_of(tiny: ck.Splits, run_dir: Path, seeds: int, *names: str) -> list[Job]:
+    return plan_jobs(
         [ck.get_variant(name) for name in names],
         range(seeds),
         tiny,
@@ -54,15 +54,15 @@ def test_as_many_whole_seeds_as_fit(
     seconds: float,
     seeds: int,
     tiny: ck.Splits,
-    workplace: Workplace,
+    shared: SharedFolder,
     monkeypatch: pytest.MonkeyPatch,
     here: ThreadPoolExecutor,
 ) -> None:
     costs = {"linear": 10.0, "mlp": 20.0}
-    monkeypatch.setattr(budget, "time_cell", lambda cell, *_: costs[cell.variant.name])
-    cells = cells_of(tiny, workplace.path, 4, "linear", "mlp")
-    chosen = cells_within(seconds, cells, workplace, device=torch.device("cpu"), executor=here)
-    assert chosen == cells[: 2 * seeds]
+    monkeypatch.setattr(budget, "time_job", lambda job, *_: costs[job.variant.name])
+    jobs = cells_of(tiny, shared.path, 4, "linear", "mlp")
+    chosen = jobs_within(seconds, jobs, shared, device=torch.device("cpu"), executor=here)
+    assert chosen == jobs[: 2 * seeds]
 
 
 @pytest.mark.parametrize(("seconds", "seeds"), [(30, 3), (90, 3), (120, 4)])
@@ -70,35 +70,35 @@ def test_what_is_there_is_taken_and_the_same_line_again_adds_nothing(
     seconds: float,
     seeds: int,
     tiny: ck.Splits,
-    workplace: Workplace,
+    shared: SharedFolder,
     monkeypatch: pytest.MonkeyPatch,
     here: ThreadPoolExecutor,
 ) -> None:
-    monkeypatch.setattr(budget, "time_cell", lambda *_: 15.0)
-    cells = [
-        dataclasses.replace(cell, is_done=cell.seed < 3)
-        for cell in cells_of(tiny, workplace.path, 4, "linear", "mlp")
+    monkeypatch.setattr(budget, "time_job", lambda *_: 15.0)
+    jobs = [
+        dataclasses.replace(job, is_done=job.seed < 3)
+        for job in cells_of(tiny, shared.path, 4, "linear", "mlp")
     ]
-    chosen = cells_within(seconds, cells, workplace, device=torch.device("cpu"), executor=here)
-    assert chosen == cells[: 2 * seeds]
+    chosen = jobs_within(seconds, jobs, shared, device=torch.device("cpu"), executor=here)
+    assert chosen == jobs[: 2 * seeds]
 
 
-def test_a_trial_reckons_with_all_images_and_epochs(tiny: ck.Splits, workplace: Workplace) -> None:
+def test_a_trial_reckons_with_all_images_and_epochs(tiny: ck.Splits, shared: SharedFolder) -> None:
     few, many = (
-        Cell(
+        Job(
             ck.Variant("one", ck.get_variant("linear").builder, recipe=ck.Recipe(epochs=epochs)),
             0,
             "cpu",
             (),
-            workplace.path / "run",
+            shared.path / "run",
             "key",
             is_done=False,
         )
         for epochs in (1, 1_000)
     )
     # A thousand times the epochs: no load of a machine makes up for that.
-    assert 0 < time_cell(few, workplace, None) < time_cell(many, workplace, None)
-    assert not (workplace.path / "run").exists()
+    assert 0 < time_job(few, shared, None) < time_job(many, shared, None)
+    assert not (shared.path / "run").exists()
 
 
 @pytest.mark.parametrize(("trial_epochs", "is_right"), [(budget.TRIAL_EPOCHS, True), (1, False)])
@@ -106,7 +106,7 @@ def test_a_trial_of_windows_that_grow_is_right_on_the_mean(
     trial_epochs: int,
     is_right: bool,
     tiny: ck.Splits,
-    workplace: Workplace,
+    shared: SharedFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A clock that counts the pixels of a training; the control looks at the last epoch alone."""
@@ -124,8 +124,8 @@ def test_a_trial_of_windows_that_grow_is_right_on_the_mean(
     monkeypatch.setattr(budget, "TRIAL_EPOCHS", trial_epochs)
     recipe = ck.Recipe(epochs=12, batch_size=10, augment=(ck.GrowingCrop(first=20, last=28),))
     growing = ck.Variant("growing", ck.get_variant("linear").builder, recipe=recipe)
-    cell = Cell(growing, 0, "cpu", (), workplace.path / "run", "key", is_done=False)
-    reckoned = time_cell(cell, workplace, None)
+    job = Job(growing, 0, "cpu", (), shared.path / "run", "key", is_done=False)
+    reckoned = time_job(job, shared, None)
     clock[0] = 0
     count_pixels(growing, tiny)
     assert (abs(reckoned / clock[0] - 1) < 0.05) == is_right

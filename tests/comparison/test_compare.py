@@ -30,7 +30,7 @@ from filelock import FileLock
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_changed_code_is_another_run(compare: Any, tmp_path: Path) -> None:
 def test_other_versions_are_another_run(
     field: str, compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cifarkit.comparison import cells
+    from cifarkit.comparison import jobs
 
     compare(["linear"], seeds=1)
 
@@ -168,8 +168,8 @@ def test_other_versions_are_another_run(
         found["versions"][field] = "99"
         return found
 
-    describe = cells.describe_environment
-    monkeypatch.setattr(cells, "describe_environment", newer)
+    describe = jobs.describe_environment
+    monkeypatch.setattr(jobs, "describe_environment", newer)
     compare(["linear"], seeds=1)
     assert folders(tmp_path) == ["linear-seed0", "linear-seed0-2"]
 
@@ -437,7 +437,7 @@ def test_what_a_run_warns_of_is_told_once(compare: Any) -> None:
 def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from cifarkit.comparison import budget
 
-    monkeypatch.setattr(budget, "time_cell", lambda *_: 60.0)
+    monkeypatch.setattr(budget, "time_job", lambda *_: 60.0)
     comparison = compare(["linear", "mlp"], seeds=5, budget="5m")
     assert comparison.left_out == (2, 3, 4)
     assert len(comparison.outcomes) == 4
@@ -689,14 +689,18 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def forge(folder: Path) -> None:
-    receipt = ck.Receipt.load(folder)
-    ck.Receipt(receipt.logits, receipt.labels, receipt.labels).save(folder)
+    test_predictions = ck.TestPredictions.load(folder)
+    ck.TestPredictions(
+        test_predictions.logits, test_predictions.labels, test_predictions.labels
+    ).save(folder)
     edit(folder, lambda about: about["facts"]["test"].update(accuracy=1.0))
 
 
 def relabel(folder: Path) -> None:
-    receipt = ck.Receipt.load(folder)
-    ck.Receipt(receipt.logits, receipt.predicted, receipt.labels[::-1].copy()).save(folder)
+    test_predictions = ck.TestPredictions.load(folder)
+    ck.TestPredictions(
+        test_predictions.logits, test_predictions.predicted, test_predictions.labels[::-1].copy()
+    ).save(folder)
 
 
 @pytest.mark.parametrize("what", DAMAGE)
@@ -763,9 +767,9 @@ def test_a_copy_under_another_seed_is_left_out(
     ck.score_on_test(run, tiny)
     shutil.copytree(tmp_path / "runs" / "honest", tmp_path / "runs" / "copy")
     edit(tmp_path / "runs" / "copy", lambda about: about.update(seed=1))
-    receipt = Receipt.load(tmp_path / "runs" / "copy")
-    receipt.logits[0] += np.float16(moved_by)  # which leaves the order, and the answer
-    receipt.save(tmp_path / "runs" / "copy")
+    test_predictions = TestPredictions.load(tmp_path / "runs" / "copy")
+    test_predictions.logits[0] += np.float16(moved_by)  # which leaves the order, and the answer
+    test_predictions.save(tmp_path / "runs" / "copy")
     comparison = compare(["linear"], seeds=2)
     assert [one.seed for one in comparison.outcomes] == [0]
     assert "one of the two is a copy under another seed" in comparison.failures[0]

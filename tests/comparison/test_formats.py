@@ -55,7 +55,7 @@ def test_the_text_says_all_there_is_to_say(four: ck.Comparison) -> None:
 def test_looks_at_test_that_differ_are_told_apart(make_comparison: Any) -> None:
     comparison = make_comparison({"linear": [0.4], "mlp": [0.5]})
     first, second = comparison.outcomes
-    watched = dataclasses.replace(second, looks=ck.Looks(3, True, True))
+    watched = dataclasses.replace(second, looks=ck.TestAccess(3, True, True))
     text = str(dataclasses.replace(comparison, outcomes=(first, watched)))
     assert "linear once at the end; mlp may be selected on: flagged" in text
 

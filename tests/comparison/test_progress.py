@@ -1,4 +1,4 @@
-"""The table of cells while they are trained."""
+"""The table of jobs while they are trained."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 
 import cifarkit as ck
 from cifarkit.blocks import as_text
-from cifarkit.comparison.cell_training import CellEnd
-from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.job_training import JobResult
+from cifarkit.comparison.jobs import Job
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.tables import duration
 
 
-def cell(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Cell:
-    return Cell(ck.get_variant(name), seed, "cpu", (), folder / f"{name}-{seed}", "key", is_done)
+def job(folder: Path, name: str, seed: int, *, is_done: bool = False) -> Job:
+    return Job(ck.get_variant(name), seed, "cpu", (), folder / f"{name}-{seed}", "key", is_done)
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> list[Cell]:
+def jobs(tmp_path: Path) -> list[Job]:
     """Two done before, one at epoch 2 of 10, one that waits."""
     chosen = [
-        cell(tmp_path, "linear", 0, is_done=True),
-        cell(tmp_path, "mlp", 0, is_done=True),
-        cell(tmp_path, "linear", 1),
-        cell(tmp_path, "mlp", 1),
+        job(tmp_path, "linear", 0, is_done=True),
+        job(tmp_path, "mlp", 0, is_done=True),
+        job(tmp_path, "linear", 1),
+        job(tmp_path, "mlp", 1),
     ]
     chosen[2].folder.mkdir()
     records: list[Any] = [{"epoch": 1, "seconds": 10.0}, {"epoch": 2, "seconds": 20.0}]
@@ -35,9 +35,9 @@ def cells(tmp_path: Path) -> list[Cell]:
     return chosen
 
 
-def test_the_table_shows_every_cell_and_the_time_left(cells: list[Cell]) -> None:
-    progress = ComparisonProgress(cells, io.StringIO())
-    progress.update(dict.fromkeys(cells[2:]))
+def test_the_table_shows_every_cell_and_the_time_left(jobs: list[Job]) -> None:
+    progress = ComparisonProgress(jobs, io.StringIO())
+    progress.update(dict.fromkeys(jobs[2:]))
     assert as_text(*progress.blocks()).splitlines() == [
         "        seed 0  seed 1",
         "linear   there    2/10",
@@ -47,23 +47,23 @@ def test_the_table_shows_every_cell_and_the_time_left(cells: list[Cell]) -> None
 
 
 def test_many_seeds_go_on_below_and_fit_a_terminal(tmp_path: Path) -> None:
-    cells = [
-        cell(tmp_path, name, seed, is_done=True) for seed in range(12) for name in ("linear", "mlp")
+    jobs = [
+        job(tmp_path, name, seed, is_done=True) for seed in range(12) for name in ("linear", "mlp")
     ]
-    lines = as_text(*ComparisonProgress(cells, io.StringIO()).blocks()).splitlines()
+    lines = as_text(*ComparisonProgress(jobs, io.StringIO()).blocks()).splitlines()
     assert [line.split(" ")[0] for line in lines] == ["", "linear", "mlp"] * 2 + ["24"]
     assert "".join(lines).count("there") == 24
     assert "seed 11" in lines[3]
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_without_a_terminal_there_is_a_line_for_each_end(cells: list[Cell]) -> None:
+def test_without_a_terminal_there_is_a_line_for_each_end(jobs: list[Job]) -> None:
     stream = io.StringIO()
-    progress = ComparisonProgress(cells, stream)
-    ends: dict[Cell, CellEnd | None] = {cells[2]: CellEnd(), cells[3]: None}
+    progress = ComparisonProgress(jobs, stream)
+    ends: dict[Job, JobResult | None] = {jobs[2]: JobResult(), jobs[3]: None}
     progress.update(ends)
     progress.update(ends)
-    progress.update({**ends, cells[3]: CellEnd("NonFiniteLossError: nan")})
+    progress.update({**ends, jobs[3]: JobResult("NonFiniteLossError: nan")})
     assert stream.getvalue().splitlines() == [
         "2 of 4 runs done",
         "linear seed 1: done; 3 of 4 runs done, about 2 min left",
@@ -72,7 +72,7 @@ def test_without_a_terminal_there_is_a_line_for_each_end(cells: list[Cell]) -> N
 
 
 def test_on_a_terminal_one_table_is_kept_up_to_date(
-    cells: list[Cell], monkeypatch: pytest.MonkeyPatch
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -80,19 +80,19 @@ def test_on_a_terminal_one_table_is_kept_up_to_date(
 
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    with ComparisonProgress(cells, stream) as progress:
-        progress.update({cells[2]: CellEnd(), cells[3]: None})
+    with ComparisonProgress(jobs, stream) as progress:
+        progress.update({jobs[2]: JobResult(), jobs[3]: None})
     assert "done" in stream.getvalue()
     assert "3 of 4 runs done" in stream.getvalue()
 
 
-def test_nobody_who_reads_is_no_reason_to_stop(cells: list[Cell]) -> None:
+def test_nobody_who_reads_is_no_reason_to_stop(jobs: list[Job]) -> None:
     class Broken(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    with ComparisonProgress(cells, Broken()) as progress:
-        progress.update({cells[2]: CellEnd(), cells[3]: None})
+    with ComparisonProgress(jobs, Broken()) as progress:
+        progress.update({jobs[2]: JobResult(), jobs[3]: None})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from loky import ProcessPoolExecutor
 
-from cifarkit.comparison.cell_training import Workplace
+from cifarkit.comparison.job_training import SharedFolder
 from cifarkit.comparison.scheduling import own_workers
 
 MORE = 400_000_000  # bytes: more than loky takes for a leak by itself
@@ -22,7 +22,7 @@ def test_a_worker_whose_next_network_is_larger_is_not_taken_for_one_that_leaks(
     tmp_path: Path,
 ) -> None:
     pytest.importorskip("psutil", reason="without it loky does not look at memory")
-    with own_workers(torch.device("cpu"), 1, Workplace(tmp_path)) as workers:
+    with own_workers(torch.device("cpu"), 1, SharedFolder(tmp_path)) as workers:
         ours, warned = _processes(workers.executor)
     assert len(ours) == 1
     assert warned == []

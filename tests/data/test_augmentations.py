@@ -22,9 +22,11 @@ def pictures(count: int, seed: int = 0) -> Tensor:
     return torch.randint(256, (count, 3, SIDE, SIDE), generator=generator).to(torch.uint8)
 
 
-def seeded(seed: int, count: int = 8) -> ck.Draw:
-    places = torch.arange(count)
-    return ck.Draw(seed, epoch=seed % 3, epochs=3, step=0, places=places, total=count)
+def seeded(seed: int, count: int = 8) -> ck.AugmentationContext:
+    indices = torch.arange(count)
+    return ck.AugmentationContext(
+        seed, epoch=seed % 3, epochs=3, step=0, indices=indices, total=count
+    )
 
 
 def slow_flip(augmentation: ck.Flip, images: Tensor, generator: Generator) -> Tensor:
@@ -42,7 +44,7 @@ def slow_alternating_flip(
 ) -> Tensor:
     coins = torch.rand(draw.total, generator=generator_for("flip", draw.run_seed)).tolist()
     changed = images.clone()
-    for number, place in enumerate(draw.places.tolist()):
+    for number, place in enumerate(draw.indices.tolist()):
         in_even_epochs = coins[place] < 0.5
         if in_even_epochs == (draw.epoch % 2 == 0):
             for column in range(SIDE):
@@ -170,9 +172,14 @@ def test_flipping_twice_is_nothing(seed: int, probability: float) -> None:
 def seen_both_ways(flip: Augmentation, seed: int, count: int = 200) -> float:
     """Return the share of pictures that two following epochs show in both directions."""
     row = torch.arange(SIDE, dtype=torch.uint8).expand(count, 3, SIDE, SIDE)
-    places = torch.arange(count)
+    indices = torch.arange(count)
     first, second = (
-        flip(row, ck.Draw(seed, epoch=epoch, epochs=9, step=0, places=places, total=count))
+        flip(
+            row,
+            ck.AugmentationContext(
+                seed, epoch=epoch, epochs=9, step=0, indices=indices, total=count
+            ),
+        )
         for epoch in (seed % 5, seed % 5 + 1)
     )
     return float((first[:, 0, 0, 0] != second[:, 0, 0, 0]).double().mean())
@@ -186,16 +193,18 @@ def test_an_alternating_flip_shows_every_picture_both_ways_and_a_coin_does_not(s
 
 
 def test_an_alternating_flip_knows_a_picture_wherever_it_stands_in_a_batch() -> None:
-    images, places = pictures(8), torch.tensor([3, 1, 7, 0, 2, 6, 5, 4])
-    inner = ck.Draw(0, epoch=1, epochs=2, step=0, places=torch.arange(8), total=8)
-    mixed = ck.Draw(0, epoch=1, epochs=2, step=5, places=places, total=8)
+    images, indices = pictures(8), torch.tensor([3, 1, 7, 0, 2, 6, 5, 4])
+    inner = ck.AugmentationContext(0, epoch=1, epochs=2, step=0, indices=torch.arange(8), total=8)
+    mixed = ck.AugmentationContext(0, epoch=1, epochs=2, step=5, indices=indices, total=8)
     flip = ck.AlternatingFlip()
-    assert torch.equal(flip(images, inner)[places], flip(images[places], mixed))
+    assert torch.equal(flip(images, inner)[indices], flip(images[indices], mixed))
 
 
 @pytest.mark.parametrize("augmentation", [ck.AlternatingFlip(), ck.GrowingCrop()], ids=repr)
 def test_what_needs_a_draw_says_so_without_one(augmentation: Augmentation) -> None:
-    with pytest.raises(ck.DataError, match=rf"{type(augmentation).__name__} .* ck\.Draw"):
+    with pytest.raises(
+        ck.DataError, match=rf"{type(augmentation).__name__} .* ck\.AugmentationContext"
+    ):
         augmentation(pictures(2), torch.Generator())
 
 
@@ -238,7 +247,9 @@ def test_a_growing_window_goes_from_the_first_side_to_the_last_and_never_back(
     epochs: int, crop: ck.GrowingCrop
 ) -> None:
     draws = [
-        ck.Draw(0, epoch=epoch, epochs=epochs, step=0, places=torch.arange(1), total=1)
+        ck.AugmentationContext(
+            0, epoch=epoch, epochs=epochs, step=0, indices=torch.arange(1), total=1
+        )
         for epoch in range(epochs)
     ]
     sides = [crop(pictures(1), draw).shape[-1] for draw in draws]

@@ -55,8 +55,8 @@ def test_batches_cover_every_image_exactly_once(
     assert max(map(len, found)) <= size + 1
     # One image alone is for batch norm no batch; only where there is no other is there one.
     assert all(len(batch) > 1 for batch in found) or size == 1 or count == 1
-    for batch, places in zip(batches, found, strict=True):
-        assert batch.targets.tolist() == [place % 2 for place in places]
+    for batch, indices in zip(batches, found, strict=True):
+        assert batch.targets.tolist() == [place % 2 for place in indices]
         assert (batch.images.dtype, batch.images.shape[1:]) == (torch.float32, (3, 32, 32))
 
 

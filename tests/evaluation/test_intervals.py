@@ -17,9 +17,9 @@ few = st.integers(1, 30).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(
 @settings(max_examples=80, deadline=None, database=None)
 @given(st.one_of(counts, few))
 def test_the_interval_is_scipys(counted: tuple[int, int]) -> None:
-    hits, n = counted
-    scipys = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    assert ck.wilson_interval(hits, n) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
+    correct, n = counted
+    scipys = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    assert ck.wilson_interval(correct, n) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
 
 
 def test_another_interval_would_be_found() -> None:
@@ -30,11 +30,11 @@ def test_another_interval_would_be_found() -> None:
 @settings(max_examples=150, deadline=None, database=None)
 @given(st.one_of(counts, few))
 def test_the_share_lies_inside_and_the_ends_in_range(counted: tuple[int, int]) -> None:
-    hits, n = counted
-    low, high = ck.wilson_interval(hits, n)
-    assert 0.0 <= low <= hits / n <= high <= 1.0
-    assert (low == 0.0) == (hits == 0)
-    assert (high == 1.0) == (hits == n)
+    correct, n = counted
+    low, high = ck.wilson_interval(correct, n)
+    assert 0.0 <= low <= correct / n <= high <= 1.0
+    assert (low == 0.0) == (correct == 0)
+    assert (high == 1.0) == (correct == n)
 
 
 def test_the_ends_are_exact_where_all_or_none_are_hits() -> None:
@@ -45,9 +45,9 @@ def test_the_ends_are_exact_where_all_or_none_are_hits() -> None:
 @settings(max_examples=60, deadline=None, database=None)
 @given(counts)
 def test_misses_mirror_hits(counted: tuple[int, int]) -> None:
-    hits, n = counted
-    low, high = ck.wilson_interval(hits, n)
-    assert ck.wilson_interval(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    correct, n = counted
+    low, high = ck.wilson_interval(correct, n)
+    assert ck.wilson_interval(n - correct, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
 def test_of_no_images_nothing_is_known() -> None:
@@ -61,12 +61,12 @@ def test_numpys_numbers_are_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hits", "n"), [(5, 3), (-1, 3), (1, 0), (0, -1), (float("nan"), 3), (2.5, 3)]
+    ("correct", "n"), [(5, 3), (-1, 3), (1, 0), (0, -1), (float("nan"), 3), (2.5, 3)]
 )
-def test_more_hits_than_images_are_refused(hits: Any, n: int) -> None:
-    with pytest.raises(ck.DataError, match=f"between 0 and n; found {hits} and {n}"):
-        ck.wilson_interval(hits, n)
+def test_more_hits_than_images_are_refused(correct: Any, n: int) -> None:
+    with pytest.raises(ck.DataError, match=f"from 0 to n; found {correct} and {n}"):
+        ck.wilson_interval(correct, n)
 
 
 def test_an_interval_prints_in_percent() -> None:
-    assert str(ck.Interval(0.0, 1.0)) == "0.0 to 100.0 %"
+    assert str(ck.ConfidenceInterval(0.0, 1.0)) == "0.0 to 100.0 %"

@@ -95,8 +95,8 @@ def test_what_builds_on_a_failed_check_is_not_run_and_says_why() -> None:
     report = examine(BROKEN["gives_none"][0])
     outcomes = [one.outcome for one in report.findings]
     assert outcomes == ["failed", *["not run"] * (len(CHECKS) - 1)]
-    assert report.findings[1].found == "it builds on 'builds', which did not pass"
-    assert "did you forget to return the network?" in report.findings[0].found
+    assert report.findings[1].message == "it builds on 'builds', which did not pass"
+    assert "did you forget to return the network?" in report.findings[0].message
 
 
 def test_a_check_needs_only_what_comes_before_it() -> None:
@@ -139,9 +139,9 @@ def test_an_error_from_elsewhere_is_shown_with_its_kind_and_not_by_the_page() ->
         raise OSError("no room\n" * 1000)
 
     (finding,) = (one for one in examine(long).findings if one.outcome == "failed")
-    assert "cannot be built: OSError: no room no room" in finding.found
-    assert finding.found.endswith("...")
-    assert len(finding.found) < 600
+    assert "cannot be built: OSError: no room no room" in finding.message
+    assert finding.message.endswith("...")
+    assert len(finding.message) < 600
 
 
 def test_what_is_not_named_by_a_fault_is_not_blamed() -> None:

@@ -243,10 +243,10 @@ def forge_predictions(folder: Path) -> None:
 
 
 def _rescore(folder: Path) -> None:
-    from cifarkit.runs.test_predictions import Receipt
+    from cifarkit.runs.test_predictions import TestPredictions
     from cifarkit.verification.record_checks import _loss_of
 
-    receipt = Receipt.load(folder)
+    receipt = TestPredictions.load(folder)
     score = {"n": len(receipt.labels), "accuracy": receipt.accuracy, "loss": _loss_of(receipt)[0]}
     change("facts", test=score)(folder)
 

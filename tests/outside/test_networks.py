@@ -33,7 +33,9 @@ class Small(nn.Module):
 
 def said_by_check(builder: Callable[..., nn.Module]) -> str:
     report = examine(builder)
-    return " ".join(f"{one.found} {one.cure}" for one in report.findings if one.outcome == "failed")
+    return " ".join(
+        f"{one.message} {one.hint}" for one in report.findings if one.outcome == "failed"
+    )
 
 
 def trained(builder: Callable[..., nn.Module], data: ck.Splits, **settings: Any) -> ck.Run:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import cifarkit as ck
 from cifarkit.cli import train as command
-from cifarkit.comparison.cells import plan_cells
+from cifarkit.comparison.jobs import plan_jobs
 from cifarkit.models.builders import NAME, check_name
 from cifarkit.runs.folder import RunFolder
 from cifarkit.storage.folders import expanded
@@ -133,7 +133,7 @@ def test_the_folders_of_a_comparison_are_safe_and_each_has_its_own(
     linear = ck.get_variant("linear")
     variants = [dataclasses.replace(linear, name=name) for name in names]
     with tempfile.TemporaryDirectory() as run_dir:
-        cells = plan_cells(
+        cells = plan_jobs(
             variants,
             seeds,
             DATA,

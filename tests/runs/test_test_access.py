@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import cifarkit as ck
-from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def run(tiny: ck.Splits, tmp_path: Path) -> ck.Run:
 def test_the_receipt_scores_as_the_network_does(run: ck.Run, tiny: ck.Splits) -> None:
     assert run.folder is not None
     evaluation = ck.score_on_test(run, tiny)
-    receipt = ck.Receipt.load(run.folder)
+    receipt = ck.TestPredictions.load(run.folder)
     assert receipt.accuracy == evaluation.accuracy == ck.evaluate(run.model, tiny.test).accuracy
     assert receipt.logits.dtype == np.float16
     np.testing.assert_allclose(receipt.logits, evaluation.logits, rtol=1e-3, atol=1e-3)
@@ -51,7 +51,7 @@ def test_a_run_that_could_see_test_and_was_stopped_by_own_code_is_flagged(tiny: 
             if run.history[-1].get("test_accuracy", 0.0) >= 0:
                 run.stop("good enough")
 
-    def looks(track_test: bool, *callbacks: ck.Callback) -> ck.Looks:
+    def looks(track_test: bool, *callbacks: ck.Callback) -> ck.TestAccess:
         return ck.looks_at_test(
             ck.train("linear", tiny, epochs=2, track_test=track_test, callbacks=callbacks)
         )
@@ -105,7 +105,7 @@ def test_looks_are_counted_of_a_run_and_not_of_its_name() -> None:
 def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits) -> None:
     assert run.folder is not None
     ck.score_on_test(run, tiny)
-    receipt = (run.folder / RECEIPT).read_bytes()
+    receipt = (run.folder / TEST_PREDICTIONS).read_bytes()
     record = run.folder / "run.json"
     about = json.loads(record.read_text(encoding="utf-8"))
     about["facts"]["test"]["accuracy"] = 0.93
@@ -115,7 +115,7 @@ def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits
         torch.nn.init.zeros_(weight)
     with pytest.warns(ck.CifarkitWarning, match="a receipt of other weights, and it stays"):
         assert ck.score_on_test(edited, tiny).accuracy < 0.5
-    assert (run.folder / RECEIPT).read_bytes() == receipt
+    assert (run.folder / TEST_PREDICTIONS).read_bytes() == receipt
     assert ck.load_run(run.folder).facts["test"]["accuracy"] == 0.93  # for `verify` to find
 
 
@@ -155,7 +155,7 @@ def test_a_receipt_that_is_lost_is_made_anew_with_its_score(
 ) -> None:
     assert run.folder is not None
     ck.score_on_test(run, tiny)
-    path = run.folder / RECEIPT
+    path = run.folder / TEST_PREDICTIONS
     whole = path.read_bytes()
     if damage == "deleted":
         path.unlink()

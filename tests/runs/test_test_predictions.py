@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 import cifarkit as ck
-from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS
 
 
-def receipt_of(seed: int) -> ck.Receipt:
+def receipt_of(seed: int) -> ck.TestPredictions:
     logits = np.random.default_rng(seed).normal(size=(40, 3)).astype(np.float32)
-    return ck.Receipt.of(ck.Evaluation(logits, np.arange(40) % 3, ("cat", "dog", "frog")))
+    return ck.TestPredictions.of(ck.Evaluation(logits, np.arange(40) % 3, ("cat", "dog", "frog")))
 
 
 def test_logits_beyond_float16_keep_their_order() -> None:
     logits = np.array([[1e6, 2e6], [-1e6, 0.0]], np.float32)
-    receipt = ck.Receipt.of(ck.Evaluation(logits, np.array([1, 1]), ("cat", "dog")))
+    receipt = ck.TestPredictions.of(ck.Evaluation(logits, np.array([1, 1]), ("cat", "dog")))
     assert np.isfinite(receipt.logits).all()
     assert receipt.accuracy == 1.0
 
@@ -29,14 +29,14 @@ def test_one_that_is_damaged_or_missing_is_an_error(tiny: ck.Splits, tmp_path: P
     run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
     folder = tmp_path / "run"
     with pytest.raises(ck.RunFolderError, match="no receipt"):
-        ck.Receipt.load(folder)
+        ck.TestPredictions.load(folder)
     ck.score_on_test(run, tiny)
-    path = folder / RECEIPT
+    path = folder / TEST_PREDICTIONS
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(ck.RunFolderError, match="cannot be read"):
-        ck.Receipt.load(folder)
+        ck.TestPredictions.load(folder)
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {

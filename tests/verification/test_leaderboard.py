@@ -13,7 +13,7 @@ from scipy import stats
 
 import cifarkit as ck
 from cifarkit.runs.facts import Facts
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 
 N = 1_000
 
@@ -37,12 +37,14 @@ def verified(
     }
     found = ck.Finding("weights", "passed", "they give the receipt's logits")
     logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)
-    receipt = Receipt(logits, logits.argmax(1), logits.argmax(1))
-    return ck.Verification(Path(folder), (found,), about, correct, N, receipt=receipt, data=data)
+    test_predictions = TestPredictions(logits, logits.argmax(1), logits.argmax(1))
+    return ck.Verification(
+        Path(folder), (found,), about, correct, N, test_predictions=test_predictions, data=data
+    )
 
 
 def refused(folder: str, reason: str = "the labels are others") -> ck.Verification:
-    found = ck.Finding("receipt", "failed", reason)
+    found = ck.Finding("test predictions", "failed", reason)
     return replace(verified(folder, 999), findings=(found,))
 
 
@@ -65,13 +67,14 @@ def test_a_single_run_has_the_interval_of_its_images() -> None:
 
 def test_copies_under_other_seeds_count_once() -> None:
     honest = [verified(f"honest-{seed}", 700 + seed, seed=seed, variant="mlp") for seed in (0, 1)]
-    receipt = verified("first", 690).receipt
-    assert receipt is not None
-    logits = receipt.logits + np.eye(9, 10, dtype=np.float16)[:1] * np.float16(0.004)
-    moved = replace(receipt, logits=logits)  # by a little, in one image
-    receipts = [receipt, moved, receipt, moved]
+    test_predictions = verified("first", 690).test_predictions
+    assert test_predictions is not None
+    logits = test_predictions.logits + np.eye(9, 10, dtype=np.float16)[:1] * np.float16(0.004)
+    moved = replace(test_predictions, logits=logits)  # by a little, in one image
+    receipts = [test_predictions, moved, test_predictions, moved]
     copies = [
-        replace(verified(f"{seed}", 690, seed=seed), receipt=receipts[seed]) for seed in range(4)
+        replace(verified(f"{seed}", 690, seed=seed), test_predictions=receipts[seed])
+        for seed in range(4)
     ]
     board = ck.leaderboard([*copies, *honest])
     (one,) = (standing for standing in board.standings if standing.variant == "linear")
@@ -138,7 +141,7 @@ def test_what_is_not_verified_is_listed_and_not_ranked() -> None:
     assert [one.runs for one in board.standings] == [("a",)]
     below = str(board).partition("not verified, so not ranked:")[2]
     assert "forged" in below
-    assert "receipt: the labels are others" in below
+    assert "test predictions: the labels are others" in below
 
 
 def test_other_data_is_ranked_apart() -> None:
@@ -161,7 +164,7 @@ def test_the_table_fits_a_terminal_and_the_json_is_json() -> None:
 
 def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
     first = verified("honest", 700)
-    copy = replace(verified("copy", 700, epochs=2), receipt=first.receipt)
+    copy = replace(verified("copy", 700, epochs=2), test_predictions=first.test_predictions)
     other = verified("other", 650, epochs=3)
     board = ck.leaderboard([first, copy, other])
     assert {one.runs: one.same_logits for one in board.standings} == {
@@ -175,7 +178,7 @@ def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
 
 def test_the_same_training_may_give_two_students_the_same_logits() -> None:
     first = verified("ada/run", 700)
-    second = replace(verified("ben/run", 700), receipt=first.receipt)
+    second = replace(verified("ben/run", 700), test_predictions=first.test_predictions)
     board = ck.leaderboard([first, second], by_folder=True)
     assert [(one.owner, one.seeds, one.same_logits) for one in board.standings] == [
         ("ada", 1, ()),
@@ -207,7 +210,9 @@ def test_only_verifications_are_ranked() -> None:
 def test_a_long_list_of_folders_is_cut_and_json_has_all() -> None:
     first = verified("run-00", 700)
     others = [
-        replace(verified(f"run-{number:02}", 700, seed=number), receipt=first.receipt)
+        replace(
+            verified(f"run-{number:02}", 700, seed=number), test_predictions=first.test_predictions
+        )
         for number in range(1, 61)
     ]
     board = ck.leaderboard([first, *others])

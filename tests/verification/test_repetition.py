@@ -15,7 +15,7 @@ from torch import nn
 
 import cifarkit as ck
 from cifarkit.runs.folder import RunFolder
-from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS
 from cifarkit.training.callback import qualified_name
 from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
@@ -76,7 +76,7 @@ def test_what_cannot_be_compiled_here_is_repeated_uncompiled(
     monkeypatch.setattr(torch._dynamo, "config", SimpleNamespace())  # a torch that is too old
     verification = ck.verify(folder, tiny, retrain=True)
     assert verification.repeated == "within seed noise"
-    found = the_finding(verification).found
+    found = the_finding(verification).message
     assert "it was compiled, which could not be done here" in found
     assert "same bits" not in found
 
@@ -92,7 +92,7 @@ def test_another_failure_is_not_taken_for_one_of_the_compiler(
     monkeypatch.setattr(repetition, "train", lost)
     verification = ck.verify(folder, tiny, retrain=True)
     assert not verification.passed
-    assert "training it again failed: the loss became nan" in the_finding(verification).found
+    assert "training it again failed: the loss became nan" in the_finding(verification).message
 
 
 def test_a_network_of_float64_is_verified_and_repeated(tiny: ck.Splits, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_network_of_float64_is_verified_and_repeated(tiny: ck.Splits, tmp_path
     verification = ck.verify(tmp_path / "run", tiny, retrain=True)
     assert verification.passed
     assert verification.repeated == "bitwise equal"
-    assert the_finding(verification, "record").found.startswith("it trained in float64")
+    assert the_finding(verification, "record").message.startswith("it trained in float64")
 
 
 def test_what_a_fellow_s_record_says_cannot_spoil_a_repetition(
@@ -135,7 +135,7 @@ def test_an_epoch_that_was_edited_is_found_by_training_again(
     assert ck.verify(folder, tiny).passed
     verification = ck.verify(folder, tiny, retrain=True)
     assert verification.repeated == "bitwise equal"
-    assert "epoch 1 has val_accuracy 0.9" in the_finding(verification, "each epoch").found
+    assert "epoch 1 has val_accuracy 0.9" in the_finding(verification, "each epoch").message
     assert not verification.passed
 
 
@@ -149,14 +149,14 @@ def test_weights_that_saw_the_test_set_are_different(tmp_path: Path) -> None:
     val = ck.evaluate(run.model, data.val)
     run.history[-1].update(val_accuracy=val.accuracy, val_loss=val.loss)
     RunFolder(folder).save_weights(run.model)
-    (folder / RECEIPT).unlink()
+    (folder / TEST_PREDICTIONS).unlink()
     run.facts.test = None
     ck.score_on_test(run, data)
     assert ck.verify(folder, data).passed  # the honest limit of a receipt
     verification = ck.verify(folder, data, retrain=True)
     assert verification.repeated == "different"
     assert not verification.passed
-    assert "stand-in" in the_finding(verification).found
+    assert "stand-in" in the_finding(verification).message
 
 
 def test_another_seed_under_this_name_is_within_seed_noise(tiny: ck.Splits, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_another_seed_under_this_name_is_within_seed_noise(tiny: ck.Splits, tmp_
     verification = ck.verify(folder, tiny, retrain=True)
     assert verification.repeated == "within seed noise"
     assert verification.passed
-    found = the_finding(verification).found
+    found = the_finding(verification).message
     assert "a stand-in" in found
     assert "the same bits were to be expected" in found
 
@@ -179,7 +179,7 @@ def test_on_another_processor_the_same_bits_are_not_expected(
 
     folder = scored(tmp_path / "run", tiny)
     rewrite(folder / "run.json", elsewhere)
-    found = the_finding(ck.verify(folder, tiny, retrain=True)).found
+    found = the_finding(ck.verify(folder, tiny, retrain=True)).message
     assert found.startswith("within seed noise")
     assert "same bits" not in found
 
@@ -192,11 +192,11 @@ def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Pa
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{")
     about = RunFolder(folders[0]).about()
-    accuracies = [ck.Receipt.load(folder).accuracy for folder in folders[1:]]
+    accuracies = [ck.TestPredictions.load(folder).accuracy for folder in folders[1:]]
     assert sorted(sibling_accuracies(folders[0], about)) == sorted(accuracies)
     rewrite(folders[0] / "run.json", lambda about: about.update(seed=9))
     verification = ck.verify(folders[0], tiny, retrain=True)
-    assert "the sd over 3 runs beside it" in the_finding(verification).found
+    assert "the sd over 3 runs beside it" in the_finding(verification).message
 
 
 CALLBACKS: dict[str, Callable[[], list[ck.Callback]]] = {
@@ -239,7 +239,7 @@ def test_what_the_record_cannot_repeat_is_said_and_does_not_pass(
     assert verification.repeated == "not repeatable"
     assert not verification.passed
     with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(the_finding(verification).found)
+        raise AssertionError(the_finding(verification).message)
 
 
 def test_a_training_that_fails_is_a_finding(tiny: ck.Splits, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_training_that_fails_is_a_finding(tiny: ck.Splits, tmp_path: Path) -> 
     )
     verification = ck.verify(folder, tiny, retrain=True)
     assert not verification.passed
-    assert "training it again failed" in the_finding(verification).found
+    assert "training it again failed" in the_finding(verification).message
     assert verification.repeated is None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import cifarkit as ck
 from cifarkit.runs.facts import Facts
-from cifarkit.runs.test_predictions import Receipt
+from cifarkit.runs.test_predictions import TestPredictions
 from cifarkit.verification.same_logits import families, same_logits
 
 
@@ -20,8 +20,8 @@ def run(folder: str, logits: int, *, seed: int = 0, epochs: int = 1) -> ck.Verif
         "facts": Facts(data={"fingerprint": "b57d"}),
     }
     drawn = np.random.default_rng(logits).normal(size=(9, 10)).astype(np.float16)
-    receipt = Receipt(drawn, drawn.argmax(1), drawn.argmax(1))
-    return ck.Verification(Path(folder), (), about, receipt=receipt)
+    test_predictions = TestPredictions(drawn, drawn.argmax(1), drawn.argmax(1))
+    return ck.Verification(Path(folder), (), about, test_predictions=test_predictions)
 
 
 def names(pairs: list[tuple[ck.Verification, ck.Verification]]) -> list[tuple[str, str]]:

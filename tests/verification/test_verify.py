@@ -17,11 +17,21 @@ import torch
 
 import cifarkit as ck
 from cifarkit.report.artefacts import evaluation_to_json
-from cifarkit.runs.test_predictions import RECEIPT, Receipt
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS, TestPredictions
 from cifarkit.runs.weights import WEIGHTS
 from cifarkit.storage.tensor_file import load_tensors, save_tensors
 
-CHECKS = ["run", "data", "receipt", "record", "score", "evaluation", "history", "code", "looks"]
+CHECKS = [
+    "run",
+    "data",
+    "test predictions",
+    "record",
+    "score",
+    "evaluation",
+    "history",
+    "code",
+    "test access",
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +73,11 @@ def edit_receipt(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
     """Write the receipt anew, with a checksum that fits."""
 
     def tamper(run: Path) -> None:
-        receipt = Receipt.load(run)
-        changed = {name: change(getattr(receipt, name)) for name, change in changes.items()}
-        dataclasses.replace(receipt, **changed).save(run)
+        test_predictions = TestPredictions.load(run)
+        changed = {
+            name: change(getattr(test_predictions, name)) for name, change in changes.items()
+        }
+        dataclasses.replace(test_predictions, **changed).save(run)
 
     return tamper
 
@@ -100,9 +112,9 @@ def other_code(about: dict[str, Any]) -> None:
 
 
 def flip_a_byte(run: Path) -> None:
-    content = bytearray((run / RECEIPT).read_bytes())
+    content = bytearray((run / TEST_PREDICTIONS).read_bytes())
     content[-1] ^= 1
-    (run / RECEIPT).write_bytes(content)
+    (run / TEST_PREDICTIONS).write_bytes(content)
 
 
 def better(records: list[Any]) -> list[Any]:
@@ -115,10 +127,10 @@ def lower_loss(records: list[Any]) -> list[Any]:
 
 def all_right(run: Path) -> None:
     """Forge a receipt that scores 100 %, and a record that agrees with it."""
-    receipt = Receipt.load(run)
-    logits = np.full_like(receipt.logits, -9)
-    np.put_along_axis(logits, receipt.labels[:, None], 9, axis=1)
-    Receipt(logits, receipt.labels, receipt.labels).save(run)
+    test_predictions = TestPredictions.load(run)
+    logits = np.full_like(test_predictions.logits, -9)
+    np.put_along_axis(logits, test_predictions.labels[:, None], 9, axis=1)
+    TestPredictions(logits, test_predictions.labels, test_predictions.labels).save(run)
     loss = float(np.log(np.exp(-18.0) * (logits.shape[1] - 1) + 1))
     edit_score(accuracy=1.0, loss=loss)(run)
     (run / "evaluation.json").unlink()
@@ -168,28 +180,32 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "data",
         "contents, classes or split differ",
     ),
-    "no receipt": (lambda run: (run / RECEIPT).unlink(), "receipt", "has no receipt"),
-    "a flipped bit": (flip_a_byte, "receipt", "cannot be read"),
+    "no receipt": (
+        lambda run: (run / TEST_PREDICTIONS).unlink(),
+        "test predictions",
+        "has no receipt",
+    ),
+    "a flipped bit": (flip_a_byte, "test predictions", "cannot be read"),
     "a shorter receipt": (
         edit_receipt(
             logits=lambda it: it[:9], predicted=lambda it: it[:9], labels=lambda it: it[:9]
         ),
-        "receipt",
+        "test predictions",
         "9 10, 9, 9",
     ),
     "other labels": (
         edit_receipt(labels=lambda it: (it + 1) % 10),
-        "receipt",
+        "test predictions",
         "60 of its 60 labels are not those of the test set",
     ),
     "answers that its logits do not give": (
         edit_receipt(predicted=lambda it: (it + 1) % 10),
-        "receipt",
+        "test predictions",
         "predicted classes are not those of its logits",
     ),
     "an answer that is no class": (
         edit_receipt(predicted=lambda it: it + 10),
-        "receipt",
+        "test predictions",
         "not one of the 10 classes",
     ),
     "a better accuracy": (edit_score(accuracy=0.99), "score", "run.json says accuracy 99 %"),
@@ -240,7 +256,7 @@ def test_an_honest_run_passes_every_check(run: Path, tiny: ck.Splits) -> None:
     assert [one.check for one in verification.findings] == [*CHECKS, "weights", "epoch"]
     assert {one.outcome for one in verification.findings} == {"passed"}
     assert verification.n == 60
-    assert verification.accuracy == Receipt.load(run).accuracy
+    assert verification.accuracy == TestPredictions.load(run).accuracy
     assert verification.verdict.startswith("verified, test accuracy")
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
@@ -256,18 +272,20 @@ def test_a_forgery_is_found_by_the_check_named_for_it(
     assert verification.verdict == "NOT VERIFIED"
     by_check = {one.check: one for one in verification.failed}
     assert check in by_check, verification
-    assert text in by_check[check].found
+    assert text in by_check[check].message
     assert all(len(line) <= 80 or "/" in line for line in str(verification).splitlines())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-@pytest.mark.parametrize("name", ["run.json", "history.csv", "evaluation.json", WEIGHTS, RECEIPT])
+@pytest.mark.parametrize(
+    "name", ["run.json", "history.csv", "evaluation.json", WEIGHTS, TEST_PREDICTIONS]
+)
 def test_a_pipe_for_a_file_does_not_keep_the_others_waiting(
     name: str, run: Path, tiny: ck.Splits
 ) -> None:
     put_a_pipe(run / name)
     (finding,) = ck.verify(run, tiny).failed
-    assert f"{name} is no file" in finding.found
+    assert f"{name} is no file" in finding.message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
@@ -275,7 +293,7 @@ def test_a_link_to_what_never_ends_is_not_read(run: Path, tiny: ck.Splits) -> No
     (run / "history.csv").unlink()
     (run / "history.csv").symlink_to("/dev/zero")
     (finding,) = ck.verify(run, tiny).failed
-    assert "history.csv is no file" in finding.found
+    assert "history.csv is no file" in finding.message
 
 
 def test_a_history_that_a_spreadsheet_has_saved_is_the_same(run: Path, tiny: ck.Splits) -> None:
@@ -312,7 +330,7 @@ def test_an_own_network_without_a_name_cannot_be_built_and_says_so(
     trained = ck.Trainer(ck.Recipe(epochs=1), run_dir=tmp_path / "own").fit(model, tiny)
     ck.score_on_test(trained, tiny)
     (finding,) = ck.verify(tmp_path / "own", tiny).failed
-    assert "register its builder" in finding.found
+    assert "register its builder" in finding.message
 
 
 def test_training_that_a_foreign_callback_ended_while_it_saw_test_is_flagged(
@@ -328,7 +346,7 @@ def test_training_that_a_foreign_callback_ended_while_it_saw_test_is_flagged(
         "linear", tiny, epochs=3, track_test=True, callbacks=[StopOnTest()], run_dir=folder
     )
     ck.score_on_test(steered, tiny)
-    assert [one.check for one in ck.verify(folder, tiny).failed] == ["looks"]
+    assert [one.check for one in ck.verify(folder, tiny).failed] == ["test access"]
 
 
 def test_what_is_no_splits_is_refused(run: Path) -> None:

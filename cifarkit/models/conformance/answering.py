@@ -27,7 +27,7 @@ __all__ = [
     "check_batch_of_one",
     "check_gives_logits",
     "check_input",
-    "check_looks",
+    "check_test_access",
     "check_plain",
     "check_repeats",
     "check_side_effects",
@@ -121,7 +121,7 @@ def check_plain(subject: Subject) -> str:
     return "the logits are bound to no range, and are no probabilities"
 
 
-def check_looks(subject: Subject) -> str:
+def check_test_access(subject: Subject) -> str:
     """Look for logits that are the same for all pictures."""
     for model in subject.networks:
         with as_found(model):

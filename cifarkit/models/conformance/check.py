@@ -17,7 +17,7 @@ from cifarkit.models.conformance import answering, building, learning
 from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
-from cifarkit.models.contract import told
+from cifarkit.models.contract import text_of
 from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant, registry
 from cifarkit.models.variant import Variant
@@ -38,13 +38,13 @@ class Check:
     Args:
         name: what it is called in the report.
         ask: returns what was found, or raises.
-        cure: what to do when it fails.
+        hint: what to do when it fails.
         needs: the checks without which it means nothing.
     """
 
     name: str
     ask: Callable[[Subject], str]
-    cure: str
+    hint: str
     needs: tuple[str, ...] = ()
 
 
@@ -125,7 +125,7 @@ CHECKS = (
     ),
     Check(
         "looks",
-        answering.check_looks,
+        answering.check_test_access,
         "use the images in forward, and look where their differences get lost",
         needs=("logits",),
     ),
@@ -174,7 +174,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
 
     Raises:
         UnknownModelError: no variant has that name.
-        ModelContractError: something is broken; the text is the report, with cause and cure.
+        ModelContractError: something is broken; the text is the report, with cause and remedy.
 
     >>> report = check_model("linear")
     >>> report.failed
@@ -235,8 +235,8 @@ def _asked(check: Check, subject: Subject) -> Finding:
     except ModelContractError as error:
         found = str(error)
     except Exception as error:  # noqa: BLE001 - it is not our code
-        found = told(error)
-    return Finding(check.name, "failed", found, check.cure)
+        found = text_of(error)
+    return Finding(check.name, "failed", found, check.hint)
 
 
 def _variant_of(model: str | Variant | Builder) -> Variant:

@@ -20,8 +20,8 @@ class ConformanceReport:
         source: file and line of the builder.
         findings: one for each check, in the order in which they were made.
 
-    >>> cure = "return the network"
-    >>> print(ConformanceReport("mine", "my.py:3", (Finding("builds", "failed", "None", cure),)))
+    >>> hint = "return the network"
+    >>> print(ConformanceReport("mine", "my.py:3", (Finding("builds", "failed", "None", hint),)))
     'mine' (my.py:3) breaks the contract of a model: builds
     builds  failed   None
                      -> return the network

@@ -33,7 +33,7 @@ class Checkpoint(Callback):
     Checkpoint(every_steps=500, every_seconds=None)
     """
 
-    everywhere = False
+    all_ranks = False
     fields = ("every_steps", "every_seconds")
 
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from cifarkit.annotations import Range
 from cifarkit.arguments import checked_number
 from cifarkit.data.batches import Batch
-from cifarkit.data.transfer import sent
+from cifarkit.data.transfer import to_device
 from cifarkit.errors import TrainingError
 from cifarkit.randomness import generator_for
 from cifarkit.runs.run import Run
@@ -50,7 +50,7 @@ class Mixup(Callback):
         one, other = torch._standard_gamma(alphas, generator=generator).tolist()
         share = one / (one + other) if one + other > 0 else 1.0
         images, labels = state.batch
-        order = sent(torch.randperm(len(images), generator=generator), images.device)
+        order = to_device(torch.randperm(len(images), generator=generator), images.device)
         targets = F.one_hot(labels, len(run.classes)).to(images.dtype)  # batch classes
         state.batch = Batch(
             images.lerp(images[order], 1 - share), targets.lerp(targets[order], 1 - share)

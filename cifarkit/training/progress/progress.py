@@ -45,7 +45,7 @@ class Progress(Callback):
     True
     """
 
-    everywhere = False
+    all_ranks = False
     fields = ()
 
     def __init__(self, stream: TextIO | None = None) -> None:

@@ -219,7 +219,7 @@ class Half(ck.Callback):
             weight.grad = None if weight.grad is None else weight.grad * 0.5
 
 
-class Looks(ck.Callback):
+class TestAccess(ck.Callback):
     def on_batch_end(self, run: ck.Run) -> None:
         assert run.now.loss is not None
 
@@ -238,7 +238,7 @@ class Replaces(ck.Callback):
     ("callback", "reason"),
     [
         (Half(), "Half comes between gradients and step"),
-        (Looks(), "Looks comes at every batch"),
+        (TestAccess(), "TestAccess comes at every batch"),
         (HearsTheOptimizer(), "a layer, a weight or the optimiser has a hook"),
         (Replaces(), "Replaces comes at every batch"),
         (ck.GradientClip(0.1), "GradientClip comes between gradients and step"),
@@ -255,8 +255,8 @@ def test_who_comes_at_every_step_sees_steps_by_hand_and_is_named(
 
 def test_why_steps_are_made_by_hand_is_said_once_while_it_trains(tiny: ck.Splits) -> None:
     said = io.StringIO()
-    trained(tiny, Looks(), ck.Progress(said))
-    line = "steps run eagerly, which takes longer: Looks comes at every batch\n"
+    trained(tiny, TestAccess(), ck.Progress(said))
+    line = "steps run eagerly, which takes longer: TestAccess comes at every batch\n"
     assert said.getvalue().count(line) == said.getvalue().count("eagerly") == 1
 
 

@@ -1,4 +1,4 @@
-"""A cell of a comparison: one variant and one seed, and the folder that its run is kept in."""
+"""A job of a comparison: one variant and one seed, and the folder that its run is kept in."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from cifarkit.models.code import code_digest, printed
 from cifarkit.models.variant import Variant
 from cifarkit.randomness import fork_rng
 from cifarkit.runs.environment import describe_environment
-from cifarkit.runs.facts import Facts, is_builtin
+from cifarkit.runs.facts import Facts, is_user_code
 from cifarkit.runs.folder import RunFolder
 from cifarkit.runs.run import OVER
-from cifarkit.runs.test_predictions import RECEIPT
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS
 from cifarkit.training.callback import Callback, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.warn import warn
 
-__all__ = ["Cell", "plan_cells"]
+__all__ = ["Job", "plan_jobs"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Job:
     """What is to be trained, and where.
 
     Args:
         variant: with the recipe it is trained by.
         seed: of first weights, order, augmentation and dropout.
         device: a torch device.
-        callbacks: who listens; each cell has its own copies.
+        callbacks: who listens; each job has its own copies.
         folder: of the run.
         key: a digest of all that the run is.
         is_done: whether the run is there, over, and was scored on test.
@@ -57,7 +57,7 @@ class Cell:
         return f"{self.variant.name} seed {self.seed}"
 
 
-def plan_cells(
+def plan_jobs(
     variants: Sequence[Variant],
     seeds: Iterable[int],
     splits: Splits,
@@ -65,10 +65,10 @@ def plan_cells(
     run_dir: Path,
     device: torch.device,
     callbacks: Sequence[Callback],
-) -> list[Cell]:
-    """Find the folder of each cell: that of the run that is there, or a new one.
+) -> list[Job]:
+    """Find the folder of each job: that of the run that is there, or a new one.
 
-    A run is taken for a cell when all that makes it is the same: name, options and code of the
+    A run is taken for a job when all that makes it is the same: name, options and code of the
     variant, recipe, seed, data and split, callbacks, device, and the versions of cifarkit and
     torch; and when its record, history and receipt fit each other and the test set.
 
@@ -81,7 +81,7 @@ def plan_cells(
         callbacks: of every run.
 
     Returns:
-        One cell for each variant and seed: all variants of the first seed, then of the next, so
+        One job for each variant and seed: all variants of the first seed, then of the next, so
         that what is there at any time is as even as can be.
     """
     there: dict[str, list[Path]] = {}
@@ -89,7 +89,7 @@ def plan_cells(
         there.setdefault(key, []).append(folder)
     taken = {folder for folders in there.values() for folder in folders}
     precisions = {variant.name: _precision(variant, splits, device) for variant in variants}
-    cells = []
+    jobs = []
     listeners = tuple(callbacks)
     for seed in seeds:
         for variant in variants:
@@ -98,8 +98,8 @@ def plan_cells(
             found, is_done = _believed(there.get(key, []), variant, seed, splits)
             place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
             taken.add(place)
-            cells.append(Cell(variant, seed, str(device), listeners, place, key, is_done))
-    return cells
+            jobs.append(Job(variant, seed, str(device), listeners, place, key, is_done))
+    return jobs
 
 
 def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
@@ -110,7 +110,7 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
             about = RunFolder(file.parent).about()
             facts: Facts = about["facts"]
             key = facts.cell or (is_known(about) and key_of(about))
-            rank = (facts.status in OVER, (file.parent / RECEIPT).is_file(), file.parent)
+            rank = (facts.status in OVER, (file.parent / TEST_PREDICTIONS).is_file(), file.parent)
         except RunFolderError as error:
             warn(f"the run in {str(file.parent)!r} is not used: {error}")
             continue
@@ -142,7 +142,7 @@ def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
     """
     if RunFolder(folder).about()["facts"]["status"] not in OVER:
         return False
-    if not (folder / RECEIPT).is_file():
+    if not (folder / TEST_PREDICTIONS).is_file():
         return False
     Outcome.of(variant, seed, folder, splits.test.labels)
     return True
@@ -181,7 +181,7 @@ def _wanted(
 def _settings(callback: Callback) -> str:
     """Return what decides what a callback does: its settings, and of one's own the code too."""
     settings = settings_of(callback)
-    if is_builtin(settings):
+    if not is_user_code(settings):
         return settings
     return f"{settings} {code_digest(type(callback), vars(callback))}"
 

@@ -1,4 +1,4 @@
-"""Training one cell, in whatever process an executor has chosen for it."""
+"""Training one job, in whatever process an executor has chosen for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from cifarkit.comparison.cells import Cell
+from cifarkit.comparison.jobs import Job
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CifarkitError
@@ -26,15 +26,15 @@ from cifarkit.training.callback import Callback
 from cifarkit.training.callbacks.checkpoint import Checkpoint
 from cifarkit.training.train import train
 
-__all__ = ["CellEnd", "ONE_AT_A_TIME", "Workplace", "end_with_parent", "train_cell"]
+__all__ = ["JobResult", "ONE_AT_A_TIME", "SharedFolder", "end_with_parent", "train_job"]
 
 ONE_AT_A_TIME = threading.Lock()  # torch's global generators belong to one training
 STOPPED = "not trained: the comparison was stopped"
 
 
 @dataclass(frozen=True)
-class CellEnd:
-    """How the training of a cell ended.
+class JobResult:
+    """How the training of a job ended.
 
     Args:
         error: why there is no run; empty when there is one.
@@ -46,7 +46,7 @@ class CellEnd:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class SharedFolder:
     """The folder through which a comparison and its workers speak: the data, and a sign to stop.
 
     Files are what every executor shares, be its workers threads, processes or other machines that
@@ -104,7 +104,7 @@ def _read_data(path: Path, _written: int) -> Splits:
 
 
 class _Overseer(Callback):
-    """Notes which cell the run is of, and ends it as Ctrl-C would when the sign is there."""
+    """Notes which job the run is of, and ends it as Ctrl-C would when the sign is there."""
 
     def __init__(self, key: str, sign: Path) -> None:
         self.key, self.sign = key, sign
@@ -117,31 +117,31 @@ class _Overseer(Callback):
             run.interrupt()
 
 
-def end_with_parent(parent: int, workplace: Workplace) -> None:
+def end_with_parent(parent: int, shared: SharedFolder) -> None:
     """Let this process finish its step, save, and end, when the one that started it was killed.
 
     Args:
         parent: the number of the process that compares; Windows tells nobody of its death.
-        workplace: of the comparison.
+        shared: of the comparison.
     """
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         with suppress(OSError):  # the folder is gone too
-            workplace.stop_sign.touch()
+            shared.stop_sign.touch()
         with ONE_AT_A_TIME:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def train_cell(cell: Cell, workplace: Workplace, threads: int | None) -> CellEnd:
-    """Train a cell, or go on with it, then look at test once.
+def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
+    """Train a job, or go on with it, then look at test once.
 
     Args:
-        cell: what to train.
-        workplace: where the data is.
+        job: what to train.
+        shared: where the data is.
         threads: for torch; None leaves them as they are.
 
     Returns:
@@ -149,31 +149,31 @@ def train_cell(cell: Cell, workplace: Workplace, threads: int | None) -> CellEnd
     """
     with ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        error = _train(cell, workplace, threads)
-    return CellEnd(error, tuple(dict.fromkeys(str(one.message) for one in caught)))
+        error = _train(job, shared, threads)
+    return JobResult(error, tuple(dict.fromkeys(str(one.message) for one in caught)))
 
 
-def _train(cell: Cell, workplace: Workplace, threads: int | None) -> str:
-    if workplace.stop_sign.exists():
+def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
+    if shared.stop_sign.exists():
         return STOPPED
     if threads is not None:
         torch.set_num_threads(threads)
-    overseer = _Overseer(cell.key, workplace.stop_sign)
-    listeners = copy.deepcopy(cell.callbacks)  # workers that are threads share the cell
+    overseer = _Overseer(job.key, shared.stop_sign)
+    listeners = copy.deepcopy(job.callbacks)  # workers that are threads share the job
     try:
-        splits = workplace.take_data()
+        splits = shared.take_data()
         run = train(
-            cell.variant,
+            job.variant,
             splits,
-            seed=cell.seed,
-            device=cell.device,
+            seed=job.seed,
+            device=job.device,
             callbacks=[*listeners, Checkpoint(every_seconds=60), overseer],
-            run_dir=cell.folder,
+            run_dir=job.folder,
             show_progress=False,
             resume=True,
         )
         score_on_test(run, splits)
-        CheckpointFiles(cell.folder).close(keep_final=False)  # many runs, which get no more epochs
+        CheckpointFiles(job.folder).close(keep_final=False)  # many runs, which get no more epochs
     except KeyboardInterrupt:
         return STOPPED
     except CifarkitError as error:

@@ -7,11 +7,11 @@ from typing import Literal
 
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
-__all__ = ["Standing"]
+__all__ = ["LeaderboardEntry"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class LeaderboardEntry:
     """The verified runs of one training, under all its seeds.
 
     Args:
@@ -34,8 +34,9 @@ class Standing:
 
     >>> from cifarkit.evaluation.intervals import wilson_interval
     >>> interval = wilson_interval(732, 1000)
-    >>> one = Standing("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", ("runs/ada",))
-    >>> str(one.interval)
+    >>> folders = ("runs/ada",)
+    >>> entry = LeaderboardEntry("mlp", "mine", "b57d", 1000, 1, 0.732, interval, "Wilson", folders)
+    >>> str(entry.interval)
     '70.4 to 75.9 %'
     """
 

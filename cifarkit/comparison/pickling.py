@@ -1,4 +1,4 @@
-"""Sending a student's own code along with the cells that need it."""
+"""Sending a student's own code along with the jobs that need it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import cloudpickle
 from cifarkit.errors import ComparisonError
 from cifarkit.models.user_code import is_user_code
 
-__all__ = ["check_sendable", "shipped_by_value"]
+__all__ = ["check_sendable", "pickled_by_value"]
 
 
 @contextmanager
-def shipped_by_value(things: Iterable[Any]) -> Iterator[None]:
+def pickled_by_value(things: Iterable[Any]) -> Iterator[None]:
     """Pickle code from the user's own files whole for a block, not by the name of its module.
 
     A worker is a fresh process, perhaps on another machine: it cannot import a file that was

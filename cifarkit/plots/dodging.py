@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["spread"]
+__all__ = ["dodge"]
 
 
-def spread(
+def dodge(
     wanted: Sequence[float], heights: Sequence[float], low: float, high: float
 ) -> list[float]:
     """Move labels up and down just so far that none covers another.
@@ -24,7 +24,7 @@ def spread(
     Returns:
         The middles, in the order given.
 
-    >>> spread([5.0, 5.0, 9.0], [2.0, 2.0, 2.0], 0.0, 10.0)
+    >>> dodge([5.0, 5.0, 9.0], [2.0, 2.0, 2.0], 0.0, 10.0)
     [4.0, 6.0, 9.0]
     """
     order = sorted(range(len(wanted)), key=lambda place: wanted[place])

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from cifarkit.randomness import seed_for
+from cifarkit.renamed import RenamedAttribute
 
-__all__ = ["Draw"]
+__all__ = ["AugmentationContext"]
 
 
-class Draw(torch.Generator):
+class AugmentationContext(torch.Generator):
     """The generator that augmentations are given, keyed by seed, epoch and step.
 
     Args:
@@ -18,26 +19,29 @@ class Draw(torch.Generator):
         epoch: counted from 0.
         epochs: how many training has in all.
         step: within the epoch, counted from 0.
-        places: int64 `batch`, on the CPU: where the pictures stand in the training set.
+        indices: int64 `batch`, on the CPU: the indices of the pictures in the training set.
         total: how many pictures the training set has.
 
-    >>> draw = Draw(0, epoch=2, epochs=3, step=0, places=torch.tensor([4, 1]), total=5)
-    >>> draw.epoch, draw.places.tolist()
+    >>> indices = torch.tensor([4, 1])
+    >>> context = AugmentationContext(0, epoch=2, epochs=3, step=0, indices=indices, total=5)
+    >>> context.epoch, context.indices.tolist()
     (2, [4, 1])
-    >>> torch.rand(1, generator=draw).shape
+    >>> torch.rand(1, generator=context).shape
     torch.Size([1])
     """
 
-    def __new__(cls, *_: object, **__: object) -> Draw:  # torch's own takes a device alone
-        """Make a CPU generator."""
+    places = RenamedAttribute("indices")
+
+    def __new__(cls, *_: object, **__: object) -> AugmentationContext:
+        """Make a CPU generator; torch's own takes a device alone."""
         return super().__new__(cls)
 
     def __init__(
-        self, run_seed: int, *, epoch: int, epochs: int, step: int, places: Tensor, total: int
+        self, run_seed: int, *, epoch: int, epochs: int, step: int, indices: Tensor, total: int
     ) -> None:
         self.manual_seed(seed_for("augment", run_seed, epoch, step))
         self.run_seed = run_seed
         self.epoch = epoch
         self.epochs = epochs
-        self.places = places
+        self.indices = indices
         self.total = total

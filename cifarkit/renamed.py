@@ -1,0 +1,45 @@
+"""Old names, which go on working and warn until version 0.2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cifarkit.warn import warn
+
+__all__ = ["RenamedAttribute", "warn_of_old_name"]
+
+
+def warn_of_old_name(old: str, new: str) -> None:
+    """Warn, with a `DeprecationWarning` at the user's line, of a name that has changed.
+
+    Args:
+        old: as it was written.
+        new: what to write.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     warn_of_old_name("ck.Draw", "ck.AugmentationContext")
+    >>> print(caught[0].message)
+    ck.Draw is now called ck.AugmentationContext; the old name goes in version 0.2
+    """
+    warn(f"{old} is now called {new}; the old name goes in version 0.2", DeprecationWarning)
+
+
+class RenamedAttribute:
+    """The old name of an attribute.
+
+    Args:
+        new: its name now.
+    """
+
+    def __init__(self, new: str) -> None:
+        self.new = new
+
+    def __set_name__(self, owner: type, old: str) -> None:
+        self.old = old
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        warn_of_old_name(f"{owner.__name__}.{self.old}", f"{owner.__name__}.{self.new}")
+        return getattr(instance, self.new)
