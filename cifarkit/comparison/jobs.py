@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from cifarkit.comparison.identity import is_known, key_of
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.data.splits import Splits
 from cifarkit.errors import RunFolderError
@@ -20,6 +19,7 @@ from cifarkit.randomness import fork_rng
 from cifarkit.runs.environment import describe_environment
 from cifarkit.runs.facts import Facts, is_user_code
 from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.identity import is_known, key_of
 from cifarkit.runs.run import OVER
 from cifarkit.runs.test_predictions import TEST_PREDICTIONS
 from cifarkit.training.callback import Callback, settings_of

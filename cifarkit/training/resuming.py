@@ -19,9 +19,10 @@ from cifarkit.errors import CallbackError, CheckpointError
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
-from cifarkit.runs.facts import Facts, is_user_code
+from cifarkit.runs.facts import Facts
 from cifarkit.runs.folder import RunFolder, check_epochs
 from cifarkit.runs.history import History
+from cifarkit.runs.identity import conditions_of, factors_of, has_comparable_code
 from cifarkit.runs.run import Run
 from cifarkit.runs.weights import differences
 from cifarkit.training.callback import Callback, qualified_name
@@ -199,13 +200,13 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
         CheckpointError: recipe, seed, classes, data or what is recorded differ.
     """
     ours = run.describe()
-    there, here = _factors(theirs), _factors(ours)
+    there, here = factors_of(theirs), factors_of(ours)
     if is_longer(run, theirs):
         there["epochs"] = here["epochs"]  # `check_longer` looks at those
     then, now = (about["facts"]["environment"]["versions"]["torch"] for about in (theirs, ours))
     if then != now:
         here["layers"] = there["layers"]  # another torch may print the same layers otherwise
-    if not (run.variant and run.variant.is_user_code and _read_code_alike(theirs, ours)):
+    if not (run.variant and run.variant.is_user_code and has_comparable_code(theirs, ours)):
         here["code"] = there["code"]  # an installed package has a version, which is warned of
     lines = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
@@ -237,17 +238,11 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
         )
 
 
-def _read_code_alike(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
-    """Return whether the digests of code were made in the same way, and can be compared."""
-    then, now = (about["facts"]["environment"]["versions"] for about in (theirs, ours))
-    return all(then[name] == now[name] for name in ("python", "cifarkit"))
-
-
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Warn, once, when the machine or its software is another than that of the steps before."""
-    then, now = _conditions(theirs), _conditions(ours)
-    if _read_code_alike(theirs, ours):  # of the recipe's own parts: that of a builder is refused
-        then["code"], now["code"] = _factors(theirs)["code"], _factors(ours)["code"]
+    then, now = conditions_of(theirs), conditions_of(ours)
+    if has_comparable_code(theirs, ours):  # of the recipe's own parts: that of a builder is refused
+        then["code"], now["code"] = factors_of(theirs)["code"], factors_of(ours)["code"]
     lines = [
         f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
@@ -256,41 +251,3 @@ def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
             "the run goes on, but not bit for bit as if it had never stopped, because this is "
             f"different: {'; '.join(lines)}",
         )
-
-
-def _factors(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what makes a run that one and no other."""
-    facts, variant = Facts.from_json(about["facts"]), about["variant"]
-    return {
-        "model": variant and variant["name"],
-        "options": variant and variant["options"],
-        "code": variant and variant.get("code"),
-        "layers": facts.network,
-        "seed": about["seed"],
-        "classes": about["classes"],
-        "data": facts.data["fingerprint"],
-        "track_test": facts.track_test,
-        "logged columns": facts.logged_columns,
-        **about["recipe"],
-    }
-
-
-def _conditions(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what the bits of a run depend on besides."""
-    facts = Facts.from_json(about["facts"])
-    environment = facts.environment
-    # With settings where they are cifarkit's own; others print what they like.
-    listeners = zip(facts.callbacks_as_values(), facts.callbacks, strict=True)
-    named = {one.kind: text for one, text in listeners if not is_user_code(one.kind)}
-    intervening = [named.get(kind, kind) for kind in facts.intervening]
-    return {
-        "torch": environment["versions"]["torch"],
-        "cifarkit": environment["versions"]["cifarkit"],
-        "device": environment["device"],
-        "CPU": environment["cpu"],
-        "threads": environment["threads"],
-        "precision": facts.precision,
-        "processes": facts.processes,
-        "callbacks that may change batches or gradients:": intervening,
-        "compile": "on" if facts.compile == "on" else "off",  # "auto" does not compile
-    }

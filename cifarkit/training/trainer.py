@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from cifarkit.arguments import check_seed, checked_flag
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, TrainingError
 from cifarkit.guidance import Guided, explains_arguments
-from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import fork_rng, seed_for, seed_generators
+from cifarkit.randomness import seed_for, seed_generators
 from cifarkit.recipes.recipe import Recipe, checked_recipe
 from cifarkit.runs.facts import is_user_code
 from cifarkit.runs.folder import RunFolder
@@ -27,11 +26,10 @@ from cifarkit.training.callback import Callback, Callbacks, check_callbacks, qua
 from cifarkit.training.engine.device import choose_device
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
-from cifarkit.training.engine.memory import retained_memory
 from cifarkit.training.engine.out_of_memory import explained_shortage
-from cifarkit.training.interruption import noticed_interruptions
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.loop import Loop
+from cifarkit.training.process import training_process
 from cifarkit.training.progress.progress import ShowProgress, end_call, with_progress
 from cifarkit.training.resuming import load_checkpoint, restore, restore_callbacks
 from cifarkit.training.start import initialise, validate
@@ -140,15 +138,12 @@ class Trainer(Guided):
         """
         if checked_flag("resume", resume, error=CheckpointError) and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
-        with ExitStack() as ends:
-            ends.enter_context(self._one_at_a_time())
-            ends.enter_context(explained_shortage(self.recipe.batch_size, self.run_dir))
-            ends.enter_context(retained_memory())
-            engine = Engine(self.recipe, self.device, self.compile, track_test=self.track_test)
-            ends.callback(engine.release)
-            ends.enter_context(gradients_enabled())
-            ends.enter_context(fork_rng())
-            interruption = ends.enter_context(noticed_interruptions())
+        with (
+            self._one_at_a_time(),
+            explained_shortage(self.recipe.batch_size, self.run_dir),
+            training_process() as interruption,
+            Engine(self.recipe, self.device, self.compile, track_test=self.track_test) as engine,
+        ):
             run = validate(
                 model,
                 splits,
@@ -161,16 +156,16 @@ class Trainer(Guided):
             if is_user_code(qualified_name(self)):  # a subclass may do anything
                 run.facts.intervening.append(qualified_name(self))
             folder = None if run.folder is None else RunFolder(run.folder)
-            ends.enter_context(run_lock(folder, go_on=resume))
-            checkpoint = None
-            if resume and self.run_dir is not None:
-                checkpoint = load_checkpoint(self.run_dir, run, self.callbacks, splits.train)
-            if isinstance(checkpoint, Run):  # it is over
-                run, checkpoint = checkpoint, None
-            interruption.tell(run.interrupt)
-            if not run.is_over:
-                initialise(run, splits, engine)
-                self._train(run, engine, checkpoint)
+            with run_lock(folder, go_on=resume):
+                checkpoint = None
+                if resume and self.run_dir is not None:
+                    checkpoint = load_checkpoint(self.run_dir, run, self.callbacks, splits.train)
+                if isinstance(checkpoint, Run):  # it is over
+                    run, checkpoint = checkpoint, None
+                interruption.tell(run.interrupt)
+                if not run.is_over:
+                    initialise(run, splits, engine)
+                    self._train(run, engine, checkpoint)
         end_call(run, self.listeners)
         return run
 

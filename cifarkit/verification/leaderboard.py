@@ -10,11 +10,11 @@ from typing import Any
 
 from cifarkit.arguments import checked_flag
 from cifarkit.blocks import Block, Readable
-from cifarkit.comparison.identity import training_of
 from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.guidance import explains_arguments
+from cifarkit.runs.identity import training_of
 from cifarkit.verification.leaderboard_entry import LeaderboardEntry
 from cifarkit.verification.leaderboard_text import as_blocks, as_text
 from cifarkit.verification.same_logits import are_alike, same_logits

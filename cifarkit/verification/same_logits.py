@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from cifarkit.comparison.identity import training_of
+from cifarkit.runs.identity import training_of
 from cifarkit.verification.verify import Verification
 
 __all__ = ["are_alike", "families", "same_logits"]

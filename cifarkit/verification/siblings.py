@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cifarkit.comparison.identity import training_of
 from cifarkit.errors import RunFolderError
 from cifarkit.runs.folder import RunFolder
+from cifarkit.runs.identity import training_of
 from cifarkit.runs.run import OVER
 
 __all__ = ["sibling_accuracies"]

@@ -241,7 +241,7 @@ SIGNALLED = """
 import contextlib, json, os, pathlib, random, signal, sys, time, traceback
 import torch
 import cifarkit as ck
-from cifarkit.training import trainer
+from cifarkit.training import process
 from cifarkit.training.interruption import SIGNALS, Interruption
 
 torch.set_num_threads(1)
@@ -327,7 +327,7 @@ begin = time.perf_counter()
 whole = train(folder / "whole")
 pause = (time.perf_counter() - begin) / EVENTS
 if how == "unnoticed":
-    trainer.noticed_interruptions = lambda: contextlib.nullcontext(Interruption())
+    process.noticed_interruptions = lambda: contextlib.nullcontext(Interruption())
 else:
     Interruption.hear = tell_place
 chance, signals, wrong, orphans, seen, runs = random.Random(seed), 0, [], 0, [], 0

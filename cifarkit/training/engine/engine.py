@@ -116,7 +116,10 @@ class Engine:
 
         return explained
 
-    def release(self) -> None:
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Let go of the step: it holds the training, and a graph the memory of its tensors."""
         self._step = None
 

@@ -1,0 +1,33 @@
+"""What a training takes over of its process: memory, signals, generators, and torch's modes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cifarkit.models.gradients import gradients_enabled
+from cifarkit.randomness import fork_rng
+from cifarkit.training.engine.memory import retained_memory
+from cifarkit.training.interruption import Interruption, noticed_interruptions
+
+__all__ = ["training_process"]
+
+
+@contextmanager
+def training_process() -> Iterator[Interruption]:
+    """Give the process to one training for a block; after it all is as it was before.
+
+    Freed memory stays with the process, gradients are computed, the global generators may be
+    seeded, and Ctrl-C is noted.
+
+    >>> with training_process() as interruption:
+    ...     interruption.heard
+    False
+    """
+    with (
+        retained_memory(),
+        gradients_enabled(),
+        fork_rng(),
+        noticed_interruptions() as interruption,
+    ):
+        yield interruption
