@@ -260,7 +260,7 @@ class RunFolder:
             raise self._unreadable(error) from error
 
     def _way_to_a_run(self) -> str:
-        """Say which folder is meant where the one that was named holds no run."""
+        """Suggest the folder that is meant where the named one holds no run."""
         if self.path.is_file():
             return (
                 f"{str(self.path)!r} is a file, and a run is a folder; name the folder that it is "
@@ -272,12 +272,12 @@ class RunFolder:
         return f"there is no run in {str(self.path)!r}: it has no {ABOUT}; {way}"
 
     def _unreadable(self, error: Exception) -> RunFolderError:
-        said = f"{type(error).__name__}: {error}"
+        cause = f"{type(error).__name__}: {error}"
         if isinstance(error, RunFolderError):
-            said = str(error)
+            cause = str(error)
         return RunFolderError(
-            f"{str(self.path)!r} is no run folder that can be read: {said}; put a copy of it back, "
-            "or train again"
+            f"{str(self.path)!r} is not a run folder that can be read: {cause}; put a copy of it "
+            "back, or train again"
         )
 
     def _unmakeable(self, error: OSError | ValueError) -> RunFolderError:

@@ -1,4 +1,4 @@
-"""Files of weights by other programs, read as data: torch's, safetensors, and what they are not.
+"""Files of weights by other programs, read as data: torch's and safetensors.
 
 Objects of other programs, such as settings, may lie beside the tensors in a file of `torch.save`.
 Torch's `weights_only` reader then refuses the whole file. Here it finds an empty stand-in under
@@ -115,7 +115,7 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
 
 
 def _other_kind(path: Path, begin: bytes) -> str | None:
-    """Say what a file is that torch.save did not write, if that can be told."""
+    """Return what a file is that torch.save did not write, if that is known."""
     if path.suffix.lower() in ENDINGS:
         return ENDINGS[path.suffix.lower()]
     for magic, kind in BEGINNINGS.items():
@@ -168,7 +168,7 @@ def _as_data(path: Path, stand_ins: list[Any]) -> Any:
 
 def _unread(path: Path, error: Exception) -> str:
     return (
-        f"{str(path)!r} cannot be imported: it is damaged, no file of torch.save, or holds more "
+        f"{str(path)!r} cannot be imported: it is damaged, not a file of torch.save, or holds more "
         f"than data ({reason(error)}). Where it was written, save weights as data alone: {SAVE}"
     )
 

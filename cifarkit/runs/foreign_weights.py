@@ -31,7 +31,7 @@ OPTIMISER = {"param_groups", "exp_avg", "momentum_buffer", "square_avg"}  # keys
 
 
 def find_tensors(path: Path, key: str | None = None) -> tuple[OrderedDict[str, Tensor], bool]:
-    """Find the one mapping from names to tensors in a file, by whichever program.
+    """Find the one mapping from names to tensors in a file of any program.
 
     Args:
         path: a file of `torch.save`, or a safetensors file.
@@ -118,7 +118,7 @@ def _chosen(path: Path, found: Mapping[tuple[str, ...], Any], key: str | None) -
 
 
 def _refuse_contents(path: Path, content: Any, refusal: Exception | None) -> None:
-    """Say what a file holds in place of weights.
+    """Return the error for a file that holds something else than weights.
 
     Raises:
         CheckpointError: always.
@@ -127,7 +127,7 @@ def _refuse_contents(path: Path, content: Any, refusal: Exception | None) -> Non
     if isinstance(content, Mapping) and content:
         keys = [f"{name!r} ({_name(value)})" for name, value in content.items()]
         found += " with " + ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
-    message = f"{str(path)!r} holds no weights: wanted are tensors by name, found {found}"
+    message = f"{str(path)!r} holds no weights: tensors by name are wanted, found {found}"
     values = content.values() if isinstance(content, Mapping) else []
     if refusal:
         message += (

@@ -166,7 +166,7 @@ class History(Guided, Readable):
         try:
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
         except csv.Error as error:
-            raise ValueError(f"{Path(path).name} is no table: {error}") from error
+            raise ValueError(f"{Path(path).name} is not a table: {error}") from error
         return cls(
             [
                 {name: _number(name, number) for name, number in row.items() if number != ""}

@@ -99,7 +99,7 @@ class Run(Guided, Readable):
         return f"Run({name!r}, seed {self.seed}, {epochs}, {self.status}{way_on})"
 
     def __call__(self, *images: Any) -> NoReturn:
-        """Say how pictures are predicted: a run is not its network."""
+        """Refuse to be called as a network, and say what to write."""
         raise UnknownArgumentError(lacking("Run", "()", ()))
 
     def blocks(self) -> Sequence[Block]:
@@ -235,7 +235,7 @@ class Run(Guided, Readable):
             value: a number, or a tensor of one, which no GPU is waited for before the epoch ends.
 
         Raises:
-            TrainingError: the name is one of the trainer's own, or the value is no number.
+            TrainingError: the name is one of the trainer's own, or the value is not a number.
         """
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith(OWN_COLUMNS):
             raise TrainingError(
@@ -280,7 +280,7 @@ def _is_of_numbers(tensor: Tensor) -> bool:
 
 
 def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
-    """Say how to go on with a training that was asked to end.
+    """Return how to go on with an interrupted training.
 
     Args:
         name: of the variant; None for a network that was given to a trainer.

@@ -1,4 +1,4 @@
-"""The sealed test set: one look at the end of a run, and a count of all looks."""
+"""The sealed test set: evaluated once, when a run is over; every access is counted."""
 
 from __future__ import annotations
 
@@ -79,30 +79,31 @@ def looks_at_test(run: Run) -> TestAccess:
     'observed each epoch (2)'
     """
     if not isinstance(run, Run):
-        raise TrainingError(f"looks are counted of a run, found {run!r}; ck.load_run reads one")
+        raise TrainingError(f"a run is needed, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
     observed += len(run.facts.tests_before)  # before it got more epochs
-    foreign = [one for one in run.facts.callbacks_as_values() if is_user_code(one.kind)]
+    kinds = [listener.kind for listener in run.facts.callbacks_as_values()]
+    foreign = any(map(is_user_code, kinds))
     is_steered = run.stopped is not None or _chose_otherwise(run)
-    flagged = bool(observed and foreign and is_steered)
-    return TestAccess(observed, run.facts.test is not None, flagged, bool(foreign))
+    flagged = bool(observed) and foreign and is_steered
+    return TestAccess(observed, run.facts.test is not None, flagged, foreign)
 
 
 def _chose_otherwise(run: Run) -> bool:
-    """Return whether weights of an epoch came back by another number than of train or val."""
+    """Return whether the weights were chosen by something else than train or val."""
     if not run.facts.weights_of_epoch:
         return False
     measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
     if run.facts.weights_chosen_by is not None:
         return run.facts.weights_chosen_by not in measured
     # A record of an earlier version does not say by what.
-    kinds = [one.kind for one in run.facts.callbacks_as_values()]
+    kinds = [listener.kind for listener in run.facts.callbacks_as_values()]
     return not any(kind.endswith(".EarlyStopping") for kind in kinds)
 
 
 @explains_arguments("ck.score_on_test")
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
-    """Evaluate a run that is over on test, once, and keep the receipt in its folder.
+    """Evaluate a run that is over on test, once, and keep its test predictions in its folder.
 
     The file, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
     the labels; `run.json` has the score. What the folder has from an earlier time stays as it is,
@@ -137,20 +138,20 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         )
     if run.is_training:
         raise TrainingError(
-            "test is looked at when training is over; to choose while it lasts, "
+            "score_on_test is for a run that is over; to choose during training, write "
             "ck.evaluate(run.model, splits.val)"
         )
     if run.can_be_resumed:
         raise TrainingError(
-            f"test is looked at when training is over, and the run in {str(run.folder)!r} is "
-            f"{run.status}: go on with it, in the way it was begun (resume=True, or cifarkit "
-            "resume); to look while it is not over, ck.evaluate(run.model, splits.val)"
+            f"score_on_test is for a run that is over, and the run in {str(run.folder)!r} is "
+            f"{run.status}. Go on with it (resume=True, or cifarkit resume); to measure it as it "
+            "is, write ck.evaluate(run.model, splits.val)"
         )
     recorded = run.facts.data
     if splits.fingerprint != recorded["fingerprint"]:
         raise DataError(
-            f"{splits.name!r} is not what the run was trained on ({recorded['name']!r}), or it is "
-            "split otherwise: its test set may hold images the run has learnt from; load the "
+            f"{splits.name!r} is not what the run was trained on ({recorded['name']!r}), or has "
+            "another split. Its test set may hold images that the run has learnt from; load the "
             "run's own data, with the same val_size and split_seed"
         )
     evaluation = evaluate(run.model, splits.test, test_time=run.recipe.test_time)
@@ -164,14 +165,14 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             RunFolder(run.folder).save(run)
     elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
         warn(
-            f"{str(run.folder)!r} has a receipt of other weights, and it stays; delete "
+            f"{str(run.folder)!r} has the test predictions of other weights, and they stay; delete "
             f"{TEST_PREDICTIONS} to score these in its place",
         )
     return evaluation
 
 
 def _earlier_predictions(run: Run) -> TestPredictions | None:
-    """Return the receipt that a scored run has in its folder, or None where it is damaged."""
+    """Return the test predictions in the folder of a scored run, or None where they are damaged."""
     if run.folder is None or run.facts.test is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What is kept of the one look at test: enough to score it again."""
+"""The predictions on test that a run keeps: enough to score it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TEST_PREDICTIONS", "TestPredictions"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-LARGEST = 2**28  # bytes of a receipt
+LARGEST = 2**28  # bytes of a file
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
@@ -53,7 +53,7 @@ class TestPredictions:
         return float(self.correct.mean())
 
     def fault(self, labels: Integers, classes: int) -> str:
-        """Say what is wrong with it in itself, or beside the test set; nothing when all is right.
+        """Return what is wrong with it, in itself or next to the test set; "" where nothing is.
 
         Args:
             labels: of the test images, int64 `n`.
@@ -90,14 +90,14 @@ class TestPredictions:
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> TestPredictions:
-        """Make the receipt of an evaluation; what is too large for float16 becomes its largest."""
+        """Make it from an evaluation; what is too large for float16 becomes its largest."""
         reach = np.finfo(np.float16).max
         logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
         return cls(logits, evaluation.predicted, evaluation.labels)
 
     @classmethod
     def load(cls, folder: Path) -> TestPredictions:
-        """Read the receipt in a run's folder.
+        """Read the file in a run's folder.
 
         Raises:
             RunFolderError: there is none, or it is damaged.
@@ -107,13 +107,13 @@ class TestPredictions:
             arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
         except FileNotFoundError:
             raise RunFolderError(
-                f"the run in {str(folder)!r} has no receipt of its test ({TEST_PREDICTIONS}); "
-                "ck.score_on_test(run, splits) makes it"
+                f"the run in {str(folder)!r} has no test predictions ({TEST_PREDICTIONS}); "
+                "ck.score_on_test(run, splits) makes them"
             ) from None
         except (OSError, CheckpointError, KeyError) as error:
             raise RunFolderError(
-                f"the receipt of the run in {str(folder)!r} cannot be read: {error}; put a copy "
-                "of it back, or delete it and score again"
+                f"the test predictions of the run in {str(folder)!r} cannot be read: {error}; "
+                "put a copy of the file back, or delete it and score again"
             ) from error
         logits, predicted, labels = arrays
         return cls(logits, predicted.astype(np.int64), labels.astype(np.int64))

@@ -30,7 +30,7 @@ ATTRIBUTES = ("model", "net", "network")  # where a LightningModule keeps its ne
 def without_wrappers(
     state: Mapping[str, Tensor], of_lightning: bool = False
 ) -> OrderedDict[str, Tensor]:
-    """Take off what all names share and a wrapper put there, such as `module.`.
+    """Remove the prefix that a wrapper gave all names, such as `module.`.
 
     `model.` and the like are a wrapper's in a file of Lightning's, or where a wrapper's follows.
     Elsewhere they may be the network's own.

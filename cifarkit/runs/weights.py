@@ -79,10 +79,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             ) from None
         tensors = averages_of(state["average"]) or state["model"]
         versions = state.get("versions")
-    found = differences(model.state_dict(), tensors)
-    if found:
+    lines = differences(model.state_dict(), tensors)
+    if lines:
         raise CheckpointError(
-            "\n  ".join([f"the weights in {str(file)!r} are another network's:", *found])
+            "\n  ".join([f"the weights in {str(file)!r} are another network's:", *lines])
         )
     restore_state(model, tensors, versions)
     model.eval()
@@ -161,7 +161,7 @@ def import_weights(
 
 
 def differences(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> list[str]:
-    """Say in a line each where saved tensors are not those of a network.
+    """Return one line for each saved tensor that does not fit a network.
 
     Args:
         ours: the network's.
@@ -217,7 +217,7 @@ def _put_in(
 
 
 def _warn_of_nan(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Say once that weights are NaN, with which a network says nothing."""
+    """Warn of weights that are NaN."""
     lost = [name for name, value in tensors.items() if _has_nan(value)]
     if lost:
         warn(

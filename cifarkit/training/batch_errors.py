@@ -17,7 +17,7 @@ __all__ = ["explained_batch"]
 
 @contextmanager
 def explained_batch(run: Run, batch: Batch, which: str) -> Iterator[None]:
-    """Say of an error in a block which network does not train on which batch.
+    """Name network and batch in the errors of a block.
 
     Args:
         run: whose network it is.

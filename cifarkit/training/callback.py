@@ -1,4 +1,4 @@
-"""Who may listen to training, and when: the protocol of callbacks."""
+"""Callbacks: the base class, its hooks, and when each is called."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Callback(Guided):
     ...         pass
     Traceback (most recent call last):
     ...
-    TypeError: Misspelt.on_epcoh_end is no hook; did you mean on_epoch_end?
+    TypeError: Misspelt.on_epcoh_end is not a hook; did you mean on_epoch_end?
     """
 
     columns: tuple[str, ...] = ()
@@ -113,9 +113,11 @@ class Callback(Guided):
                 guess = f"did you mean {close}?" if close else f"the hooks are {', '.join(HOOKS)}"
                 if name in HOOK_NAMES:
                     guess = f"write def {HOOK_NAMES[name]}(self, run)"
-                raise TypeError(f"{cls.__name__}.{name} is no hook; {guess}")
+                raise TypeError(f"{cls.__name__}.{name} is not a hook; {guess}")
             if callable(method) and not _takes_run(method):
-                raise TypeError(f"write def {name}(self, run): {cls.__name__}'s takes other things")
+                raise TypeError(
+                    f"write def {name}(self, run): {cls.__name__}'s takes other arguments"
+                )
             if any(is_other(method) for is_other in NOT_CALLED):
                 raise TypeError(
                     f"{cls.__name__}.{name} would not run, since nothing awaits or iterates it; "
@@ -165,8 +167,8 @@ class Callback(Guided):
             return kind
         if missing := [name for name in names if not hasattr(self, name)]:
             raise TypeError(
-                f"{type(self).__name__}.fields names {missing[0]!r}, which is no attribute; write "
-                f"self.{missing[0]} = {missing[0]} in its __init__, or leave it out"
+                f"{type(self).__name__}.fields names {missing[0]!r}, which is not an attribute; "
+                f"write self.{missing[0]} = {missing[0]} in its __init__, or leave it out"
             )
         return {**kind, "fields": {name: getattr(self, name) for name in names}}
 
@@ -175,11 +177,11 @@ class Callback(Guided):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
 
 
 class Callbacks:
-    """Those that listen to one training, in one process.
+    """The callbacks that listen to one training, in one process.
 
     Args:
         callbacks: in the order in which they are told.
@@ -187,10 +189,10 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Iterable[Callback], rank: int = 0) -> None:
-        self.callbacks = [one for one in callbacks if one.all_ranks or rank == 0]
+        self.callbacks = [callback for callback in callbacks if callback.all_ranks or rank == 0]
 
     def notify(self, hook: str, run: Run) -> None:
-        """Call a hook of each.
+        """Call one hook of each callback.
 
         Raises:
             CallbackError: one raised, left no batch, or changed what training does not go by.
@@ -200,7 +202,7 @@ class Callbacks:
 
     @contextmanager
     def listening(self, run: Run) -> Iterator[None]:
-        """Tell them of the start and, however it comes, of the end: the last started first.
+        """Call `on_fit_start` before a block and `on_fit_end` after it, in reverse order.
 
         Raises:
             CallbackError: as of `notify`.
@@ -212,20 +214,20 @@ class Callbacks:
             yield
 
     def at_every_step(self) -> str | None:
-        """Say which of them Python has to ask within a step, or a user's one at every batch."""
-        for one in self.callbacks:
-            if listens(one, "on_backward_end"):
-                return f"{type(one).__name__} comes between gradients and step"
-            if runs_user_code(one) and listens(one, "on_batch_start", "on_batch_end"):
-                return f"{type(one).__name__} comes at every batch"
+        """Name a callback that keeps a step from being captured; None where there is none."""
+        for callback in self.callbacks:
+            if listens(callback, "on_backward_end"):
+                return f"{type(callback).__name__} comes between gradients and step"
+            if runs_user_code(callback) and listens(callback, "on_batch_start", "on_batch_end"):
+                return f"{type(callback).__name__} comes at every batch"
         return None
 
     @property
     def may_change_the_network(self) -> bool:
         """Whether a user's callback listens between epochs, where it may change anything."""
         return any(
-            runs_user_code(one) and listens(one, "on_epoch_start", "on_epoch_end")
-            for one in self.callbacks
+            runs_user_code(callback) and listens(callback, "on_epoch_start", "on_epoch_end")
+            for callback in self.callbacks
         )
 
 
@@ -250,7 +252,7 @@ def _notify(callback: Callback, hook: str, run: Run) -> None:
 
 
 def _way(error: Exception) -> str:
-    """Return the way to what was meant, where that is known."""
+    """Return what to write in place of a known mistake."""
     if type(error).__name__.lower().startswith(("stop", "cancel")):  # as fastai, Keras or Python
         return "; to end the training, call run.stop(reason)"
     return next((f"; {way}" for text, way in WAYS.items() if text in str(error)), "")
@@ -313,7 +315,7 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
 
 
 def _takes_run(method: Any) -> bool:
-    """Return whether a hook takes the run, and nothing that other libraries' hooks are given."""
+    """Return whether a hook takes the run, and no arguments of other libraries."""
     signature = inspect.signature(method)
     try:
         signature.bind("self", "run")

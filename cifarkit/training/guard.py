@@ -1,4 +1,4 @@
-"""What a user's callback changes in its hooks: recorded where training goes by it, else refused."""
+"""What a user's callback changes in its hooks: recorded where it has an effect, else refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIXED = {
     "run.state.step": "run.stop(reason) ends the training",
     "run.state.batch": "replace it in on_batch_start",
     "run.state.loss": "run.log(name, value) records a number of your own",
-    "run.state": "hooks look at it, and leave it",
+    "run.state": "hooks may read it, and must not change it",
     "run.history": "run.log(name, value) puts a number into it",
     "run.recipe": "give ck.train what is to be changed, such as epochs=3",
     "run.seed": "give ck.train seed=",
@@ -47,7 +47,7 @@ WRITTEN = {
 
 @contextmanager
 def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
-    """Look at what a hook changes.
+    """Compare a run before and after a hook.
 
     Rates, settings and state of the optimiser, hooks and modes of layers, frozen weights and
     weights themselves are the callback's to change; the run's facts then say
@@ -62,25 +62,25 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     Raises:
         CallbackError: training goes by something else than what was changed.
     """
-    place, state, gradients = f"{who}.{hook}", run.state, torch.is_grad_enabled()
+    caller, state, gradients = f"{who}.{hook}", run.state, torch.is_grad_enabled()
     fixed, written, history = _fixed(run), _written(state), _history(run)
     free, network = _free(state), Network(run)
     try:
         yield
         if torch.is_grad_enabled() != gradients:
             raise CallbackError(
-                f"{place} left gradients switched off; write with torch.no_grad(): around the lines"
-                " that need none"
+                f"{caller} left gradients switched off; write with torch.no_grad(): around the "
+                "lines that need none"
             )
-        _check_fixed(run, place, fixed, may_have=hook == "on_batch_start")
-        _check_written(state, place, written)
-        changed = _check_history(run, place, history)
-        network.check(place, may_be_frozen=hook == "on_fit_end" or run.stopped is not None)
-        _check_settings(state, place, free)
+        _check_fixed(run, caller, fixed, may_have=hook == "on_batch_start")
+        _check_written(state, caller, written)
+        changed = _check_history(run, caller, history)
+        network.check(caller, may_be_frozen=hook == "on_fit_end" or run.stopped is not None)
+        _check_settings(state, caller, free)
         if hook == "on_batch_start":
-            check_batch(run, place, fixed["run.state.batch"])
+            check_batch(run, caller, fixed["run.state.batch"])
         changed += [what for what, value in _free(state).items() if value != free[what]]
-        changed += network.changes(place, hook)
+        changed += network.changes(caller, hook)
     except BaseException:
         _put_back(run, state, fixed, history)
         network.put_back()
@@ -98,16 +98,16 @@ def _fixed(run: Run) -> dict[str, Any]:
     return {"run.state": run.state, **parts, **kept}
 
 
-def _check_fixed(run: Run, place: str, before: dict[str, Any], *, may_have: bool) -> None:
+def _check_fixed(run: Run, caller: str, before: dict[str, Any], *, may_have: bool) -> None:
     for name, value in _fixed(run).items():
         if name not in before:
             raise CallbackError(
-                f"{place} set {name}, which has no effect; run.stop(reason) ends the training, and "
-                "what a callback keeps belongs on self"
+                f"{caller} set {name}, which has no effect; run.stop(reason) ends the training, "
+                "and what a callback keeps belongs on self"
             )
         if value is not before[name] and not (name == "run.state.batch" and may_have):
             way = FIXED.get(name, "it is the trainer's own")
-            raise CallbackError(f"{place} replaced {name}, which training does not go by; {way}")
+            raise CallbackError(f"{caller} replaced {name}, which training does not go by; {way}")
 
 
 def _put_back(
@@ -132,25 +132,25 @@ def _written(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _check_written(state: TrainingState, place: str, before: dict[str, Any]) -> None:
+def _check_written(state: TrainingState, caller: str, before: dict[str, Any]) -> None:
     for name, version in _written(state).items():
         if version != before[name]:
-            raise CallbackError(f"{place} wrote into {name}; {WRITTEN[name]}")
+            raise CallbackError(f"{caller} wrote into {name}; {WRITTEN[name]}")
 
 
 def _history(run: Run) -> list[dict[str, Any]]:
     return [dict(record) for record in run.history]
 
 
-def _check_history(run: Run, place: str, before: list[dict[str, Any]]) -> list[str]:
+def _check_history(run: Run, caller: str, before: list[dict[str, Any]]) -> list[str]:
     """Return whether other numbers stand there than those that were logged, in words."""
     after, logged = _history(run), run.logged().keys()
     values = [value for record in after for value in record.values()]
     if len(before) != len(after) or not all(isinstance(value, Real) for value in values):
         raise CallbackError(
-            f"{place} left something that is not a number in run.history; {FIXED['run.history']}"
+            f"{caller} left something that is not a number in run.history; {FIXED['run.history']}"
             if len(before) == len(after)
-            else f"{place} made run.history longer or shorter; it holds one record an epoch"
+            else f"{caller} made run.history longer or shorter; it holds one record an epoch"
         )
     for record in (*before, *after):
         for name in logged & record.keys():
@@ -180,7 +180,7 @@ def _free(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _check_settings(state: TrainingState, place: str, before: dict[str, Any]) -> None:
+def _check_settings(state: TrainingState, caller: str, before: dict[str, Any]) -> None:
     """Refuse negative rates and settings, and what is not a number; leave plain floats."""
     settings = before["settings of the optimiser"]
     known = [value for group in settings for value in group.values()]
@@ -193,7 +193,7 @@ def _check_settings(state: TrainingState, place: str, before: dict[str, Any]) ->
             for number in numbers:
                 if not isinstance(number, Real) or not 0 <= float(number) < math.inf:
                     raise CallbackError(
-                        f"{place} set {name} of the optimiser to {value!r}; it must be a plain "
+                        f"{caller} set {name} of the optimiser to {value!r}; it must be a plain "
                         "number from 0 on, such as 0.01"
                     )
         group["lr"] = float(group["lr"])

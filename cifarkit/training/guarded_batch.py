@@ -15,12 +15,12 @@ __all__ = ["check_batch"]
 SLACK = 1e-3  # how far from 1 shares may sum up, which were rounded
 
 
-def check_batch(run: Run, place: str, given: Batch) -> None:
+def check_batch(run: Run, caller: str, given: Batch) -> None:
     """Refuse a batch that is not like the one that was given.
 
     Args:
         run: between `on_batch_start` and the step.
-        place: the callback and its hook.
+        caller: the callback and its hook.
         given: the batch before the hook.
 
     Raises:
@@ -29,19 +29,19 @@ def check_batch(run: Run, place: str, given: Batch) -> None:
     batch = getattr(run.state, "batch", None)
     if not isinstance(batch, Batch):
         raise CallbackError(
-            f"{place} left a {type(batch).__name__} in run.state.batch; it must be a "
+            f"{caller} left a {type(batch).__name__} in run.state.batch; it must be a "
             "ck.Batch(images, targets)"
         )
     wrong = _what_is_wrong(run, batch, given)
     if wrong:
-        raise CallbackError(f"{place} left {wrong}")
+        raise CallbackError(f"{caller} left {wrong}")
     side = batch.images.shape[-1]
     if side != given.images.shape[-1]:
         try:
             check_logits(run.model, len(run.classes), "the network", side=side)
         except ModelContractError as error:
             raise CallbackError(
-                f"{place} left images of {side} x {side} pixels, which the network does not take; "
+                f"{caller} left images of {side} x {side} pixels, which the network does not take; "
                 f"leave them {given.images.shape[-1]} x {given.images.shape[-1]}"
             ) from error
 

@@ -36,11 +36,11 @@ class Network:
         self.forms = _forms(self.seen)
         self.parts = [(part, dict(part)) for part in self.seen.dicts]
 
-    def check(self, place: str, *, may_be_frozen: bool) -> None:
+    def check(self, caller: str, *, may_be_frozen: bool) -> None:
         """Refuse what cannot be trained on, or not be loaded.
 
         Args:
-            place: the callback and its hook.
+            caller: the callback and its hook.
             may_be_frozen: whether all weights may be, since none is trained any more.
 
         Raises:
@@ -51,20 +51,20 @@ class Network:
         if other:
             name = f"the layer {min(other)!r}" if min(other) else "the class or forward of the net"
             raise CallbackError(
-                f"{place} replaced {name}, but loading the run builds the old one; build "
+                f"{caller} replaced {name}, but loading the run builds the old one; build "
                 "the network with it, or change the layer's own settings or weights"
             )
-        self._check_settings(place, now)
-        self._check_tensors(place, _forms(now))
-        self._check_held(place, {id(tensor) for tensor in now.tensors.values()})
-        self._check_trained(place, now)
+        self._check_settings(caller, now)
+        self._check_tensors(caller, _forms(now))
+        self._check_held(caller, {id(tensor) for tensor in now.tensors.values()})
+        self._check_trained(caller, now)
         if not may_be_frozen and not any(tensor.requires_grad for tensor in now.tensors.values()):
             raise CallbackError(
-                f"{place} froze all weights, so nothing would be trained; leave some of them free, "
-                "or end the training with run.stop(reason)"
+                f"{caller} froze all weights, so nothing would be trained; leave some of them "
+                "free, or end the training with run.stop(reason)"
             )
 
-    def changes(self, place: str, hook: str) -> list[str]:
+    def changes(self, caller: str, hook: str) -> list[str]:
         """Return what the hook changed that training goes by, in words.
 
         Raises:
@@ -79,12 +79,12 @@ class Network:
         for name in written:
             if not seen.tensors[name].isfinite().all():
                 raise CallbackError(
-                    f"{place} left NaN or infinite numbers in {name!r}; write finite ones into it"
+                    f"{caller} left NaN or infinite numbers in {name!r}; write finite ones into it"
                 )
         if hook == "on_epoch_end" and run.recipe.ema_decay:
             raise CallbackError(
-                f"{place} changed weights while the network holds their average (ema_decay), which "
-                "does not last; change them in on_epoch_start"
+                f"{caller} changed weights while the network holds their average (ema_decay), "
+                "which does not last; change them in on_epoch_start"
             )
         is_last = run.stopped is not None or state.epoch + 1 == run.recipe.epochs
         if hook == "on_fit_end" or (hook == "on_epoch_end" and is_last):
@@ -102,53 +102,53 @@ class Network:
         for tensor, value in self.values:
             tensor.data = value
 
-    def _check_settings(self, place: str, now: _Seen) -> None:
+    def _check_settings(self, caller: str, now: _Seen) -> None:
         """Refuse what a loaded network would answer otherwise for, where that is known."""
         for name, (_, kind, _) in now.layers.items():
             old, new = self.seen.settings[name], now.settings[name]
             changed = {one for one in old | new if old.get(one) != new.get(one)}
             if stops := changed & {"should_stop", "stop_training"}:
                 raise CallbackError(
-                    f"{place} set run.model.{min(stops)}, which has no effect; run.stop(reason) "
+                    f"{caller} set run.model.{min(stops)}, which has no effect; run.stop(reason) "
                     "ends the training"
                 )
             if kind.__module__.startswith("torch.nn.") and changed - OF_TRAINING:
                 raise CallbackError(
-                    f"{place} changed {min(changed - OF_TRAINING)} of the layer {name!r}, and who "
+                    f"{caller} changed {min(changed - OF_TRAINING)} of the layer {name!r}, and who "
                     "loads the run would build the old one; build the network with it"
                 )
 
-    def _check_tensors(self, place: str, now: dict[str, _Form]) -> None:
+    def _check_tensors(self, caller: str, now: dict[str, _Form]) -> None:
         for name in self.forms | now:
             if now.get(name) != self.forms.get(name):
                 old, new = (_told(one.get(name)) for one in (self.forms, now))
                 raise CallbackError(
-                    f"{place} made {name!r} {new}, which was {old}, and who loads the run would "
+                    f"{caller} made {name!r} {new}, which was {old}, and who loads the run would "
                     "build the old one; change names, shapes and types before training"
                 )
 
-    def _check_held(self, place: str, own: set[int]) -> None:
+    def _check_held(self, caller: str, own: set[int]) -> None:
         """Refuse an optimiser that has lost weights, or holds foreign ones."""
         optimizer, now = self.run.state.optimizer, _held(self.run)
         for group in optimizer.param_groups:
             if missing := {"params", *optimizer.defaults} - group.keys():
                 raise CallbackError(
-                    f"{place} left a group without {min(missing)!r} in the optimiser; add groups "
+                    f"{caller} left a group without {min(missing)!r} in the optimiser; add groups "
                     "with run.state.optimizer.add_param_group({'params': …})"
                 )
         if lost := self.held - now:
             name = min(self.names.get(number, "a weight") for number in lost)
             raise CallbackError(
-                f"{place} took {name!r} out of the optimiser, so it would not be trained; freeze "
+                f"{caller} took {name!r} out of the optimiser, so it would not be trained; freeze "
                 "it with requires_grad_(False)"
             )
         if now - self.held - own:
             raise CallbackError(
-                f"{place} gave the optimiser a weight that is not in the network, and would not "
+                f"{caller} gave the optimiser a weight that is not in the network, and would not "
                 "be saved; build the network with it"
             )
 
-    def _check_trained(self, place: str, seen: _Seen) -> None:
+    def _check_trained(self, caller: str, seen: _Seen) -> None:
         """Refuse weights that the optimiser does not train, and those that are no longer in use."""
         held, before = _held(self.run), self.names
         trained = {name: id(w) for name, w in seen.tensors.items() if w.requires_grad}
@@ -156,15 +156,15 @@ class Network:
             if number not in held:
                 what = f"unfroze {name!r}" if number in before else f"gave the network {name!r}"
                 raise CallbackError(
-                    f"{place} {what}, which the optimiser does not hold, so it would not be "
-                    "trained; begin with it in the network and not frozen, freeze it in "
-                    "on_fit_start, and unfreeze it when it is to be trained"
+                    f"{caller} {what}, which the optimiser does not hold and would not train. "
+                    "Begin with it in the network and not frozen; freeze it in on_fit_start, and "
+                    "unfreeze it when it is to be trained"
                 )
         still = {id(tensor) for tensor in seen.tensors.values()}
         gone = [before[number] for number in before.keys() & held - still]
         if gone:
             raise CallbackError(
-                f"{place} replaced {min(gone)!r}, which the optimiser goes on training in its "
+                f"{caller} replaced {min(gone)!r}, which the optimiser goes on training in its "
                 "place; replace layers before training, or write into the weight, under "
                 "torch.no_grad()"
             )

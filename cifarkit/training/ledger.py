@@ -186,14 +186,11 @@ class Ledger:
             "frozen": [name for name, w in run.model.named_parameters() if not w.requires_grad],
             "generators": generator_states(),
             "loss": None if state.loss is None else state.loss.detach(),
-            "callbacks": [
-                {"kind": qualified_name(one), "settings": repr(one), "state": _callback_state(one)}
-                for one in self.callbacks
-            ],
+            "callbacks": [_callback_record(callback) for callback in self.callbacks],
         }
 
 
-def _callback_state(callback: Callback) -> dict[str, Any]:
+def _callback_record(callback: Callback) -> dict[str, Any]:
     try:
         state = callback.state_dict()
     except Exception as error:
@@ -201,8 +198,8 @@ def _callback_state(callback: Callback) -> dict[str, Any]:
             f"{type(callback).__name__}.state_dict raised {type(error).__name__}: {error}"
         ) from error
     if not isinstance(state, dict):
-        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, no dict")
-    return state
+        raise CallbackError(f"{type(callback).__name__}.state_dict returned {state!r}, not a dict")
+    return {"kind": qualified_name(callback), "settings": repr(callback), "state": state}
 
 
 def _how_it_ended(run: Run) -> str:

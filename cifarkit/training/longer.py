@@ -30,8 +30,8 @@ def has_same_rates(recipe: Recipe, epochs: int, steps: int) -> bool:
     False
     """
     lr, rate = recipe.optimizer.lr, recipe.schedule.rate
-    places = (epoch + step / steps for epoch in range(recipe.epochs) for step in range(steps))
-    return all(rate(place, recipe.epochs, lr) == rate(place, epochs, lr) for place in places)
+    moments = (epoch + step / steps for epoch in range(recipe.epochs) for step in range(steps))
+    return all(rate(moment, recipe.epochs, lr) == rate(moment, epochs, lr) for moment in moments)
 
 
 def is_longer(run: Run, theirs: dict[str, Any]) -> bool:
@@ -56,8 +56,8 @@ def check_longer(run: Run, theirs: dict[str, Any], train: ImageSet, where: str) 
     if why is not None:
         raise CheckpointError(
             f"the run in {where!r} was trained for {epochs} epochs and cannot go on to "
-            f"{run.recipe.epochs}: {why}, so its first {epochs} would have been others; train "
-            f"anew for {run.recipe.epochs}, in another run_dir"
+            f"{run.recipe.epochs}, because {why}. Its first {epochs} would have been others; "
+            f"train anew for {run.recipe.epochs}, in another run_dir"
         )
     if facts["status"] == "stopped":
         raise CheckpointError(

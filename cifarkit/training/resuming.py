@@ -117,13 +117,13 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
         ledger.metrics = EpochMetrics(run, ledger.engine.device, ledger.average)
         ledger.metrics.load_state_dict(saved["sums"], ledger.engine.distributed)
     before = Facts.from_json(saved["about"]["facts"])
-    place = f"epoch {state.epoch + 1}, step {first_step + 1}"
+    position = f"epoch {state.epoch + 1}, step {first_step + 1}"
     facts = run.facts
     facts.changed_by_callbacks = before.changed_by_callbacks
     facts.tests_before = before.tests_before
     if before.test is not None:  # the score of a training that gets more epochs
         facts.tests_before.append(before.test)
-    facts.started, facts.resumed = before.started, [*before.resumed, place]
+    facts.started, facts.resumed = before.started, [*before.resumed, position]
     facts.seconds = sum(record["seconds"] for record in run.history)
     facts.seconds += saved["seconds"] if first_step else 0.0
 
@@ -175,8 +175,8 @@ def _partners(
     """
     waiting, pairs = list(callbacks), []
     for saved in state["callbacks"]:
-        alike = [one for one in waiting if qualified_name(one) == saved["kind"]]
-        alike.sort(key=lambda one: repr(one) != saved["settings"])
+        alike = [callback for callback in waiting if qualified_name(callback) == saved["kind"]]
+        alike.sort(key=lambda callback: repr(callback) != saved["settings"])
         if alike:
             waiting.remove(alike[0])
             pairs.append((alike[0], saved["state"]))
@@ -231,10 +231,10 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
     Raises:
         CheckpointError: lists what is missing, extra or of another shape.
     """
-    found = differences(model.state_dict(), tensors)
-    if found:
+    lines = differences(model.state_dict(), tensors)
+    if lines:
         raise CheckpointError(
-            "\n  ".join([f"the run in {where!r} is that of another network:", *found])
+            "\n  ".join([f"the run in {where!r} is that of another network:", *lines])
         )
 
 

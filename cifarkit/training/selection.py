@@ -36,6 +36,6 @@ def check_column(column: str, run: Run) -> None:
         close = nearest(column, known)
         guess = f"did you mean {close!r}? " if close else ""
         raise SelectionError(
-            f"no column {column!r} will be there; {guess}Known are {', '.join(known)}; "
-            "a callback that logs another names it in its `columns`"
+            f"there will be no column {column!r}; {guess}Known are {', '.join(known)}. "
+            "A callback that logs another names it in its `columns`"
         )

@@ -158,8 +158,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
 def _check_rates(recipe: Recipe, steps: int) -> None:
     """Let a schedule that gives no rate say so, at both ends of every epoch."""
     for epoch in range(recipe.epochs):
-        for place in (epoch, epoch + (steps - 1) / steps):
-            recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
+        for progress in (epoch, epoch + (steps - 1) / steps):
+            recipe.schedule.rate(progress, recipe.epochs, recipe.optimizer.lr)
 
 
 def _symptoms(run: Run, batch: Batch) -> list[str]:
@@ -186,7 +186,7 @@ def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
     recipe = run.recipe
     first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
-    may_vary = len(batches) > 1 or any(is_user_code(type(one)) for one in recipe.augment)
+    may_vary = len(batches) > 1 or any(map(is_user_code, map(type, recipe.augment)))
     if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
         for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
             batch = of_epoch(epoch)
@@ -217,10 +217,10 @@ def _facts(
         layout=str(layout_of(model)).removeprefix("torch."),
         processes=engine.distributed.count,
         track_test=engine.track_test,
-        logged_columns=[name for one in callbacks for name in one.columns],
-        callbacks=[settings_of(one) for one in callbacks],
-        listeners=[one.to_json() for one in callbacks],
-        intervening=[qualified_name(one) for one in callbacks if may_intervene(one)],
+        logged_columns=[name for callback in callbacks for name in callback.columns],
+        callbacks=[settings_of(callback) for callback in callbacks],
+        listeners=[callback.to_json() for callback in callbacks],
+        intervening=[qualified_name(callback) for callback in callbacks if may_intervene(callback)],
         environment=describe_environment(engine.device),
     )
 

@@ -356,7 +356,7 @@ def test_a_program_that_asks_for_a_protocol_gets_a_plain_answer() -> None:
 def test_a_hook_of_another_library_is_answered_with_ours(theirs: str) -> None:
     ours = HOOK_NAMES[theirs]
     assert ours in HOOKS
-    with pytest.raises(TypeError, match=rf"{theirs} is no hook; write def {ours}\(self, run\)"):
+    with pytest.raises(TypeError, match=rf"{theirs} is not a hook; write def {ours}\(self, run\)"):
         type("Theirs", (ck.Callback,), {theirs: lambda self, logs=None: None})
 
 

@@ -113,7 +113,9 @@ def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits
     edited = ck.load_run(run.folder)
     for weight in edited.model.parameters():
         torch.nn.init.zeros_(weight)
-    with pytest.warns(ck.CifarkitWarning, match="a receipt of other weights, and it stays"):
+    with pytest.warns(
+        ck.CifarkitWarning, match="the test predictions of other weights, and they stay"
+    ):
         assert ck.score_on_test(edited, tiny).accuracy < 0.5
     assert (run.folder / TEST_PREDICTIONS).read_bytes() == receipt
     assert ck.load_run(run.folder).facts["test"]["accuracy"] == 0.93  # for `verify` to find
@@ -124,7 +126,7 @@ def test_test_is_not_looked_at_while_training_lasts(tiny: ck.Splits) -> None:
         def on_epoch_end(self, run: ck.Run) -> None:
             ck.score_on_test(run, tiny)
 
-    with pytest.raises(ck.TrainingError, match="when training is over"):
+    with pytest.raises(ck.TrainingError, match="is for a run that is over"):
         ck.train("linear", tiny, epochs=1, callbacks=[Peep()])
 
 
@@ -142,7 +144,7 @@ def test_a_run_that_can_be_gone_on_with_is_not_looked_at(tiny: ck.Splits, tmp_pa
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[Interrupt()])
-    with pytest.raises(ck.TrainingError, match=r"is interrupted: go on with it, in the way"):
+    with pytest.raises(ck.TrainingError, match=r"is interrupted\. Go on with it"):
         ck.score_on_test(ck.load_run(folder), tiny)
     run = ck.train("linear", tiny, epochs=3, run_dir=folder, resume=True)
     ck.score_on_test(run, tiny)

@@ -28,7 +28,7 @@ def test_logits_beyond_float16_keep_their_order() -> None:
 def test_one_that_is_damaged_or_missing_is_an_error(tiny: ck.Splits, tmp_path: Path) -> None:
     run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / "run")
     folder = tmp_path / "run"
-    with pytest.raises(ck.RunFolderError, match="no receipt"):
+    with pytest.raises(ck.RunFolderError, match="no test predictions"):
         ck.TestPredictions.load(folder)
     ck.score_on_test(run, tiny)
     path = folder / TEST_PREDICTIONS

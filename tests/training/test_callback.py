@@ -83,7 +83,7 @@ def test_an_error_in_any_hook_names_it_and_the_others_still_end(
     [("on_epcoh_end", "on_epoch_end"), ("on_batch_starts", "on_batch_start"), ("on_fit_began", "")],
 )
 def test_a_misspelt_hook_is_an_error_where_it_is_written(misspelt: str, meant: str) -> None:
-    with pytest.raises(TypeError, match=rf"{misspelt} is no hook; .*{meant}"):
+    with pytest.raises(TypeError, match=rf"{misspelt} is not a hook; .*{meant}"):
         type("Misspelt", (ck.Callback,), {misspelt: lambda self, run: None})
 
 

@@ -144,7 +144,7 @@ def test_higher_is_better_for_accuracy_and_lower_for_loss(tiny: ck.Splits) -> No
         ("test_accuracy", "nothing may choose by 'test_accuracy'.*'val_accuracy'"),
         ("test_loss", "nothing may choose by"),
         ("val_los", "did you mean 'val_loss'"),
-        ("score", "no column 'score' will be there"),
+        ("score", "there will be no column 'score'"),
     ],
 )
 def test_what_must_not_select_is_refused_before_the_first_batch(

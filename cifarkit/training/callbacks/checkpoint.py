@@ -1,4 +1,4 @@
-"""Save oftener than after each epoch, and keep the best weights."""
+"""Save more often than after each epoch, and keep the best weights."""
 
 from __future__ import annotations
 

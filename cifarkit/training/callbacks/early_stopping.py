@@ -117,7 +117,7 @@ class EarlyStopping(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` was taken."""
+        """Restore what `state_dict` returned."""
         self.best = state["best"]
         self.best_epoch = state["best_epoch"]
         self.waited = state["waited"]

@@ -1,4 +1,4 @@
-"""Find a learning rate by trying all: Smith 2017, "Cyclical Learning Rates", section 3.3."""
+"""Find a learning rate by a range test: Smith 2017, "Cyclical Learning Rates", section 3.3."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LRFinder"]
 
 
 class LRFinder(Callback):
-    """Raise the rate with every step until the loss runs away, then put the weights back.
+    """Raise the rate with every step until the loss diverges, then put the weights back.
 
     It looks at training losses alone. After the run, `rates` and `losses` hold the curve and
     `suggestion` a rate to train with. The numbers in the history are of weights that are gone.
@@ -116,7 +116,7 @@ class LRFinder(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` was taken."""
+        """Restore what `state_dict` returned."""
         self.rates = state["rates"]
         self.losses = state["losses"]
         self._smooth = state["smooth"]

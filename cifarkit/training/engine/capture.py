@@ -31,7 +31,7 @@ def can_capture(compile: Compile, device: torch.device, precision: torch.dtype) 
 
 
 def why_eager(run: Run, callbacks: Callbacks, *, compile: Compile, processes: int) -> str | None:
-    """Name what Python does at every step, so that a step cannot be captured; None where nothing.
+    """Say why a step cannot be captured; None where it can.
 
     Args:
         run: in training.
@@ -76,7 +76,7 @@ def unknown_layer(model: nn.Module) -> str | None:
 
 
 def has_hooks(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether Python listens: hooks of layers, of weights, of the optimiser, or of all such.
+    """Return whether layers, weights or the optimiser have hooks.
 
     >>> layer = nn.Linear(2, 2)
     >>> optimizer = torch.optim.SGD(layer.parameters())

@@ -65,7 +65,7 @@ class CUDAGraphStep:
         self.graph: _Graph | None = None
 
     def __call__(self, batch: Batch) -> Answers:
-        """Make a step and return what it answers.
+        """Make a step and return its loss and its correct images.
 
         Raises:
             TrainingError: the step cannot be captured.
@@ -109,7 +109,7 @@ class CUDAGraphStep:
 
     @contextmanager
     def _rates_in_tensors(self, **others: bool) -> Iterator[None]:
-        """Have the optimiser read its rates from tensors for a block.
+        """Let the optimiser read its rates from tensors for a block.
 
         In a graph a number would stay what it was; eagerly it would be another number, since
         these have the digits of float32.

@@ -40,11 +40,13 @@ def choose_device(name: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = textwrap.shorten(str(error), 100, placeholder=" …")
         raise TrainingError(
-            f"the device {str(name)!r} cannot be used here ({reason}); usual are 'cpu', 'cuda' and "
-            "'mps', and 'auto' takes what there is"
+            f"the device {str(name)!r} cannot be used here ({reason}); write 'cpu', 'cuda', "
+            "'mps' or 'auto'"
         ) from None
     if device.type == "meta":
-        raise TrainingError("the device 'meta' holds no numbers; 'auto' takes what there is")
+        raise TrainingError(
+            "the device 'meta' holds no numbers; write 'cpu', 'cuda', 'mps' or 'auto'"
+        )
     return device
 
 
@@ -86,8 +88,8 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        found = cpu_capabilities()
+        flags = cpu_capabilities()
         # Zen 5 has both, and so far nothing else; where Intel has the second it lacks the first.
-        is_zen_5 = found.get("avx512_bf16") and found.get("avx512_vp2intersect")
-        return bool(found.get("amx_bf16") or is_zen_5)
+        is_zen_5 = flags.get("avx512_bf16") and flags.get("avx512_vp2intersect")
+        return bool(flags.get("amx_bf16") or is_zen_5)
     return False

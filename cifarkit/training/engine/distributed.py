@@ -47,7 +47,7 @@ class DistributedContext:
     count: int = 1
 
     def check_sizes(self, splits: Splits, batch_size: int) -> None:
-        """Refuse batches or sets of which some process would get less than two images.
+        """Refuse batches or sets that give some process fewer than two images.
 
         Raises:
             TrainingError: in every process, so that none waits for another.

@@ -73,16 +73,16 @@ class CompiledForward:
         except Exception as error:
             if isinstance(error, RuntimeError | MemoryError) and is_shortage(error):
                 raise
-            said = (str(error).strip() or "without a word").splitlines()[0]
+            reason = (str(error).strip() or "without a word").splitlines()[0]
             raise TrainingError(
-                f"a copy of the network could not be compiled ({type(error).__name__}: {said}); "
-                "train with compile='auto', or look at that first: on a CPU torch.compile needs a "
-                "C++ compiler, and a network that keeps what it has computed cannot be copied"
+                f"a copy of the network could not be compiled ({type(error).__name__}: {reason}); "
+                "train with compile='auto', or mend that first. On a CPU torch.compile needs a C++ "
+                "compiler, and a network that keeps what it has computed cannot be copied"
             ) from error
 
 
 def checked_compile(compile: Compile) -> Compile:
-    """Return what was asked for, where it can be had.
+    """Return how to compile, where this torch can do it.
 
     Raises:
         TrainingError: `compile` is not one of its three values, or this torch is too old for it.

@@ -18,7 +18,7 @@ SAID = ("can't allocate memory", "out of memory", "not enough memory", "ALLOC_FA
 
 @contextmanager
 def explained_shortage(batch_size: int, folder: Path | None) -> Iterator[None]:
-    """Say of memory that runs out in a block which batches were too large, and what to do.
+    """Turn "out of memory" in a block into one error that says what to do.
 
     Args:
         batch_size: images a step.
@@ -58,10 +58,10 @@ def _what_to_do(batch_size: int, folder: Path | None) -> str:
         smaller = f"try batch_size={half}, or --batch-size {half} on the command line"
     else:
         smaller = "try a smaller network"
-    found = f"memory ran out at batch_size={batch_size}; {smaller}, or end what else uses memory"
+    message = f"memory ran out at batch_size={batch_size}; {smaller}, or end what else uses memory"
     if folder is None:
-        return found
+        return message
     return (
-        f"{found}. What {str(folder)!r} holds is safe: it can resume at this batch size where "
+        f"{message}. What {str(folder)!r} holds is safe: it can resume at this batch size where "
         "there is more memory; another batch size is another run, with a run_dir of its own"
     )
