@@ -142,12 +142,12 @@ USES: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("what", USES)
 def test_what_a_builder_uses_counts_down_to_the_last_number(what: str) -> None:
-    one, other, uses = USES[what]
+    value, other, uses = USES[what]
     first, again, changed = (
-        digest(VALUES.format(world=world, uses=uses)) for world in (one, one, other)
+        digest(VALUES.format(world=world, uses=uses)) for world in (value, value, other)
     )
     assert first == again != changed
-    unused = [digest(VALUES.format(world=world, uses="8")) for world in (one, other)]
+    unused = [digest(VALUES.format(world=world, uses="8")) for world in (value, other)]
     assert unused[0] == unused[1]
 
 
@@ -186,8 +186,8 @@ def test_defaults_closures_instances_and_methods_count() -> None:
 
 
 def test_two_functions_on_one_line_are_two() -> None:
-    one, other = (lambda: 1), (lambda: 2)
-    assert code_digest(one) != code_digest(other)
+    first, second = (lambda: 1), (lambda: 2)
+    assert code_digest(first) != code_digest(second)
 
 
 def test_a_method_from_another_module_is_read_there() -> None:

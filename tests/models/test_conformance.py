@@ -82,8 +82,8 @@ def test_built_ins_pass(name: str) -> None:
     report = ck.check_model(name)
     assert machine() == before
     assert report.failed == ()
-    assert [one.check for one in report.findings] == [check.name for check in CHECKS]
-    assert {one.outcome for one in report.findings} == {"passed"}
+    assert [finding.check for finding in report.findings] == [check.name for check in CHECKS]
+    assert {finding.outcome for finding in report.findings} == {"passed"}
 
 
 @pytest.mark.parametrize("name", WELL_FORMED)
@@ -93,9 +93,9 @@ def test_a_well_formed_network_of_any_kind_passes(name: str) -> None:
 
 def test_what_builds_on_a_failed_check_is_not_run_and_says_why() -> None:
     report = examine(BROKEN["gives_none"][0])
-    outcomes = [one.outcome for one in report.findings]
+    outcomes = [finding.outcome for finding in report.findings]
     assert outcomes == ["failed", *["not run"] * (len(CHECKS) - 1)]
-    assert report.findings[1].message == "it builds on 'builds', which did not pass"
+    assert report.findings[1].message == "it needs 'builds', which did not pass"
     assert "did you forget to return the network?" in report.findings[0].message
 
 
@@ -138,7 +138,7 @@ def test_an_error_from_elsewhere_is_shown_with_its_kind_and_not_by_the_page() ->
     def long(*, num_classes: int = 10) -> nn.Module:
         raise OSError("no room\n" * 1000)
 
-    (finding,) = (one for one in examine(long).findings if one.outcome == "failed")
+    (finding,) = (finding for finding in examine(long).findings if finding.outcome == "failed")
     assert "cannot be built: OSError: no room no room" in finding.message
     assert finding.message.endswith("...")
     assert len(finding.message) < 600

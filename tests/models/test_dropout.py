@@ -82,16 +82,16 @@ def test_every_layout_of_the_memory_is_served(layout: torch.memory_format) -> No
 
 
 def test_torch_follows_it_without_a_break_when_it_compiles() -> None:
-    found: list[torch.fx.GraphModule] = []
+    graphs: list[torch.fx.GraphModule] = []
 
     def inspect(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> object:
-        found.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     compiled = torch.compile(ck.Dropout(0.25), backend=inspect, fullgraph=True)
     with ck.seeded("dropout", 0):
         answer = compiled(torch.ones(40_000))
-    assert len(found) == 1
+    assert len(graphs) == 1
     assert stats.binomtest(int((answer == 0).sum()), 40_000, 0.25).pvalue > 1e-6
 
 

@@ -211,9 +211,9 @@ def with_depth(num_classes: int, depth: int) -> nn.Module:
     ("factory", "said"),
     [
         (Course, r"def my_model\(\*, num_classes=10\): return Course\(n_classes=num_classes\)"),
-        (without_classes, r"net = without_classes\(\); put nn.Linear\(…, num_classes\)"),
-        (lambda: Small(), r"net = factory\(\); put nn.Linear"),
-        (functools.partial(Small, 10), r"net = Small\(\); put"),
+        (without_classes, r"make net = without_classes\(\), put nn.Linear\(…, num_classes\)"),
+        (lambda: Small(), r"make net = factory\(\), put nn.Linear"),
+        (functools.partial(Small, 10), r"make net = Small\(\), put"),
         (
             with_depth,
             r"missing a required argument: 'depth'. Write it as .* a default for every argument",
