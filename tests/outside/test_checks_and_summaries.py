@@ -71,7 +71,7 @@ def giving(change: Callable[[nn.Module, Tensor], Any]) -> nn.Module:
 
 
 OUTPUTS: list[tuple[str, Callable[[nn.Module, Tensor], Any], str]] = [
-    ("a named tuple", lambda net, y: Pair(y, y), "found Pair; wrap it:.*self.network(x).logits"),
+    ("a named tuple", lambda net, y: Pair(y, y), "found Pair, so wrap it:.*self.network(x).logits"),
     ("a dict", lambda net, y: {"aux": y[:, :2], "out": y}, 'found dict.*self.network(x)["out"]'),
     ("an output", lambda net, y: Outputs(loss=None, logits=y), "found Outputs.*(x).logits"),
     ("a dataclass", lambda net, y: Answer(None, y), "found Answer.*self.network(x).logits"),
