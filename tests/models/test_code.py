@@ -1,4 +1,4 @@
-"""The digest of a builder's code: what changes it, and what does not."""
+"""The hash of a builder's code: what changes it, and what does not."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ USES: dict[str, tuple[str, str, str]] = {
         "A.h",
     ),
     "a class of an installed package": ("A = dict", "A = list", "A()"),
-    "a class of one's own": ("A = [Kind]", "A = [Other]", "A[0]()"),
+    "a class of your own": ("A = [Kind]", "A = [Other]", "A[0]()"),
     "a partial": ("A = functools.partial(int, 8)", "A = functools.partial(int, 9)", "A()"),
     "what lru_cache wraps": (
         "@functools.lru_cache\ndef A(): return 8",
@@ -251,7 +251,7 @@ def test_every_variant_has_a_digest(name: str) -> None:
 
 
 def test_a_set_in_the_code_has_no_order(tmp_path: Path) -> None:
-    # Without its lines a function is told by its bytecode, where a set lies as its hashes have it.
+    # Without source the bytecode of a function counts, where the order of a set varies.
     script = (
         "from cifarkit.models.code import code_digest\n"
         "def f(word): return word in {'box', 'round', 'line', 'dot'}\n"

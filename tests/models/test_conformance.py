@@ -23,12 +23,12 @@ from cifarkit.randomness import seeded
 
 
 def beside(name: str) -> ModuleType:
-    """Import a module of this folder, which is no package."""
+    """Import a module of this folder, which is not a package."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where the place of a class is looked up
+    sys.modules[name] = module  # where a class's module is looked up
     spec.loader.exec_module(module)
     return module
 
@@ -46,7 +46,7 @@ def _one_thread() -> Any:
 
 
 def machine() -> tuple[Any, ...]:
-    """Return what a check must leave as it was."""
+    """Return the state that a check must not change."""
     generators = torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
     settings = (
         *(torch.get_default_dtype(), torch.empty(0).device, torch.is_grad_enabled()),

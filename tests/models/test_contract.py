@@ -114,7 +114,7 @@ def test_the_cause_of_a_failing_network_is_chained() -> None:
 
 
 class Noisy(nn.Module):
-    """Counts, draws and normalises, so that any trace of being looked at shows."""
+    """Counts, draws and normalises, so that any trace of a check shows."""
 
     def __init__(self, fails: bool) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ class Net(nn.Module):
 
 
 def fails_without_a_trace(error: type[Exception], register: Callable[[], object]) -> str:
-    """Run a registration that must fail, hold that nothing changed, return the message."""
+    """Run a registration that must fail, check that nothing changed, and return the message."""
     before = dict(registry)
     with pytest.raises(error) as caught:
         register()
@@ -424,7 +424,7 @@ RECIPES = st.sampled_from([None, ck.Recipe(epochs=2), "fast"])
 
 
 def error_of(name: str, builder: Any, recipe: Any, replace: bool, known: dict[str, Any]) -> Any:
-    """Say in the plainest words which error a registration must give, if any."""
+    """Return, by plain rules, the error that a registration must give, if any."""
     if name not in ("a", "b", "c"):
         return ck.ModelNameError
     if isinstance(recipe, str) or builder in (None, "baseline"):
@@ -435,7 +435,7 @@ def error_of(name: str, builder: Any, recipe: Any, replace: bool, known: dict[st
 
 
 class AgainstADict(RuleBasedStateMachine):
-    """A registry and a dict are told the same things and must go on saying the same."""
+    """A registry and a dict get the same calls and must stay equal."""
 
     kind: type[ck.Registry] = ck.Registry
 

@@ -30,7 +30,7 @@ def network(*more: nn.Module) -> nn.Sequential:
 
 
 def with_weights(weight: float, bias: float, *more: nn.Module) -> nn.Module:
-    """Return a network whose linear layer has weights and bias times and plus so much."""
+    """Return a network with changed weights (times `weight`) and bias (plus `bias`)."""
     model = network(*more)
     with torch.no_grad():
         model[2].weight.mul_(weight)  # type: ignore[operator, union-attr]
@@ -39,7 +39,7 @@ def with_weights(weight: float, bias: float, *more: nn.Module) -> nn.Module:
 
 
 class Spoilt(nn.Module):
-    """A network with a layer that is not used, or that looks at something else than pictures."""
+    """A network with a layer that is not used, or that uses something other than pictures."""
 
     def __init__(self, change: Callable[[Tensor], Tensor], spare: bool = False) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def test_a_network_is_left_as_it_was_found(with_gradients: bool) -> None:
     assert symptoms(model, *batch()) == []
     assert observed(model) == before
     gradients_of(model, *batch())
-    assert observed(model) != before  # what looks without putting back would show
+    assert observed(model) != before  # a check that does not put things back would show
 
 
 def test_a_network_that_fails_is_left_as_it_was_found() -> None:
@@ -198,7 +198,7 @@ def test_only_the_first_names_are_listed() -> None:
 
 
 class Constant(nn.Module):
-    """A network whose answer is a view of its weight."""
+    """A network whose output is a view of its weight."""
 
     def __init__(self) -> None:
         super().__init__()

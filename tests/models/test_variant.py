@@ -174,7 +174,7 @@ def test_the_default_recipe_is_the_assignments() -> None:
 
 
 def test_the_source_of_an_installed_builder_is_named_from_where_python_imports_it() -> None:
-    """The tests run in a folder of their own, so nothing here is below the current one."""
+    """The tests run in their own folder, so nothing here is below the current folder."""
     path, _, line = ck.get_variant("baseline").source.rpartition(":")
     assert Path(path) == Path("cifarkit", "models", "convolutional.py")
     assert int(line) > 1

@@ -1,4 +1,4 @@
-"""Convolution by Winograd's way, against torch's own."""
+"""Convolution by Winograd's algorithm, against torch's."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def boxes(figure: Figure) -> dict[str, Bbox]:
         )
         figure.draw_without_rendering()
     shown = [text for text in drawn if text.get_visible() and text.get_text().strip()]
-    # Text's own method, for that of an annotation counts its leader too.
+    # The method of Text, because that of an annotation counts its leader too.
     return {
         f"{index} {text.get_text()!r}": Text.get_window_extent(text)
         for index, text in enumerate(shown)
