@@ -1,5 +1,5 @@
 """What a network got right and wrong: metrics, predictions, calibration, error analysis.
 
-`evaluation` holds the numbers of one image set, `mistakes` and `calibration` read more out of
-them, `predictions` is for pictures whose labels nobody knows. No plotting, no training.
+`evaluation` holds the numbers of one image set, `mistakes` and `calibration` read more from
+them, and `predictions` is for pictures without labels. No plotting, no training.
 """

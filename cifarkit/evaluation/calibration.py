@@ -54,7 +54,7 @@ class Calibration(Readable):
 
     @property
     def ece(self) -> float:
-        """The expected calibration error, in [0, 1]: how far confidence and accuracy lie apart.
+        """The expected calibration error, in [0, 1]: how far confidence and accuracy differ.
 
         The mean over the images of the gap of their bin (equation 3).
         """
@@ -72,7 +72,7 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
         bins: how many bins, of equal width.
 
     Raises:
-        DataError: it is no evaluation, `bins` is not a whole number from 1 to 1,000, or a
+        DataError: it is not an evaluation, `bins` is not a whole number from 1 to 1,000, or a
             probability is NaN.
 
     >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)
@@ -91,8 +91,8 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
         )
     right = (evaluation.predicted == evaluation.labels).astype(np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
-    places = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    counts = np.bincount(places, minlength=bins)
-    sums = [np.bincount(places, weights, bins) for weights in (confidence, right)]
+    indices = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(indices, minlength=bins)
+    sums = [np.bincount(indices, weights, bins) for weights in (confidence, right)]
     safe = np.where(counts == 0, np.nan, counts)
     return Calibration(edges, counts, sums[0] / safe, sums[1] / safe)

@@ -68,7 +68,7 @@ class Evaluation(Guided, Readable):
     def __post_init__(self) -> None:
         logits, labels = np.asarray(self.logits), np.asarray(self.labels)
         _check_fit(logits, labels, self.classes)
-        # No copy is made of what `evaluate` gives: it is of these types and writable already.
+        # This does not copy the arrays of `evaluate`, which have these types and are writable.
         object.__setattr__(self, "logits", np.require(logits, np.float32, ["C", "W"]))
         object.__setattr__(self, "labels", np.require(labels, np.int64, ["C", "W"]))
 
@@ -83,7 +83,7 @@ class Evaluation(Guided, Readable):
         )
 
     def blocks(self) -> Sequence[Block]:
-        """Return accuracy and loss, and what is known of each class."""
+        """Return accuracy and loss, and a table of the classes."""
         rows = [
             [
                 str(name),
@@ -110,7 +110,7 @@ class Evaluation(Guided, Readable):
 
     @cached_property
     def losses(self) -> Floats:
-        """The cross-entropy of each image, float32 `n`, in nats."""
+        """The cross-entropy of each image, float32 `n`, in nats (natural logarithm)."""
         logits, labels = torch.from_numpy(self.logits), torch.from_numpy(self.labels)
         return F.cross_entropy(logits, labels, reduction="none").numpy()
 
@@ -126,20 +126,20 @@ class Evaluation(Guided, Readable):
 
     @property
     def accuracy_interval(self) -> ConfidenceInterval:
-        """The 95 % Wilson interval of the accuracy: how far chance in the images can carry it."""
+        """The 95 % Wilson interval of the accuracy: how far chance in the images can move it."""
         return wilson_interval(self.correct, len(self))
 
     @property
     def loss(self) -> float:
-        """The mean cross-entropy over the images, in nats."""
+        """The mean cross-entropy over the images, in nats (natural logarithm)."""
         return float(self.losses.astype(np.float64).mean())
 
     @cached_property
     def confusion(self) -> Integers:
         """How many images of each class (row) got each label (column), `classes classes`."""
         classes = len(self.classes)
-        places = self.labels * classes + self.predicted
-        return np.bincount(places, minlength=classes**2).reshape(classes, classes)
+        cells = self.labels * classes + self.predicted
+        return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
     @cached_property
     def per_class(self) -> pd.DataFrame:
@@ -153,9 +153,9 @@ class Evaluation(Guided, Readable):
         precision, recall, f1, n = precision_recall_fscore_support(
             self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0.0
         )
-        correct, counts = self.confusion.diagonal(), self.confusion.sum(axis=1)
+        diagonal, counts = self.confusion.diagonal(), self.confusion.sum(axis=1)
         intervals = [
-            wilson_interval(hit, count) for hit, count in zip(correct, counts, strict=True)
+            wilson_interval(correct, count) for correct, count in zip(diagonal, counts, strict=True)
         ]
         columns = {
             "precision": precision,
@@ -189,10 +189,10 @@ def evaluate(
     *,
     test_time: TestTimeAugmentation | None = None,
 ) -> Evaluation:
-    """Show a network every image of a set and keep what it says.
+    """Show a network every image of a set and return its logits with all their metrics.
 
-    The network is left as it was. The arithmetic is that of the type of its weights, without
-    autocast, whatever the training was in.
+    The network is left as it was. It computes in the type of its weights, without autocast, also
+    after a training in another precision.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
@@ -205,9 +205,9 @@ def evaluate(
         The logits, and all that follows from them.
 
     Raises:
-        DataError: it is no image set, or an empty one.
-        ModelContractError: it is no network, has another number of classes, or does not take views
-            of the size of `test_time`.
+        DataError: it is not an image set, or it is empty.
+        ModelContractError: it is not a network, has another number of classes, or does not take
+            views of the size of `test_time`.
         NonFiniteLossError: it gives NaN or infinity for an image.
 
     >>> from cifarkit.data.synthetic import load_synthetic
@@ -227,12 +227,12 @@ def measure(
     *,
     test_time: TestTimeAugmentation | None = None,
 ) -> Evaluation:
-    """Evaluate as `evaluate` does, whatever the network gives: NaN is a finding too."""
+    """Evaluate as `evaluate` does, but allow NaN and infinity."""
     check_image_set(image_set)
     model, test_time = network_of(model, test_time)
     if len(image_set) == 0:
         raise DataError(
-            "there is nothing to evaluate: the image set is empty; look at how it was chosen"
+            "there is nothing to evaluate: the image set is empty; check how it was chosen"
         )
     logits = compute_logits(model, image_set.images, test_time)
     if logits.shape != (len(image_set), len(image_set.classes)):
@@ -244,13 +244,13 @@ def measure(
 
 
 def largest(logits: Floats) -> Floats:
-    """Return the largest logit of each image, `n 1`: -inf only makes a class impossible."""
-    found: Floats = logits.max(axis=1, keepdims=True)
-    return found
+    """Return the largest logit of each image, `n 1`; a logit of -inf makes a class impossible."""
+    maxima: Floats = logits.max(axis=1, keepdims=True)
+    return maxima
 
 
 def check_finite(logits: Floats) -> None:
-    """Refuse logits of which nothing can be said.
+    """Refuse logits that are NaN or infinite.
 
     Raises:
         NonFiniteLossError: some are NaN or infinite.
@@ -263,9 +263,9 @@ def check_finite(logits: Floats) -> None:
     lost = int((~np.isfinite(logits)).any(axis=1).sum())
     if lost:
         raise NonFiniteLossError(
-            f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so nothing "
-            "can be said of them; train with a smaller learning rate, or look at what its layers "
-            "do in eval mode"
+            f"the network gives NaN or infinity for {lost:,} of {len(logits):,} images, so these "
+            "have no prediction. Train with a smaller learning rate, or check what its layers do "
+            "in eval mode"
         )
 
 
@@ -273,12 +273,12 @@ def check_evaluation(evaluation: Any) -> None:
     """Refuse anything but an evaluation, such as the run itself.
 
     Raises:
-        DataError: naming what was found.
+        DataError: it is something else.
     """
     if not isinstance(evaluation, Evaluation):
         raise DataError(
-            "what a network got right is in an Evaluation, as ck.evaluate(run.model, splits.test) "
-            f"returns; found {type(evaluation).__name__}"
+            "this needs an Evaluation, as ck.evaluate(run.model, splits.test) returns; "
+            f"found {type(evaluation).__name__}"
         )
 
 

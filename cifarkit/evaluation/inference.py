@@ -1,4 +1,4 @@
-"""Running a network without teaching it."""
+"""Running a network without training it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cifarkit.models.contract import (
 __all__ = ["compute_logits"]
 
 # Fixed for a device, so that the same network on the same images gives the same bits. On a CPU
-# what 64 channels give for a batch stays below 32 MiB: larger blocks go back to the system each
-# time they are freed, and come filled with zeros. On an accelerator larger ones are fewer launches.
+# the output of 64 channels for a batch stays below 32 MiB: larger blocks go back to the system each
+# time, and come back filled with zeros. On an accelerator larger batches need fewer launches.
 BATCH, BATCH_ELSEWHERE = 100, 1_000
 
 
@@ -30,20 +30,20 @@ def compute_logits(
 ) -> Tensor:
     """Return the network's logits, in evaluation mode.
 
-    Every layer is left in the mode it was in, and the global generators where they were.
+    Every layer keeps its mode, and the global generators keep their states.
 
     Args:
         model: from `batch 3 32 32` in [-1, 1], of the type of its weights, to `batch classes`.
         images: uint8 `n 3 32 32`, or float32 in [-1, 1], on any device.
-        test_time: the views whose logits are averaged; each picture as it is when None.
+        test_time: the views whose logits are averaged; each picture unchanged when None.
 
     Returns:
         float32 `n classes`, on the CPU.
 
     Raises:
-        DataError: `test_time` is no such value, or the images are smaller than its windows.
-        ModelContractError: it is no network, does not take views of their size, or gives something
-            else than `batch classes`.
+        DataError: `test_time` is something else, or the images are smaller than its windows.
+        ModelContractError: it is not a network, does not take views of their size, or gives
+            something else than `batch classes`.
     """
     check_network(model)
     if not isinstance(test_time, TestTimeAugmentation | None):

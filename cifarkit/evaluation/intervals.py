@@ -1,4 +1,4 @@
-"""Confidence intervals: how far what was measured can be from the truth."""
+"""Confidence intervals: how far a measured accuracy can be from the true one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 class ConfidenceInterval(NamedTuple):
     """A 95 % interval of an accuracy, or of the difference of two, as fractions.
 
-    As text it is one of an accuracy, in per cent; `in_points` writes one of a difference.
+    `str()` writes it as that of an accuracy, in per cent; `in_points` as that of a difference.
 
     Attributes:
         low: the lower end.
@@ -62,7 +62,7 @@ def wilson_interval(correct: int, n: int) -> ConfidenceInterval:
         n: images in all; with none, nothing is known and the interval is all of [0, 1].
 
     Raises:
-        DataError: they are no whole numbers, or `correct` is not one of 0 to `n`.
+        DataError: they are not whole numbers, or `correct` is not from 0 to `n`.
 
     >>> wilson_interval(73, 100)
     ConfidenceInterval(low=0.635..., high=0.807...)
@@ -71,7 +71,7 @@ def wilson_interval(correct: int, n: int) -> ConfidenceInterval:
         raise DataError(
             f"correct and n must be whole numbers, correct from 0 to n; found {correct!r} and {n!r}"
         )
-    correct, n = int(correct), int(n)  # NumPy's small ones would overflow below
+    correct, n = int(correct), int(n)  # NumPy's small integers would overflow below
     if n == 0:
         return ConfidenceInterval(0.0, 1.0)
     share, z2 = correct / n, Z95**2

@@ -41,7 +41,7 @@ class ConfusedPair:
 
 @explains_arguments("ck.top_losses")
 def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the places of the `k` images with the largest loss, the worst first.
+    """Return the indices of the `k` images with the largest loss, the worst first.
 
     Args:
         evaluation: of the image set.
@@ -51,7 +51,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
         int64 `k`, indices into the image set.
 
     Raises:
-        DataError: it is no evaluation, or `k` is not a whole number, 0 or more.
+        DataError: it is not an evaluation, or `k` is not a whole number, 0 or more.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> top_losses(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog")), k=2)
@@ -64,14 +64,14 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
 
 @explains_arguments("ck.confused_pairs")
 def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
-    """Return the `k` most frequent ways to be wrong, most frequent first; fewer if there are.
+    """Return the `k` most frequent pairs of classes that are mixed up, most frequent first.
 
     Args:
         evaluation: of the image set.
-        k: how many; none when 0.
+        k: how many; all where there are fewer, and none when 0.
 
     Raises:
-        DataError: it is no evaluation, or `k` is not a whole number, 0 or more.
+        DataError: it is not an evaluation, or `k` is not a whole number, 0 or more.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> print(*confused_pairs(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))))
@@ -83,7 +83,7 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     np.fill_diagonal(errors, 0)
     totals = evaluation.confusion.sum(axis=1)
     worst = np.argsort(-errors, axis=None, kind="stable")[:k]
-    pairs = [(int(place) // len(errors), int(place) % len(errors)) for place in worst]
+    pairs = [divmod(int(cell), len(errors)) for cell in worst]
     return [
         ConfusedPair(
             evaluation.classes[true],

@@ -1,4 +1,4 @@
-"""What a network says of pictures whose labels nobody gave."""
+"""What a network predicts for pictures without labels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHOWN = 20  # pictures in a notebook
 
 
 class Prediction(NamedTuple):
-    """What a network says of one picture.
+    """What a network predicts for one picture.
 
     Attributes:
         name: of the likeliest class.
@@ -79,7 +79,7 @@ class Predictions(Guided, Readable, Sequence[Prediction]):
     def __getitem__(self, index: slice) -> Predictions: ...
 
     def __getitem__(self, index: int | slice) -> Prediction | Predictions:
-        """Return what is said of one picture, or the predictions of a slice.
+        """Return the prediction of one picture, or the predictions of a slice.
 
         Raises:
             DataError: the index is neither a whole number nor a slice.
@@ -89,8 +89,8 @@ class Predictions(Guided, Readable, Sequence[Prediction]):
             return Predictions(self.probabilities[index], self.classes)
         if not is_whole(index):
             raise DataError(
-                f"one prediction is got by a whole number, found {index!r}; several by a slice, "
-                "such as predictions[:5]"
+                f"the index of a prediction must be a whole number, found {index!r}; for several, "
+                "write a slice, such as predictions[:5]"
             )
         row = self.probabilities[index]
         return Prediction(self.classes[row.argmax()], float(row.max()))
@@ -121,8 +121,8 @@ class Predictions(Guided, Readable, Sequence[Prediction]):
     def blocks(self) -> Sequence[Block]:
         """Return the likeliest class of the first pictures."""
         rows = [
-            [str(place), self.names[place], percent(self.confidences[place])]
-            for place in range(min(SHOWN, len(self)))
+            [str(index), self.names[index], percent(self.confidences[index])]
+            for index in range(min(SHOWN, len(self)))
         ]
         more = [f"and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
         return [repr(self), Table(("picture", "class", "confidence"), rows, align="llr"), *more]
@@ -140,7 +140,7 @@ def predict(
     test_time: TestTimeAugmentation | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Predictions:
-    """Say what is on pictures.
+    """Predict the classes of pictures.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
@@ -153,8 +153,8 @@ def predict(
         test_time: the views of each picture whose logits are averaged; each as it is when None.
         value_range: the fractions that mean black and white: `(0, 1)` for what torchvision's
             `ToTensor()` gives, `(-1, 1)` for what networks see, `(0, 255)` for bytes kept as
-            floats. When None, fractions are taken for -1 to 1 where some are negative, and refused
-            where none is.
+            floats. When None, fractions mean -1 to 1 where some are negative, and an error where
+            none is.
 
     Returns:
         Probabilities and names.
@@ -162,8 +162,8 @@ def predict(
     Raises:
         DataError: a picture cannot be read, an array has another shape, type or range, or there
             are more or fewer names than classes.
-        ModelContractError: it is no network, does not give `batch classes`, or does not take views
-            of the size of `test_time`.
+        ModelContractError: it is not a network, does not give `batch classes`, or does not take
+            views of the size of `test_time`.
         NonFiniteLossError: it gives NaN or infinity for a picture.
 
     >>> from cifarkit.models.registry import create_model
@@ -200,7 +200,7 @@ def _as_tensor(images: Any, value_range: Any) -> Tensor:
         images = images.images
     if isinstance(images, str | os.PathLike | Image.Image):
         images = [images]
-    if isinstance(images, Iterator) and not isinstance(images, IOBase):  # as of folder.glob
+    if isinstance(images, Iterator) and not isinstance(images, IOBase):  # such as folder.glob's
         images = list(images)
     if getattr(getattr(images, "dtype", None), "kind", "") in ("O", "U", "T") and images.ndim == 1:
         images = list(images)
@@ -215,16 +215,16 @@ def _as_tensor(images: Any, value_range: Any) -> Tensor:
         _check_range_is_clear(pictures if isinstance(pictures, list) else [pictures])
     if isinstance(pictures, np.ndarray) and _is_as_networks_see(pictures, value_range):
         return torch.tensor(pictures.astype("f4"))
-    taken, forms = images_from_array(pictures, "images", value_range=value_range)
-    warn_of_resizing(forms)
-    return taken
+    tensor, sizes = images_from_array(pictures, "images", value_range=value_range)
+    warn_of_resizing(sizes)
+    return tensor
 
 
 def _checked_range(value_range: Any) -> tuple[int, int] | None:
     if value_range is None:
         return None
     try:
-        pair = tuple(end + 0.0 for end in value_range)
+        pair = tuple(bound + 0.0 for bound in value_range)
     except (TypeError, ValueError):
         pair = ()
     if pair not in RANGES:

@@ -1,4 +1,4 @@
-"""What is asked: a network, or a run that has one."""
+"""What can be evaluated: a network, or a run that has one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["Trained", "check_not_splits", "network_of"]
 
 
 def check_not_splits(images: Any) -> None:
-    """Refuse all splits of the data where one of them is meant.
+    """Refuse the splits of the data where a single image set is meant.
 
     Raises:
-        DataError: naming those there are.
+        DataError: the message names the splits.
     """
     if isinstance(images, Splits):
         raise DataError(
-            "these are all splits, and one image set is meant: data.val to choose by, data.test at "
-            "the end"
+            "found all splits in place of an image set; pass data.val to choose by, or data.test "
+            "at the end"
         )
 
 
 @runtime_checkable
 class Trained(Protocol):
-    """What has a network, the recipe it was trained by and its classes, as a run has."""
+    """Anything with a network, its recipe and its classes, such as a run."""
 
     @property
     def model(self) -> nn.Module:
@@ -42,7 +42,7 @@ class Trained(Protocol):
 def network_of(
     model: nn.Module | Trained, test_time: TestTimeAugmentation | None
 ) -> tuple[nn.Module, TestTimeAugmentation | None]:
-    """Return the network to ask and the views to show it, which a run's recipe names."""
+    """Return the network and the views to show it, which come from a run's recipe."""
     if isinstance(model, nn.Module) or not isinstance(model, Trained):
         return model, test_time
     return model.model, test_time if test_time is not None else model.recipe.test_time

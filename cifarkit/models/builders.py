@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 
 from cifarkit.errors import ModelContractError, ModelNameError
-from cifarkit.models.variant import factory_cure, source_of
+from cifarkit.models.variant import factory_hint, source_of
 from cifarkit.recipes.recipe import Recipe
 
 __all__ = [
     "check_arguments",
     "check_builder",
     "check_name",
+    "default_name",
     "first_line",
     "is_name",
     "is_same",
-    "own_name",
     "plain_name",
 ]
 
@@ -28,7 +28,7 @@ LONGEST_NAME = 64  # run folders carry the name, and file systems stop at 255 by
 
 
 def check_name(name: object) -> None:
-    """Refuse, as a `ModelNameError`, what could not be part of a folder's name everywhere."""
+    """Raise a `ModelNameError` for a name that some systems do not allow in a folder's name."""
     if not is_name(name):
         shown = repr(name) if len(repr(name)) <= 80 else repr(name)[:77] + "..."
         raise ModelNameError(
@@ -43,11 +43,11 @@ def is_name(name: object) -> bool:
     return is_text and re.fullmatch(NAME, str(name)) is not None
 
 
-def own_name(builder: object) -> str:
-    """Return the name that a function or class has by itself, in small letters.
+def default_name(builder: object) -> str:
+    """Return the name of a function or class, in small letters.
 
     >>> class SmallNet: ...
-    >>> own_name(SmallNet)
+    >>> default_name(SmallNet)
     'small_net'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain_name(builder)).lower()
@@ -61,24 +61,24 @@ def plain_name(builder: object) -> str:
 
 
 def check_arguments(name: str, recipe: object, summary: object, options: object) -> None:
-    """Refuse, as a `ModelContractError`, what a registration cannot take."""
-    for argument, found, kind, example in (
+    """Raise a `ModelContractError` for an argument that a registration cannot take."""
+    for argument, value, kind, example in (
         ("recipe", recipe, Recipe, "a Recipe, such as ck.Recipe(epochs=20)"),
         ("summary", summary, str, "one line of text"),
         ("options", options, Mapping, 'a dict, such as {"width": 64}'),
     ):
-        if found is not None and not isinstance(found, kind):
-            raise ModelContractError(f"{argument} of {name!r} must be {example}, found {found!r}")
+        if value is not None and not isinstance(value, kind):
+            raise ModelContractError(f"{argument} of {name!r} must be {example}, found {value!r}")
 
 
 def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> None:
-    """Refuse, as a `ModelContractError`, what cannot be called as a builder is."""
+    """Raise a `ModelContractError` for something that cannot be called as a builder."""
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
     if isinstance(getattr(type(builder), "model", None), property):  # such as a run's
         raise ModelContractError(
             f"the builder of {name!r} must build a fresh network at each call, found {builder!r}, "
-            "which has one; pass its .model, or the name that it was trained by"
+            "which has one already; pass its .model, or the name of its variant"
         )
     if hasattr(builder, "state_dict") and not inspect.isclass(builder):
         raise ModelContractError(
@@ -92,7 +92,7 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
         wanted = ", ".join(["num_classes=10", *given])
         raise ModelContractError(
             f"the builder of {name!r} ({source_of(builder)}) cannot be called with ({wanted}): "
-            f"{error}. {factory_cure(builder)}"
+            f"{error}. {factory_hint(builder)}"
         ) from None
 
 
@@ -103,17 +103,17 @@ def is_same(known: Callable[..., Any], builder: Callable[..., Any]) -> bool:
     if isinstance(known, partial) and isinstance(builder, partial):
         bound = [(part.args, part.keywords) for part in (known, builder)]
         return is_same(known.func, builder.func) and bound[0] == bound[1]
-    places = [
+    names = [
         (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
         for function in (known, builder)
     ]
-    # Every lambda has the same name; a function inside another keeps its own from call to call.
-    named = places[0][1] is not None and "<" not in places[0][1].replace("<locals>", "")
-    return named and places[0] == places[1]
+    # Every lambda has the same name; a function inside another keeps its name from call to call.
+    named = names[0][1] is not None and "<" not in names[0][1].replace("<locals>", "")
+    return named and names[0] == names[1]
 
 
 def first_line(builder: object) -> str:
     """Return the first line of a builder's docstring."""
     plain = builder.func if isinstance(builder, partial) else builder
-    # Not inspect.getdoc: a class without a docstring would speak with the voice of nn.Module.
+    # Not inspect.getdoc: a class without a docstring would get that of nn.Module.
     return inspect.cleandoc(getattr(plain, "__doc__", None) or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Which code a network comes from, as a digest: the same code, the same digest."""
+"""A hash of the code that a network comes from: the same code gives the same hash."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ Opened = tuple[str, list[Any]]
 
 
 def code_digest(*things: Any) -> str:
-    """Return a digest of functions, classes and values, and of all that they use.
+    """Return a hash of functions, classes and values, and of all that they use.
 
-    Followed are what a function names in the world around it, its defaults and what it closes
-    over, and the same of what is found there, down to numbers and texts. Code from cifarkit or
-    another installed package counts by its name alone: it has a version. Decorators of functions
-    and classes are left out where they give back what they were given, because what they say (a
-    name, a recipe) is no part of the network. Imports relative to a package, made inside a
-    function, are not seen.
+    It follows the names in a function, its defaults and its closure, and does the same with what
+    they stand for, down to numbers and texts. Code from cifarkit or another installed package
+    counts by its name alone: it has a version. Decorators that return the function or class itself
+    do not count, because their arguments (a name, a recipe) are not part of the network. It does
+    not see imports that are relative to a package and made inside a function.
 
     Args:
         things: such as a builder, always read whole, and its options.
@@ -52,7 +51,7 @@ def code_digest(*things: Any) -> str:
 
 
 def printed(thing: Any) -> str:
-    """Return how a thing prints, without its place in memory, which is another each time.
+    """Return the repr of a thing without its memory address, which changes each time.
 
     >>> printed(printed)
     'cifarkit.models.code.printed'
@@ -63,9 +62,9 @@ def printed(thing: Any) -> str:
 
 
 def _texts(things: tuple[Any, ...]) -> Iterator[str]:
-    """Yield a text for everything that is reached, each thing once."""
+    """Yield a text for each thing that is reached, once."""
     roots, waiting = set(map(id, things)), list(reversed(things))
-    reached: dict[int, Any] = {}  # kept alive, so that no other can get the same id
+    reached: dict[int, Any] = {}  # kept alive, so that no other thing can get the same id
     while waiting:
         thing = waiting.pop()
         if isinstance(thing, PLAIN):
@@ -80,7 +79,7 @@ def _texts(things: tuple[Any, ...]) -> Iterator[str]:
 
 
 def _opened(thing: Any, *, is_root: bool) -> Opened:
-    """Return what can be said of a thing at once, and what it is made of."""
+    """Return a short text for a thing, and its parts."""
     if isinstance(thing, functools.partial):
         return "partial", [thing.func, thing.args, thing.keywords]
     if isinstance(thing, MethodType):
@@ -114,7 +113,7 @@ def _value(thing: Any) -> Opened:
 
 
 def _has(thing: Any, name: str) -> bool:
-    # Not by asking for it: lazy objects answer with anything, load something, or raise.
+    # Not by getattr: lazy objects return anything, load something, or raise.
     return inspect.getattr_static(thing, name, None) is not None
 
 
@@ -122,7 +121,7 @@ def _numbers(array: Any) -> Any:
     """Return the numbers of an array or a tensor, as bytes or as a list."""
     if _has(array, "tobytes"):
         return array.tobytes()
-    wrong = (AttributeError, TypeError, RuntimeError)  # such as when it is no tensor at all
+    wrong = (AttributeError, TypeError, RuntimeError)  # such as when it is not a tensor
     with suppress(*wrong):
         array = array.detach().cpu().to_dense()
         return array.numpy().tobytes()
@@ -134,11 +133,11 @@ def _numbers(array: Any) -> Any:
 def _source(thing: Any) -> str:
     """Return the lines of a function or class without its decorators."""
     with suppress(OSError, TypeError, SyntaxError):  # typed into a prompt, part of an expression
-        # The code of a function is its own, where the function may stand for one that it wraps.
+        # Of a function its code, because inspect would follow a wrapper to the function inside.
         text = textwrap.dedent(inspect.getsource(getattr(thing, "__code__", thing)))
         node = ast.parse(text).body[0]
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            # That of the def: the decorators stand before it.
+            # From the line of the def on: the decorators stand before it.
             return "\n".join(line.rstrip() for line in text.splitlines()[node.lineno - 1 :])
     return "".join(
         f"{code.co_code!r}{code.co_names}{code.co_varnames}{_without_code(code.co_consts)}"
@@ -148,8 +147,8 @@ def _source(thing: Any) -> str:
 
 def _without_code(constants: tuple[Any, ...]) -> str:
     # The repr of a code object holds its address, and a set has another order in each process.
-    plain = [one for one in constants if not isinstance(one, CodeType)]
-    return repr([sorted(map(repr, one)) if isinstance(one, frozenset) else one for one in plain])
+    plain = [value for value in constants if not isinstance(value, CodeType)]
+    return repr([sorted(map(repr, x)) if isinstance(x, frozenset) else x for x in plain])
 
 
 def _functions(thing: Any) -> list[FunctionType]:
@@ -157,8 +156,8 @@ def _functions(thing: Any) -> list[FunctionType]:
     members = vars(thing).values() if isinstance(thing, type) else [thing]
     return [
         function
-        for one in members
-        for function in (one, getattr(one, "__func__", None), getattr(one, "fget", None))
+        for member in members
+        for function in (member, getattr(member, "__func__", None), getattr(member, "fget", None))
         if isinstance(function, FunctionType)
     ]
 
@@ -166,7 +165,7 @@ def _functions(thing: Any) -> list[FunctionType]:
 def _codes(thing: Any) -> Iterator[tuple[CodeType, dict[str, Any]]]:
     """Yield the compiled bodies of a function, or of a class's methods, nested ones too.
 
-    Each with the names around it: a method may come from another module than its class.
+    Each comes with its module's names: a method may come from another module than its class.
     """
     waiting = [(function.__code__, function.__globals__) for function in _functions(thing)]
     while waiting:
@@ -179,9 +178,9 @@ def _used(thing: Any) -> Iterator[Any]:
     """Yield all that a function or class is made with: names with their values."""
     if isinstance(thing, type):
         yield from thing.__bases__
-        for name, one in vars(thing).items():
-            if not name.startswith("__") and not isinstance(one, METHODS):
-                yield from (name, one)
+        for name, value in vars(thing).items():
+            if not name.startswith("__") and not isinstance(value, METHODS):
+                yield from (name, value)
     for function in _functions(thing):
         yield from (function.__defaults__, function.__kwdefaults__)
         for name, cell in zip(
@@ -198,7 +197,7 @@ def _used(thing: Any) -> Iterator[Any]:
 
 
 def _named(name: str, value: Any, attributes: set[str]) -> Iterator[Any]:
-    """Yield a name and its value; of the user's own modules, what is asked of them."""
+    """Yield a name and its value, and what the code uses of a user's module."""
     yield from (name, value)
     if isinstance(value, ModuleType) and is_user_code(value):
         for inner in sorted(attributes & vars(value).keys()):

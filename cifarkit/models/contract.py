@@ -15,7 +15,7 @@ from torch import nn
 
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.torch_errors import torch_cure
-from cifarkit.models.wrappers import input_cure, output_cure, shape_cure
+from cifarkit.models.wrappers import input_hint, output_hint, shape_hint
 from cifarkit.randomness import fork_rng
 
 __all__ = [
@@ -38,7 +38,7 @@ LONGEST_ERROR = 400  # load_state_dict's can be pages
 
 
 def check_module(model: Any, who: str) -> None:
-    """Refuse what a builder returned, if it is no network.
+    """Refuse what a builder returned, if it is not a network.
 
     Args:
         model: what it returned.
@@ -49,13 +49,13 @@ def check_module(model: Any, who: str) -> None:
     """
     if not isinstance(model, nn.Module):
         missing = "did you forget to return the network?"
-        found, hint = _told(model, missing if model is None else "return an nn.Module")
-        raise ModelContractError(f"{who} gave {found} in place of a network; {hint}")
+        text, hint = _described(model, missing if model is None else "return an nn.Module")
+        raise ModelContractError(f"{who} gave {text} in place of a network; {hint}")
     _check_numbers(model)
 
 
 def check_network(model: Any) -> None:
-    """Refuse an argument that is no network.
+    """Refuse an argument that is not a network.
 
     Raises:
         ModelContractError: it is not an `nn.Module` instance, or its weights hold no numbers.
@@ -67,8 +67,8 @@ def check_network(model: Any) -> None:
     ck.create_model('mlp') builds one
     """
     if not isinstance(model, nn.Module):
-        found, hint = _told(model, "ck.create_model(name) builds one")
-        raise ModelContractError(f"the model must be an nn.Module, found {found}; {hint}")
+        text, hint = _described(model, "ck.create_model(name) builds one")
+        raise ModelContractError(f"the model must be an nn.Module, found {text}; {hint}")
     _check_numbers(model)
 
 
@@ -81,21 +81,21 @@ def _check_numbers(model: nn.Module) -> None:
             )
 
 
-def _told(model: Any, hint: str) -> tuple[str, str]:
-    """Return what was found in place of a network, and what to do: a closer guess, or `hint`."""
-    found = repr(model)
-    found = found if len(found) <= 60 else found[:57] + "..."
+def _described(model: Any, hint: str) -> tuple[str, str]:
+    """Return what stands in place of a network, and what to do: a closer guess, or `hint`."""
+    text = repr(model)
+    text = text if len(text) <= 60 else text[:57] + "..."
     if inspect.isclass(model):
         return f"the class {model.__name__}", f"call it: {model.__name__}(…)"
     if isinstance(model, str):
-        return found, f"ck.create_model({found}) builds one"
+        return text, f"ck.create_model({text}) builds one"
     if isinstance(getattr(type(model), "model", None), property):  # such as a run's
-        return found, "pass its .model"
-    return found, hint
+        return text, "pass its .model"
+    return text, hint
 
 
 def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:
-    """Show the network two grey images and look at what comes out.
+    """Show the network two grey images and check its logits.
 
     The network is left as it was: in its mode, with its weights, the global generators too.
 
@@ -113,7 +113,7 @@ def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -
 
 
 def show_grey(model: nn.Module, who: str, side: int = 32, n: int = 2) -> Any:
-    """Return what the network makes of grey images; it is left as it was.
+    """Return the network's output for grey images; the network is left as it was.
 
     Args:
         model: the network.
@@ -129,7 +129,7 @@ def show_grey(model: nn.Module, who: str, side: int = 32, n: int = 2) -> Any:
 
 
 def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
-    """Return what a network gives for images, as it is.
+    """Return a network's output for images, without a check.
 
     Args:
         model: the network.
@@ -147,12 +147,12 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
         shape = " ".join(map(str, images.shape[1:]))
         raise ModelContractError(
             f"{who} does not take images batch {shape}: {text_of(error)}"
-            f"{input_cure(model, images) or torch_cure(error, len(images))}"
+            f"{input_hint(model, images) or torch_cure(error, len(images))}"
         ) from error
 
 
 def text_of(error: Exception) -> str:
-    """Return what an error from elsewhere says, with its kind, as one line that is not too long.
+    """Return an error's type and message, as one line that is not too long.
 
     >>> text_of(KeyError("boom"))
     "KeyError: 'boom'"
@@ -192,7 +192,7 @@ def logits_of(
 def check_answer(
     logits: Any, n: int, num_classes: int | None, who: str, *, in_training: bool = False
 ) -> None:
-    """Refuse what is not one float logit per image and class.
+    """Refuse an output that is not one float logit per image and class.
 
     Args:
         logits: what a network gave.
@@ -208,14 +208,14 @@ def check_answer(
     width = num_classes or (logits.shape[-1] if logits.ndim == 2 else "classes")
     if n == 1 and logits.ndim == 1 and num_classes in (None, *logits.shape):
         raise ModelContractError(
-            f"{who} gives a single picture {logits.shape[0]} numbers in place of logits 1 "
-            "classes: its squeeze() takes the batch away too; write flatten(1) in its place"
+            f"{who} gives {logits.shape[0]} numbers for a single picture in place of logits 1 "
+            "classes: its squeeze() also removes the batch; write flatten(1) in its place"
         )
     if logits.shape != (n, width):
         raise ModelContractError(
             f"{who} must give logits batch classes, here {n} {width}; "
             f"found {' '.join(map(str, logits.shape)) or 'a single number'} for a batch of {n}. "
-            f"{shape_cure(logits.shape, num_classes)}"
+            f"{shape_hint(logits.shape, num_classes)}"
         )
 
 
@@ -238,7 +238,7 @@ def check_tensor(
         found = output.dtype if isinstance(output, torch.Tensor) else type(output).__name__
         raise ModelContractError(
             f"{who} must give a float tensor of logits, found {found}"
-            f"{output_cure(output, n, num_classes, in_training=in_training)}"
+            f"{output_hint(output, n, num_classes, in_training=in_training)}"
         )
 
 
@@ -246,7 +246,7 @@ def check_tensor(
 def in_evaluation(model: nn.Module) -> Iterator[None]:
     """Hold a network in evaluation mode for a block.
 
-    After it every layer is in its own mode again, and the global generators are where they were.
+    After it every layer is in the mode it was in, and the global generators are where they were.
     """
     modes = {module: module.training for module in model.modules()}
     try:
@@ -259,7 +259,7 @@ def in_evaluation(model: nn.Module) -> Iterator[None]:
 
 
 def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Return where a network wants its images, and of which type: as its first float weights.
+    """Return the device and type that a network's images need: those of its first float weights.
 
     >>> input_like(nn.Linear(3, 2).double())
     (device(type='cpu'), torch.float64)
@@ -271,20 +271,20 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 
 
 def layout_of(model: nn.Module) -> torch.memory_format:
-    """Return how a network wants its images to lie in memory: as its filters do.
+    """Return the memory format that a network's images should have: that of its filters.
 
     >>> layout_of(nn.Conv2d(3, 8, 3))
     torch.contiguous_format
     """
     for weight in model.parameters():
         is_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
-        if weight.ndim == 4 and is_last != weight.is_contiguous():  # some lie in both ways
+        if weight.ndim == 4 and is_last != weight.is_contiguous():  # some have both formats
             return torch.channels_last if is_last else torch.contiguous_format
     return torch.contiguous_format
 
 
 def grey_images(model: nn.Module, n: int, side: int = 32) -> torch.Tensor:
-    """Return `n 3 side side` zeros, which are grey, as a network wants its images."""
+    """Return `n 3 side side` zeros, which are grey, in a network's type and memory format."""
     device, dtype = input_like(model)
     grey = torch.zeros(n, 3, side, side, device=device, dtype=dtype)
     return grey.contiguous(memory_format=layout_of(model))

@@ -1,4 +1,4 @@
-"""The assignment's network, and what the assignment asks to try: each one factor away from it."""
+"""The assignment's network, and its variations, each by one factor."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def convolutional(
     layers: list[nn.Module] = []
     channels = 3
     for width in widths:
-        for place in range(depth):
+        for index in range(depth):
             layers.append(nn.Conv2d(channels, width, kernel_size=3, padding=1))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(width))
-            if place == depth - 1:
+            if index == depth - 1:
                 layers.append(nn.MaxPool2d(2))  # batch width 16 16, then batch width 8 8
             layers.append(nn.ReLU())
             channels = width

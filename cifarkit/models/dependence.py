@@ -1,4 +1,4 @@
-"""What logits depend on beside the picture and `state_dict`: no run brings it back."""
+"""What logits depend on that is neither in the picture nor in `state_dict`, and so is lost."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from cifarkit.randomness import seeded
 
 __all__ = ["compare_rebuilt", "dependences", "unregistered"]
 
-FEW, PAIR = 4, 2  # pictures; one alone would be too few for batch norm
+FEW, PAIR = 4, 2  # pictures; a single picture would be too few for batch norm
 TOLERANCE = 1e-5  # of the largest logit, for kernels that add in another order each time
 OTHER_KERNEL = 1e-2  # the same, where weights lie in memory in other ways, or batches are smaller
 
 
 def dependences(model: nn.Module, images: Tensor) -> list[str]:
-    """Look for what logits depend on beside picture and `state_dict`, and say what to write.
+    """Return what logits depend on that is not in picture or `state_dict`, and what to write.
 
-    All that the network registered is left as it was: modes, weights, buffers.
+    The modes, weights and buffers of the network are left as they were.
 
     Args:
         model: a network before its first step.
@@ -43,41 +43,41 @@ def dependences(model: nn.Module, images: Tensor) -> list[str]:
     ['two passes in evaluation mode give other logits, so no evaluation can be repeated: use \
 nn.Dropout, or F.dropout(…, training=self.training)']
     """
-    found = []
+    findings = []
     if names := list(unregistered(model)):
-        found.append(
+        findings.append(
             f"torch does not see the layers and weights in {listed(names)}, and neither trains nor "
             "saves them: write nn.ModuleList, nn.ModuleDict or nn.ParameterList"
         )
     with as_found(model), uncompiled():
         first = _logits(model, images, draw=0)
         if _differ(first, _logits(model, images, draw=1)):
-            found.append(
+            findings.append(
                 "two passes in evaluation mode give other logits, so no evaluation can be "
                 "repeated: use nn.Dropout, or F.dropout(…, training=self.training)"
             )
         elif grown := _grown(model, images):
-            found.append(
+            findings.append(
                 f"a pass in training changes the names or shapes in state_dict ({listed(grown)}), "
                 "so its run cannot be loaded or resumed: register buffers in __init__, at their "
                 "full size"
             )
         elif _changes(model, images, first):
-            found.append(
-                "it keeps what changes in training outside of state_dict, so its run cannot be "
-                "loaded or resumed as it was: use buffers (register_buffer) for numbers, and draw "
-                "from torch's global generator"
+            findings.append(
+                "training changes something outside of state_dict, so its run cannot be loaded or "
+                "resumed as it was: use buffers (register_buffer) for numbers, and draw from "
+                "torch's global generator"
             )
         elif _differ(first[:PAIR], _logits(model, images[:PAIR]), OTHER_KERNEL):
-            found.append(
-                "in evaluation mode a picture's logits depend on the others in its batch: let no "
-                "statistic run over the batch there"
+            findings.append(
+                "in evaluation mode a picture's logits depend on the others in its batch: compute "
+                "no statistic over the batch in that mode"
             )
-    return found
+    return findings
 
 
 def compare_rebuilt(model: nn.Module, rebuilt: nn.Module, images: Tensor) -> list[str]:
-    """Put a network's state into another from the same builder, and compare what they say.
+    """Put a network's state into another from the same builder, and compare their logits.
 
     Args:
         model: the network.
@@ -109,7 +109,7 @@ def compare_rebuilt(model: nn.Module, rebuilt: nn.Module, images: Tensor) -> lis
 
 
 def unregistered(model: nn.Module) -> Iterator[str]:
-    """Name the attributes that hold trainable weights which the network does not know.
+    """Yield the attributes that hold trainable weights which the network does not know.
 
     >>> model = nn.Sequential(nn.Flatten())
     >>> model.layers = [nn.Linear(3072, 10)]
@@ -134,7 +134,7 @@ def _weights(value: Any, depth: int = 3) -> Iterator[nn.Parameter]:
 
 
 def _grown(model: nn.Module, images: Tensor) -> list[str]:
-    """Name the tensors of `state_dict` that a pass in training adds, drops or gives a new shape."""
+    """Return the tensors of `state_dict` that a pass in training adds, drops or reshapes."""
 
     def shapes() -> dict[str, torch.Size]:
         return {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -164,6 +164,6 @@ def _logits(model: nn.Module, images: Tensor, *, training: bool = False, draw: i
         return logits_of(model, few, in_training=training).clone()
 
 
-def _differ(one: Tensor, other: Tensor, tolerance: float = TOLERANCE) -> bool:
-    apart = (one - other).abs().max()
-    return bool(apart > tolerance * one.abs().max())  # NaN is for others to tell
+def _differ(logits: Tensor, others: Tensor, tolerance: float = TOLERANCE) -> bool:
+    distance = (logits - others).abs().max()
+    return bool(distance > tolerance * logits.abs().max())  # other checks report NaN

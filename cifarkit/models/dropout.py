@@ -14,9 +14,9 @@ class Dropout(nn.Dropout):
     """Leave out a share of the units, as `torch.nn.Dropout` does: Srivastava et al. 2014.
 
     On the CPU torch draws one number after the other, one for each unit, which is a good part of
-    a small network's step. Here each 64-bit number serves four units, 16 bits to each.
-    Elsewhere, where numbers are drawn side by side, it is torch's own; so it is in place, and when
-    `torch.compile` follows it. `torch.jit.trace` and `torch.func.vmap` cannot follow this one; use
+    a small network's step. Here each 64-bit number serves four units, 16 bits to each. It is
+    torch's own on other devices, where numbers are drawn in parallel; with `inplace=True`; and
+    under `torch.compile`. `torch.jit.trace` and `torch.func.vmap` cannot follow it; use
     `torch.nn.Dropout` there.
 
     It takes what torch's does: `p`, the share in [0, 1], and `inplace`.
@@ -39,6 +39,6 @@ class Dropout(nn.Dropout):
         chance = numbers.view(torch.int16)[:units]  # from -GRID / 2 to GRID / 2 - 1
         kept = chance >= min(round(self.p * GRID), GRID - 1) - GRID // 2
         kept = kept.to(input.dtype).mul_(1 / (1 - self.p))
-        # In the order of the memory, whatever the order of the dimensions.
+        # In the order of the memory, for any order of the dimensions.
         mask = torch.empty_like(input)
         return input * kept.as_strided(mask.shape, mask.stride())

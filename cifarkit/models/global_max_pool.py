@@ -1,4 +1,4 @@
-"""The largest answer of each channel, wherever in the picture it is."""
+"""The largest value of each channel, anywhere in the picture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["GlobalMaxPool"]
 
 
 class GlobalMaxPool(nn.Module):
-    """Take the maximum over the whole picture, of whatever size.
+    """Take the maximum over the whole picture, of any size.
 
-    In place of `torch.nn.AdaptiveMaxPool2d(1)`, which has no deterministic backward pass on CUDA.
+    It replaces `torch.nn.AdaptiveMaxPool2d(1)`, which has no deterministic backward pass on CUDA.
 
     >>> import torch
     >>> GlobalMaxPool()(torch.zeros(4, 128, 3, 3)).shape

@@ -15,12 +15,12 @@ from cifarkit.models.contract import check_answer
 
 __all__ = ["check_trainable", "gradients_enabled", "gradients_of"]
 
-PASSES = 10  # a layer that is left out by chance comes up in one of so many
+PASSES = 10  # enough for a layer that forward leaves out at random to take part once
 
 
 @contextmanager
 def gradients_enabled() -> Iterator[None]:
-    """Compute gradients in a block, whatever mode torch is in around it and after it.
+    """Compute gradients in a block, also inside no_grad and inference mode.
 
     >>> with torch.inference_mode(), gradients_enabled():
     ...     nn.Linear(2, 1)(torch.ones(1, 2)).requires_grad
@@ -52,7 +52,7 @@ def check_trainable(model: nn.Module, who: str) -> None:
     if not weights:
         raise ModelContractError(
             f"{who} has no trainable parameters, so nothing can be learnt; leave "
-            "requires_grad_(False) out for those that are to learn"
+            "requires_grad_(False) out for those that should learn"
         )
     for name, weight in weights.items():
         if weight.is_inference():
@@ -114,8 +114,8 @@ def _go_back(loss: Tensor) -> None:
         if "graph a second time" not in str(error):
             raise
         raise ModelContractError(
-            "the network keeps a result of the batch before, and with it the way back through "
-            "that batch; keep it without: self.state = state.detach()"
+            "the network keeps a result of the batch before, and with it the graph of that "
+            "batch's backward pass; detach it: self.state = state.detach()"
         ) from error
 
 

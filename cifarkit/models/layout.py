@@ -1,4 +1,4 @@
-"""How a network's weights lie in memory: channels-last where it goes in that, else torch's own way.
+"""How a network's weights lie in memory: channels-last where that works, or else torch's default.
 
 Convolutions run fastest on batches whose channels lie side by side
 (https://docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html). Not every network
@@ -24,9 +24,9 @@ TOLERANCE = 0.1  # of the largest logit; another layout changes last digits, a m
 
 
 def choose_layout(model: nn.Module) -> torch.memory_format:
-    """Lay a network's weights out channels-last, where it goes forward and back in that.
+    """Put a network's weights in channels-last, where forward and backward work with it.
 
-    Else, and where it has no filters, they lie in torch's own way. The same network gets the same
+    Otherwise, and without filters, they get torch's default layout. The same network gets the same
     layout each time; `layout_of` reads it off the weights.
 
     Args:
@@ -42,7 +42,7 @@ def choose_layout(model: nn.Module) -> torch.memory_format:
     """
     if any(weight.ndim == 4 for weight in model.parameters()):
         expected = None
-        # What a network cannot do it says in errors of any kind; in the other layout they count.
+        # A network may raise any error in one layout, and work in the other.
         with suppress(Exception):
             model.to(memory_format=torch.contiguous_format)
             expected = _logits(model)
@@ -56,7 +56,7 @@ def choose_layout(model: nn.Module) -> torch.memory_format:
 
 
 def _pictures(model: nn.Module) -> Tensor:
-    """Return `2 3 32 32` drawn pictures in [-1, 1], in the layout of the network."""
+    """Return `2 3 32 32` random pictures in [-1, 1], in the layout of the network."""
     device, dtype = input_like(model)
     pictures = torch.rand(2, 3, 32, 32).mul_(2).sub_(1).to(device, dtype)
     return pictures.contiguous(memory_format=layout_of(model))
@@ -66,22 +66,22 @@ def _logits(model: nn.Module) -> list[Tensor]:
     """Return all tensors that the network gives in evaluation mode."""
     with as_found(model), seeded("layout"), torch.no_grad():
         model.eval()
-        given = pytree.tree_leaves(model(_pictures(model)))
-        return [leaf.clone() for leaf in given if isinstance(leaf, Tensor)]
+        leaves = pytree.tree_leaves(model(_pictures(model)))
+        return [leaf.clone() for leaf in leaves if isinstance(leaf, Tensor)]
 
 
 def _go_forward_and_back(model: nn.Module) -> None:
     with as_found(model), seeded("layout"), torch.enable_grad():
         model.train()
-        given = pytree.tree_leaves(model(_pictures(model)))
-        learnt = [leaf for leaf in given if isinstance(leaf, Tensor) and leaf.requires_grad]
+        leaves = pytree.tree_leaves(model(_pictures(model)))
+        learnt = [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.requires_grad]
         if learnt:
             torch.autograd.backward([leaf.abs().sum() for leaf in learnt])
 
 
-def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
-    return len(some) == len(others) and all(
-        one.shape == other.shape
-        and bool(((one - other).abs() <= TOLERANCE * other.abs().max()).all())
-        for one, other in zip(some, others, strict=True)
+def _alike(outputs: list[Tensor], expected: list[Tensor]) -> bool:
+    return len(outputs) == len(expected) and all(
+        output.shape == other.shape
+        and bool(((output - other).abs() <= TOLERANCE * other.abs().max()).all())
+        for output, other in zip(outputs, expected, strict=True)
     )

@@ -25,7 +25,7 @@ def import_file(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise RegistryError(f"there is no file {str(path)!r} to import models from")
-    # The folder is in the name, or two files called models.py would be one to the registry.
+    # With the folder in the name, two files called models.py are two modules to the registry.
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
     name = f"cifarkit_imported_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -41,12 +41,12 @@ def import_file(path: str | Path) -> None:
         sys.modules.pop(name, None)
         if before is not None:
             sys.modules[name] = before  # an earlier run of the file, whose variants stay
-        place = _place(error, path, spec.origin)
-        raise RegistryError(f"{place}: {type(error).__name__}: {error}") from error
+        location = _location(error, path, spec.origin)
+        raise RegistryError(f"{location}: {type(error).__name__}: {error}") from error
 
 
-def _place(error: BaseException, path: Path, origin: str | None) -> str:
-    """Name the line of the file where it failed, or the file."""
+def _location(error: BaseException, path: Path, origin: str | None) -> str:
+    """Return the line of the file that failed, or the file."""
     if isinstance(error, SyntaxError) and error.filename == origin:
         return f"{path}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -1,4 +1,4 @@
-"""The lowest rungs: networks that do not know a picture from a list of numbers."""
+"""The simplest networks, for which a picture is a list of numbers."""
 
 from __future__ import annotations
 

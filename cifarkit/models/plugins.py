@@ -36,7 +36,7 @@ def load_entry_points(transaction: Transaction) -> None:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code
             warn(
                 f"the plugin {entry.name!r} ({entry.value}) is left out: "
-                f"{type(error).__name__}: {error}. Mend or uninstall it",
+                f"{type(error).__name__}: {error}. Repair or uninstall it",
             )
 
 
@@ -48,7 +48,7 @@ def _load(entry: EntryPoint, transaction: Transaction) -> None:
 
 @contextlib.contextmanager
 def _globals_kept() -> Iterator[None]:
-    """Undo what a plugin's import did to the global generators and to torch's default type."""
+    """Restore the global generators and torch's default type after a plugin's import."""
     python_state = random.getstate()
     torch = sys.modules.get("torch")
     numpy = sys.modules.get("numpy")
@@ -58,8 +58,8 @@ def _globals_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(python_state)
-        # Listing needs no torch, so the plugin may have been the first to import it; then it is
-        # put back to how a fresh one is.
+        # Listing needs no torch, so the plugin may have been the first to import it; then it
+        # gets the state of a fresh import.
         if torch := sys.modules.get("torch"):
             state, dtype = torch_state or (torch.Generator().get_state(), torch.float32)
             torch.set_rng_state(state)

@@ -15,10 +15,10 @@ from cifarkit.models.builders import (
     check_arguments,
     check_builder,
     check_name,
+    default_name,
     first_line,
     is_name,
     is_same,
-    own_name,
 )
 from cifarkit.models.plugins import load_entry_points
 from cifarkit.models.variant import Variant, source_of
@@ -40,7 +40,7 @@ __all__ = [
 
 B = TypeVar("B", bound=Callable[..., Any])
 
-# As those of plug-ins do, these register their variants when they are imported.
+# These modules register their variants when they are imported, as plug-ins do.
 BUILT_IN = (
     "cifarkit.models.convolutional",
     "cifarkit.models.perceptrons",
@@ -121,7 +121,7 @@ class Registry(Mapping[str, Variant]):
             raise UnknownModelError(self._unknown(name)) from None
 
     def variant_of(self, builder: Builder) -> Variant:
-        """Return the variant that a builder is registered as; else one under its own name.
+        """Return the variant that a builder is registered as, or a new one under its name.
 
         Raises:
             ModelContractError: it is registered under several names, has no name that can be
@@ -130,20 +130,20 @@ class Registry(Mapping[str, Variant]):
         names = [name for name, variant in self.items() if variant.builder is builder]
         if len(names) == 1:
             return self[names[0]]
-        own = own_name(builder)
+        name = default_name(builder)
         if names:
             raise ModelContractError(
-                f"{own} is registered as {' and as '.join(map(repr, names))}; write the name that "
-                "is meant"
+                f"{name} is registered as {' and as '.join(map(repr, names))}; pass the name "
+                "that you mean"
             )
-        check_builder(own, builder, {})
-        if not is_name(own) or own in self:
-            taken = "is the name of another model" if own in self else "cannot be a model's name"
+        check_builder(name, builder, {})
+        if not is_name(name) or name in self:
+            reason = "is the name of another model" if name in self else "cannot be a model's name"
             raise ModelContractError(
-                f"{own!r} {taken}; write @ck.register_model('my_model') above the builder, and "
-                "pass that name"
+                f"{name!r} {reason}; write @ck.register_model('my_model') above the builder, "
+                "and pass that name"
             )
-        return Variant(own, builder, summary=first_line(builder))
+        return Variant(name, builder, summary=first_line(builder))
 
     def __iter__(self) -> Iterator[str]:
         self._fill()
@@ -155,7 +155,7 @@ class Registry(Mapping[str, Variant]):
 
     def _fill(self) -> None:
         if self._discover is not None:
-            # Taken away first: what is discovered registers itself here.
+            # Cleared first, because the discovered variants register themselves here.
             discover, self._discover = self._discover, None
             try:
                 discover()
@@ -167,8 +167,8 @@ class Registry(Mapping[str, Variant]):
         close = nearest(str(name), self._variants)
         guess = f" Did you mean {close!r}?" if close else ""
         known = ", ".join(self._variants) or "none yet"
-        own = "A model of your own is known once its file is imported (--import FILE)"
-        return f"no model is called {name!r}.{guess} Known are {known}. {own}"
+        hint = "Your own model is known once its file is imported (--import FILE)"
+        return f"no model is called {name!r}.{guess} Known are {known}. {hint}"
 
 
 def _discover() -> None:
@@ -206,7 +206,7 @@ def register_model(
     Raises:
         ModelNameError: the name is not of the allowed form.
         DuplicateModelError: another function has the name; the message says where.
-        ModelContractError: the builder cannot be called so, or `replace` is no bool.
+        ModelContractError: the builder cannot be called so, or `replace` is not a bool.
 
     >>> from torch import nn
     >>> @register_model("doc_wide", options={"width": 64}, summary="the wide one")
@@ -230,7 +230,7 @@ def create_model(name: str | Variant | Builder, **options: Any) -> nn.Module:
 
     Args:
         name: a registered name, a variant, or a builder; see `get_variant`.
-        options: `num_classes` and whatever else its builder takes.
+        options: `num_classes` and the other options of its builder.
 
     Returns:
         A network from float32 `batch 3 32 32` in [-1, 1] to logits `batch classes`.
@@ -263,8 +263,8 @@ def get_variant(name: str | Variant | Builder) -> Variant:
     """Return what a name means.
 
     Args:
-        name: a registered name; or the builder that is registered under it; or a builder without
-            a name, which goes by its own. A variant is returned as it is.
+        name: a registered name, or the builder that is registered under it. A builder without a
+            registered name goes by its own name. A variant is returned unchanged.
 
     Raises:
         UnknownModelError: no variant has that name; the message has the nearest match.

@@ -1,4 +1,4 @@
-"""A network that learns much in little time, and the recipe it does it by."""
+"""A network that learns much in little time, and its recipe."""
 
 from __future__ import annotations
 
@@ -55,21 +55,21 @@ def speedrun(
     whitened: int = 20,
     identity: bool = True,
 ) -> nn.Module:
-    """Build a 2 by 2 convolution, to be whitened, three blocks of two 3 by 3 ones, and a last one.
+    """Build a 2 by 2 convolution, three blocks of two 3 by 3 convolutions, and a last one.
 
     After airbench94 (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
-    arXiv 2404.00498), whose ideas are here one by one as values of the recipe and options of the
-    network, each of which can be left out to see what it gives: `Whitening`, `Muon`,
-    `AlternatingFlip`, `TestTimeAugmentation`, `identity`. Its larger sister airbench96 has a third
-    convolution in every block, and the signal also passes around the last two; here one convolution
-    with a way around it follows the last block, where pictures are smallest and it costs least.
+    arXiv 2404.00498). Its ideas are values of the recipe and options of the network, and each can
+    be left out to see what it gives: `Whitening`, `Muon`, `AlternatingFlip`,
+    `TestTimeAugmentation`, `identity`. The larger airbench96 has a third convolution in every
+    block, and the signal also passes around the last two. Here one residual convolution follows
+    the last block, where pictures are smallest and it costs least.
 
     Args:
         num_classes: logits for each image.
         widths: channels of each block.
-        whitened: channels of the first convolution; a patch of 2 by 2 pixels has 12 directions
-            with two signs each, of which the last few hold next to nothing.
-        identity: let each block's convolutions begin by passing on what they get (section 3.3).
+        whitened: channels of the first convolution, which the recipe whitens. A patch of 2 by 2
+            pixels has 12 directions with two signs each; the last few hold almost nothing.
+        identity: let each block's convolutions begin as the identity (section 3.3).
 
     >>> from cifarkit.models.summary import summary
     >>> print(summary("speedrun"))
@@ -113,7 +113,7 @@ def speedrun(
 
 
 def _convolution(channels: int, width: int, *, before_pooling: bool = False) -> nn.Module:
-    """Return a 3 by 3 convolution, by fewer multiplications where there are many to save.
+    """Return a 3 by 3 convolution, with fewer multiplications where that saves time.
 
     On a CPU it takes half of the time from 128 channels to 128, and is about as quick from 32.
     """

@@ -1,4 +1,4 @@
-"""A network's tensors, and the versions of its layers that torch keeps beside them.
+"""A network's tensors, and the versions of its layers that torch keeps with them.
 
 Some networks ask for the version when they take tensors back: torchvision's `MNASNet` does, whose
 layers changed once. A plain dict of tensors has lost it.
@@ -18,7 +18,7 @@ __all__ = ["check_state", "restore_state", "versions_of"]
 
 
 def versions_of(model: nn.Module) -> dict[str, Any]:
-    """Return what `state_dict` says of each layer beside its tensors.
+    """Return what `state_dict` keeps for each layer in addition to its tensors.
 
     >>> versions_of(nn.Sequential(nn.BatchNorm2d(3)))
     {'': {'version': 1}, '0': {'version': 2}}
@@ -30,7 +30,7 @@ def versions_of(model: nn.Module) -> dict[str, Any]:
 def restore_state(
     model: nn.Module, tensors: Mapping[str, Tensor], versions: Mapping[str, Any] | None = None
 ) -> None:
-    """Put tensors that `state_dict` gave back into a network, all of them.
+    """Put all the tensors that `state_dict` gave back into a network.
 
     Args:
         model: the network.

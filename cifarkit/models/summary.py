@@ -35,7 +35,7 @@ class LayerSummary:
         parameters: trainable numbers, of this layer alone; a layer that is called again has them
             in its first row only.
         multiply_adds: multiplications paired with additions for one image, as the layer is
-            defined (`WinogradConv2d` makes do with fewer). Convolutions and products of matrices
+            defined (`WinogradConv2d` needs fewer). Convolutions and products of matrices
             count, as `torch.utils.flop_counter` counts them.
 
     >>> LayerSummary("0", "Linear", (10,), 7_690, 7_680).output
@@ -55,7 +55,7 @@ class ModelSummary(Readable):
 
     Args:
         layers: one entry for each call of a layer, and of a module with weights or work that
-            belong to no layer in it, as a class token or the products of attention.
+            belong to no layer in it, such as a class token or the products of attention.
         parameters: trainable numbers in all, shared ones counted once.
 
     >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
@@ -106,7 +106,7 @@ def summary(model: nn.Module | str | Variant | Builder) -> ModelSummary:
 
     Raises:
         UnknownModelError: no variant has that name.
-        ModelContractError: it is no network, or takes no images.
+        ModelContractError: it is not a network, or does not take images.
 
     >>> table = summary("baseline")
     >>> table.parameters, table.multiply_adds
@@ -132,8 +132,8 @@ def summary(model: nn.Module | str | Variant | Builder) -> ModelSummary:
 def _owned(model: nn.Module, visits: list[Visit]) -> Counter[Visit]:
     """Count the trainable numbers of each visited module, at the first visit, shared ones once.
 
-    Those of a module that is never called belong to the nearest one around it that is: attention
-    uses the weights of its output layer, and does not call the layer.
+    A module that is never called gives its numbers to the nearest called module around it:
+    attention uses the weights of its output layer, and does not call the layer.
     """
     first: dict[str, Visit] = {}
     for visit in visits:

@@ -25,15 +25,15 @@ __all__ = [
 ]
 
 LARGEST_FIRST_LOSS = 12.0  # times ln(classes); tests/models/test_symptoms.py has what was measured
-FIRST_STEP = 1e-3  # Adam's first step on every weight, whatever the size of its gradient
+FIRST_STEP = 1e-3  # Adam's first step on every weight, for any size of its gradient
 LARGE = 1e3  # weights of a last layer that drive a sigmoid or tanh to its bounds
 
 
 def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
-    """Look for what a new network suffers from, and say how to mend it.
+    """Return the symptoms of a new network, each with its cause and remedy.
 
     The network is left as it was: modes, weights, gradients, buffers, the global generators too.
-    A first loss that is small is no symptom: the weights may come from an earlier training.
+    A small first loss is not a symptom: the weights may come from an earlier training.
 
     Args:
         model: a network before its first step.
@@ -52,7 +52,7 @@ def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
     []
     >>> symptoms(nn.Sequential(*layers, nn.Softmax(1)), images, labels)
     ['the network gives probabilities where the loss expects logits: leave out the softmax, \
-sigmoid or tanh at the end, for the loss applies a softmax of its own']
+sigmoid or tanh at the end, because the loss applies softmax itself']
     """
     device, dtype = input_like(model)
     images, targets = images.to(device, dtype), targets.to(device)
@@ -61,52 +61,52 @@ sigmoid or tanh at the end, for the loss applies a softmax of its own']
         with torch.no_grad():
             classes = _logits(model, images[:2]).shape[1]
         loss, gradients = gradients_of(model, images, targets)
-        # A last layer that begins at zero is no symptom: after one step its answers differ.
+        # A last layer that begins at zero is not a symptom: after one step its outputs differ.
         is_blind = ignores(model, images)
         _take_first_step(model, gradients)
         is_blind = is_blind and ignores(model, images)
-    found = []
+    findings = []
     if bounds:
-        found.append(
+        findings.append(
             f"the network gives {bounds} where the loss expects logits: leave out the softmax, "
-            "sigmoid or tanh at the end, for the loss applies a softmax of its own"
+            "sigmoid or tanh at the end, because the loss applies softmax itself"
         )
     fair = math.log(classes)
     if not loss <= max(LARGEST_FIRST_LOSS * fair, 1.0):
-        found.append(
-            f"the first loss is {loss:.3g}, and that of a network which guesses is ln(classes) = "
-            f"{fair:.3g}: the first weights are too large, or the pictures are not in [-1, 1]; "
-            "normalise between the layers, or start from smaller weights"
+        findings.append(
+            f"the first loss is {loss:.3g}, and a network that guesses has ln(classes) = {fair:.3g}"
+            ". The first weights are too large, or the pictures are not in [-1, 1]; normalise "
+            "between the layers, or start from smaller weights"
         )
     if unreached := [name for name, gradient in gradients.items() if gradient is None]:
-        found.append(
+        findings.append(
             f"no gradient reaches {listed(unreached)}: use it in forward and detach nothing on the "
             "way, or freeze it with requires_grad_(False)"
         )
     if is_blind and not bool((images == images[:1]).all()):
-        found.append(
+        findings.append(
             "every picture gets the same logits: forward does not use the pictures, or the units "
-            "on the way are dead; look at what each layer gives"
+            "on the way are dead; check what each layer gives"
         )
-    return found
+    return findings
 
 
-def are_probabilities(answer: Tensor) -> bool:
+def are_probabilities(outputs: Tensor) -> bool:
     """Return whether every row is a distribution.
 
     >>> logits = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     >>> are_probabilities(logits), are_probabilities(logits.softmax(1))
     (False, True)
     """
-    sums = answer.float().sum(1)
-    return bool((answer >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-2)
+    sums = outputs.float().sum(1)
+    return bool((outputs >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-2)
 
 
 def bounds_of(model: nn.Module, images: Tensor) -> str:
-    """Name the bounds that a network's outputs keep however large its last layer's weights are.
+    """Return the bounds that a network's outputs keep with large weights in its last layer.
 
-    Outputs that lie in [0, 1] by chance, or that end in a ReLU, are no evidence of a sigmoid. The
-    logarithms of probabilities pass: the loss makes the same of them as of the logits.
+    Outputs that lie in [0, 1] by chance, or that end in a ReLU, are not evidence of a sigmoid. The
+    logarithms of probabilities pass: they have the same loss as the logits.
 
     Args:
         model: left as it was.
@@ -133,8 +133,8 @@ def bounds_of(model: nn.Module, images: Tensor) -> str:
                     nn.init.normal_(weight, std=LARGE)
                 with seeded("bounds"):
                     extreme = _logits(model, images).clone()
-            if found := _bounds(usual, extreme):
-                return found
+            if bounds := _bounds(usual, extreme):
+                return bounds
     return ""
 
 
@@ -153,7 +153,7 @@ def _bounds(usual: Tensor, extreme: Tensor) -> str:
 
 
 def _last_weights(model: nn.Module, images: Tensor) -> list[nn.Parameter]:
-    """Return the weights of the layer that is called last; of a scripted network, defined last."""
+    """Return the weights of the layer that is called last, or defined last if it is scripted."""
     holders = [module for module in model.modules() if list(module.parameters(recurse=False))]
     called: list[nn.Module] = []
     hooks = [
@@ -174,8 +174,8 @@ def _last_weights(model: nn.Module, images: Tensor) -> list[nn.Parameter]:
 def ignores(model: nn.Module, images: Tensor) -> bool:
     """Return whether other pictures get the same logits in training mode, up to rounding.
 
-    In that mode, for the first statistics of batch norm are not yet those of any picture, and
-    flatten what deep networks give in evaluation.
+    Evaluation mode would hide it: the first statistics of batch norm come from no picture, and make
+    the outputs of deep networks nearly equal.
 
     Args:
         model: it is left in training mode.
@@ -187,16 +187,16 @@ def ignores(model: nn.Module, images: Tensor) -> bool:
     """
     logits = []
     model.train()
-    for shown in (images, images.roll(1, 0)):
+    for batch in (images, images.roll(1, 0)):
         with seeded("shown"), torch.no_grad():  # the same units are dropped both times
-            logits.append(_logits(model, shown).double())
-    one, other = logits
-    # Within one kernel, rows of the same numbers differ by some units in the last place of float32.
-    return bool((one - other).abs().max() <= 1e-6 * (one.abs().max() + 1e-6))
+            logits.append(_logits(model, batch).double())
+    first, second = logits
+    # Within one kernel, rows of the same numbers differ by some units in the last digit of float32.
+    return bool((first - second).abs().max() <= 1e-6 * (first.abs().max() + 1e-6))
 
 
 def listed(names: Iterable[str]) -> str:
-    """Name the first few.
+    """Return the first few names as a text.
 
     >>> listed("abcdefg")
     'a, b, c, d and 3 more'
@@ -207,7 +207,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
-    """Return what a network gives, or say what it gives in place of logits."""
+    """Return a network's logits, or raise an error that says what it gives in their place."""
     logits: Tensor = model(images)
     who = f"in {'training' if model.training else 'evaluation'} mode the network"
     check_answer(logits, len(images), None, who, in_training=model.training)
@@ -239,7 +239,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
                 module._buffers[name] = buffer  # some are replaced, not written into
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
-                if not torch.equal(tensor, value):  # an expanded one cannot be written into
+                if not torch.equal(tensor, value):  # an expanded tensor cannot be written into
                     tensor.copy_(value)
         for weight, gradient in gradients:
             weight.grad = gradient

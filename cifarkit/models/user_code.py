@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["is_user_code"]
 
-# What every run stands on is never the user's, whether built from source or copied by hand.
+# These packages are never the user's, whether built from source or copied by hand.
 FOUNDATIONS = {"cifarkit", "torch", "torchvision", "numpy", "builtins"}
 
 
@@ -22,10 +22,10 @@ def is_user_code(thing: Any) -> bool:
     """Return whether a function, class or module comes from the user's own files.
 
     Scripts, notebooks and loose modules are the user's, and so is a package in editable mode
-    (`pip install -e`), because its files still change. Not the user's is Python's own library, and
-    what a distribution has installed, in whatever folder: `site-packages`, a user site, a
-    `--target` folder, or one that `PYTHONPATH` or a `.pth` file names. A file of the user's that
-    has the name of an installed module, but lies elsewhere, is the user's.
+    (`pip install -e`), because its files still change. Python's library is not the user's, and
+    neither is what a distribution has installed, in any folder: `site-packages`, a user site, a
+    `--target` folder, or one that `PYTHONPATH` or a `.pth` file names. A user's file that has the
+    name of an installed module, but lies elsewhere, is the user's.
 
     >>> from pathlib import Path
     >>> is_user_code(Path), is_user_code(is_user_code)
@@ -35,35 +35,35 @@ def is_user_code(thing: Any) -> bool:
     if not isinstance(name, str):  # as after exec() of a text
         return isinstance(thing, FunctionType)
     package = name.partition(".")[0]
-    if package == "__main__":  # a script or a notebook, whatever program runs it
+    if package == "__main__":  # a script or a notebook, in any program
         return True
     if package in FOUNDATIONS:
         return False
     file = _file_of(thing, name, package)
     if not file.endswith(".py") and package in sys.stdlib_module_names:  # compiled or zipped
         return False
-    # What is made while a program runs, and folders without an __init__.py, go by their name.
-    places = _places(file) if file else [(folder, package) for folder in sys.path]
-    return not any(top in _installed_names(folder, _changed(folder)) for folder, top in places)
+    # Things made while a program runs, and folders without an __init__.py, have only a name.
+    locations = _locations(file) if file else [(folder, package) for folder in sys.path]
+    return not any(top in _installed_names(folder, _changed(folder)) for folder, top in locations)
 
 
 def _file_of(thing: Any, name: str, package: str) -> str:
     """Return the file of a thing's module, or of its package, or an empty text."""
     module = thing if isinstance(thing, ModuleType) else sys.modules.get(name)
-    for one in (module, sys.modules.get(package)):
-        # Asked of the module's own names: some modules make up an answer to whatever is asked.
-        file = vars(one).get("__file__") if isinstance(one, ModuleType) else None
+    for candidate in (module, sys.modules.get(package)):
+        # Not by getattr: some modules make up an attribute for every name.
+        file = vars(candidate).get("__file__") if isinstance(candidate, ModuleType) else None
         if isinstance(file, str):
             return file
-    # A file can be run as a module that is entered nowhere.
+    # A file can be run as a module that is not in sys.modules.
     return thing.__code__.co_filename if isinstance(thing, FunctionType) else ""
 
 
 @functools.cache
-def _places(file: str) -> list[tuple[str, str]]:
+def _locations(file: str) -> list[tuple[str, str]]:
     """Return each folder above a file with the name there that leads to it.
 
-    Both as it was imported and with links followed.
+    Once with the path as it was imported, and once with links followed.
     """
     return [
         (str(folder), path.relative_to(folder).parts[0].partition(".")[0])
@@ -76,7 +76,7 @@ def _changed(folder: str) -> int:
     """Return when a folder last changed: a notebook may install packages as it goes."""
     try:
         return Path(folder).stat().st_mtime_ns
-    except OSError:  # gone since
+    except OSError:  # deleted since
         return 0
 
 
@@ -88,21 +88,21 @@ def _installed_names(folder: str, changed: int) -> Set[str]:  # noqa: ARG001
     if folder == _debian_folder():  # its packages come without lists of their files
         return {path.name.partition(".")[0] for path in Path(folder).iterdir()}
     names: set[str] = set()
-    for one in metadata.distributions(path=[folder]):
-        files = one.read_text("RECORD")
-        if files is None and one.read_text("SOURCES.txt"):
-            continue  # setuptools' notes beside the sources of a project in editable mode
-        tops = (one.read_text("top_level.txt") or "").split() or [
+    for distribution in metadata.distributions(path=[folder]):
+        files = distribution.read_text("RECORD")
+        if files is None and distribution.read_text("SOURCES.txt"):
+            continue  # setuptools' notes next to the sources of a project in editable mode
+        tops = (distribution.read_text("top_level.txt") or "").split() or [
             line.partition(",")[0].partition("/")[0].partition(".")[0]
             for line in (files or "").splitlines()
         ]
-        names.update(tops or [str(one.metadata["Name"]).replace("-", "_")])
+        names.update(tops or [str(distribution.metadata["Name"]).replace("-", "_")])
     return names
 
 
 @functools.cache
 def _library_folders() -> set[str]:
-    """Return the folders of Python's own library."""
+    """Return the folders of Python's library."""
     folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     folders |= {str(Path(folder) / "lib-dynload") for folder in folders}
     return set(map(os.path.realpath, folders))

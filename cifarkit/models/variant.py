@@ -26,9 +26,9 @@ if TYPE_CHECKING:  # variants are listed without torch
 
     Builder = Callable[..., nn.Module]
 
-__all__ = ["Builder", "Variant", "factory_cure", "source_of"]
+__all__ = ["Builder", "Variant", "factory_hint", "source_of"]
 
-# What others call num_classes.
+# Names that others use for num_classes.
 WIDTHS = (
     "n_?class(es)?|num_?(class|labels?|outputs?)|class_?num|nb_classes|classes|labels|outputs?|"
     "out(put)?_(features|channels|dim|size)"
@@ -42,7 +42,7 @@ class Variant(Readable):
     Args:
         name: the name in the registry.
         builder: `(*, num_classes=10, **options) -> nn.Module`; logits out.
-        options: what the builder is called with, beside `num_classes`.
+        options: what the builder is called with, in addition to `num_classes`.
         recipe: how the network is trained.
         summary: one line on what it is.
 
@@ -60,10 +60,10 @@ class Variant(Readable):
     summary: str = ""
 
     def blocks(self) -> Sequence[Block]:
-        """Return what is built from where, and how it is trained."""
+        """Return tables of the builder's options and of the recipe."""
         rows = [("builder", self.source), *((name, repr(it)) for name, it in self.options.items())]
         recipe = self.recipe
-        fields = [(one.name, repr(getattr(recipe, one.name))) for one in fields_of(recipe)]
+        fields = [(part.name, repr(getattr(recipe, part.name))) for part in fields_of(recipe)]
         return [
             f"Variant {self.name}: {self.summary}" if self.summary else f"Variant {self.name}",
             Table(("option", "value"), rows, align="l"),
@@ -78,9 +78,9 @@ class Variant(Readable):
 
     @property
     def code(self) -> str:
-        """A digest of the builder's code, of the user's own code that it uses, and of the options.
+        """A hash of the builder's code, of the user's code that it uses, and of the options.
 
-        Augmentations, optimisers and schedules of the user's own count too.
+        The user's own augmentations, optimisers and schedules count too.
         """
         pinned: str | None = self.__dict__.get("pinned_code")
         return pinned or code_digest(
@@ -93,7 +93,7 @@ class Variant(Readable):
     def is_user_code(self) -> bool:
         """Whether the builder is from the user's own files, not from an installed package."""
         plain = inspect.unwrap(self.builder)
-        # Of a functools.partial it is the function inside that counts.
+        # For a functools.partial, the function inside counts.
         return is_user_code(getattr(plain, "func", plain))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,8 +104,8 @@ class Variant(Readable):
         """Build a fresh network.
 
         Args:
-            options: `num_classes` and whatever else the builder takes; they come before the
-                variant's own. Without a `num_classes` it is the builder's default, or 10.
+            options: `num_classes` and the builder's other options; they replace the variant's.
+                Without `num_classes`, the builder's default counts, or 10.
 
         Raises:
             ModelContractError: the builder does not take these options, or what it returns does
@@ -118,11 +118,11 @@ class Variant(Readable):
         return model
 
     def construct(self, **options: Any) -> nn.Module:
-        """Build a fresh network, as `build` does, and do not look at what it gives.
+        """Build a fresh network as `build` does, without a check of its logits.
 
         Raises:
             ModelContractError: the builder does not take these options, raises an error, or
-                gives no network.
+                returns something that is not a network.
         """
         from cifarkit.models.contract import check_module, text_of
         from cifarkit.models.torch_errors import torch_cure
@@ -142,7 +142,7 @@ class Variant(Readable):
         except Exception as error:
             raise ModelContractError(
                 f"{self.name!r} ({self.source}) cannot be built: {text_of(error)}"
-                f"{_weights_cure(self.builder, chosen) or torch_cure(error)}"
+                f"{_weights_hint(self.builder, chosen) or torch_cure(error)}"
             ) from error
         check_module(model, f"{self.name!r} ({self.source})")
         return model
@@ -153,11 +153,11 @@ class Variant(Readable):
         A factor is a field of the recipe, an option of the builder, or `"builder"` itself.
 
         Raises:
-            ModelContractError: the other is no variant.
+            ModelContractError: the other is not a variant.
         """
         if not isinstance(other, Variant):
             raise ModelContractError(
-                f"a variant differs from a variant, such as ck.get_variant(name), found {other!r}"
+                f"differs_from takes a variant, such as ck.get_variant(name), found {other!r}"
             )
         differences = self.recipe.differs_from(other.recipe)
         theirs, ours = other._settings(), self._settings()
@@ -170,14 +170,14 @@ class Variant(Readable):
         return differences
 
     def _chosen(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options that the builder is called with."""
-        # Named in any case, for builders that pass their options on and have no default to show.
+        """Return all options that the builder is called with."""
+        # Always there, because a builder that passes its options on has no default to show.
         chosen = {"num_classes": self._settings().get("num_classes", 10), **self.options, **options}
         chosen["num_classes"] = _checked_count(self.name, chosen["num_classes"])
         return chosen
 
     def _settings(self) -> dict[str, Any]:
-        """All options in force, the builder's own defaults among them."""
+        """Return all options in force, with the builder's defaults."""
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(self.builder).parameters.items()
@@ -210,40 +210,40 @@ def _checked_count(name: str, num_classes: Any) -> int:
     return int(num_classes)
 
 
-def factory_cure(builder: Callable[..., Any]) -> str:
+def factory_hint(builder: Callable[..., Any]) -> str:
     """Return how to write a builder around a factory that cannot be called as one."""
     name = getattr(getattr(builder, "func", builder), "__name__", "factory")
     name = "factory" if name == "<lambda>" else name
-    taken: Mapping[str, inspect.Parameter] = {}
-    with suppress(TypeError, ValueError):  # of some builtins nobody knows what they take
-        taken = inspect.signature(builder).parameters
-    if "num_classes" in taken:
+    parameters: Mapping[str, inspect.Parameter] = {}
+    with suppress(TypeError, ValueError):  # some builtins have no signature
+        parameters = inspect.signature(builder).parameters
+    if "num_classes" in parameters:
         return "Write it as def my_model(*, num_classes=10): …, with a default for every argument"
-    width = next((other for other in taken if re.fullmatch(WIDTHS, other.lower())), None)
-    if width is None:
-        made = (
-            f"net = {name}(); put nn.Linear(…, num_classes) in place of its last layer; return net"
-        )
-    else:
-        made = f"return {name}({width}=num_classes)"
-    return f"Write a builder around it: def my_model(*, num_classes=10): {made}"
+    width = next((key for key in parameters if re.fullmatch(WIDTHS, key.lower())), None)
+    if width is not None:
+        body = f"return {name}({width}=num_classes)"
+        return f"Write a builder around it: def my_model(*, num_classes=10): {body}"
+    return (
+        f"Write a builder def my_model(*, num_classes=10) around it: make net = {name}(), put "
+        "nn.Linear(…, num_classes) in place of its last layer, and return net"
+    )
 
 
-def _weights_cure(builder: Callable[..., Any], options: Mapping[str, Any]) -> str:
-    """Say of trained weights, as torchvision's factories load them, how to get other classes."""
+def _weights_hint(builder: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """Return how to get other classes with the trained weights that a factory loads."""
     options = {**getattr(builder, "keywords", {}), **options}
     if not any(options.get(name) for name in ("weights", "pretrained")):
         return ""
     name = getattr(getattr(builder, "func", builder), "__name__", "factory")
     return (
-        "; trained weights are for their own classes, and may have to be downloaded: leave them "
-        f"out, or write def my_model(*, num_classes=10): net = {name}(weights=…); put "
-        "nn.Linear(…, num_classes) in place of its last layer; return net"
+        "; leave out the trained weights, which are for other classes and may need a download. Or "
+        f"write a builder def my_model(*, num_classes=10): make net = {name}(weights=…), put "
+        "nn.Linear(…, num_classes) in place of its last layer, and return net"
     )
 
 
 def source_of(builder: Callable[..., Any]) -> str:
-    """Return where a builder was written, as `file:line`; else its name, or how it prints.
+    """Return where a builder was written, as `file:line`, or else its name or its repr.
 
     >>> source_of(len)
     '<built-in function len>'
@@ -259,18 +259,18 @@ def source_of(builder: Callable[..., Any]) -> str:
 
 
 def _cell_of(builder: Any) -> str:
-    """Name the text that a builder was run from when it never was a file, as in a notebook."""
+    """Return where a builder stands that was never in a file, such as a notebook's cell."""
     if not inspect.isclass(builder):
         code = getattr(builder, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code else ""
-    places = (_cell_of(method) for method in vars(builder).values() if inspect.isfunction(method))
-    return f"{builder.__qualname__} in {next(places, builder.__module__)}"
+    cells = (_cell_of(method) for method in vars(builder).values() if inspect.isfunction(method))
+    return f"{builder.__qualname__} in {next(cells, builder.__module__)}"
 
 
 def _shortened(path: Path) -> Path:
-    """Name a file from the current folder, or else from where Python imports it.
+    """Return a file's path from the current folder, or else from where Python imports it.
 
-    The name goes into run folders, which are handed in: whose home it was is no one's business.
+    The path goes into run folders, which are handed in, so it hides the user's home folder.
     """
     for base in (".", *sys.path):
         with suppress(ValueError, OSError):  # not below it; there is no current folder

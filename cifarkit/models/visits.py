@@ -22,7 +22,7 @@ from cifarkit.models.winograd import WinogradConv2d
 
 __all__ = ["Visit", "uncompiled", "visits_of"]
 
-PARAMETRIZATIONS = "parametrizations"  # where torch keeps them, inside the layer that they are of
+PARAMETRIZATIONS = "parametrizations"  # torch's name for the module in a layer that holds them
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class Visit:
 
     @property
     def kind(self) -> str:
-        """The name of the module's class; of a scripted one, that of the class it was."""
+        """The name of the module's class, or of the class that a scripted module came from."""
         return str(getattr(self.module, "original_name", type(self.module).__name__))
 
 
@@ -82,7 +82,7 @@ def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
         work = (counter.get_total_flops() - before) // 2
         visit.output = _shape(output)
         visit.multiply_adds += _as_defined(visit, work)
-        if under_way:  # what is the module's is not its caller's
+        if under_way:  # its caller does not count this work again
             under_way[-1][0].multiply_adds -= work
 
     hooks = [
@@ -98,8 +98,8 @@ def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
 
 
 def uncompiled() -> AbstractContextManager[Any]:
-    """Run in a block, layer by layer, what `torch.compile` has compiled."""
-    if "torch._dynamo" not in sys.modules:  # then nothing is; and it takes seconds to import
+    """Run compiled networks in a block as `torch.compile` found them, layer by layer."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is compiled; the import takes seconds
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
@@ -107,7 +107,7 @@ def uncompiled() -> AbstractContextManager[Any]:
 
 @contextmanager
 def _frozen(model: nn.Module) -> Iterator[None]:
-    """Let no weight ask for a gradient: the counter wants a way back from those that are inputs."""
+    """Freeze all weights in a block: the counter expects inputs with gradients to have a graph."""
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     try:
         for weight in learning:
@@ -120,7 +120,7 @@ def _frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _nothing_fused() -> Iterator[None]:
-    """Compute attention and recurrent layers by the products that they are defined by."""
+    """Compute attention and recurrent layers by the products in their definition."""
     fast, library = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
@@ -144,7 +144,7 @@ def _shape(output: Any) -> tuple[int, ...]:
 
 
 def _as_defined(visit: Visit, work: int) -> int:
-    """Return what a visit's work is by the layer's definition."""
-    if isinstance(visit.module, WinogradConv2d):  # makes do with fewer
+    """Return a visit's work by the definition of its layer."""
+    if isinstance(visit.module, WinogradConv2d):  # needs fewer
         return visit.module.weight[0].numel() * torch.Size(visit.output).numel()
     return work

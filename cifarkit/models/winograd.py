@@ -1,11 +1,11 @@
 """The 3 by 3 convolution by fewer multiplications, for processors.
 
 To multiply two polynomials, multiply their values at some points: a product of degree 7 is known
-from seven of its values and its leading coefficient, so eight multiplications do for one of 3
-coefficients and one of 6, in place of 18. The transpose of that algorithm gives 6 outputs of a
-filter of 3 numbers, by as many. Along both dimensions 64 multiplications give 6 by 6 outputs, in
-place of 324. What is paid are additions before and after: once for each channel that comes in or
-goes out, not for each pair of them.
+from seven of its values and its leading coefficient, so eight multiplications are enough for one of
+3 coefficients and one of 6, in place of 18. The transpose of that algorithm gives 6 outputs of a
+filter of 3 numbers, with as many. Along both dimensions 64 multiplications give 6 by 6 outputs, in
+place of 324. The price is additions before and after: once for each channel that comes in or goes
+out, not for each pair of them.
 
 Winograd 1980, "Arithmetic Complexity of Computations"; Lavin & Gray 2015, "Fast Algorithms for
 Convolutional Neural Networks", arXiv 1509.09308.
@@ -23,12 +23,12 @@ from torch import Tensor, nn
 
 __all__ = ["WinogradConv2d"]
 
-# Small numbers, for rounding errors grow with their powers; the last point is infinity.
+# Small numbers, because rounding errors grow with their powers; the last point is infinity.
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
-# Of a signal: the matrix that cuts it into tiles grows with the fourth power of its side.
+# The largest side of a signal: the matrix that cuts it into tiles grows with its fourth power.
 LARGEST = 3 * SIDES[-1]
-# Of the tiles that cover a length by the fewest multiplications, for each length.
+# For each length, the side of the tiles that cover it with the fewest multiplications.
 BEST_SIDES = [
     min(SIDES, key=lambda side: -(-length // side) * (side + 2)) for length in range(LARGEST + 1)
 ]
@@ -38,22 +38,22 @@ DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
-    It multiplies less, and moves more numbers to do so: it pays in batches of some dozens, with 64
-    channels in and 256 out, or 128 and 128, and more with more; hardly with 32 in and 128 out. It
+    It multiplies less, but moves more numbers. It saves time in batches of some dozens, with 64
+    channels in and 256 out, or 128 and 128, and more with more; little with 32 in and 128 out. It
     keeps more memory for the backward pass: in batches of 500 two to four times torch's, in batches
-    of 32 up to 25 times, since its transformed weights are kept whatever the batch. In float32, on
+    of 32 up to 25 times, because it keeps its transformed weights for any batch. In float32, on
     random numbers, the error is below a hundred thousandth of the output, two to thirty times
-    torch's; one infinity or NaN spreads over its whole picture. It falls back to torch's own off
-    the CPU (a GPU's library chooses such ways itself), below 32 bits, under autocast, and for
-    signals larger than 18 by 18. The weights are named and shaped alike. `torch.func.vmap` cannot
-    follow it.
+    torch's; an infinity or NaN spreads over its whole picture. It falls back to torch's own off
+    the CPU (a GPU's library has such algorithms itself), below 32 bits, under autocast, and for
+    signals larger than 18 by 18. Its weights have the same names and shapes. `torch.func.vmap`
+    cannot follow it.
 
     Args:
         in_channels: of what comes in.
         out_channels: of what goes out.
-        before_pooling: what comes out is pooled by 2 next, which does not see the last row or
-            column of an odd number. Torch's own way keeps them all the same, for to cut them off
-            would be to copy the rest.
+        before_pooling: leave out the last row or column of an odd number, because a pooling by 2
+            follows, which does not see them. Torch's own layer keeps them: to cut them off, it
+            would have to copy the rest.
 
     >>> layer = WinogradConv2d(64, 256, before_pooling=True)
     >>> layer(torch.zeros(5, 64, 13, 13)).shape
@@ -76,7 +76,7 @@ class WinogradConv2d(nn.Conv2d):
         return super().forward(signal)
 
     def _can_save(self, signal: Tensor) -> bool:
-        """Return whether there is a way with fewer multiplications; torch refuses what is wrong."""
+        """Return whether fewer multiplications are possible; torch refuses wrong signals."""
         is_usual = signal.ndim == 4 and signal.shape[1] == self.in_channels
         is_small = max(signal.shape[-2:]) <= LARGEST
         is_precise = signal.dtype in DTYPES and not torch.is_autocast_enabled("cpu")
@@ -90,7 +90,7 @@ class WinogradConv2d(nn.Conv2d):
 
 
 def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tensor:
-    """Return so many rows and columns of the convolution, from the first on."""
+    """Return the first rows and columns of the convolution."""
     (batch, channels, *size), width = signal.shape, len(filters)
     rows, columns, *size = map(index, (rows, columns, *size))  # plain, also where torch traces
     high, wide = BEST_SIDES[rows], BEST_SIDES[columns]
@@ -98,17 +98,17 @@ def _convolved(signal: Tensor, filters: Tensor, rows: int, columns: int) -> Tens
     tiles = batch * down * across
     into, weigh, out = _transforms((size[0], down, high), (size[1], across, wide), signal.dtype)
 
-    places = signal.permute(0, 2, 3, 1).flatten(1, 2)  # batch places channels
-    values = into.flatten(0, 1).expand(batch, -1, -1) @ places
+    pixels = signal.permute(0, 2, 3, 1).flatten(1, 2)  # batch pixels channels
+    values = into.flatten(0, 1).expand(batch, -1, -1) @ pixels
     values = values.view(tiles, len(weigh), channels).transpose(0, 1)  # points tiles channels
     weights = weigh @ filters.permute(2, 3, 1, 0).flatten(2).flatten(0, 1)
     products = values @ weights.view(-1, channels, width)  # points tiles width
-    sums = out.T.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles places width
+    sums = out.T.expand(tiles, -1, -1) @ products.transpose(0, 1)  # tiles pixels width
     whole = sums.view(batch, down, across, high, wide, width).transpose(2, 3)
-    whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, and what is too much
-    answer = whole.permute(1, 2, 0, 3)[:rows, :columns].permute(2, 3, 0, 1)
+    whole = whole.flatten(3, 4).flatten(1, 2)  # batch rows columns width, with some too many
+    output = whole.permute(1, 2, 0, 3)[:rows, :columns].permute(2, 3, 0, 1)
     is_last = _is_channels_last(signal) or _is_channels_last(filters)
-    return answer if is_last else answer.contiguous()  # as torch lays it out
+    return output if is_last else output.contiguous()  # as torch lays it out
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
@@ -119,15 +119,15 @@ def _is_channels_last(tensor: Tensor) -> bool:
 def _transforms(
     rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
 ) -> list[Tensor]:
-    """Return the matrices for both dimensions; `_along` says what is given of each."""
+    """Return the matrices for both dimensions; the arguments are those of `_along`."""
     return [torch.as_tensor(matrix, device="cpu") for matrix in _arrays(rows, columns, dtype)]
 
 
-# As `torch.compiler.assume_constant_result` would say it, which takes a second to import.
+# What `torch.compiler.assume_constant_result` sets, which takes a second to import.
 _transforms._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-@lru_cache(maxsize=64)  # of NumPy: a tensor that is made while torch traces may hold no numbers
+@lru_cache(maxsize=64)  # NumPy's: a tensor that is made while torch traces may hold no numbers
 def _arrays(
     rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
 ) -> list[NDArray[np.floating]]:
@@ -157,12 +157,12 @@ def _along(length: int, tiles: int, side: int) -> tuple[NDArray[np.float64], ...
 def _polynomials(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the polynomials that are 1 at one point and 0 at the others: Lagrange's.
 
-    The last is for infinity: 0 at all points, with the leading coefficient 1. A row holds one's
-    coefficients. They are exact but for one division, where to invert a matrix is not.
+    The last is for infinity: 0 at all points, with the leading coefficient 1. A row holds the
+    coefficients of one. They are exact up to one division; inverting a matrix would be less exact.
     """
     rows = np.zeros((len(points) + 1, len(points) + 1))
-    for place, point in enumerate(points):
-        others = np.delete(points, place)
-        rows[place, :-1] = np.poly(others)[::-1] / np.prod(point - others)
+    for row, point in enumerate(points):
+        others = np.delete(points, row)
+        rows[row, :-1] = np.poly(others)[::-1] / np.prod(point - others)
     rows[-1] = np.poly(points)[::-1]
     return rows

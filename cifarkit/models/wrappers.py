@@ -13,19 +13,19 @@ from torch import Tensor, nn
 
 from cifarkit.randomness import fork_rng
 
-__all__ = ["input_cure", "output_cure", "shape_cure"]
+__all__ = ["input_hint", "output_hint", "shape_hint"]
 
-SIDES = (224, 64, 96, 128, 256, 299, 384)  # that public networks are made for
-WRAPPER = """; wrap it:
+SIDES = (224, 64, 96, 128, 256, 299, 384)  # of the images that public networks take
+WRAPPER = """, so wrap it:
 class Logits(nn.Module):
     def __init__(self, network): super().__init__(); self.network = network
     def forward(self, x): {body}"""
 
 
-def output_cure(
+def output_hint(
     output: Any, n: int, num_classes: int | None = None, *, in_training: bool = False
 ) -> str:
-    """Return how to get logits out of what a network gave, or nothing when there are none.
+    """Return how to get logits from a network's output, or an empty text when it has none.
 
     Args:
         output: such as a dict, a tuple, or an object with tensors.
@@ -33,8 +33,8 @@ def output_cure(
         num_classes: how many logits there must be for each, if that is known.
         in_training: in evaluation mode it gave logits.
 
-    >>> print(output_cure({"out": torch.zeros(2, 10)}, 2))
-    ; wrap it:
+    >>> print(output_hint({"out": torch.zeros(2, 10)}, 2))
+    , so wrap it:
     class Logits(nn.Module):
         def __init__(self, network): super().__init__(); self.network = network
         def forward(self, x): return self.network(x)["out"]
@@ -45,7 +45,7 @@ def output_cure(
         if output.is_complex():
             return "; return logits.abs() or logits.real"
         is_label = output.dtype in (torch.int64, torch.int32)
-        return "; leave argmax out, and return what it was taken of" if is_label else ""
+        return "; leave argmax out, and return its input" if is_label else ""
     tensors = {
         name: part
         for name, part in _parts(output)
@@ -67,14 +67,14 @@ def output_cure(
     return WRAPPER.format(body=body)
 
 
-def shape_cure(shape: Sequence[int], num_classes: int | None) -> str:
-    """Return what to change about a network whose output is not one logit a picture and class.
+def shape_hint(shape: Sequence[int], num_classes: int | None) -> str:
+    """Return what to change in a network that does not give one logit for each picture and class.
 
     Args:
         shape: of the output.
         num_classes: how many logits there must be for each picture, if that is known.
 
-    >>> shape_cure((2, 4, 30, 10), 10)
+    >>> shape_hint((2, 4, 30, 10), 10)
     'Put nn.Flatten() before its first nn.Linear'
     """
     if len(shape) == 4 and shape[1] == num_classes:
@@ -85,7 +85,7 @@ def shape_cure(shape: Sequence[int], num_classes: int | None) -> str:
 
 
 def _parts(output: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of an output, and how Python writes them."""
+    """Yield the parts of an output, each with the code that reads it."""
     if isinstance(output, Mapping):
         for name, part in output.items():
             by_name = getattr(output, str(name), None) is part  # as of Hugging Face's outputs
@@ -99,20 +99,20 @@ def _parts(output: Any) -> Iterator[tuple[str, Any]]:
             yield f".{name}", part
 
 
-def input_cure(model: nn.Module, images: Tensor) -> str:
-    """Return what to change about a network that does not take images, or nothing.
+def input_hint(model: nn.Module, images: Tensor) -> str:
+    """Return what to change in a network that does not take images, or an empty text.
 
-    Its arguments and types are looked at, then other shapes are tried, and the first that gives a
-    vector for each image is named.
+    It checks arguments and types, then tries other shapes, and names the first that gives a vector
+    for each image.
 
     Args:
         model: it raised an error for these images.
         images: `batch 3 height width`.
 
-    >>> input_cure(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))
+    >>> input_hint(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))
     '; it takes batch 3072: write nn.Sequential(nn.Flatten(), network)'
     """
-    if hint := _call_cure(model, images):
+    if hint := _call_hint(model, images):
         return hint
     n, side = len(images), images.shape[-1]
     shapes: dict[tuple[int, ...], str]
@@ -121,7 +121,7 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
     else:
         write = "write nn.Sequential(nn.{}, network)"
         shapes = {(3 * side * side,): write.format("Flatten()")}
-        shapes |= {(3, other, other): write.format(f"Upsample({other})") for other in SIDES}
+        shapes |= {(3, size, size): write.format(f"Upsample({size})") for size in SIDES}
         shapes[1, 32, 32] = "give its first layer 3 channels"
         shapes[1, 28, 28] = (
             "give its first layer 3 channels, and write nn.Sequential(nn.Upsample(28), network)"
@@ -140,12 +140,12 @@ def input_cure(model: nn.Module, images: Tensor) -> str:
     return ""
 
 
-def _call_cure(model: nn.Module, images: Tensor) -> str:
-    with suppress(ValueError):  # of a scripted network nobody knows what it takes
+def _call_hint(model: nn.Module, images: Tensor) -> str:
+    with suppress(ValueError):  # a scripted network has no signature
         try:
             inspect.signature(model.forward).bind(images)
         except TypeError:
-            return "; forward gets the pictures alone: give its other arguments a default"
+            return "; forward gets only the pictures: give its other arguments a default"
     types = {weight.dtype for weight in model.parameters() if weight.is_floating_point()}
     if len(types) > 1:
         names = sorted(str(dtype).removeprefix("torch.") for dtype in types)
@@ -156,6 +156,6 @@ def _call_cure(model: nn.Module, images: Tensor) -> str:
 def _passes(model: nn.Module, images: Tensor) -> bool:
     try:
         output = model(images)
-    except Exception:  # noqa: BLE001 - what a network raises may be of any kind
+    except Exception:  # noqa: BLE001 - a network may raise any error
         return False
     return not isinstance(output, Tensor) or (output.ndim == 2 and len(output) == len(images))

@@ -1,8 +1,8 @@
-"""Figures: all that is drawn. Who asks for one gives the axes, or a blank figure.
+"""Figures of evaluations, runs and comparisons, on the axes or the figure that is passed.
 
 Single plots take `ax=None` and return `Axes`, grids take `figure=None` and return a `Figure`.
 Nothing is shown and no global style is touched; pyplot makes a figure only where none is given.
-What a figure says, its numbers and its title, comes from functions that know no matplotlib.
+The numbers and the title of a figure come from functions without matplotlib.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if not TYPE_CHECKING:  # type checkers go on telling what is there
+if not TYPE_CHECKING:  # type checkers still find misspelt names
 
     def __getattr__(name: str) -> Any:
         raise UnknownAttributeError(lacking("ck.plots", name, __all__))

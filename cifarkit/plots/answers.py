@@ -1,4 +1,4 @@
-"""Which pictures are shown, and what the network said of each; no drawing."""
+"""Which pictures are shown, and what the network called each; no drawing."""
 
 from __future__ import annotations
 
@@ -45,48 +45,48 @@ class Answer:
 
     @property
     def wrong(self) -> bool:
-        """Whether it was called by another name than its own."""
+        """Whether it was called by a wrong name."""
         return self.predicted != self.true
 
     def __str__(self) -> str:
-        """Name the likeliest class and how likely it is: `cat 93 %`."""
+        """Return the likeliest class and its probability: `cat 93 %`."""
         return f"{self.predicted} {100 * self.confidence:.0f} %"
 
 
-def drawn(places: Integers, n: int, seed: int) -> Integers:
-    """Choose places at random, each at most once; all of them where there are fewer than `n`.
+def drawn(indices: Integers, n: int, seed: int) -> Integers:
+    """Choose indices at random, each at most once; all of them where there are fewer than `n`.
 
     >>> drawn(np.array([3, 5, 8]), 2, seed=0)
     array([8, 5])
     """
-    order = torch.randperm(len(places), generator=generator_for("pictures", seed)).numpy()
-    chosen: Integers = places[order[: checked_whole("n", n, 1, error=DataError)]]
+    order = torch.randperm(len(indices), generator=generator_for("pictures", seed)).numpy()
+    chosen: Integers = indices[order[: checked_whole("n", n, 1, error=DataError)]]
     return chosen
 
 
-def pictures_at(image_set: ImageSet, places: Integers) -> Sequence[Picture]:
-    """Return pictures as plotting wants them: the very bytes of the set, uint8 `n 32 32 3`.
+def pictures_at(image_set: ImageSet, indices: Integers) -> Sequence[Picture]:
+    """Return pictures for plotting, with the same bytes as in the set: uint8 `n 32 32 3`.
 
     Raises:
         DataError: the set is empty.
     """
     if len(image_set) == 0:
         raise DataError("there is nothing to draw: the image set is empty")
-    images: Picture = image_set.subset(places.tolist()).images.cpu().numpy()
+    images: Picture = image_set.subset(indices.tolist()).images.cpu().numpy()
     return list(images.transpose(0, 2, 3, 1))  # n 32 32 3
 
 
-def answers_at(evaluation: Evaluation, image_set: ImageSet, places: Integers) -> list[Answer]:
-    """Return what the network said of the pictures at some places."""
+def answers_at(evaluation: Evaluation, image_set: ImageSet, indices: Integers) -> list[Answer]:
+    """Return what the network called the pictures at some indices."""
     confidences = evaluation.probabilities.max(axis=1)
     return [
         Answer(
             picture,
-            evaluation.classes[evaluation.predicted[place]],
-            float(confidences[place]),
-            evaluation.classes[evaluation.labels[place]],
+            evaluation.classes[evaluation.predicted[index]],
+            float(confidences[index]),
+            evaluation.classes[evaluation.labels[index]],
         )
-        for place, picture in zip(places, pictures_at(image_set, places), strict=True)
+        for index, picture in zip(indices, pictures_at(image_set, indices), strict=True)
     ]
 
 

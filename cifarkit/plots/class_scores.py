@@ -44,7 +44,7 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
         The axes, to go on with.
 
     Raises:
-        DataError: it is no evaluation.
+        DataError: it is not an evaluation.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)

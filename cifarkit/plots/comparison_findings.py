@@ -19,7 +19,7 @@ FEW: Final = "too few seeds"
 
 
 def comparison_finding(comparison: Comparison) -> str:
-    """Say how the variant with the highest mean stands to the others, and no more than is known.
+    """Describe how the variant with the highest mean compares with the others.
 
     Raises:
         DataError: there is no run.
@@ -30,18 +30,18 @@ def comparison_finding(comparison: Comparison) -> str:
         return f"{top.name}: {percent(top.mean)} right {_over(n)}"
     if len(comparison.pairs) == 1:
         return _one_pair(comparison.pairs[0], comparison.verdicts[0].kind)
-    if all(said.kind == FEW for said in comparison.verdicts):
+    if all(verdict.kind == FEW for verdict in comparison.verdicts):
         return f"Too few seeds to tell any of the {len(comparison.variants)} variants apart"
     return _top_against_others(comparison, top.name)
 
 
 def differences_finding(comparison: Comparison) -> str:
-    """Say how many pairs can be told apart.
+    """Describe how many pairs can be told apart.
 
     Raises:
         DataError: there is no run.
     """
-    kinds = [said.kind for said in comparison.verdicts]
+    kinds = [verdict.kind for verdict in comparison.verdicts]
     if len(kinds) < 2:
         return comparison_finding(comparison)
     if kinds.count(FEW) == len(kinds):
@@ -68,13 +68,13 @@ def _one_pair(pair: Pair, kind: str) -> str:
 
 def _top_against_others(comparison: Comparison, top: str) -> str:
     behind: dict[str, list[str]] = {}
-    for pair, said in zip(comparison.pairs, comparison.verdicts, strict=True):
+    for pair, verdict in zip(comparison.pairs, comparison.verdicts, strict=True):
         if top not in (pair.a, pair.b):
             continue
         other = pair.b if top == pair.a else pair.a
-        ours = pair.difference if top == pair.a else -pair.difference
-        # The highest mean of all seeds need not be the higher one of those that two share.
-        kind = "worse" if said.kind == "better" and ours < 0 else said.kind
+        lead = pair.difference if top == pair.a else -pair.difference
+        # The highest mean of all seeds may be the lower one of the seeds that two share.
+        kind = "worse" if verdict.kind == "better" and lead < 0 else verdict.kind
         behind.setdefault(kind, []).append(other)
     others = len(comparison.variants) - 1
     words = {
@@ -92,7 +92,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
 
 
 def _names(names: Sequence[str], others: int, whole: str) -> str:
-    """Name some variants, or count them.
+    """Return the names of some variants, or how many they are.
 
     >>> _names(["baseline", "deeper"], 3, "all"), _names(list("abcd"), 9, "all")
     ('baseline and deeper', '4 of 9 others')

@@ -20,9 +20,9 @@ KEY = "line: as often right as sure; bars: 95 % Wilson intervals"
 
 
 def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
-    """Say whether the network believes too much or too little of itself, and the ECE.
+    """Describe whether the network is overconfident or underconfident, and its ECE.
 
-    It does where its mean confidence lies outside the 95 % interval of its accuracy.
+    It is one of them where its mean confidence lies outside the 95 % interval of its accuracy.
     """
     confidence = float(evaluation.probabilities.max(axis=1).astype(np.float64).mean())
     low, high = evaluation.accuracy_interval
@@ -41,7 +41,7 @@ def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
 def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = None) -> Axes:
     """Draw how often the network is right against how sure it is: Guo et al. 2017, figure 1.
 
-    Above stands how many images there are at each confidence.
+    A histogram above it shows how many images there are at each confidence.
 
     Args:
         evaluation: of the image set.
@@ -52,7 +52,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
         The axes, to go on with; the histogram is its only child axes.
 
     Raises:
-        DataError: it is no evaluation, or `bins` is not a whole number from 1 to 1,000.
+        DataError: it is not an evaluation, or `bins` is not a whole number from 1 to 1,000.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]], np.float32)
@@ -78,8 +78,8 @@ def _draw_accuracy(ax: Axes, table: Calibration) -> None:
     filled = table.counts > 0
     confidence, accuracy = 100 * table.confidence[filled], 100 * table.accuracy[filled]
     counts = table.counts[filled].tolist()
-    correct = np.rint(table.accuracy[filled] * counts).astype(int).tolist()
-    intervals = [wilson_interval(hit, n) for hit, n in zip(correct, counts, strict=True)]
+    totals = np.rint(table.accuracy[filled] * counts).astype(int).tolist()
+    intervals = [wilson_interval(correct, n) for correct, n in zip(totals, counts, strict=True)]
     low, high = (100 * np.array(bounds) for bounds in zip(*intervals, strict=True))
     ax.plot([0, 100], [0, 100], color=QUIET, linewidth=1.0, label="as often right as sure")
     ax.vlines(confidence, low, high, color=COLOURS[0], linewidth=2.2)

@@ -48,7 +48,7 @@ def row_shares(evaluation: Evaluation) -> Floats:
 
 
 def confusion_finding(evaluation: Evaluation) -> str:
-    """Say how much is right and which two mistakes are made most often."""
+    """Describe the accuracy and the two most frequent mistakes."""
     pairs = confused_pairs(evaluation, k=2)
     if not pairs:
         return f"All {len(evaluation):,} images right"
@@ -73,7 +73,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
         The axes, to go on with.
 
     Raises:
-        DataError: it is no evaluation, or `counts` is neither True nor False.
+        DataError: it is not an evaluation, or `counts` is neither True nor False.
 
     >>> from matplotlib.figure import Figure
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
@@ -113,7 +113,7 @@ def _draw_cells(ax: Axes, evaluation: Evaluation) -> QuadMesh:
         vmin=0.0,
         vmax=max(FULL, float(errors.max())),
         cbar=False,
-        linewidths=min(0.8, 16 / len(errors)),  # or lines would drown many classes
+        linewidths=min(0.8, 16 / len(errors)),  # or the lines would hide many classes
         linecolor=GRID,
         square=True,
         xticklabels=False,
@@ -127,12 +127,12 @@ def _draw_cells(ax: Axes, evaluation: Evaluation) -> QuadMesh:
 
 
 def _write_classes(ax: Axes, classes: tuple[str, ...]) -> None:
-    """Write the names at both sides; upright below where they are too wide for a column."""
+    """Write the names at both sides; below they stand upright where a column is too narrow."""
     side = min(layout(ax))
     labels = fitted_labels(classes, side=side, across=0.45 * side, square=True)
-    places = np.arange(len(labels.names)) + 0.5
+    middles = np.arange(len(labels.names)) + 0.5
     style: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}
-    ax.set_yticks(places, labels.names, rotation=0, va="center", **style)
+    ax.set_yticks(middles, labels.names, rotation=0, va="center", **style)
     width, _ = layout(ax)
     column = 0.94 * width / len(labels.names)
     words = [broken(name, column, labels.size) for name in classes]
@@ -140,17 +140,17 @@ def _write_classes(ax: Axes, classes: tuple[str, ...]) -> None:
         word.count("\n") < 2 and word.split() == name.split()
         for word, name in zip(words, classes, strict=True)
     )
-    ax.set_xticks(places, words if flat else labels.names, rotation=0 if flat else 90, **style)
+    ax.set_xticks(middles, words if flat else labels.names, rotation=0 if flat else 90, **style)
 
 
 def _write_numbers(ax: Axes, mesh: QuadMesh, evaluation: Evaluation, *, counts: bool) -> None:
     shares = row_shares(evaluation)
     numbers = evaluation.confusion if counts else np.rint(100 * shares).astype(np.int64)
     shown = evaluation.confusion > 0 if counts else shares >= BLANK
-    shown |= np.diag(evaluation.confusion.sum(axis=1) > 0)  # a recall of 0 is news
+    shown |= np.diag(evaluation.confusion.sum(axis=1) > 0)  # a recall of 0 is worth showing
     width, _ = size_of(ax)
     cell = width / len(shares)
-    texts = {place: f"{numbers[place]:,}" for place in np.ndindex(shares.shape) if shown[place]}
+    texts = {index: f"{numbers[index]:,}" for index in np.ndindex(shares.shape) if shown[index]}
     widest = max((width_of(text, 1.0, "bold") for text in texts.values()), default=1.0)
     size = min(9.0, 0.5 * cell, 0.85 * cell / widest)
     mesh.update_scalarmappable()

@@ -32,7 +32,7 @@ def ink_on(background: str) -> str:
 
 
 def darkened(colour: str) -> str:
-    """Darken a colour just so far that text in it can be read on white.
+    """Darken a colour just enough for text in it to be read on white.
 
     >>> darkened("#f89c20"), round(contrast(darkened("#f89c20"), "white"), 1)
     ('#a66915', 4.5)

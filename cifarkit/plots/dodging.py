@@ -10,9 +10,9 @@ __all__ = ["dodge"]
 def dodge(
     wanted: Sequence[float], heights: Sequence[float], low: float, high: float
 ) -> list[float]:
-    """Move labels up and down just so far that none covers another.
+    """Move labels up and down as little as possible, so that none covers another.
 
-    Labels that would touch form a block around the mean of the places they wanted, so the sum of
+    Labels that would touch form a block around the mean of the positions they wanted, so the sum of
     the squared moves is the least possible: the pool-adjacent-violators algorithm.
 
     Args:
@@ -27,11 +27,11 @@ def dodge(
     >>> dodge([5.0, 5.0, 9.0], [2.0, 2.0, 2.0], 0.0, 10.0)
     [4.0, 6.0, 9.0]
     """
-    order = sorted(range(len(wanted)), key=lambda place: wanted[place])
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     # A block is its labels, from the lowest up, and the sum of the bottoms they wanted.
     blocks: list[tuple[list[int], float]] = []
-    for place in order:
-        labels, total = [place], wanted[place] - heights[place] / 2
+    for index in order:
+        labels, total = [index], wanted[index] - heights[index] / 2
         while blocks and _top(*blocks[-1], heights, low, high) > _bottom(
             labels, total, heights, low, high
         ):

@@ -48,9 +48,9 @@ def curves(
 ) -> Axes:
     """Draw what runs measured, epoch by epoch.
 
-    Train is dashed, val solid, test, where it was tracked, dotted; of a single run each has its
-    colour too. A ring marks the best epoch on val. Several seeds under one name become their mean
-    and the 95 % t-interval of that mean, over the epochs that all of them reached. The limits
+    Train is dashed, val solid, and test dotted, where it was tracked. In a single run each has
+    its colour too. A ring marks the best epoch on val. Several seeds under one name become their
+    mean and the 95 % t-interval of that mean, over the epochs that all of them reached. The limits
     follow the runs' own numbers: a band that reaches further is cut off there.
 
     Args:
@@ -116,7 +116,7 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
         )
         scale = _scale(line.column)
         mean, reach = scale * line.mean, scale * line.reach
-        # A single epoch is no line: a dot shows where it is.
+        # A single epoch makes no line: a dot shows it.
         dot = "o" if len(line.epochs) == 1 else ""
         style: dict[str, Any] = {"color": colour, "linestyle": DASHES[line.split], "marker": dot}
         ax.plot(line.epochs, mean, linewidth=1.8, markersize=4, label=_label(line, names), **style)
@@ -127,7 +127,7 @@ def _draw_lines(ax: Axes, lines: Sequence[Line]) -> list[End]:
         if line.split == "val":
             best = float(line.epochs[line.best]), float(mean[line.best])
             ax.plot(*best, "o", markeredgecolor=colour, label="best", clip_on=False, **RING)
-        # With several names a label at each line would say all twice: the dashes tell the split.
+        # With several names one label for each name is enough: the dashes show the split.
         if len(names) == 1 or line is _chief(lines, line.name):
             end = float(line.epochs[-1]), float(mean[-1])
             ends.append(End(*end, _label(line, names), darkened(colour)))
@@ -141,9 +141,9 @@ def _label(line: Line, names: Sequence[str]) -> str:
 
 
 def _chief(lines: Sequence[Line], name: str) -> Line:
-    """The line that carries the name: val where there is one."""
-    own = [line for line in lines if line.name == name]
-    return next((line for line in own if line.split == "val"), own[0])
+    """Return the line that carries the name: val where there is one."""
+    named = [line for line in lines if line.name == name]
+    return next((line for line in named if line.split == "val"), named[0])
 
 
 def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
@@ -152,7 +152,7 @@ def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
         bound(_scale(line.column) * float(bound(line.values.flat)) for line in lines)
         for bound in (min, max)
     )
-    # A constant column still needs a scale to stand on.
+    # A constant column still needs a scale.
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     first, last = (bound(int(bound(line.epochs)) for line in lines) for bound in (min, max))
     room = min(0.5, 0.02 * (last - first)) or 0.5  # less than one: there is no epoch 0
@@ -169,7 +169,7 @@ def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) ->
 
 
 def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
-    """Write above the axes whose line is whose; return the room that takes, in points."""
+    """Write the legend above the axes, and return its height in points."""
     splits = {line.split for line in lines}
     several = len({line.name for line in lines}) > 1
     samples = []
@@ -184,8 +184,8 @@ def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
         return 0.0
     width, _ = size_of(ax)
     texts = [width_of(str(sample.get_label()), SMALL) for sample in samples]
-    taken = sum(texts) + SMALL * (SAMPLE + 0.6 + APART) * len(samples)
-    columns = len(samples) if taken < width else 2
+    total = sum(texts) + SMALL * (SAMPLE + 0.6 + APART) * len(samples)
+    columns = len(samples) if total < width else 2
     ax.legend(
         handles=samples,
         ncols=columns,
@@ -200,7 +200,7 @@ def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
         handletextpad=0.6,
         labelcolor=INK,
         labelspacing=0.3,
-    ).set_in_layout(False)  # the title keeps its room
+    ).set_in_layout(False)  # the title has its own room
     rows = -(-len(samples) // columns)
     return rows * SMALL * LEADING + 4
 

@@ -87,8 +87,8 @@ def _balanced(line: str, width: float, size: float, weight: str) -> str:
     least = max(width_of(word, size, weight) for word in line.split())  # words stay whole
     widths = np.arange(min(least, width), width)
     fits = partial(_has_lines, line, lines.count("\n"), size, weight)
-    place = bisect_left(widths, True, key=fits)
-    return broken(line, widths[place], size, weight) if place < len(widths) else lines
+    index = bisect_left(widths, True, key=fits)
+    return broken(line, widths[index], size, weight) if index < len(widths) else lines
 
 
 def _has_lines(line: str, breaks: int, size: float, weight: str, width: float) -> bool:
@@ -96,7 +96,7 @@ def _has_lines(line: str, breaks: int, size: float, weight: str, width: float) -
 
 
 def _pieces(text: str, width: float, size: float, weight: str) -> list[str]:
-    """The parts between which a line may end; none is wider than a line."""
+    """Return the parts between which a line may end; each fits into a line."""
     pieces: list[str] = []
     # A number keeps its per cent sign.
     for word in re.findall(r"(?:[^\s_/-]|\s(?=%))*(?:[_/-]+|\s|$)", text):
@@ -114,7 +114,7 @@ def _is_too_wide(word: str, width: float, size: float, weight: str, letters: int
 
 
 class Labels(NamedTuple):
-    """Class names as they are written beside a row: broken into lines, at one size in points."""
+    """Class names as they are written next to a row: broken into lines, at one size in points."""
 
     names: list[str]
     size: float
@@ -123,7 +123,7 @@ class Labels(NamedTuple):
 def fitted_labels(
     names: Sequence[str], *, side: float, across: float, square: bool = False
 ) -> Labels:
-    """Find the largest type in which each name fits beside its row.
+    """Find the largest type in which each name fits next to its row.
 
     Args:
         names: one a row.
@@ -139,15 +139,15 @@ def fitted_labels(
     layouts = [_in_lines(names, lines) for lines in range(1, MOST_LINES + 1)]
     for size in SIZES:
         for layout in layouts:
-            taken = size * layout.width
-            row = (side - taken if square else side) / len(names)
-            if taken <= across and layout.lines * size * LEADING <= row:
+            width = size * layout.width
+            row = (side - width if square else side) / len(names)
+            if width <= across and layout.lines * size * LEADING <= row:
                 return Labels(layout.names, size)
     return Labels([broken(name, across, SIZES[-1]) for name in names], SIZES[-1])
 
 
 class _Layout(NamedTuple):
-    """Names broken into lines; the widest line, in font sizes; the most lines of a name."""
+    """Names broken into lines, the widest line in font sizes, and the most lines of a name."""
 
     names: list[str]
     width: float

@@ -45,13 +45,13 @@ def write_ends(ax: Axes, ends: Sequence[End]) -> None:
     texts, size = _fitted([end.text for end in ends], SHARE * width, height)
     line = LEADING * size / height
     tall = [line * (text.count("\n") + 1) for text in texts]
-    places = dodge([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
+    heights = dodge([_height_in_axes(ax, end) for end in ends], tall, 0.0, 1.0)
     indent = ScaledTranslation(INDENT / 72, 0, root_of(ax).dpi_scale_trans)
-    for end, text, place in zip(ends, texts, places, strict=True):
+    for end, text, label_height in zip(ends, texts, heights, strict=True):
         ax.annotate(
             text,
             xy=(end.x, end.y),
-            xytext=(1.0, place),
+            xytext=(1.0, label_height),
             textcoords=ax.transAxes + indent,
             arrowprops=LEADER | {"color": end.colour},
             annotation_clip=False,

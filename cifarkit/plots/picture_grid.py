@@ -87,10 +87,10 @@ def square_columns(pictures: int) -> int:
 
 
 class _Page:
-    """A figure filled from the top; places in inches, down from its upper edge."""
+    """A figure filled from the top; positions are in inches, down from its upper edge."""
 
     def __init__(self, figure: Figure, columns: int) -> None:
-        figure.set_layout_engine("none")  # every place is set here
+        figure.set_layout_engine("none")  # every position is set here
         figure.set_facecolor("white")
         self.figure = figure
         self.columns = columns
@@ -112,21 +112,21 @@ class _Page:
             )
         self.height = below + FOOT
         self.figure.set_size_inches(self.width, self.height)
-        self.figure.suptitle(headline, **self._place(MARGIN), **_look(TITLE))
+        self.figure.suptitle(headline, **self._position(MARGIN), **_text_style(TITLE))
         for section, heading, lines, top in zip(sections, headings, texts, tops, strict=True):
             if heading:
-                self.figure.text(s=heading, **self._place(top), **_look(BODY))
+                self.figure.text(s=heading, **self._position(top), **_text_style(BODY))
             self._draw_tiles(section.tiles, lines, top + _height(heading, BODY))
 
     def _lines(self, text: str, size: float, weight: str) -> str:
         return balanced(text, 72 * (self.width - 2 * MARGIN), size, weight)
 
-    def _place(self, top: float) -> dict[str, Any]:
+    def _position(self, top: float) -> dict[str, Any]:
         return {"x": MARGIN / self.width, "y": 1 - top / self.height}
 
     def _draw_tiles(self, tiles: Sequence[Tile], texts: Sequence[str], top: float) -> None:
-        for place, (tile, text) in enumerate(zip(tiles, texts, strict=True)):
-            row, column = divmod(place, self.columns)
+        for index, (tile, text) in enumerate(zip(tiles, texts, strict=True)):
+            row, column = divmod(index, self.columns)
             left = MARGIN + column * (PICTURE + GAP)
             lower = top + (row + 1) * _row_height(texts) - GAP / 2
             box = (
@@ -138,18 +138,18 @@ class _Page:
             _draw_tile(self.figure.add_axes(box), tile, text)
 
 
-def _look(size: float) -> dict[str, Any]:
+def _text_style(size: float) -> dict[str, Any]:
     shape = {"fontsize": size, "fontweight": "bold", "color": INK, "linespacing": PITCH}
     return {"ha": "left", "va": "top", **shape, **PLAIN}
 
 
 def _height(text: str, size: float) -> float:
-    """Of lines of text with a little air below, in inches; 0 for no text."""
+    """Return the height of lines with a little space below, in inches; 0 for no text."""
     return ((text.count("\n") + 1) * LEADING * size + 5) / 72 if text else 0.0
 
 
 def _row_height(texts: Sequence[str]) -> float:
-    """Of a row of pictures under the longest of these texts, in inches."""
+    """Return the height of a row of pictures under the longest text, in inches."""
     return max((_height(text, SMALL) for text in texts), default=0.0) + PICTURE + GAP / 2
 
 
@@ -160,7 +160,7 @@ def _draw_tile(ax: Axes, tile: Tile, text: str) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=tile.wrong, color=WRONG, linewidth=2.5)
     if tile.wrong:
-        # A cross besides the frame: colour alone does not reach everyone.
+        # A cross as well as the frame: not everyone sees the colour.
         cross: dict[str, Any] = {
             "markersize": 11,
             "markerfacecolor": WRONG,

@@ -1,4 +1,4 @@
-"""Pictures of a set, drawn at random, and what a network said of them."""
+"""Pictures of a set, drawn at random, and what a network called them."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def samples(
     '25 of 40 images of 2 classes, drawn at random'
     """
     check_image_set(image_set)
-    places = drawn(np.arange(len(image_set)), n, seed)
-    labels = image_set.labels[places].tolist()
+    indices = drawn(np.arange(len(image_set)), n, seed)
+    labels = image_set.labels[indices].tolist()
     tiles = [
         Tile(picture, image_set.classes[label])
-        for picture, label in zip(pictures_at(image_set, places), labels, strict=True)
+        for picture, label in zip(pictures_at(image_set, indices), labels, strict=True)
     ]
     classes = len(image_set.labels.unique())
     title = (
@@ -90,8 +90,8 @@ def predictions(
     '2 of these 3 are right; of all 3 images 66.7 %. Drawn at random'
     """
     check_match(evaluation, image_set)
-    places = drawn(np.arange(len(image_set)), n, seed)
-    answers = answers_at(evaluation, image_set, places)
+    indices = drawn(np.arange(len(image_set)), n, seed)
+    answers = answers_at(evaluation, image_set, indices)
     tiles = [
         Tile(answer.picture, f"{answer}\ntrue: {answer.true}", answer.wrong) for answer in answers
     ]

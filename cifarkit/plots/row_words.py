@@ -1,4 +1,4 @@
-"""The words beside horizontal rows: names on the left, columns of numbers on the right."""
+"""The words next to horizontal rows: names on the left, columns of numbers on the right."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
         columns: `{name: one text a row}`.
     """
     right = 12.0  # points from the axes
-    for place, (header, column) in enumerate(columns.items()):
-        weight = "normal" if place else "bold"
+    for index, (header, column) in enumerate(columns.items()):
+        weight = "normal" if index else "bold"
         right += max(width_of(text, SMALL, weight) for text in (header, *column))
         style: dict[str, Any] = {
             "xytext": (right, 0.0),
@@ -34,8 +34,8 @@ def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
         }
         ax.annotate(header, (1.0, 1.0), xycoords="axes fraction", va="top", color=QUIET, **style)
         for row, text in enumerate(column):
-            beside: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
-            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **beside, **style)
+            middle: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "va": "center"}
+            ax.annotate(text, (1.0, row), color=INK, fontweight=weight, **middle, **style)
         right += 10.0
 
 

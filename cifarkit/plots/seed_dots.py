@@ -35,8 +35,8 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw the test accuracy of every seed of every variant, the highest mean on top.
 
     A dot is a seed. Lines join the dots of one seed, which stand in the same order in each row:
-    the variants are compared seed by seed, so how the lines lean says more than how far the
-    intervals of two means overlap. `differences` draws just that.
+    the variants are compared seed by seed, so the slopes of the lines say more than the
+    overlap of the intervals of two means. `differences` draws just that.
 
     Args:
         comparison: from `ck.compare`.
@@ -62,7 +62,7 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax = _axes_for(ax, rows)
     with styled():
         _draw_pairs(ax, rows)
-        _draw_rows(ax, rows, [COLOURS[row.place % len(COLOURS)] for row in rows])
+        _draw_rows(ax, rows, [COLOURS[row.index % len(COLOURS)] for row in rows])
         low, high = _set_limits(ax, rows, least=0.0, most=100.0)
         near = low <= chance <= high
         if near:
@@ -127,7 +127,7 @@ def _axes_for(ax: Axes | None, rows: Sequence[SeedRow]) -> Axes:
 
 
 def _heights(rows: Sequence[SeedRow]) -> dict[int, float]:
-    """Give each seed its height in every row, so that no dot hides another."""
+    """Return the height of each seed in a row, so that no dot hides another."""
     seeds = sorted({seed for row in rows for seed in row.values})
     first, last = SEEDS if len(seeds) > 1 else (sum(SEEDS) / 2,) * 2
     return dict(zip(seeds, np.linspace(first, last, len(seeds)).tolist(), strict=True))
@@ -135,11 +135,11 @@ def _heights(rows: Sequence[SeedRow]) -> dict[int, float]:
 
 def _draw_pairs(ax: Axes, rows: Sequence[SeedRow]) -> None:
     heights = _heights(rows)
-    for place, (upper, lower) in enumerate(itertools.pairwise(rows)):
+    for index, (upper, lower) in enumerate(itertools.pairwise(rows)):
         for seed in upper.values.keys() & lower.values.keys():
             ax.plot(
                 [100 * upper.values[seed], 100 * lower.values[seed]],
-                [place + heights[seed], place + 1 + heights[seed]],
+                [index + heights[seed], index + 1 + heights[seed]],
                 color=QUIET,
                 alpha=0.35,
                 linewidth=0.7,
@@ -156,9 +156,9 @@ def _draw_rows(ax: Axes, rows: Sequence[SeedRow], colours: Sequence[str]) -> Non
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,
     }
-    for place, (row, colour) in enumerate(zip(rows, colours, strict=True)):
+    for index, (row, colour) in enumerate(zip(rows, colours, strict=True)):
         numbers = [100 * value for value in row.values.values()]
-        tall = [place + heights[seed] for seed in row.values]
+        tall = [index + heights[seed] for seed in row.values]
         ax.plot(
             numbers,
             tall,
@@ -171,17 +171,17 @@ def _draw_rows(ax: Axes, rows: Sequence[SeedRow], colours: Sequence[str]) -> Non
         )
         if row.interval is None:
             continue  # the one dot is the mean
-        low, high = (100 * end for end in row.interval)
+        low, high = (100 * bound for bound in row.interval)
         ink = darkened(colour)
-        ax.hlines(place + MEAN, low, high, color=ink, linewidth=2.0, zorder=2)
-        ax.plot(100 * row.mean, place + MEAN, marker="D", markersize=6, zorder=4, **dots, color=ink)
+        ax.hlines(index + MEAN, low, high, color=ink, linewidth=2.0, zorder=2)
+        ax.plot(100 * row.mean, index + MEAN, marker="D", markersize=6, zorder=4, **dots, color=ink)
 
 
 def _set_limits(
     ax: Axes, rows: Sequence[SeedRow], *, least: float, most: float, holds: Sequence[float] = ()
 ) -> tuple[float, float]:
     """Set the limits around every seed and interval, within what is possible; return them."""
-    numbers = [100 * end for row in rows for end in (*row.values.values(), *(row.interval or ()))]
+    numbers = [100 * x for row in rows for x in (*row.values.values(), *(row.interval or ()))]
     numbers = [*holds, *numbers]
     low, high = max(least, min(numbers, default=0.0)), min(most, max(numbers, default=0.0))
     margin = max(0.04 * (high - low), (LEAST_SPAN - high + low) / 2)
@@ -213,7 +213,7 @@ def _draw_mark(ax: Axes, x: float, text: str) -> None:
 def _intervals(rows: Sequence[SeedRow]) -> str:
     single = [row for row in rows if len(row.values) == 1]
     if len(single) == sum(bool(row.values) for row in rows):
-        return "one seed each, so nothing tells how far another would lie"
+        return "one seed each, so the spread over seeds is unknown"
     return INTERVAL + ("; none for a single seed" if single else "")
 
 

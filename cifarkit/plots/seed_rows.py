@@ -1,4 +1,4 @@
-"""What the figures of a comparison show, as numbers: a row a variant, and a row a pair."""
+"""The numbers in the figures of a comparison: a row for each variant, and for each pair."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["SeedRow", "difference_rows", "variant_rows"]
 
 @dataclass(frozen=True)
 class SeedRow:
-    """One number a seed, their mean, and how sure the mean is; all of them fractions.
+    """A number for each seed, their mean, and the interval of the mean, all as fractions.
 
     Args:
-        name: what stands beside the row.
+        name: the text next to the row.
         values: `{seed: number}`.
         mean: of the values; nan where there are none.
         interval: the ends of the 95 % t-interval of the mean over seeds; None for fewer than two.
-        place: of the variant among those asked for, from 0: its colour in every figure.
+        index: of the variant in the comparison, from 0: its colour in every figure.
         p_holm: of a pair, adjusted for all pairs; None where there is nothing to test.
     """
 
@@ -32,7 +32,7 @@ class SeedRow:
     values: Mapping[int, float]
     mean: float
     interval: tuple[float, float] | None
-    place: int = 0
+    index: int = 0
     p_holm: float | None = None
 
 
@@ -40,14 +40,14 @@ def variant_rows(comparison: Comparison) -> list[SeedRow]:
     """Return test accuracies by variant, the highest mean first, variants without a run last.
 
     Raises:
-        DataError: there is no run, or it is no comparison.
+        DataError: there is no run, or it is not a comparison.
     """
     _check(comparison)
     rows = []
-    for place, (name, row) in enumerate(comparison.table.iterrows()):
+    for index, (name, row) in enumerate(comparison.table.iterrows()):
         interval = (float(row["low"]), float(row["high"])) if row["n"] > 1 else None
         values = _by_seed(comparison, str(name))
-        rows.append(SeedRow(str(name), values, float(row["mean"]), interval, place))
+        rows.append(SeedRow(str(name), values, float(row["mean"]), interval, index))
     if not any(row.values for row in rows):
         raise DataError("there is nothing to draw: the comparison has no run")
     return sorted(rows, key=lambda row: math.inf if math.isnan(row.mean) else -row.mean)
@@ -57,7 +57,7 @@ def difference_rows(comparison: Comparison) -> list[SeedRow]:
     """Return differences in test accuracy over the seeds that both have, in the order of `.pairs`.
 
     Raises:
-        DataError: there is no pair, or it is no comparison.
+        DataError: there is no pair, or it is not a comparison.
     """
     _check(comparison)
     if not comparison.pairs:
@@ -76,8 +76,8 @@ def _check(comparison: object) -> None:
     from cifarkit.comparison.comparison import Comparison
 
     if not isinstance(comparison, Comparison):
-        raise DataError(f"the figure is of what ck.compare returned, found {comparison!r}")
+        raise DataError(f"the figure needs what ck.compare returned, found {comparison!r}")
 
 
 def _by_seed(comparison: Comparison, name: str) -> dict[int, float]:
-    return {one.seed: one.accuracy for one in comparison.of(name)}
+    return {run.seed: run.accuracy for run in comparison.of(name)}

@@ -1,4 +1,4 @@
-"""What curves show, as numbers: lines over epochs, with a band where there are several seeds."""
+"""The numbers that curves show: lines over epochs, with a band where there are several seeds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Line:
 
     @property
     def split(self) -> str:
-        """Whose numbers these are: train, val, test, or nothing."""
+        """The split of the numbers: train, val, test, or an empty text."""
         split, _, metric = self.column.partition("_")
         return split if split in SPLITS and metric in METRICS else ""
 
@@ -63,13 +63,13 @@ class Line:
 
     @property
     def best(self) -> int:
-        """The place of the lowest mean loss, or of the highest mean of anything else."""
+        """The index of the lowest mean loss, or of the highest mean of anything else."""
         worse = self.mean if self.column.endswith("loss") else -self.mean
         return int(worse.argmin())
 
 
 def collect_lines(runs: Any, column: str) -> list[Line]:
-    """Take the lines of a figure out of histories.
+    """Return the lines of a figure from histories.
 
     Args:
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
@@ -86,8 +86,8 @@ def collect_lines(runs: Any, column: str) -> list[Line]:
     lines: list[Line] = []
     for name, group in _named(runs).items():
         histories = [_history(run) for run in group]
-        found = [_line(name, part, histories) for part in _columns(histories, column)]
-        drawable = [line for line in found if len(line.epochs)]
+        measured = [_line(name, part, histories) for part in _columns(histories, column)]
+        drawable = [line for line in measured if len(line.epochs)]
         if not drawable:
             whose = f" of {name!r}" if name else ""
             metrics = [metric for metric in METRICS if _columns(histories, metric)]
@@ -100,7 +100,7 @@ def collect_lines(runs: Any, column: str) -> list[Line]:
 
 
 def chance_of(runs: Any, column: str) -> float | None:
-    """Return what guessing alike at every class would score, where the classes are known.
+    """Return the score of guessing all classes equally often, where the classes are known.
 
     Args:
         runs: as in `collect_lines`; runs know their classes, bare histories do not.
@@ -116,7 +116,7 @@ def chance_of(runs: Any, column: str) -> float | None:
 
 
 def finding_of(lines: Sequence[Line], column: str) -> str:
-    """Say in a sentence what the lines show."""
+    """Describe in a sentence what the lines show."""
     judged = [line for line in lines if line.split == "val"]
     if not judged:
         names, last = {line.name for line in lines}, lines[0]
@@ -135,8 +135,8 @@ def finding_of(lines: Sequence[Line], column: str) -> str:
     return f"{superlative} {mean}{top.column.replace('_', ' ')}: {whose}{where}"
 
 
-def _shown(line: Line, place: int) -> str:
-    value = float(line.mean[place])
+def _shown(line: Line, index: int) -> str:
+    value = float(line.mean[index])
     if line.column.endswith("accuracy"):
         return f"{100 * value:.1f} %"
     return f"{value:.4f}" if line.column.endswith("loss") else f"{value:.4g}"
@@ -159,15 +159,14 @@ def _history(run: Any) -> History:
     history = getattr(run, "history", run)
     if not hasattr(history, "columns") or not hasattr(history, "column"):
         raise DataError(
-            f"curves are drawn of a history, a run, or a dict of them by name, "
-            f"found {type(run).__name__}"
+            f"curves takes a history, a run, or a dict of them by name, found {type(run).__name__}"
         )
-    found: History = history
-    return found
+    checked: History = history
+    return checked
 
 
 def _shared_columns(histories: Sequence[History]) -> list[str]:
-    """The columns that every seed has."""
+    """Return the columns that every seed has."""
     return [
         column
         for column in histories[0].columns

@@ -1,6 +1,6 @@
 """How every figure looks: colours, sizes, and where a plot is drawn.
 
-Styles live inside `styled()`; what the user set for figures of his own is left as it was.
+Styles live inside `styled()`; they do not change the user's settings for other figures.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 WRONG = COLOURS[2]
 INK, QUIET, GRID = "#1f1f1f", "#5c5c5c", "#e4e4e4"
 TITLE, BODY, SMALL = 11.0, 9.0, 8.0  # points
-# Names of classes and runs are shown as they are, be there dollars or backslashes in them.
+# Names of classes and runs are shown letter by letter, also with dollars or backslashes.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
@@ -69,7 +69,7 @@ def styled() -> Iterator[None]:
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the given axes, or those of a new figure, to be dressed.
+    """Return the given axes, or those of a new figure, before they are styled.
 
     Args:
         ax: where the user wants the plot.
@@ -115,7 +115,7 @@ def _leave_pyplot(figure: Figure) -> None:
 
 
 def style_axes(ax: Axes, *, grid: str = "") -> None:
-    """Make axes quiet, whatever style they and their figure were made under.
+    """Set axes to the quiet house style, over the style in which they were made.
 
     Args:
         ax: to change.
@@ -138,15 +138,15 @@ def style_axes(ax: Axes, *, grid: str = "") -> None:
 def root_of(ax: Axes) -> Figure:
     """Return the figure that axes are drawn on."""
     figure = ax.get_figure()
-    assert figure is not None  # only removed axes have none, and nobody can draw on those
-    return figure.canvas.figure  # of a sub-figure, the whole
+    assert figure is not None  # only removed axes have none
+    return figure.canvas.figure  # of a sub-figure, the whole figure
 
 
 def layout(ax: Axes) -> tuple[float, float]:
     """Place the axes so that all labels have room; return their width and height in points.
 
-    That is the work of the figure's layout engine. Where it has none, the room is made now, once;
-    axes placed by hand stay where they are.
+    The figure's layout engine does this. Without an engine it is done now, once; axes placed by
+    hand stay where they are.
     """
     figure = root_of(ax)
     if ax.get_subplotspec() is not None:

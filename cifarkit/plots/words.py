@@ -24,7 +24,7 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str, above: float = 0
         ax: the plot.
         finding: what it shows, in a sentence.
         axis: the name of the horizontal axis.
-        notes: below it, each on a line of its own; empty ones are left out.
+        notes: below it, each on its own line; empty ones are left out.
         above: room between plot and finding, in points.
 
     Returns:
@@ -56,7 +56,7 @@ def align_words(ax: Axes, title: Text) -> None:
 
 
 def _width_with_labels(ax: Axes) -> float:
-    """From the left end of the labels to the right end of the room the layout gave, in points."""
+    """Return the width from the left of the labels to the right of the layout's room, in points."""
     layout(ax)
     figure = root_of(ax)
     room = ax.get_position(original=True).transformed(figure.transFigure)

@@ -47,17 +47,17 @@ def top_losses(
     'The largest loss: 33.3 % of the images, 87.4 % of the whole loss'
     """
     check_match(evaluation, image_set)
-    places = mistakes.top_losses(evaluation, checked_whole("n", n, 1, error=DataError))
+    indices = mistakes.top_losses(evaluation, checked_whole("n", n, 1, error=DataError))
     losses = np.abs(evaluation.losses.astype(np.float64))  # a loss of -0.0 shows as 0
     tiles = [
         Tile(answer.picture, f"{answer}\ntrue: {answer.true}\nloss {loss:.2f}", answer.wrong)
         for answer, loss in zip(
-            answers_at(evaluation, image_set, places), losses[places], strict=True
+            answers_at(evaluation, image_set, indices), losses[indices], strict=True
         )
     ]
     which = "The largest loss" if len(tiles) == 1 else f"The {len(tiles)} largest losses"
-    # Losses can all be exactly 0: of a network that is right and sure beyond float32.
-    share = losses[places].sum() / max(losses.sum(), np.finfo(np.float64).tiny)
+    # All losses can be exactly 0, where a network is right and very sure.
+    share = losses[indices].sum() / max(losses.sum(), np.finfo(np.float64).tiny)
     title = (
         f"{which}: {100 * len(tiles) / len(image_set):.1f} % of the images, "
         f"{100 * share:.1f} % of the whole loss"

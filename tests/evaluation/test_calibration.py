@@ -27,12 +27,12 @@ def slow_bins(evaluation: ck.Evaluation, bins: int) -> list[list[int]]:
     sorted_: list[list[int]] = [[] for _ in range(bins)]
     for image, row in enumerate(evaluation.probabilities.tolist()):
         confidence = Fraction(max(row))
-        for place in range(bins):
-            last = place == bins - 1  # rounding may carry a certain probability just above 1
-            if Fraction(place, bins) < confidence and (
-                last or confidence <= Fraction(place + 1, bins)
+        for index in range(bins):
+            last = index == bins - 1  # rounding may carry a certain probability just above 1
+            if Fraction(index, bins) < confidence and (
+                last or confidence <= Fraction(index + 1, bins)
             ):
-                sorted_[place].append(image)
+                sorted_[index].append(image)
                 break
     return sorted_
 

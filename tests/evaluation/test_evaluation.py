@@ -165,7 +165,7 @@ GOOD = np.zeros((3, 2), np.float32)
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels", "said"),
+    ("logits", "labels", "message"),
     [
         (np.zeros((0, 2), np.float32), np.zeros(0, np.int64), "nothing to evaluate"),
         (np.zeros((3, 3), np.float32), np.zeros(3, np.int64), r"here n 2, found float32 \(3, 3\)"),
@@ -179,8 +179,10 @@ GOOD = np.zeros((3, 2), np.float32)
         (GOOD, np.array([0, -1, 1]), "between 0 and 1, found -1 to 1"),
     ],
 )
-def test_logits_and_labels_that_do_not_fit_are_refused(logits: Any, labels: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
+def test_logits_and_labels_that_do_not_fit_are_refused(
+    logits: Any, labels: Any, message: str
+) -> None:
+    with pytest.raises(ck.DataError, match=message):
         ck.Evaluation(logits, labels, ("cat", "dog"))
 
 
@@ -223,7 +225,7 @@ def written(labels: list[int], classes: int = 10) -> ck.ImageSet:
 
 @pytest.mark.parametrize("n", [1, 2, 499, 500, 501, 1001])
 def test_every_image_is_seen_once_and_in_order(n: int) -> None:
-    image_set = written([place * 7 % 10 for place in range(n)])
+    image_set = written([index * 7 % 10 for index in range(n)])
     evaluation = ck.evaluate(reading(), image_set)
     assert len(evaluation) == n
     assert np.array_equal(evaluation.predicted, image_set.labels.numpy())
@@ -243,8 +245,8 @@ def test_evaluation_is_that_of_the_network_called_by_hand(tiny: ck.Splits) -> No
 
 def test_evaluating_twice_gives_the_same_bits(tiny: ck.Splits) -> None:
     model = ck.create_model("baseline")  # with dropout, which must not act
-    one, two = ck.evaluate(model, tiny.test), ck.evaluate(model, tiny.test)
-    assert np.array_equal(one.logits, two.logits)
+    first, second = ck.evaluate(model, tiny.test), ck.evaluate(model, tiny.test)
+    assert np.array_equal(first.logits, second.logits)
 
 
 class Restless(nn.Module):
@@ -345,7 +347,7 @@ def test_an_empty_set_is_refused(tiny: ck.Splits) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         (lambda images: (images,), "logits, found tuple"),
         (lambda images: None, "logits, found NoneType; return the logits"),
@@ -356,11 +358,11 @@ def test_an_empty_set_is_refused(tiny: ck.Splits) -> None:
     ],
 )
 def test_a_network_that_gives_no_logits_is_refused(
-    tiny: ck.Splits, function: Any, said: str
+    tiny: ck.Splits, function: Any, message: str
 ) -> None:
     class Gives(nn.Module):
         def forward(self, images: Tensor) -> Any:
             return function(images)
 
-    with pytest.raises(ck.ModelContractError, match=said):
+    with pytest.raises(ck.ModelContractError, match=message):
         ck.evaluate(Gives(), tiny.test)

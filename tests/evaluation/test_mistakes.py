@@ -31,9 +31,9 @@ def slow_top_losses(evaluation: ck.Evaluation, k: int) -> list[int]:
     worst: list[int] = []
     while left and len(worst) < k:
         best = left[0]
-        for place in left:
-            if evaluation.losses[place] > evaluation.losses[best]:
-                best = place
+        for index in left:
+            if evaluation.losses[index] > evaluation.losses[best]:
+                best = index
         left.remove(best)
         worst.append(best)
     return worst
@@ -57,19 +57,19 @@ def slow_pairs(evaluation: ck.Evaluation, k: int) -> list[tuple[str, str, int, f
 @fast
 @given(evaluations(), st.integers(0, 15))
 def test_top_losses_are_those_of_a_slow_search(evaluation: ck.Evaluation, k: int) -> None:
-    found = ck.top_losses(evaluation, k)
-    assert found.dtype == np.int64
-    assert found.tolist() == slow_top_losses(evaluation, k)
+    indices = ck.top_losses(evaluation, k)
+    assert indices.dtype == np.int64
+    assert indices.tolist() == slow_top_losses(evaluation, k)
 
 
 @fast
 @given(evaluations(), st.integers(0, 15))
 def test_confused_pairs_are_those_of_a_slow_count(evaluation: ck.Evaluation, k: int) -> None:
-    found = [
+    pairs = [
         (pair.true, pair.predicted, pair.count, pair.share)
         for pair in ck.confused_pairs(evaluation, k)
     ]
-    assert found == slow_pairs(evaluation, k)
+    assert pairs == slow_pairs(evaluation, k)
 
 
 def test_ties_in_another_order_would_be_found() -> None:

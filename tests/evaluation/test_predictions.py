@@ -137,7 +137,7 @@ def test_no_images_are_refused(model: nn.Module, nothing: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "message"),
     [
         (torch.zeros(3, 32, 32, dtype=torch.uint8), "n 3 32 32"),
         (torch.full((3, 32, 32), -1.0), r"found 3 32 32; pass x\[None\] for one picture"),
@@ -161,16 +161,16 @@ def test_no_images_are_refused(model: nn.Module, nothing: Any) -> None:
     ],
     ids=range(19),
 )
-def test_what_are_no_pictures_is_refused(model: nn.Module, images: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
+def test_what_are_no_pictures_is_refused(model: nn.Module, images: Any, message: str) -> None:
+    with pytest.raises(ck.DataError, match=message):
         ck.predict(model, images)
 
 
 def test_names_are_the_sets_or_given_or_numbers(model: nn.Module, pictures: Tensor) -> None:
     image_set = LAYOUTS["image set"](pictures)
-    own = [f"own {label}" for label in range(10)]
+    names = [f"own {label}" for label in range(10)]
     assert ck.predict(model, image_set).classes == CLASSES
-    assert ck.predict(model, image_set, classes=own).classes == tuple(own)
+    assert ck.predict(model, image_set, classes=names).classes == tuple(names)
     assert ck.predict(model, pictures).classes == tuple("0123456789")
 
 
@@ -230,7 +230,7 @@ def test_another_order_of_the_images_permutes_the_predictions(
     np.testing.assert_allclose(
         shuffled.probabilities, plain.probabilities[order.numpy()], rtol=1e-5, atol=1e-7
     )
-    assert shuffled.names == [plain.names[place] for place in order.tolist()]
+    assert shuffled.names == [plain.names[index] for index in order.tolist()]
     assert shuffled.names != plain.names
 
 

@@ -244,7 +244,7 @@ class AttendsOverTheBatch(Small):
 
 @spoilt("batch mates")
 class MixesBehindAZeroLayer(Small):
-    """Nothing shows before the last layer has learnt something."""
+    """The fault shows only after the last layer has learnt something."""
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__(num_classes)
@@ -329,7 +329,7 @@ class EndsInSigmoidBehindAZeroLayer(Small):
 
 @spoilt("looks")
 class IsDeadBeforeDropout(Small):
-    """Dropout gives the pictures other logits, and that is no learning."""
+    """Dropout gives the pictures other logits, which is not learning."""
 
     def features(self, images: Tensor) -> Tensor:
         return F.dropout(super().features(images * 0), training=self.training)
@@ -396,7 +396,7 @@ class HasAnInfiniteGradient(Small):
 
 
 class Reversed(torch.autograd.Function):
-    """Passes on what it gets, and the gradient with the other sign."""
+    """Passes on its input, and the gradient with the other sign."""
 
     @staticmethod
     def forward(_context: Any, logits: Tensor) -> Tensor:
@@ -448,7 +448,7 @@ class KeepsItsMeanOutOfItsState(Small):
 
 @spoilt("state_dict")
 class HasALayerInAList(Small):
-    """The layers of a plain list are no part of the network."""
+    """The layers of a plain list are not part of the network."""
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__(num_classes)

@@ -24,10 +24,10 @@ def some_images(n: int, seed: int = 0) -> Tensor:
 
 @every_variant
 def test_each_call_builds_a_fresh_network(name: str) -> None:
-    one, two = ck.create_model(name), ck.create_model(name)
-    assert one is not two
-    theirs = {weight.data_ptr() for weight in two.parameters()}
-    assert not theirs & {weight.data_ptr() for weight in one.parameters()}
+    first, second = ck.create_model(name), ck.create_model(name)
+    assert first is not second
+    theirs = {weight.data_ptr() for weight in second.parameters()}
+    assert not theirs & {weight.data_ptr() for weight in first.parameters()}
 
 
 @every_variant
@@ -301,10 +301,10 @@ def test_the_speedruns_convolutions_begin_by_passing_on_what_they_get_unless_lef
     identity: bool,
 ) -> None:
     model = ck.create_model("speedrun", identity=identity).double()
-    found = [
+    kernels = [
         bool(layer(signal)[:, : layer.in_channels].allclose(signal, rtol=0, atol=1e-9))
         for layer in model.modules()
         if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
         for signal in [torch.randn(2, layer.in_channels, 6, 6, dtype=torch.float64)]
     ]
-    assert found == [identity] * 7
+    assert kernels == [identity] * 7

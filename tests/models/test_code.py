@@ -1,4 +1,4 @@
-"""The digest of a builder's code: what changes it, and what does not."""
+"""The hash of a builder's code: what changes it, and what does not."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ USES: dict[str, tuple[str, str, str]] = {
         "A.h",
     ),
     "a class of an installed package": ("A = dict", "A = list", "A()"),
-    "a class of one's own": ("A = [Kind]", "A = [Other]", "A[0]()"),
+    "a class of your own": ("A = [Kind]", "A = [Other]", "A[0]()"),
     "a partial": ("A = functools.partial(int, 8)", "A = functools.partial(int, 9)", "A()"),
     "what lru_cache wraps": (
         "@functools.lru_cache\ndef A(): return 8",
@@ -142,12 +142,12 @@ USES: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("what", USES)
 def test_what_a_builder_uses_counts_down_to_the_last_number(what: str) -> None:
-    one, other, uses = USES[what]
+    value, other, uses = USES[what]
     first, again, changed = (
-        digest(VALUES.format(world=world, uses=uses)) for world in (one, one, other)
+        digest(VALUES.format(world=world, uses=uses)) for world in (value, value, other)
     )
     assert first == again != changed
-    unused = [digest(VALUES.format(world=world, uses="8")) for world in (one, other)]
+    unused = [digest(VALUES.format(world=world, uses="8")) for world in (value, other)]
     assert unused[0] == unused[1]
 
 
@@ -186,8 +186,8 @@ def test_defaults_closures_instances_and_methods_count() -> None:
 
 
 def test_two_functions_on_one_line_are_two() -> None:
-    one, other = (lambda: 1), (lambda: 2)
-    assert code_digest(one) != code_digest(other)
+    first, second = (lambda: 1), (lambda: 2)
+    assert code_digest(first) != code_digest(second)
 
 
 def test_a_method_from_another_module_is_read_there() -> None:
@@ -251,7 +251,7 @@ def test_every_variant_has_a_digest(name: str) -> None:
 
 
 def test_a_set_in_the_code_has_no_order(tmp_path: Path) -> None:
-    # Without its lines a function is told by its bytecode, where a set lies as its hashes have it.
+    # Without source the bytecode of a function counts, where the order of a set varies.
     script = (
         "from cifarkit.models.code import code_digest\n"
         "def f(word): return word in {'box', 'round', 'line', 'dot'}\n"

@@ -23,12 +23,12 @@ from cifarkit.randomness import seeded
 
 
 def beside(name: str) -> ModuleType:
-    """Import a module of this folder, which is no package."""
+    """Import a module of this folder, which is not a package."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where the place of a class is looked up
+    sys.modules[name] = module  # where a class's module is looked up
     spec.loader.exec_module(module)
     return module
 
@@ -46,7 +46,7 @@ def _one_thread() -> Any:
 
 
 def machine() -> tuple[Any, ...]:
-    """Return what a check must leave as it was."""
+    """Return the state that a check must not change."""
     generators = torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
     settings = (
         *(torch.get_default_dtype(), torch.empty(0).device, torch.is_grad_enabled()),
@@ -82,8 +82,8 @@ def test_built_ins_pass(name: str) -> None:
     report = ck.check_model(name)
     assert machine() == before
     assert report.failed == ()
-    assert [one.check for one in report.findings] == [check.name for check in CHECKS]
-    assert {one.outcome for one in report.findings} == {"passed"}
+    assert [finding.check for finding in report.findings] == [check.name for check in CHECKS]
+    assert {finding.outcome for finding in report.findings} == {"passed"}
 
 
 @pytest.mark.parametrize("name", WELL_FORMED)
@@ -93,9 +93,9 @@ def test_a_well_formed_network_of_any_kind_passes(name: str) -> None:
 
 def test_what_builds_on_a_failed_check_is_not_run_and_says_why() -> None:
     report = examine(BROKEN["gives_none"][0])
-    outcomes = [one.outcome for one in report.findings]
+    outcomes = [finding.outcome for finding in report.findings]
     assert outcomes == ["failed", *["not run"] * (len(CHECKS) - 1)]
-    assert report.findings[1].message == "it builds on 'builds', which did not pass"
+    assert report.findings[1].message == "it needs 'builds', which did not pass"
     assert "did you forget to return the network?" in report.findings[0].message
 
 
@@ -138,7 +138,7 @@ def test_an_error_from_elsewhere_is_shown_with_its_kind_and_not_by_the_page() ->
     def long(*, num_classes: int = 10) -> nn.Module:
         raise OSError("no room\n" * 1000)
 
-    (finding,) = (one for one in examine(long).findings if one.outcome == "failed")
+    (finding,) = (finding for finding in examine(long).findings if finding.outcome == "failed")
     assert "cannot be built: OSError: no room no room" in finding.message
     assert finding.message.endswith("...")
     assert len(finding.message) < 600

@@ -13,7 +13,7 @@ from cifarkit.models.contract import check_logits, check_module, check_network, 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (None, r"found None; ck\.create_model\(name\) builds one"),
         (5, r"found 5; ck\.create_model\(name\) builds one"),
@@ -21,8 +21,10 @@ from cifarkit.models.contract import check_logits, check_module, check_network, 
         (nn.Linear, r"found the class Linear; call it: Linear\("),
     ],
 )
-def test_an_argument_that_is_no_network_is_not_blamed_on_a_builder(given: Any, said: str) -> None:
-    with pytest.raises(ck.ModelContractError, match=rf"the model must be an nn\.Module, {said}"):
+def test_an_argument_that_is_no_network_is_not_blamed_on_a_builder(
+    given: Any, message: str
+) -> None:
+    with pytest.raises(ck.ModelContractError, match=rf"the model must be an nn\.Module, {message}"):
         check_network(given)
 
 
@@ -53,7 +55,7 @@ def ends_in_an_error(images: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("returned", "said"),
+    ("returned", "message"),
     [
         (lambda: None, "gave None in place of a network; did you forget to return"),
         (lambda: nn.Linear, r"gave the class Linear in place of a network; call it: Linear\("),
@@ -78,7 +80,9 @@ def ends_in_an_error(images: Tensor) -> Tensor:
         (lambda: nn.Module(), "does not take images batch 3 32 32: NotImplementedError"),
     ],
 )
-def test_a_broken_builder_is_named_with_its_place(returned: Callable[[], Any], said: str) -> None:
+def test_a_broken_builder_is_named_with_its_place(
+    returned: Callable[[], Any], message: str
+) -> None:
     @ck.register_model("broken")
     def broken(*, num_classes: int = 10) -> Any:
         return returned()
@@ -86,10 +90,10 @@ def test_a_broken_builder_is_named_with_its_place(returned: Callable[[], Any], s
     with pytest.raises(ck.ModelContractError) as caught:
         ck.create_model("broken")
     text = str(caught.value)
-    assert re.search(said, text, re.DOTALL)
-    place = f"test_contract.py:{broken.__code__.co_firstlineno}"
+    assert re.search(message, text, re.DOTALL)
+    source = f"test_contract.py:{broken.__code__.co_firstlineno}"
     assert text.startswith("'broken' (")
-    assert place in text
+    assert source in text
     assert len(text) < 1_000
 
 
@@ -110,7 +114,7 @@ def test_the_cause_of_a_failing_network_is_chained() -> None:
 
 
 class Noisy(nn.Module):
-    """Counts, draws and normalises, so that any trace of being looked at shows."""
+    """Counts, draws and normalises, so that any trace of a check shows."""
 
     def __init__(self, fails: bool) -> None:
         super().__init__()

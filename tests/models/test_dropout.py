@@ -1,4 +1,4 @@
-"""Dropout with quick chance, against torch's own."""
+"""Dropout with fast random numbers, against torch's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_share_left_out_is_p_and_another_is_caught(p: float) -> None:
 
 
 def test_neighbours_do_not_know_of_each_other() -> None:
-    """Four units share a number; each must still have a chance of its own."""
+    """Four units share a number; each must still have its own chance."""
     with ck.seeded("dropout", 1):
         left_out = (ck.Dropout(0.25)(torch.ones(40_000)) == 0).view(-1, 4)
     both = int((left_out[:, 0] & left_out[:, 1]).sum())
@@ -82,16 +82,16 @@ def test_every_layout_of_the_memory_is_served(layout: torch.memory_format) -> No
 
 
 def test_torch_follows_it_without_a_break_when_it_compiles() -> None:
-    found: list[torch.fx.GraphModule] = []
+    graphs: list[torch.fx.GraphModule] = []
 
     def inspect(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> object:
-        found.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     compiled = torch.compile(ck.Dropout(0.25), backend=inspect, fullgraph=True)
     with ck.seeded("dropout", 0):
         answer = compiled(torch.ones(40_000))
-    assert len(found) == 1
+    assert len(graphs) == 1
     assert stats.binomtest(int((answer == 0).sum()), 40_000, 0.25).pvalue > 1e-6
 
 

@@ -83,7 +83,7 @@ def test_plugins_are_loaded_at_the_first_look_up_and_once(
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("raise ValueError('no such luck')", "ValueError: no such luck"),
         ("import a_package_that_is_not_there", "ModuleNotFoundError: No module named"),
@@ -100,7 +100,7 @@ def test_plugins_are_loaded_at_the_first_look_up_and_once(
     ],
 )
 def test_a_broken_plugin_warns_once_by_name_and_leaves_nothing(
-    installed: Installer, source: str, said: str
+    installed: Installer, source: str, message: str
 ) -> None:
     installed.add("broken", source)
     installed.add("good", GOOD.replace("guest", "other_guest"))
@@ -110,7 +110,7 @@ def test_a_broken_plugin_warns_once_by_name_and_leaves_nothing(
     (warning,) = caught
     text = str(warning.message)
     assert text.startswith("the plugin 'broken' (plugin_broken) is left out: ")
-    assert said in text
+    assert message in text
     guest = registry["other_guest"]
     assert dict(registry) == {**before, "other_guest": guest}
 
@@ -197,7 +197,7 @@ def run(code: str, folder: Path) -> list[str]:
 
 def test_importing_the_package_loads_no_plugin_and_listing_does(tmp_path: Path) -> None:
     (tmp_path / "plugin_real.py").write_text(LIGHT)
-    said = run(
+    printed = run(
         """
         import cifarkit as ck
         ck.register_model, ck.Registry, ck.Recipe
@@ -206,7 +206,7 @@ def test_importing_the_package_loads_no_plugin_and_listing_does(tmp_path: Path) 
         """,
         tmp_path,
     )
-    assert said == ["False", "True", "True"]
+    assert printed == ["False", "True", "True"]
 
 
 def test_a_plugin_that_is_the_first_to_import_torch_cannot_change_it_either(
@@ -216,7 +216,7 @@ def test_a_plugin_that_is_the_first_to_import_torch_cannot_change_it_either(
         "import torch, numpy; torch.manual_seed(1); numpy.random.seed(1)\n"
         "torch.set_default_dtype(torch.float64)\n"
     )
-    said = run(
+    printed = run(
         """
         import cifarkit as ck
         ck.list_models()
@@ -226,10 +226,10 @@ def test_a_plugin_that_is_the_first_to_import_torch_cannot_change_it_either(
         """,
         tmp_path,
     )
-    one = np.random.RandomState(1).randint(2**31)
+    seeded = np.random.RandomState(1).randint(2**31)
     fresh = torch.Generator().initial_seed()
-    assert said[:3] == ["True", "torch.float32", str(fresh)]
-    assert said[3] != str(one)
+    assert printed[:3] == ["True", "torch.float32", str(fresh)]
+    assert printed[3] != str(seeded)
 
 
 def written(folder: Path, source: str, name: str = "my_models.py") -> Path:
@@ -279,7 +279,9 @@ def test_a_file_may_define_dataclasses_and_callbacks(tmp_path: Path) -> None:
     """
     file = written(tmp_path, textwrap.dedent(source))
     import_file(file)
-    (imported,) = (one for one in sys.modules.values() if getattr(one, "__file__", "") == str(file))
+    (imported,) = (
+        module for module in sys.modules.values() if getattr(module, "__file__", "") == str(file)
+    )
     data = ck.load_synthetic(n_train=40, n_test=10, val_size=10)
     schedule, callback = imported.SCHEDULE, imported.CALLBACK
     run = ck.train("linear", data, epochs=2, schedule=schedule, callbacks=[callback])
@@ -301,7 +303,7 @@ def test_what_is_no_python_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "place"),
+    ("source", "location"),
     [
         ("x = 1\n\ndef broken(:\n", ":3: SyntaxError"),
         ("x = 1\nraise ValueError('no')\n", ":2: ValueError: no"),
@@ -315,7 +317,7 @@ def test_what_is_no_python_file_is_refused(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("relative", [True, False])
 def test_a_file_that_fails_is_named_with_the_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, place: str, relative: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, location: str, relative: bool
 ) -> None:
     path = written(tmp_path, source)
     monkeypatch.chdir(tmp_path)
@@ -323,7 +325,7 @@ def test_a_file_that_fails_is_named_with_the_line_and_leaves_nothing(
     before, modules = dict(registry), set(sys.modules)
     with pytest.raises(ck.RegistryError) as caught:
         import_file(shown)
-    assert re.search(place, str(caught.value))
+    assert re.search(location, str(caught.value))
     assert str(caught.value).startswith(str(shown))
     assert dict(registry) == before
     assert not [name for name in set(sys.modules) - modules if "cifarkit_imported" in name]
@@ -349,7 +351,7 @@ def test_a_slip_in_another_file_is_placed_where_that_is_imported(
 def test_a_failing_file_at_the_very_start_leaves_the_built_ins(tmp_path: Path) -> None:
     path = written(tmp_path, LIGHT + "\nraise ValueError('late')")
     (tmp_path / "plugin_real.py").write_text("")
-    said = run(
+    printed = run(
         f"""
         import cifarkit as ck
         from cifarkit.models.model_files import import_file
@@ -361,7 +363,7 @@ def test_a_failing_file_at_the_very_start_leaves_the_built_ins(tmp_path: Path) -
         """,
         tmp_path,
     )
-    assert said == ["refused", "True", "False"]
+    assert printed == ["refused", "True", "False"]
 
 
 def test_a_second_run_that_fails_leaves_the_first_whole(tmp_path: Path) -> None:

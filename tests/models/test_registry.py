@@ -65,7 +65,7 @@ class Net(nn.Module):
 
 
 def fails_without_a_trace(error: type[Exception], register: Callable[[], object]) -> str:
-    """Run a registration that must fail, hold that nothing changed, return the message."""
+    """Run a registration that must fail, check that nothing changed, and return the message."""
     before = dict(registry)
     with pytest.raises(error) as caught:
         register()
@@ -326,7 +326,7 @@ def test_a_network_in_place_of_its_builder_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "found"),
+    ("argument", "value"),
     [
         ("recipe", {"epochs": 3}),
         ("recipe", ck.Recipe),
@@ -336,9 +336,9 @@ def test_a_network_in_place_of_its_builder_is_refused() -> None:
         ("summary", 5),
     ],
 )
-def test_an_argument_of_the_wrong_kind_is_refused_by_name(argument: str, found: Any) -> None:
+def test_an_argument_of_the_wrong_kind_is_refused_by_name(argument: str, value: Any) -> None:
     text = fails_without_a_trace(
-        ck.ModelContractError, lambda: ck.register_model("mine", **{argument: found})(small)
+        ck.ModelContractError, lambda: ck.register_model("mine", **{argument: value})(small)
     )
     assert text.startswith(f"{argument} of 'mine' must be ")
 
@@ -423,8 +423,8 @@ BUILDERS = st.sampled_from([small, other, Net, None, "baseline"])
 RECIPES = st.sampled_from([None, ck.Recipe(epochs=2), "fast"])
 
 
-def told(name: str, builder: Any, recipe: Any, replace: bool, known: dict[str, Any]) -> Any:
-    """Say in the plainest words which error a registration must give, if any."""
+def error_of(name: str, builder: Any, recipe: Any, replace: bool, known: dict[str, Any]) -> Any:
+    """Return, by plain rules, the error that a registration must give, if any."""
     if name not in ("a", "b", "c"):
         return ck.ModelNameError
     if isinstance(recipe, str) or builder in (None, "baseline"):
@@ -435,7 +435,7 @@ def told(name: str, builder: Any, recipe: Any, replace: bool, known: dict[str, A
 
 
 class AgainstADict(RuleBasedStateMachine):
-    """A registry and a dict are told the same things and must go on saying the same."""
+    """A registry and a dict get the same calls and must stay equal."""
 
     kind: type[ck.Registry] = ck.Registry
 
@@ -446,7 +446,7 @@ class AgainstADict(RuleBasedStateMachine):
 
     @rule(name=NAMES, builder=BUILDERS, recipe=RECIPES, replace=st.booleans())
     def register(self, name: str, builder: Any, recipe: Any, replace: bool) -> None:
-        error = told(name, builder, recipe, replace, self.model)
+        error = error_of(name, builder, recipe, replace, self.model)
         if error is None:
             made = self.registry.register(name, recipe=recipe, replace=replace)(builder)
             assert made is builder

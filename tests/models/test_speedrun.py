@@ -1,4 +1,4 @@
-"""The network of the speedrun, where the papers' numbers are."""
+"""The network of the speedrun, with the numbers of the papers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ def test_the_largest_answer_of_each_channel_counts_wherever_it_is() -> None:
 
 @pytest.mark.parametrize("name", ["speedrun", "speedrun-wide", "speedrun-gpu"])
 def test_batch_norm_keeps_its_scale_and_forgets_soon(name: str) -> None:
-    norms = [one for one in ck.create_model(name).modules() if isinstance(one, nn.BatchNorm2d)]
+    norms = [
+        layer for layer in ck.create_model(name).modules() if isinstance(layer, nn.BatchNorm2d)
+    ]
     assert len(norms) == 7
-    for norm in norms:  # Jordan 2024, section 3.1; his momentum of 0.6 is what is kept
+    for norm in norms:  # Jordan 2024, section 3.1; his momentum of 0.6 counts what is kept
         assert norm.momentum == pytest.approx(1 - 0.6)
         assert torch.equal(norm.weight, torch.ones_like(norm.weight))
         assert (norm.weight.requires_grad, norm.bias.requires_grad) == (False, True)

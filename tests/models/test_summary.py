@@ -137,7 +137,7 @@ def test_a_network_of_any_float_type_has_the_same_summary(dtype: torch.dtype) ->
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (None, "the model must be an nn.Module, found"),
         (3, "the model must be an nn.Module, found"),
@@ -146,8 +146,8 @@ def test_a_network_of_any_float_type_has_the_same_summary(dtype: torch.dtype) ->
     ],
     ids=range(4),
 )
-def test_what_is_no_network_is_refused(wrong: Any, said: str) -> None:
-    with pytest.raises(ck.ModelContractError, match=said):
+def test_what_is_no_network_is_refused(wrong: Any, message: str) -> None:
+    with pytest.raises(ck.ModelContractError, match=message):
         ck.summary(wrong)
 
 

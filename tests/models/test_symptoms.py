@@ -30,7 +30,7 @@ def network(*more: nn.Module) -> nn.Sequential:
 
 
 def with_weights(weight: float, bias: float, *more: nn.Module) -> nn.Module:
-    """Return a network whose linear layer has weights and bias times and plus so much."""
+    """Return a network with changed weights (times `weight`) and bias (plus `bias`)."""
     model = network(*more)
     with torch.no_grad():
         model[2].weight.mul_(weight)  # type: ignore[operator, union-attr]
@@ -39,7 +39,7 @@ def with_weights(weight: float, bias: float, *more: nn.Module) -> nn.Module:
 
 
 class Spoilt(nn.Module):
-    """A network with a layer that is not used, or that looks at something else than pictures."""
+    """A network with a layer that is not used, or that uses something other than pictures."""
 
     def __init__(self, change: Callable[[Tensor], Tensor], spare: bool = False) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ BUGS: list[tuple[Callable[[], nn.Module], str]] = [
     (lambda: network(nn.Softmax(1)), SOFTMAX),
     (
         lambda: with_weights(300, 0),
-        r"the first loss is \d+.* ln\(classes\) = 2.3: the",
+        r"the first loss is \d+.* ln\(classes\) = 2\.3\. The",
     ),
     (lambda: with_weights(1, math.nan), "the first loss is nan"),
     (lambda: Spoilt(torch.relu, spare=True), r"no gradient reaches spare\.weight, spare\.bias: "),
@@ -67,12 +67,12 @@ BUGS: list[tuple[Callable[[], nn.Module], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("build", "said"), BUGS)
+@pytest.mark.parametrize(("build", "message"), BUGS)
 def test_a_symptom_is_named_alone_with_cause_and_cure(
-    build: Callable[[], nn.Module], said: str
+    build: Callable[[], nn.Module], message: str
 ) -> None:
-    (found,) = symptoms(build(), *batch())
-    assert re.match(said, found)
+    (sentence,) = symptoms(build(), *batch())
+    assert re.match(message, sentence)
 
 
 def test_a_network_has_as_many_symptoms_as_bugs() -> None:
@@ -162,9 +162,9 @@ def observed(model: nn.Module) -> tuple[Any, ...]:
     weights = list(model.parameters())
     gradients = [None if weight.grad is None else weight.grad.tolist() for weight in weights]
     state = {name: tensor.tolist() for name, tensor in model.state_dict().items()}
-    places = [tensor.data_ptr() for tensor in [*weights, *model.buffers()]]
+    addresses = [tensor.data_ptr() for tensor in [*weights, *model.buffers()]]
     generators = torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
-    return gradients, state, places, generators, [module.training for module in model.modules()]
+    return gradients, state, addresses, generators, [module.training for module in model.modules()]
 
 
 @pytest.mark.parametrize("with_gradients", [False, True])
@@ -176,7 +176,7 @@ def test_a_network_is_left_as_it_was_found(with_gradients: bool) -> None:
     assert symptoms(model, *batch()) == []
     assert observed(model) == before
     gradients_of(model, *batch())
-    assert observed(model) != before  # what looks without putting back would show
+    assert observed(model) != before  # a check that does not put things back would show
 
 
 def test_a_network_that_fails_is_left_as_it_was_found() -> None:
@@ -198,7 +198,7 @@ def test_only_the_first_names_are_listed() -> None:
 
 
 class Constant(nn.Module):
-    """A network whose answer is a view of its weight."""
+    """A network whose output is a view of its weight."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,8 +210,8 @@ class Constant(nn.Module):
 
 def test_an_answer_that_is_a_view_of_a_weight_is_looked_at() -> None:
     images = torch.rand(8, 3, 32, 32)
-    found = symptoms(Constant(), images, torch.arange(8))
-    assert [text[:22] for text in found] == ["every picture gets the"]
+    sentences = symptoms(Constant(), images, torch.arange(8))
+    assert [text[:22] for text in sentences] == ["every picture gets the"]
 
 
 def test_a_buffer_that_cannot_be_written_into_is_no_obstacle() -> None:

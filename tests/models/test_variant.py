@@ -40,16 +40,16 @@ def test_nothing_differs_from_itself(name: str) -> None:
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(BUILT_IN, 2)))
 def test_a_difference_is_the_same_seen_from_the_other_side(first: str, second: str) -> None:
-    one, two = ck.get_variant(first), ck.get_variant(second)
-    there, back = one.differs_from(two), two.differs_from(one)
+    variant, other = ck.get_variant(first), ck.get_variant(second)
+    there, back = variant.differs_from(other), other.differs_from(variant)
     assert there
     assert {factor: pair[::-1] for factor, pair in there.items()} == back
 
 
 def test_an_option_given_as_its_default_is_no_difference() -> None:
     plain = ck.Variant("plain", small)
-    said = ck.Variant("said", small, {"width": 4, "num_classes": 10})
-    assert plain.differs_from(said) == {}
+    explicit = ck.Variant("explicit", small, {"width": 4, "num_classes": 10})
+    assert plain.differs_from(explicit) == {}
     assert ck.Variant("wide", small, {"width": 8}).differs_from(plain) == {"width": (4, 8)}
 
 
@@ -71,9 +71,9 @@ def test_a_recipe_and_an_option_are_both_named() -> None:
 
 def test_building_gives_a_fresh_network_with_the_variants_options() -> None:
     variant = ck.Variant("wide", small, {"width": 8})
-    one, two = variant.build(num_classes=3), variant.build(num_classes=3)
-    assert [layer.out_features for layer in one if isinstance(layer, nn.Linear)] == [8, 3]
-    assert not {id(p) for p in one.parameters()} & {id(p) for p in two.parameters()}
+    first, second = variant.build(num_classes=3), variant.build(num_classes=3)
+    assert [layer.out_features for layer in first if isinstance(layer, nn.Linear)] == [8, 3]
+    assert not {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}
     assert variant.build(width=5)[1].out_features == 5  # type: ignore[index]
 
 
@@ -109,11 +109,11 @@ def test_options_that_make_no_network_for_these_images_are_a_broken_contract() -
 
 
 def test_equal_variants_hash_alike_and_options_tell_them_apart() -> None:
-    one, two = (ck.Variant("wide", small, {"width": 8}) for _ in range(2))
-    assert one == two
-    assert hash(one) == hash(two)
-    assert one != ck.Variant("wide", small, {"width": 9})
-    assert {one, two, ck.get_variant("linear")} == {one, ck.get_variant("linear")}
+    variant, equal = (ck.Variant("wide", small, {"width": 8}) for _ in range(2))
+    assert variant == equal
+    assert hash(variant) == hash(equal)
+    assert variant != ck.Variant("wide", small, {"width": 9})
+    assert {variant, equal, ck.get_variant("linear")} == {variant, ck.get_variant("linear")}
 
 
 def test_a_variant_cannot_be_changed() -> None:
@@ -174,7 +174,7 @@ def test_the_default_recipe_is_the_assignments() -> None:
 
 
 def test_the_source_of_an_installed_builder_is_named_from_where_python_imports_it() -> None:
-    """The tests run in a folder of their own, so nothing here is below the current one."""
+    """The tests run in their own folder, so nothing here is below the current folder."""
     path, _, line = ck.get_variant("baseline").source.rpartition(":")
     assert Path(path) == Path("cifarkit", "models", "convolutional.py")
     assert int(line) > 1

@@ -1,4 +1,4 @@
-"""Convolution by Winograd's way, against torch's own."""
+"""Convolution by Winograd's algorithm, against torch's."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def test_lower_precision_and_autocast_are_left_to_torch(before_pooling: bool) ->
     signal = some(2, 8, 5, 5, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(layer(signal), torchs(layer, signal))
-    own = layer(signal)
-    assert not torch.equal(own, torchs(layer, signal)[..., : own.shape[2], : own.shape[3]])
+    output = layer(signal)
+    assert not torch.equal(output, torchs(layer, signal)[..., : output.shape[2], : output.shape[3]])
     layer, signal = layer.bfloat16(), signal.bfloat16()
     assert torch.equal(layer(signal), torchs(layer, signal))
 

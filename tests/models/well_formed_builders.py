@@ -1,4 +1,4 @@
-"""Foreign networks that keep the contract, of as many kinds as there are."""
+"""Networks of many kinds that keep the contract."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plain_sequential(*, num_classes: int = 10) -> nn.Module:
 
 
 class Block(nn.Module):
-    """As torchvision's, with batch norm and downsampling."""
+    """A block like torchvision's, with batch norm and downsampling."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def group_norm(*, num_classes: int = 10) -> nn.Module:
 
 @well_formed
 class TinyVit(nn.Module):
-    """Patches, a class token, places, attention; a last layer that begins at zero."""
+    """Patches, a class token, positions, attention; a last layer that begins at zero."""
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ def half_precision(*, num_classes: int = 10) -> nn.Module:
 
 @well_formed
 def sigmoids(*, num_classes: int = 10) -> nn.Module:
-    """Of 1990: slow to learn, and right."""
+    """A network of 1990: slow to learn, and right."""
     return nn.Sequential(
         *(nn.Flatten(), nn.Linear(3072, 32), nn.Sigmoid(), nn.Linear(32, 32), nn.Sigmoid()),
         nn.Linear(32, num_classes),
@@ -220,7 +220,7 @@ def sigmoids(*, num_classes: int = 10) -> nn.Module:
 
 @well_formed
 def begins_at_the_frequencies(*, num_classes: int = 10) -> nn.Module:
-    """The first answers are logarithms of probabilities, and still logits."""
+    """The first outputs are logarithms of probabilities, and still logits."""
     last = nn.Linear(192, num_classes)
     nn.init.zeros_(last.weight)
     nn.init.constant_(last.bias, -float(torch.tensor(num_classes).log()))
@@ -279,7 +279,7 @@ def draws_from_numpy_and_python(*, num_classes: int = 10) -> nn.Module:
 
 @well_formed
 def ends_in_log_softmax(*, num_classes: int = 10) -> nn.Module:
-    """Which the loss undoes: the logarithms of probabilities are logits too."""
+    """The loss undoes it: the logarithms of probabilities are logits too."""
     return nn.Sequential(
         nn.AvgPool2d(4), nn.Flatten(), nn.Linear(192, num_classes), nn.LogSoftmax(1)
     )
@@ -287,7 +287,7 @@ def ends_in_log_softmax(*, num_classes: int = 10) -> nn.Module:
 
 @well_formed
 def ends_in_relu(*, num_classes: int = 10) -> nn.Module:
-    """As SqueezeNet does, and with outputs that lie between 0 and 1."""
+    """An end like SqueezeNet's, with outputs between 0 and 1."""
     return nn.Sequential(
         *(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.Conv2d(8, num_classes, 1), nn.ReLU()),
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
@@ -300,7 +300,7 @@ def compares_by_cosine(*, num_classes: int = 10) -> nn.Module:
 
 
 class Cosine(nn.Module):
-    """Bound by its scale, and well-formed."""
+    """Its outputs have a bound, by their scale, and it is well-formed."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -315,7 +315,7 @@ class Cosine(nn.Module):
 
 @well_formed
 def separable_with_fresh_statistics(*, num_classes: int = 10) -> nn.Module:
-    """As MobileNet: deep, and in evaluation every picture gets the same logits at first."""
+    """A deep network like MobileNet: at first every picture gets the same logits in evaluation."""
     layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, stride=2, padding=1)]
     for _ in range(10):
         layers += [nn.Conv2d(16, 16, 3, padding=1, groups=16, bias=False), nn.BatchNorm2d(16)]

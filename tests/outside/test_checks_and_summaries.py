@@ -71,7 +71,7 @@ def giving(change: Callable[[nn.Module, Tensor], Any]) -> nn.Module:
 
 
 OUTPUTS: list[tuple[str, Callable[[nn.Module, Tensor], Any], str]] = [
-    ("a named tuple", lambda net, y: Pair(y, y), "found Pair; wrap it:.*self.network(x).logits"),
+    ("a named tuple", lambda net, y: Pair(y, y), "found Pair, so wrap it:.*self.network(x).logits"),
     ("a dict", lambda net, y: {"aux": y[:, :2], "out": y}, 'found dict.*self.network(x)["out"]'),
     ("an output", lambda net, y: Outputs(loss=None, logits=y), "found Outputs.*(x).logits"),
     ("a dataclass", lambda net, y: Answer(None, y), "found Answer.*self.network(x).logits"),
@@ -211,9 +211,9 @@ def with_depth(num_classes: int, depth: int) -> nn.Module:
     ("factory", "said"),
     [
         (Course, r"def my_model\(\*, num_classes=10\): return Course\(n_classes=num_classes\)"),
-        (without_classes, r"net = without_classes\(\); put nn.Linear\(…, num_classes\)"),
-        (lambda: Small(), r"net = factory\(\); put nn.Linear"),
-        (functools.partial(Small, 10), r"net = Small\(\); put"),
+        (without_classes, r"make net = without_classes\(\), put nn.Linear\(…, num_classes\)"),
+        (lambda: Small(), r"make net = factory\(\), put nn.Linear"),
+        (functools.partial(Small, 10), r"make net = Small\(\), put"),
         (
             with_depth,
             r"missing a required argument: 'depth'. Write it as .* a default for every argument",

@@ -198,8 +198,8 @@ REFUSED: dict[Callable[..., nn.Module], str] = {
     Frozen: "has no trainable parameters, so nothing can be learnt; leave requires_grad_(False)",
     SparseWords: "the gradient of 'words.weight' is sparse",
     Recurrent: "keeps a result of the batch before",
-    Squeezed: "its squeeze() takes the batch away too; write flatten(1) in its place",
-    Pairs: "forward gets the pictures alone: give its other arguments a default",
+    Squeezed: "its squeeze() also removes the batch; write flatten(1) in its place",
+    Pairs: "forward gets only the pictures: give its other arguments a default",
     WholeNumbers: "it takes whole numbers: let forward begin with x = ((x + 1) * 127.5)",
     on_meta: "on the meta device, which holds no numbers",
     halved: "weights of type float16, at 'filters.weight', which overflow while they learn",
@@ -235,7 +235,7 @@ def test_one_picture_to_a_network_that_squeezes_is_refused_by_the_same_sentence(
 ) -> None:
     model = Squeezed()
     assert len(ck.predict(model, tiny.test.images[:2])) == 2
-    with pytest.raises(ck.ModelContractError, match=r"its squeeze\(\) takes the batch away"):
+    with pytest.raises(ck.ModelContractError, match=r"its squeeze\(\) also removes the batch"):
         ck.predict(model, tiny.test.images[:1])
 
 

@@ -33,7 +33,7 @@ class Lost(nn.Module):
 def test_nothing_is_said_of_a_network_that_gives_no_numbers(
     ask: Callable[[nn.Module, Any], Any], value: float, tiny: ck.Splits
 ) -> None:
-    with pytest.raises(ck.NonFiniteLossError, match=r"for \d+ of \d+ images.*; train with"):
+    with pytest.raises(ck.NonFiniteLossError, match=r"for \d+ of \d+ images.*\. Train with"):
         ask(Lost(value), tiny.test)
 
 

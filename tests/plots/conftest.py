@@ -33,13 +33,13 @@ def _globals_as_found() -> Iterator[None]:
 
 @pytest.fixture
 def ax() -> Axes:
-    """Return axes placed by hand: without a layout to find, they are drawn on in no time."""
+    """Return axes placed by hand, which are drawn quickly because no layout is computed."""
     return Figure(figsize=(8, 6)).add_axes((0.2, 0.3, 0.6, 0.5))
 
 
 @pytest.fixture
 def evaluate_as() -> Callable[..., Evaluation]:
-    """Make an evaluation out of a confusion matrix, each answer given with logit `sure`."""
+    """Make an evaluation from a confusion matrix, with the logit `sure` for each answer."""
 
     def make(
         confusion: list[list[int]], classes: tuple[str, ...] = ANIMALS, sure: float = 3.0
@@ -61,7 +61,7 @@ def evaluation(evaluate_as: Callable[..., Evaluation]) -> Evaluation:
 
 @pytest.fixture
 def image_set(evaluation: Evaluation) -> ImageSet:
-    """Pictures for `evaluation`: noise, so that no two are alike."""
+    """Return pictures for `evaluation`: noise, so that all are different."""
     noise = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8, generator=noise)
     return ImageSet(images, torch.from_numpy(evaluation.labels), ANIMALS)

@@ -15,9 +15,9 @@ from cifarkit.plots.answers import answers_at, check_match, drawn, pictures_at
 
 
 def test_a_seed_gives_the_same_places_again() -> None:
-    places = np.arange(1000)
-    assert drawn(places, 20, seed=1).tolist() == drawn(places, 20, seed=1).tolist()
-    assert drawn(places, 20, seed=1).tolist() != drawn(places, 20, seed=2).tolist()
+    indices = np.arange(1000)
+    assert drawn(indices, 20, seed=1).tolist() == drawn(indices, 20, seed=1).tolist()
+    assert drawn(indices, 20, seed=1).tolist() != drawn(indices, 20, seed=2).tolist()
 
 
 def test_drawing_does_not_touch_the_global_generator() -> None:
@@ -31,8 +31,8 @@ def test_no_place_is_drawn_twice_and_all_where_there_are_few() -> None:
 
 
 def test_every_place_is_drawn_about_alike() -> None:
-    hits = np.concatenate([drawn(np.arange(10), 3, seed) for seed in range(1000)])
-    assert np.bincount(hits, minlength=10) == pytest.approx([300] * 10, abs=75)
+    chosen = np.concatenate([drawn(np.arange(10), 3, seed) for seed in range(1000)])
+    assert np.bincount(chosen, minlength=10) == pytest.approx([300] * 10, abs=75)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True, "9", None])

@@ -31,9 +31,9 @@ def test_dots_are_recall_and_rings_precision(ax: Axes, evaluation: Evaluation) -
 def test_bars_are_wilson_intervals_of_the_recall(ax: Axes, evaluation: Evaluation) -> None:
     per_class(evaluation, ax=ax)
     (bars,) = ax.collections
-    found = np.array([segment[:, 0] for segment in bars.get_segments()])
+    ends = np.array([segment[:, 0] for segment in bars.get_segments()])
     expected = [wilson_interval(10, 10), wilson_interval(18, 20), wilson_interval(5, 10)]
-    np.testing.assert_allclose(found, 100 * np.array(expected))
+    np.testing.assert_allclose(ends, 100 * np.array(expected))
     assert "Wilson" in ax.get_xlabel()
 
 

@@ -14,9 +14,9 @@ from cifarkit.plots.contrast import contrast
 
 
 def numbers(ax: Axes) -> dict[tuple[int, int], str]:
-    """Read the cells back: (row, column) to what is written there."""
-    places = [(text.get_position(), text.get_text()) for text in ax.texts]
-    return {(int(y), int(x)): text for (x, y), text in places}
+    """Return the text in each cell, by (row, column)."""
+    texts = [(text.get_position(), text.get_text()) for text in ax.texts]
+    return {(int(y), int(x)): text for (x, y), text in texts}
 
 
 def test_cells_hold_per_cent_of_their_row(ax: Axes, evaluation: Evaluation) -> None:

@@ -35,8 +35,8 @@ def test_labels_never_overlap_and_stay_in_a_column_that_has_room(
 def fits(middles: list[float], heights: list[float]) -> bool:
     labels = sorted(zip(middles, heights, strict=True))
     ends = [(middle - height / 2, middle + height / 2) for middle, height in labels]
-    apart = all(below[1] <= above[0] + 1e-9 for below, above in pairwise(ends))
-    return apart and ends[0][0] >= -1e-9 and ends[-1][1] <= 1 + 1e-9
+    is_apart = all(below[1] <= above[0] + 1e-9 for below, above in pairwise(ends))
+    return is_apart and ends[0][0] >= -1e-9 and ends[-1][1] <= 1 + 1e-9
 
 
 def test_labels_that_were_not_spread_would_be_seen() -> None:
@@ -49,4 +49,4 @@ def test_labels_that_were_not_spread_would_be_seen() -> None:
 def test_labels_keep_the_order_of_their_lines(wanted: list[float]) -> None:
     middles = dodge(wanted, [0.1] * len(wanted), 0, 1)
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    assert [middles[place] for place in order] == sorted(middles)
+    assert [middles[index] for index in order] == sorted(middles)

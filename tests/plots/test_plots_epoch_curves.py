@@ -16,8 +16,8 @@ from cifarkit.runs.history import History
 
 
 def line(ax: Axes, label: str) -> Line2D:
-    (found,) = (one for one in ax.lines if one.get_label() == label)
-    return found
+    (line,) = (line for line in ax.lines if line.get_label() == label)
+    return line
 
 
 def ends(ax: Axes) -> list[str]:
@@ -87,14 +87,15 @@ def test_a_ring_marks_the_best_epoch_on_val(ax: Axes, history: History) -> None:
 
 def test_without_val_nothing_is_marked(ax: Axes) -> None:
     curves(History([{"epoch": 1, "train_loss": 2.0}]), ax=ax)
-    assert [one.get_label() for one in ax.lines] == ["train"]
+    assert [line.get_label() for line in ax.lines] == ["train"]
 
 
 def test_runs_are_told_apart_by_colour_and_name(ax: Axes, history: History) -> None:
     curves({"plain": history, "deeper": history}, ax=ax)
     assert ends(ax) == ["plain", "deeper"]
-    assert [one.get_color() for one in ax.lines if one.get_label() == "deeper"] == [COLOURS[1]] * 2
-    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["train", "val", "best val"]
+    deeper = [line for line in ax.lines if line.get_label() == "deeper"]
+    assert [line.get_color() for line in deeper] == [COLOURS[1]] * 2
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "val", "best val"]
 
 
 def test_labels_can_be_read_on_white(ax: Axes, history: History) -> None:
@@ -139,7 +140,7 @@ def test_chance_is_named_below_where_it_lies_outside(ax: Axes, history: History)
     run = SimpleNamespace(history=history, classes=tuple("abcdefghij"))
     curves(run, "loss", ax=ax)
     assert "chance: 2.303" in ax.get_xlabel()
-    assert "chance" not in [one.get_label() for one in ax.lines]
+    assert "chance" not in [line.get_label() for line in ax.lines]
 
 
 def test_chance_of_a_bare_history_is_left_out(ax: Axes, history: History) -> None:
@@ -149,7 +150,7 @@ def test_chance_of_a_bare_history_is_left_out(ax: Axes, history: History) -> Non
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 100])
 def test_ticks_stand_at_whole_epochs_that_there_are(ax: Axes, epochs: int) -> None:
-    curves(History([{"epoch": 1 + place, "val_loss": 1.0} for place in range(epochs)]), ax=ax)
+    curves(History([{"epoch": 1 + index, "val_loss": 1.0} for index in range(epochs)]), ax=ax)
     low, high = ax.get_xlim()
     ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
     assert ticks

@@ -46,24 +46,24 @@ def boxes(figure: Figure) -> dict[str, Bbox]:
         )
         figure.draw_without_rendering()
     shown = [text for text in drawn if text.get_visible() and text.get_text().strip()]
-    # Text's own method, for that of an annotation counts its leader too.
+    # The method of Text, because that of an annotation counts its leader too.
     return {
-        f"{place} {text.get_text()!r}": Text.get_window_extent(text)
-        for place, text in enumerate(shown)
+        f"{index} {text.get_text()!r}": Text.get_window_extent(text)
+        for index, text in enumerate(shown)
     }
 
 
 def faults(figure: Figure) -> list[str]:
-    found = boxes(figure)
+    named = boxes(figure)
     whole = figure.bbox.padded(1.5)
     clipped = [
         f"{name} is clipped"
-        for name, box in found.items()
+        for name, box in named.items()
         if not (whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1))
     ]
     overlapping = [
-        f"{one} overlaps {other}"
-        for (one, box), (other, other_box) in combinations(found.items(), 2)
+        f"{name} overlaps {other}"
+        for (name, box), (other, other_box) in combinations(named.items(), 2)
         if box.padded(-1).overlaps(other_box.padded(-1))
     ]
     return clipped + overlapping
@@ -146,8 +146,8 @@ def test_curves_of_one_run_have_room(epochs: int, width: float, height: float) -
 def test_curves_of_many_runs_have_room(names: str, width: float, height: float) -> None:
     figure = Figure(figsize=(width, height))
     runs = {
-        name: [history_of(20 - place, 0.8 + place / 500 + seed / 100) for seed in range(3)]
-        for place, name in enumerate(NAMES[names][:5])
+        name: [history_of(20 - index, 0.8 + index / 500 + seed / 100) for seed in range(3)]
+        for index, name in enumerate(NAMES[names][:5])
     }
     curves(runs, "accuracy", ax=figure.subplots())
     assert faults(figure) == []

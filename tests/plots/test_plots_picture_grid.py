@@ -9,7 +9,7 @@ from cifarkit.plots.picture_grid import Section, Tile, draw_grid
 
 
 def tiles(n: int) -> list[Tile]:
-    return [Tile(np.zeros((32, 32, 3), np.uint8), f"picture {place}") for place in range(n)]
+    return [Tile(np.zeros((32, 32, 3), np.uint8), f"picture {index}") for index in range(n)]
 
 
 @pytest.mark.parametrize(("width", "columns"), [(1.0, 1), (4.0, 3), (10.0, 8)])
@@ -31,8 +31,8 @@ def test_pictures_are_an_inch_each(width: float) -> None:
 
 def test_pictures_come_row_by_row_from_the_top() -> None:
     figure = draw_grid("", [Section("", tiles(5))], columns=3, figure=Figure(figsize=(4, 3)))
-    places = [(-ax.get_position().y0, ax.get_position().x0) for ax in figure.axes]
-    assert places == sorted(places)
+    corners = [(-ax.get_position().y0, ax.get_position().x0) for ax in figure.axes]
+    assert corners == sorted(corners)
 
 
 def test_a_figure_of_pyplot_is_as_wide_as_its_columns() -> None:

@@ -11,15 +11,15 @@ from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots import predictions, samples
 
 
-def place_of(ax: Axes, image_set: ImageSet) -> int:
+def index_of(ax: Axes, image_set: ImageSet) -> int:
     """Find which picture of the set is drawn, by its bytes."""
     drawn = np.asarray(ax.images[0].get_array()).transpose(2, 0, 1)
-    (place,) = (i for i in range(len(image_set)) if np.array_equal(image_set.images[i], drawn))
-    return place
+    (index,) = (i for i in range(len(image_set)) if np.array_equal(image_set.images[i], drawn))
+    return index
 
 
-def places(figure: Figure, image_set: ImageSet) -> list[int]:
-    return [place_of(ax, image_set) for ax in figure.axes]
+def indices(figure: Figure, image_set: ImageSet) -> list[int]:
+    return [index_of(ax, image_set) for ax in figure.axes]
 
 
 def test_samples_are_the_bytes_of_the_set_under_their_names(image_set: ImageSet) -> None:
@@ -27,14 +27,15 @@ def test_samples_are_the_bytes_of_the_set_under_their_names(image_set: ImageSet)
     assert samples(image_set, n=6, figure=figure) is figure
     assert len(figure.axes) == 6
     for ax in figure.axes:
-        label = image_set.labels[place_of(ax, image_set)]
+        label = image_set.labels[index_of(ax, image_set)]
         assert ax.get_title(loc="left") == image_set.classes[label]
         assert ax.images[0].get_interpolation() == "nearest"
 
 
 def test_samples_are_drawn_by_the_seed(image_set: ImageSet) -> None:
     first, again, other = (
-        places(samples(image_set, n=8, seed=seed, figure=Figure()), image_set) for seed in (1, 1, 2)
+        indices(samples(image_set, n=8, seed=seed, figure=Figure()), image_set)
+        for seed in (1, 1, 2)
     )
     assert first == again != other
     assert len(set(first)) == 8
@@ -47,7 +48,7 @@ def test_the_title_of_samples_says_of_how_many(image_set: ImageSet) -> None:
 
 def test_small_sets_are_shown_whole(image_set: ImageSet) -> None:
     figure = samples(image_set.subset([4, 9]), figure=Figure())
-    assert sorted(places(figure, image_set)) == [4, 9]
+    assert sorted(indices(figure, image_set)) == [4, 9]
 
 
 def test_an_empty_set_is_refused(image_set: ImageSet) -> None:
@@ -59,10 +60,10 @@ def test_predictions_stand_over_the_truth(evaluation: Evaluation, image_set: Ima
     figure = predictions(evaluation, image_set, n=8, figure=Figure(figsize=(10, 3)))
     assert len(figure.axes) == 8
     for ax in figure.axes:
-        place = place_of(ax, image_set)
-        said, true = evaluation.predicted[place], evaluation.labels[place]
+        index = index_of(ax, image_set)
+        called, true = evaluation.predicted[index], evaluation.labels[index]
         names = evaluation.classes
-        assert ax.get_title(loc="left") == f"{names[said]} 91 %\ntrue: {names[true]}"
+        assert ax.get_title(loc="left") == f"{names[called]} 91 %\ntrue: {names[true]}"
 
 
 def test_wrong_predictions_alone_are_framed_and_crossed(
@@ -70,15 +71,15 @@ def test_wrong_predictions_alone_are_framed_and_crossed(
 ) -> None:
     figure = predictions(evaluation, image_set, n=40, figure=Figure(figsize=(10, 3)))
     wrong = {
-        place for place in range(40) if evaluation.predicted[place] != evaluation.labels[place]
+        index for index in range(40) if evaluation.predicted[index] != evaluation.labels[index]
     }
     framed = {
-        place_of(ax, image_set)
+        index_of(ax, image_set)
         for ax in figure.axes
         if all(spine.get_visible() for spine in ax.spines.values())
     }
     crossed = {
-        place_of(ax, image_set)
+        index_of(ax, image_set)
         for ax in figure.axes
         if [line.get_marker() for line in ax.lines] == ["X"]
     }

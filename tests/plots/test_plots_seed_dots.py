@@ -92,7 +92,7 @@ def test_one_seed_gets_no_interval_and_it_says_so(
 ) -> None:
     comparison(make_comparison({"a": [0.5], "b": [0.6]}), ax=ax)
     assert diamonds(ax) == bars(ax) == []
-    assert "one seed each, so nothing tells how far another would lie" in ax.get_xlabel()
+    assert "one seed each, so the spread over seeds is unknown" in ax.get_xlabel()
     assert ax.get_title(loc="left") == "One seed cannot tell b from a"
 
 

@@ -24,7 +24,7 @@ def test_the_highest_mean_comes_first_and_keeps_its_place(
     make_comparison: Callable[..., Comparison],
 ) -> None:
     rows = variant_rows(make_comparison({"a": [0.5], "b": [0.7], "c": [0.6]}))
-    assert [(row.name, row.place) for row in rows] == [("b", 1), ("c", 2), ("a", 0)]
+    assert [(row.name, row.index) for row in rows] == [("b", 1), ("c", 2), ("a", 0)]
 
 
 def test_equal_means_stay_in_the_order_asked_for(
@@ -68,5 +68,5 @@ def test_nothing_is_drawn_of_nothing(make_comparison: Callable[..., Comparison])
 @pytest.mark.parametrize("wrong", [None, 3, "runs"])
 def test_what_is_no_comparison_is_refused(wrong: Any) -> None:
     for rows in (variant_rows, difference_rows):
-        with pytest.raises(DataError, match=r"the figure is of what ck\.compare returned, found"):
+        with pytest.raises(DataError, match=r"the figure needs what ck\.compare returned, found"):
             rows(wrong)

@@ -1,4 +1,4 @@
-"""What holds for all plots alike: where they draw, and what they leave alone."""
+"""What all plots have in common: where they draw, and what they do not change."""
 
 from __future__ import annotations
 

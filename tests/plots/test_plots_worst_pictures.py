@@ -29,9 +29,9 @@ def test_the_worst_picture_comes_first(graded: Evaluation, image_set: ImageSet) 
     figure = top_losses(graded, image_set, n=5, figure=Figure())
     worst = np.argsort(graded.losses)[::-1][:5]
     assert len(figure.axes) == 5
-    for ax, place in zip(figure.axes, worst, strict=True):
-        assert np.array_equal(bytes_of(ax), image_set.images[place])
-        assert ax.get_title(loc="left").endswith(f"\nloss {graded.losses[place]:.2f}")
+    for ax, index in zip(figure.axes, worst, strict=True):
+        assert np.array_equal(bytes_of(ax), image_set.images[index])
+        assert ax.get_title(loc="left").endswith(f"\nloss {graded.losses[index]:.2f}")
 
 
 def test_the_title_weighs_the_worst_against_all(graded: Evaluation, image_set: ImageSet) -> None:
@@ -64,8 +64,8 @@ def test_confused_pictures_are_of_the_pair_in_their_heading(
         "dog called frog: 2 (10.0 %)",
     ]
     mistakes = [*range(5, 10), 28, 29]
-    found = {bytes_of(ax).tobytes() for ax in figure.axes}
-    assert found == {image_set.images[place].numpy().tobytes() for place in mistakes}
+    drawn = {bytes_of(ax).tobytes() for ax in figure.axes}
+    assert drawn == {image_set.images[index].numpy().tobytes() for index in mistakes}
     assert all(ax.get_title(loc="left") == "91 % sure" for ax in figure.axes)
 
 

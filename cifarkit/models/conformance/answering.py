@@ -1,4 +1,4 @@
-"""What is asked of a network as it is: plain logits, for each picture by itself."""
+"""Checks of a network's logits: plain numbers, for each picture by itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "check_batch_of_one",
     "check_gives_logits",
     "check_input",
-    "check_test_access",
+    "check_looks",
     "check_plain",
     "check_repeats",
     "check_side_effects",
@@ -37,7 +37,7 @@ Mode = Literal["evaluation", "training"]
 
 
 def check_gives_logits(subject: Subject) -> str:
-    """Count and look at the logits in both modes."""
+    """Check the logits and their number in both modes."""
     check_logits(subject.construct(), CLASSES, "the network")
     model = subject.build()
     for mode in _modes():
@@ -62,17 +62,17 @@ def check_batch_mates(subject: Subject) -> str:
         together = _answer(model, images)
         alone = torch.cat([_answer(model, image[None]) for image in images])
         allowed = torch.finfo(together.dtype).eps ** 0.5 * (1 + float(together.abs().max()))
-        apart = float((alone - together).abs().max())
-        if not apart <= allowed:
+        difference = float((alone - together).abs().max())
+        if not difference <= allowed:
             raise ModelContractError(
-                f"in evaluation mode a picture's logits differ by {apart:.2g} when others are in "
-                "its batch"
+                f"in evaluation mode a picture's logits differ by {difference:.2g} when others are "
+                "in its batch"
             )
     return "a picture's logits do not depend on what else is in its batch"
 
 
 def check_repeats(subject: Subject) -> str:
-    """Evaluate twice, and look whether that changed the network."""
+    """Evaluate twice, and check that this does not change the network."""
     for model in subject.networks:
         images = pictures(model)
         before = copy.deepcopy(model.state_dict())
@@ -97,12 +97,12 @@ def check_input(subject: Subject) -> str:
 
 
 def check_side_effects(subject: Subject) -> str:
-    """Look at torch's settings and at the generators after a pass."""
+    """Check torch's settings and the generators after a pass."""
     for mode in _modes():
         model = subject.build().train(mode == "training")
         one_pass = partial(model, pictures(model))
         with settings_kept():
-            one_pass()  # the first may draw weights for layers that it makes
+            one_pass()  # the first pass may draw weights for lazy layers
         if changes := changes_of(one_pass):
             raise ModelContractError(f"a pass in {mode} mode {'; '.join(changes)}")
     return "a pass leaves torch's settings alone and reseeds no generator"
@@ -111,17 +111,17 @@ def check_side_effects(subject: Subject) -> str:
 def check_plain(subject: Subject) -> str:
     """Look for a softmax, a sigmoid or a tanh at the end."""
     model = subject.networks[0]
-    if found := bounds_of(model, pictures(model)):
-        raise ModelContractError(f"the network gives {found} not logits")
+    if bounds := bounds_of(model, pictures(model)):
+        raise ModelContractError(f"the network gives {bounds} not logits")
     if all(are_probabilities(_answer(model, pictures(model)).exp()) for model in subject.networks):
         return (
-            "the logits are logarithms of probabilities, as after a log-softmax: the loss makes "
-            "the same of them, so it does no harm, and can be left out"
+            "the logits are logarithms of probabilities, as after a log-softmax: the loss is the "
+            "same without it, so it does no harm, and can be left out"
         )
-    return "the logits are bound to no range, and are no probabilities"
+    return "the logits are not bound to a range, and are not probabilities"
 
 
-def check_test_access(subject: Subject) -> str:
+def check_looks(subject: Subject) -> str:
     """Look for logits that are the same for all pictures."""
     for model in subject.networks:
         with as_found(model):
@@ -137,7 +137,7 @@ def _answer(
     draw: int = 0,
     who: str = "the network",
 ) -> Tensor:
-    """Return the logits for a copy of the images; what is drawn depends on `draw` alone."""
+    """Return the logits for a copy of the images; random numbers depend on `draw` alone."""
     in_training = mode == "training"
     with torch.no_grad(), seeded("answer", draw):
         model.train(in_training)

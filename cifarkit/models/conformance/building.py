@@ -1,4 +1,4 @@
-"""What is asked of a builder: fresh networks, for any number of classes, and nothing else."""
+"""Checks of a builder: fresh networks, for any number of classes, and nothing else."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ def check_builds(subject: Subject) -> str:
 
 def check_num_classes(subject: Subject) -> str:
     """Count the logits for several numbers of classes."""
-    for number in (2, 100):  # 10 are looked at elsewhere
+    for number in (2, 100):  # another check counts 10
         model = subject.construct(num_classes=number)
         check_logits(model, number, f"the network for num_classes={number}")
     return "there is one logit for each of 2, 10 and 100 classes"
 
 
 def check_freshness(subject: Subject) -> str:
-    """Look for what two networks share."""
-    one, two, _ = subject.networks
-    if one is two:
+    """Check that two networks share nothing."""
+    first, second, _ = subject.networks
+    if first is second:
         raise ModelContractError("two calls of the builder give the same network")
-    theirs = {id(module) for module in two.modules()}
-    layers = [name for name, layer in one.named_modules() if id(layer) in theirs and _holds(layer)]
+    theirs = {id(module) for module in second.modules()}
+    named = first.named_modules()
+    layers = [name for name, layer in named if id(layer) in theirs and _holds(layer)]
     if layers:
         raise ModelContractError(f"two calls of the builder share layers: {listed(layers)}")
-    places = {_place(tensor) for _, tensor in _tensors(two)}
+    memory = {_address(tensor) for _, tensor in _tensors(second)}
     tensors = [
-        name for name, tensor in _tensors(one) if tensor.numel() and _place(tensor) in places
+        name for name, tensor in _tensors(first) if tensor.numel() and _address(tensor) in memory
     ]
     if tensors:
         raise ModelContractError(f"two calls of the builder share weights: {listed(tensors)}")
@@ -62,8 +63,8 @@ def check_freshness(subject: Subject) -> str:
 def check_seed(subject: Subject) -> str:
     """Build twice from one seed."""
     again = subject.build(seed=0), subject.networks[0]
-    one, two = (dict(_tensors(network)) for network in again)
-    if differing := differing_tensors(one, two):
+    first, second = (dict(_tensors(network)) for network in again)
+    if differing := differing_tensors(first, second):
         raise ModelContractError(
             f"two networks of one seed begin with other weights: {listed(differing)}"
         )
@@ -71,7 +72,7 @@ def check_seed(subject: Subject) -> str:
 
 
 def check_global_state(subject: Subject) -> str:
-    """Look at torch's settings and at the generators after building."""
+    """Check torch's settings and the generators after building."""
     changes = changes_of(lambda: subject.variant.construct(num_classes=CLASSES))
     if changes:
         raise ModelContractError(f"building {'; '.join(changes)}")
@@ -87,5 +88,5 @@ def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return itertools.chain(model.named_parameters(), model.named_buffers())
 
 
-def _place(tensor: Tensor) -> tuple[torch.device, int]:
+def _address(tensor: Tensor) -> tuple[torch.device, int]:
     return tensor.device, tensor.untyped_storage().data_ptr()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "check_model", "examine"]
 
-LINE = 79  # characters, which what is shorter is filled up to, to cover what was there before
+LINE = 79  # characters; a shorter line is filled up, to cover the one before it
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Check:
 
     Args:
         name: what it is called in the report.
-        ask: returns what was found, or raises.
+        ask: returns what it found, or raises an error.
         hint: what to do when it fails.
-        needs: the checks without which it means nothing.
+        needs: the checks that must pass before it.
     """
 
     name: str
@@ -120,13 +120,13 @@ CHECKS = (
     Check(
         "plain logits",
         answering.check_plain,
-        "leave out the softmax, sigmoid or tanh at the end: the loss applies a softmax of its own",
+        "leave out the softmax, sigmoid or tanh at the end: the loss applies softmax itself",
         needs=("logits",),
     ),
     Check(
         "looks",
-        answering.check_test_access,
-        "use the images in forward, and look where their differences get lost",
+        answering.check_looks,
+        "use the images in forward, and check where their differences get lost",
         needs=("logits",),
     ),
     Check(
@@ -160,11 +160,11 @@ CHECKS = (
 
 @explains_arguments("ck.check_model")
 def check_model(model: str | Variant | Builder) -> ConformanceReport:
-    """Ask a builder everything that a variant must do, and raise when it does not.
+    """Check everything that a variant must do, and raise an error where it fails.
 
     It builds the network some twenty times and trains a few of them on ten pictures of noise, on
     the device and in the type of the first weights. The global generators and torch's settings
-    are left as they were. In a terminal it says which check it is at.
+    are left as they were. In a terminal it shows the current check.
 
     Args:
         model: a registered name, a variant, or a builder that has no name yet.
@@ -183,7 +183,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
     'linear' (cifarkit/models/perceptrons.py:...) keeps the contract of a model
     builds           passed   the builder gives a network: Sequential
     ...
-    resumes          passed   training that is stopped and taken up again ends with the same bits
+    resumes          passed   training that is stopped and resumed ends with the same bits
     """
     report = examine(model)
     if report.failed:
@@ -192,7 +192,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
 
 
 def examine(model: str | Variant | Builder) -> ConformanceReport:
-    """Return what each check found, as `check_model`, whether something is broken or not."""
+    """Return what each check found, as `check_model`, but raise no error."""
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
@@ -201,8 +201,8 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
             announce(f"{variant.name}: check {number} of {len(CHECKS)}, {check.name}")
             missing = [name for name in check.needs if findings[name].outcome != "passed"]
             if missing:
-                found = f"it builds on {missing[0]!r}, which did not pass"
-                findings[check.name] = Finding(check.name, "not run", found)
+                message = f"it needs {missing[0]!r}, which did not pass"
+                findings[check.name] = Finding(check.name, "not run", message)
             else:
                 findings[check.name] = _asked(check, subject)
     return ConformanceReport(variant.name, variant.source, tuple(findings.values()))
@@ -210,9 +210,9 @@ def examine(model: str | Variant | Builder) -> ConformanceReport:
 
 @contextmanager
 def _announced() -> Iterator[Callable[[str], None]]:
-    """Say where the check is, on one line of stderr that goes at its end; large networks take long.
+    """Show the current check on one line of stderr, and clear the line at the end.
 
-    It says nothing where stderr is no terminal: a notebook would keep every line.
+    Large networks take long. Without a terminal it shows nothing: a notebook would keep every line.
     """
     stream = sys.stderr
     is_watched = is_terminal(stream)
@@ -233,10 +233,10 @@ def _asked(check: Check, subject: Subject) -> Finding:
         with settings_kept():
             return Finding(check.name, "passed", check.ask(subject))
     except ModelContractError as error:
-        found = str(error)
+        message = str(error)
     except Exception as error:  # noqa: BLE001 - it is not our code
-        found = text_of(error)
-    return Finding(check.name, "failed", found, check.hint)
+        message = text_of(error)
+    return Finding(check.name, "failed", message, check.hint)
 
 
 def _variant_of(model: str | Variant | Builder) -> Variant:

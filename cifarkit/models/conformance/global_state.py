@@ -16,24 +16,24 @@ __all__ = ["changes_of", "settings_kept"]
 
 
 def changes_of(action: Callable[[], object]) -> list[str]:
-    """Name what an action changes for everyone; it is done three times, and all is put back.
+    """Return what an action changes in the process; it runs three times, and all is put back.
 
-    Drawing from a generator is allowed. A reseeding shows: the state no longer depends on the seed
-    that was set before, or is random.
+    Drawing from a generator is allowed. Reseeding is found: after it the state does not depend on
+    the seed before, or is random.
 
     >>> changes_of(lambda: torch.rand(3))
     []
     >>> changes_of(lambda: torch.manual_seed(0))
     ['reseeds the global generator of torch']
     """
-    ends = []
+    states = []
     for seed in (0, 1, 0):
         with settings_kept(), seeded("changes", seed):
             before = _settings()
             action()
             after = _settings()
-            ends.append(_generators())
-    first, other, again = ends
+            states.append(_generators())
+    first, other, again = states
     return [
         f"changes {name} from {value} to {after[name]}"
         for name, value in before.items()
@@ -46,7 +46,7 @@ def changes_of(action: Callable[[], object]) -> list[str]:
 
 
 def _settings() -> dict[str, Any]:
-    """Return the settings of torch that hold for everyone."""
+    """Return the settings of torch that hold for the whole process."""
     return {
         "the default dtype": torch.get_default_dtype(),
         "the default device": torch.empty(0).device,  # torch 2.6 cannot always name its default
@@ -80,10 +80,10 @@ def settings_kept() -> Iterator[None]:
 
 
 def _generators() -> dict[str, Hashable]:
-    """Return where the global generators stand, in a form that can be compared."""
-    _, keys, place, *_ = np.random.get_state()
+    """Return the states of the global generators, in a form that can be compared."""
+    _, keys, position, *_ = np.random.get_state()
     return {
         "torch": tuple(torch.get_rng_state().tolist()),
-        "NumPy": (tuple(np.asarray(keys).tolist()), int(place)),
+        "NumPy": (tuple(np.asarray(keys).tolist()), int(position)),
         "Python": random.getstate(),
     }

@@ -1,4 +1,4 @@
-"""What is asked of a network in training: that it learns, and that all it learnt can be saved."""
+"""Checks of a network in training: it learns, and everything that it learnt can be saved."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from cifarkit.randomness import seeded
 __all__ = ["check_gradients", "check_learning", "check_resuming", "check_state"]
 
 STEPS = 20
-RATES = (1e-3, 1e-2, 1e-4)  # the first is right for most; a network fails when none is
+RATES = (1e-3, 1e-2, 1e-4)  # the first suits most networks; one must lower the loss
 CLEAR = 1e-4  # nats
 
 
 def check_gradients(subject: Subject) -> str:
-    """Look at the gradient of each trainable weight."""
+    """Check the gradient of each trainable weight."""
     model = subject.build()
     check_trainable(model, "the network")
     images = pictures(model)
@@ -46,7 +46,7 @@ def check_gradients(subject: Subject) -> str:
 
 
 def check_learning(subject: Subject) -> str:
-    """Train on one batch, with the same dropout in each step: what is left is learning."""
+    """Train on one batch, with the same dropout in each step, so that only learning shows."""
     for rate in RATES:
         model = subject.build()
         optimizer, losses = build_optimizer(model, rate), []
@@ -58,7 +58,7 @@ def check_learning(subject: Subject) -> str:
                     f"Adam's step {number}"
                 )
     raise ModelContractError(
-        f"{STEPS} steps of Adam on one batch do not make the loss smaller, at no rate of "
+        f"{STEPS} steps of Adam on one batch do not make the loss smaller at any of the rates "
         f"{', '.join(map(str, RATES))}: it was {losses[0]:.3f} and became {losses[-1]:.3f}"
     )
 
@@ -71,21 +71,21 @@ def check_state(subject: Subject) -> str:
         raise ModelContractError(f"torch does not see the layers and weights in {listed(names)}")
     take_steps(trained, build_optimizer(trained), range(3))
     fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
-    answers = []
+    outputs = []
     for model in (trained, fresh):
         with torch.no_grad(), seeded("answer"):
-            answers.append(model.eval()(pictures(model)))
-    kept, carried = answers
-    if not torch.equal(kept, carried):
+            outputs.append(model.eval()(pictures(model)))
+    logits, loaded = outputs
+    if not torch.equal(logits, loaded):
         raise ModelContractError(
             "a new network with the state_dict of a trained one gives other logits, by "
-            f"{float((kept - carried).abs().max()):.2g}"
+            f"{float((logits - loaded).abs().max()):.2g}"
         )
     return "a new network with the state_dict of a trained one gives the same bits"
 
 
 def check_resuming(subject: Subject) -> str:
-    """Stop after some steps and go on in a new network, beside one that never stopped."""
+    """Stop and go on in a new network, and compare with a network that never stopped."""
     steady, fresh = subject.build(seed=5), subject.build(seed=6)
     optimizer, resumed = build_optimizer(steady), build_optimizer(fresh)
     take_steps(steady, optimizer, range(3))
@@ -93,11 +93,11 @@ def check_resuming(subject: Subject) -> str:
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     take_steps(steady, optimizer, range(3, 6))
     take_steps(fresh, resumed, range(3, 6))
-    if other := differing_tensors(steady.state_dict(), fresh.state_dict()):
+    if differing := differing_tensors(steady.state_dict(), fresh.state_dict()):
         raise ModelContractError(
-            f"training that was stopped and taken up again ends with other {listed(other)}"
+            f"training that was stopped and resumed ends with other {listed(differing)}"
         )
-    return "training that is stopped and taken up again ends with the same bits"
+    return "training that is stopped and resumed ends with the same bits"
 
 
 def _finite(gradient: Tensor) -> bool:

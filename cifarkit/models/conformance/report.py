@@ -13,7 +13,7 @@ __all__ = ["ConformanceReport"]
 
 @dataclass(frozen=True, repr=False)
 class ConformanceReport:
-    """All that was found about a builder; `str()` is a table.
+    """The findings about a builder; `str()` is a table.
 
     Args:
         name: of the variant, or of the builder.
@@ -34,11 +34,11 @@ class ConformanceReport:
     @property
     def failed(self) -> tuple[str, ...]:
         """Names of the checks that failed."""
-        return tuple(one.check for one in self.findings if one.outcome == "failed")
+        return tuple(finding.check for finding in self.findings if finding.outcome == "failed")
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""
-        return {**asdict(self), "findings": [asdict(one) for one in self.findings]}
+        return {**asdict(self), "findings": [asdict(finding) for finding in self.findings]}
 
     def __str__(self) -> str:
         return "\n".join([self._head(), *tabulated(self.findings)])

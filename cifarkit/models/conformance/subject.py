@@ -1,4 +1,4 @@
-"""What the checks ask: a variant, and the pictures and seeds to ask it with."""
+"""What the checks work on: a variant, with pictures and seeds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLASSES = 10
 
 @dataclass
 class Subject:
-    """A variant whose networks are looked at.
+    """A variant whose networks are checked.
 
     Args:
         variant: it is built many times.
@@ -42,7 +42,7 @@ class Subject:
     variant: Variant
 
     def construct(self, seed: int = 0, num_classes: int = CLASSES) -> nn.Module:
-        """Return what the builder gives, which nobody has looked at."""
+        """Return what the builder gives, before any check."""
         with settings_kept(), seeded("weights", seed):
             return self.variant.construct(num_classes=num_classes)
 
@@ -61,7 +61,7 @@ class Subject:
         A last layer that begins at zero hides much until it has learnt something.
         """
         trained = self.build(seed=2)
-        with suppress(Exception):  # that it cannot be trained is for another check to say
+        with suppress(Exception):  # another check reports an error in training
             take_steps(trained, build_optimizer(trained), range(5))
         if not all(weight.isfinite().all() for weight in trained.parameters()):
             trained = self.build(seed=2)
@@ -74,7 +74,7 @@ def pictures(model: nn.Module, n: int = CLASSES) -> Tensor:
     Pure noise would not do: a network that mixes its batch by averages sees the same averages.
     """
     device, dtype = input_like(model)
-    with torch.device("cpu"):  # where the generator is, whatever the default device
+    with torch.device("cpu"):  # the device of the generator, not torch's default
         noise = torch.rand(n, 3, 32, 32, generator=generator_for("pictures")) * 2 - 1
         contrast = torch.linspace(0.2, 0.5, n).view(n, 1, 1, 1)
         brightness = torch.linspace(-0.5, 0.5, n).view(n, 1, 1, 1)
@@ -108,11 +108,11 @@ def take_steps(
     return losses
 
 
-def differing_tensors(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Name the tensors of one state that are not the same, bit for bit, in the other."""
+def differing_tensors(state: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the tensors of a state that are not the same, bit for bit, in the other."""
     return [
         name
-        for name, tensor in one.items()
+        for name, tensor in state.items()
         if isinstance(tensor, Tensor)  # a module's extra state may be anything
         and not torch.equal(_without_nan(tensor), _without_nan(other[name]))
     ]
