@@ -253,7 +253,7 @@ def test_a_damaged_cache_is_made_anew_with_one_line_in_the_log(
     assert load(tmp_path).fingerprint == first.fingerprint
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "is made anew" in record.getMessage()
+    assert "is made again" in record.getMessage()
     assert len(load_tensors(cache)[0]["train.images"]) == 5 * EACH
 
 

@@ -20,7 +20,7 @@ from cifarkit.data.pictures import load_picture
 from cifarkit.storage.folders import data_folder
 
 # Plain grey pictures, of which some are in train and in test.
-pytestmark = pytest.mark.filterwarnings("ignore:.* test pictures of .* are among those")
+pytestmark = pytest.mark.filterwarnings("ignore:.* test pictures of .* are also train or val")
 LAYOUT = {
     "train/cat": {"1.png": 10, "2.png": 20, "10.png": 30},
     "train/dog": {"a.png": 40, "b.PNG": 50},
@@ -251,7 +251,7 @@ def test_a_name_that_is_no_utf_8_is_refused_before_anything_is_trained(
         tmp_path / root,
         {f"{part}/{name}": {"1.png": 5} for part in ("train", "test") for name in (label, "dog")},
     )
-    with pytest.raises(ck.DataError, match=r"'c\\udce4t' is no UTF-8; rename it"):
+    with pytest.raises(ck.DataError, match=r"'c\\udce4t' is not UTF-8; rename it"):
         ck.load_image_folder(folder, val_size=0)
 
 

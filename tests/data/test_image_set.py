@@ -111,7 +111,7 @@ def test_what_is_no_place_in_the_set_is_refused(places: Any, said: str) -> None:
 
 def test_several_at_once_are_shown_the_way() -> None:
     for several in (slice(3), [0, 1], None, 1.0, torch.tensor([1, 2])):
-        with pytest.raises(ck.DataError, match=r"take set\.subset\(range\(100\)\)"):
+        with pytest.raises(ck.DataError, match=r"write set\.subset\(range\(100\)\)"):
             numbered(6)[several]  # type: ignore[index]
     for one in (torch.tensor(3), np.int64(3), np.array(3)):
         assert numbered(6)[one][1] == numbered(6)[3][1]  # type: ignore[index]

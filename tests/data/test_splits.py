@@ -251,7 +251,7 @@ def test_sets_that_do_not_fit_each_other_are_refused(tiny: ck.Splits) -> None:
     turned = dataclasses.replace(tiny.test, classes=tiny.classes[::-1])
     with pytest.raises(ck.DataError, match="train and test must be the same, in the same order"):
         dataclasses.replace(tiny, test=turned)
-    with pytest.raises(ck.DataError, match=r"has no val images.*val is None where there are none"):
+    with pytest.raises(ck.DataError, match=r"has no val images.*val=None stands for no val set"):
         dataclasses.replace(tiny, val=tiny.train.subset([]))
     with pytest.raises(ck.DataError, match="train must be an ImageSet, found Tensor"):
         dataclasses.replace(tiny, train=tiny.train.images)  # type: ignore[arg-type]
