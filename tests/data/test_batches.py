@@ -254,7 +254,7 @@ class Fewer(ck.Augmentation):
     [
         (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\), .*returned torch\.float32"),
         (Larger(), r"Larger\(\) must return .* it returned torch\.uint8 \(4, 3, 64, 64\)"),
-        (Nothing(), r"Nothing\(\) must return a batch, and returned None"),
+        (Nothing(), r"Nothing\(\) must return a batch, but returned None"),
         (Fewer(), r"Fewer\(\) must return .* it returned torch\.uint8 \(3, 3, 32, 32\)"),
     ],
     ids=["floats", "larger", "nothing", "fewer"],

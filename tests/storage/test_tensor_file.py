@@ -183,7 +183,7 @@ def test_what_is_no_tensor_file_is_refused_and_says_what_to_do(
     content: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ck.CheckpointError, match="delete it and make it anew") as caught:
+    with pytest.raises(ck.CheckpointError, match="delete this one and make it again") as caught:
         load_tensors(tmp_path / "file")
     assert str(tmp_path / "file") in str(caught.value)
 
