@@ -28,7 +28,7 @@ class NotYet(Exception):  # noqa: N818 - not an error, but a check's message
 
 
 def exercise(check: Callable[..., str]) -> Callable[..., None]:
-    """Let a check print what it finds, whatever the answer is.
+    """Let a check print what it finds, for any answer.
 
     Args:
         check: takes answers; returns a sentence on what is right, or raises `NotYet`.

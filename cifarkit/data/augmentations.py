@@ -43,13 +43,13 @@ class Augmentation(Value, ABC):
         Raises:
             Mismatch: it is something else that can be called, such as torchvision's.
         """
-        if (taken := super().taken_from(found)) is None and callable(found):
+        if (value := super().taken_from(found)) is None and callable(found):
             name = getattr(found, "__name__", type(found).__name__)
             raise Mismatch(
                 f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
                 "wraps torchvision's"
             )
-        return taken
+        return value
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
@@ -113,7 +113,7 @@ class AlternatingFlip(Augmentation):
     """
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Return the batch with the pictures mirrored whose turn it is."""
+        """Return the batch with the pictures of this epoch's turn mirrored."""
         import torch
 
         from cifarkit.randomness import generator_for
@@ -191,7 +191,7 @@ class GrowingCrop(Augmentation):
         last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
             single epoch is the last.
         step: by how many pixels it grows at a time, the last time by fewer where they do not fit;
-            what is compiled for each side has fewer sides to be compiled for.
+            a larger step gives fewer sides to compile a network for.
 
     Raises:
         DataError: it is called without an `AugmentationContext`, which says how far training is; or

@@ -56,7 +56,7 @@ def training_batches(
     """Go once through the training images in the order of `(seed, epoch)`.
 
     The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone.
-    While an augmentation of yours runs, the global generators of torch, NumPy and Python are
+    While your own augmentation runs, the global generators of torch, NumPy and Python are
     seeded by these too. A last batch of a single image joins the batch before it, because batch
     norm cannot learn from one image.
 

@@ -70,7 +70,7 @@ def load_dataset(
             own, or else as in `load_arrays`.
         val_size: how many training images, or which share of them, become val.
         test_size: as `val_size`, for test.
-        split_seed: the seed of what is drawn.
+        split_seed: the seed of these draws.
 
     Returns:
         The three image sets. Warnings say what was drawn for test, what was resized, and when more

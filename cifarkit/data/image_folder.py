@@ -57,7 +57,7 @@ def load_image_folder(
         root: the folder that holds `train` and `test`, or the classes.
         val_size: how many training images, or which share of them, become val where there is no
             such folder.
-        split_seed: the seed of what is drawn.
+        split_seed: the seed of these draws.
         test_size: as `val_size`, for test.
 
     Returns:

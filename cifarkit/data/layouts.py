@@ -63,7 +63,7 @@ def images_from_array(
     Args:
         array: `n 3 h w`, `n h w 3`, with 1 or 4 channels in place of 3, grey `n h w`, `h w 3 n` as
             MATLAB keeps them, one picture `h w 3`, or rows such as CIFAR's `n 3072`; or several
-            pictures of Pillow's or arrays of different sizes. Whole numbers 0 to 255, or fractions
+            Pillow images or arrays of different sizes. Whole numbers 0 to 255, or fractions
             as `to_byte_range` takes them.
         name: of the argument, for messages.
         count: how many pictures there are, where that is known.
@@ -106,7 +106,7 @@ def _to_images(
     height, width, channels = pixels.shape[1:]
     form = Form(width, height, channels, is_flat)
     if form.is_plain:
-        # One writable copy in this machine's byte order, whatever came in.
+        # One writable copy in this machine's byte order, for any input.
         planes = pixels.transpose(0, 3, 1, 2).astype(np.uint8, order="C", copy=True)
         return torch.from_numpy(planes), set()
     images = torch.empty(len(pixels), *IMAGE_SHAPE, dtype=torch.uint8)

@@ -55,7 +55,7 @@ class PictureFile:
 def absolute(root: str | Path) -> Path:
     """Return the path of a folder or file in full.
 
-    Two folders of the same relative name, seen from two places, must not share a cache.
+    Two folders of the same relative name, seen from two folders, must not share a cache.
 
     Raises:
         DataError: it cannot be a path.

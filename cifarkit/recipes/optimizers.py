@@ -66,8 +66,8 @@ class Optimizer(Value, ABC):
         Raises:
             Mismatch: cifarkit has no such optimiser, or it is bound to weights already.
         """
-        if (taken := super().taken_from(found)) is not None:
-            return taken
+        if (value := super().taken_from(found)) is not None:
+            return value
         kind, settings = found, {}
         if isinstance(found, partial) and not found.args:
             kind, settings = found.func, found.keywords

@@ -168,8 +168,8 @@ def test_a_body_without_a_length_is_never_longer_than_the_archive(
     assert f"it sends more than {len(whole):,} bytes" in failed(archive, tmp_path)
 
 
-def flipped(content: bytes, place: int) -> bytes:
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+def flipped(content: bytes, index: int) -> bytes:
+    return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
 
 def test_a_wrong_sum_is_thrown_away_and_the_next_source_gives_the_whole(

@@ -13,11 +13,11 @@ from cifarkit.data import sources
 
 
 def pets(root: Path) -> Path:
-    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
-        (root / place).mkdir(parents=True)
+    for folder in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (root / folder).mkdir(parents=True)
         for number in range(6):
-            Image.new("L", (32, 32), number + 9 * ("test" in place)).save(
-                root / place / f"{number}.png"
+            Image.new("L", (32, 32), number + 9 * ("test" in folder)).save(
+                root / folder / f"{number}.png"
             )
     return root
 

@@ -81,7 +81,7 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         (nn.Linear(3, 3), "reach none"),
         (first_layer(26), "at most 24"),
@@ -94,8 +94,8 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
     ],
     ids=["none", "too many", "odd", "grey", "dilated", "large", "weight norm", "spectral norm"],
 )
-def test_a_network_it_does_not_fit_is_refused(model: nn.Module, said: str) -> None:
-    with pytest.raises(ck.ModelContractError, match=said):
+def test_a_network_it_does_not_fit_is_refused(model: nn.Module, message: str) -> None:
+    with pytest.raises(ck.ModelContractError, match=message):
         ck.Whitening()(model, torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
 
 
