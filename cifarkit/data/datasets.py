@@ -57,8 +57,8 @@ def load_dataset(
     It takes torchvision's data sets, `Subset`, `ConcatDataset` and `random_split`, a `DataLoader`
     (its data set in order, not its batches), Hugging Face's rows, and lists of (picture, label).
     Each picture is read once: a Pillow image, or an array or tensor as `load_arrays` takes, with or
-    without `ToTensor()`. Others than RGB 32 by 32 are brought to it as picture files are, and a
-    warning says so. Random changes do not belong in the data set, where one draw would stay for
+    without `ToTensor()`. All that are not RGB 32 by 32 are brought to it as picture files are, and
+    a warning says so. Random changes do not belong in the data set, where one draw would stay for
     all epochs: `Recipe(augment=(ck.Transform(…),))` makes them.
 
     Args:

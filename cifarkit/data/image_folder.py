@@ -67,7 +67,7 @@ def load_image_folder(
 
     Raises:
         DataError: a folder is missing or empty, the classes differ, a picture cannot be read, or
-            a size is given for a part that has a folder; the hint names it.
+            a size is given for a part that has a folder; the message names it.
 
     >>> import tempfile
     >>> from PIL import Image

@@ -186,7 +186,7 @@ def _written(thing: Any) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _made(text: str) -> Callable[[Any], Any]:
-    """Make the transforms of a text; no code is run, as the text may come from another's folder.
+    """Make the transforms of a text; no code is run, as the text may come from a stranger's run.
 
     Raises:
         RecipeError: it holds more than calls of torchvision's transforms.
