@@ -1,7 +1,7 @@
-"""Checks of exercises: they survive every answer, and say in one sentence what it still lacks.
+"""Checks of exercises: they accept any answer, and say in one sentence what it still lacks.
 
-Tutorials are written with these. A check raises `NotYet` with what is wrong, or returns what is
-right; the decorator `exercise` prints either, and does the same for whatever else an answer raises.
+Tutorials use these. A check raises `NotYet` with what is wrong, or returns what is right. The
+decorator `exercise` prints either, and prints any other error that an answer raises.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NotYet", "as_number", "as_numbers", "as_tensor", "exercise", "is_close"]
 
-LONGEST = 200  # letters of what an error says
+LONGEST = 200  # characters of an error's message
 
 
-class NotYet(Exception):  # noqa: N818 - no error, but what a check has to say
+class NotYet(Exception):  # noqa: N818 - not an error, but a check's message
     """What an answer still lacks, in a sentence."""
 
 
 def exercise(check: Callable[..., str]) -> Callable[..., None]:
-    """Let a check print what it finds, whatever the answer is.
+    """Let a check print what it finds, for any answer.
 
     Args:
         check: takes answers; returns a sentence on what is right, or raises `NotYet`.
@@ -56,12 +56,12 @@ def exercise(check: Callable[..., str]) -> Callable[..., None]:
         try:
             if any(answer is None for answer in answers):
                 raise NotYet("there is no answer, only None")
-            said = check(*answers)
+            text = check(*answers)
         except NotYet as lack:
-            said = f"Not yet: {lack}"
+            text = f"Not yet: {lack}"
         except Exception as error:  # noqa: BLE001 - anything can be wrong with an answer
-            said = f"Not yet: {_where(error.__traceback__, check)} stops with {_told(error)}"
-        sys.stdout.write(f"{said}\n")
+            text = f"Not yet: {_where(error.__traceback__, check)} stops with {_described(error)}"
+        sys.stdout.write(f"{text}\n")
 
     return printed
 
@@ -84,7 +84,7 @@ def as_numbers(answer: Any, count: int) -> list[float]:
     """Return an answer as so many floats: from a list, a tuple, an array or a tensor of any shape.
 
     Raises:
-        NotYet: these are no numbers, or more or fewer.
+        NotYet: these are not numbers, or there are more or fewer of them.
 
     >>> import torch
     >>> as_numbers((torch.tensor(0.5), 1), 2)
@@ -113,12 +113,12 @@ def as_tensor(answer: Any, like: torch.Tensor) -> torch.Tensor:
     import torch
 
     try:
-        found = torch.as_tensor(answer).detach().cpu()
+        tensor = torch.as_tensor(answer).detach().cpu()
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(f"a tensor is expected, and yours is {_named(answer)}") from None
-    if found.shape != like.shape:
-        raise NotYet(f"the shape should be {tuple(like.shape)}, yours is {tuple(found.shape)}")
-    return found
+    if tensor.shape != like.shape:
+        raise NotYet(f"the shape should be {tuple(like.shape)}, yours is {tuple(tensor.shape)}")
+    return tensor
 
 
 def is_close(found: float, wanted: float) -> bool:
@@ -157,19 +157,19 @@ def _named(answer: Any) -> str:
 
 
 def _where(traceback: TracebackType | None, check: Callable[..., str]) -> str:
-    """Name the deepest line of the notebook or script, outside its check, that an error came by."""
-    found = "your code"
+    """Name the deepest line of the notebook or script, outside its check, that raised an error."""
+    location = "your code"
     while traceback:
         frame = traceback.tb_frame
         if frame.f_globals is check.__globals__ and frame.f_code is not check.__code__:
             line = getline(frame.f_code.co_filename, traceback.tb_lineno, frame.f_globals).strip()
-            found = f"{frame.f_code.co_name}, at `{line}`," if line else found
+            location = f"{frame.f_code.co_name}, at `{line}`," if line else location
         traceback = traceback.tb_next
-    return found
+    return location
 
 
-def _told(error: Exception) -> str:
-    """An error in one line."""
+def _described(error: Exception) -> str:
+    """Return an error in one line."""
     text = " ".join(str(error).split())
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,7 +1,7 @@
-"""Where that is which people look for as an attribute or a hook, by its name elsewhere.
+"""What to write in place of attributes and hooks that people know from other libraries.
 
-Tables alone, as those of `cifarkit.foreign_words`. A key is owner and name, joined by a dot; `[]`
-and `()` stand for taking an item and for calling.
+Only tables, as in `cifarkit.foreign_words`. A key is owner and name, joined by a dot; `[]` and
+`()` stand for taking an item and for calling.
 """
 
 from __future__ import annotations
@@ -85,13 +85,14 @@ ATTRIBUTES = by_word(
         "write ck.Cosine()": "cifarkit.CosineAnnealingLR",
         "write ck.OneCycle()": "cifarkit.OneCycleLR",
         _TRANSFORMS: "cifarkit.augmentations",
-        "augmentations come as a tuple, augment=(ck.Flip(), ck.Crop()), and pictures are brought "
-        "to [-1, 1] by themselves": "cifarkit.Compose cifarkit.ToTensor cifarkit.Normalize",
+        "augmentations come as a tuple, augment=(ck.Flip(), ck.Crop()), and cifarkit scales "
+        "pictures to [-1, 1] itself": "cifarkit.Compose cifarkit.ToTensor cifarkit.Normalize",
         "write augment=ck.Crop(padding=4)": "cifarkit.RandomCrop cifarkit.RandomResizedCrop",
         "write augment=ck.Flip()": "cifarkit.RandomHorizontalFlip cifarkit.HorizontalFlip "
         "cifarkit.RandomFlip",
         "write augment=ck.Cutout(size=8)": "cifarkit.RandomErasing",
-        "torchvision's go into ck.Transform: augment=ck.Transform(…)": "cifarkit.ColorJitter "
+        "torchvision's transforms go into ck.Transform: "
+        "augment=ck.Transform(…)": "cifarkit.ColorJitter "
         "cifarkit.RandomRotation cifarkit.RandomAffine cifarkit.RandAugment cifarkit.AutoAugment "
         "cifarkit.TrivialAugmentWide cifarkit.RandomVerticalFlip cifarkit.Resize",
         "the callbacks are ck.EarlyStopping, ck.Checkpoint and ck.Progress": "cifarkit.callbacks "
@@ -126,7 +127,7 @@ ATTRIBUTES = by_word(
         "write .images": "ImageSet.data ImageSet.x ImageSet.X ImageSet.imgs ImageSet.pictures "
         "ImageSet.inputs ImageSet.samples ImageSet.tensors",
         "write .labels": "ImageSet.targets ImageSet.y ImageSet.target ImageSet.Y ImageSet.label",
-        "write .classes, whose places are the labels": "ImageSet.class_to_idx "
+        "write .classes, whose indices are the labels": "ImageSet.class_to_idx "
         "ImageSet.class_names ImageSet.names ImageSet.label_names ImageSet.features",
         "write len(data.classes)": "ImageSet.num_classes ImageSet.n_classes Splits.num_classes "
         "Splits.n_classes Splits.c",

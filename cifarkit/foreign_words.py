@@ -1,8 +1,8 @@
 """What to write in place of words that people bring from other libraries.
 
-Tables alone, for `cifarkit.guidance` and every door: the fields of values, the arguments of
-functions and callbacks, and the options of the command line. Names that are looked for as
-attributes are in `cifarkit.foreign_names`.
+Only tables, for `cifarkit.guidance`: the fields of values, the arguments of functions and
+callbacks, and the options of the command line. Names that are looked up as attributes are in
+`cifarkit.foreign_names`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from cifarkit.synonyms import by_word
 
 __all__ = ["CALLS", "LOSS", "METRICS", "SAVING", "WAYS"]
 
-SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint saves oftener"
+SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint saves more often"
 METRICS = (
     "loss and accuracy are always measured, and run.log(name, value) in a ck.Callback adds a column"
 )
-LOSS = "training uses cross-entropy, and label_smoothing= is what can be changed of it"
+LOSS = "training uses cross-entropy, and only label_smoothing= changes it"
 _RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
 _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
@@ -30,14 +30,14 @@ _IMPORT = (
     "and ck.Trainer(recipe).fit(network, data) trains it on"
 )
 _TRANSFORM = (
-    "pictures are brought to [-1, 1] by themselves; what changes those of train goes to training: "
-    "augment=ck.Flip(), or augment=ck.Transform(…) of what torchvision has"
+    "cifarkit scales pictures to [-1, 1] itself; training changes the train pictures: "
+    "augment=ck.Flip(), or augment=ck.Transform(…) with torchvision's transforms"
 )
 _SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck.load_cifar10())"
 
-# Where an argument belongs that was given elsewhere, and what there is in place of one that has no
-# counterpart. `Checkpoint.mode` is what `mode` means to `Checkpoint` alone, and `ck.load.train`
-# what `train` means to all that begin with `ck.load_`.
+# Where a misplaced argument belongs, and what replaces one that has no counterpart.
+# `Checkpoint.mode` is what `mode` means to `Checkpoint` alone, and `ck.load.train` what `train`
+# means to all functions that begin with `ck.load_`.
 WAYS = by_word(
     {
         _RECIPE: "epochs batch_size optimizer schedule augment label_smoothing initialization "
@@ -95,7 +95,7 @@ WAYS = by_word(
         "Trainer.fit.track_test Trainer.fit.compile Trainer.fit.show_progress",
         "it goes to fit: ck.Trainer(ck.Recipe(epochs=3), run_dir='runs/mine').fit(network, data, "
         "resume=True)": "Trainer.resume",
-        "pictures are 32 x 32; a network that wants others resizes them in its "
+        "pictures are 32 x 32; a network that needs another size resizes them in its "
         "forward": "image_size img_size input_size resize target_size size",
         "pictures lie in memory and batches are cut there, so there are no workers; leave it "
         "out": "num_workers workers n_workers pin_memory persistent_workers prefetch_factor "
@@ -105,7 +105,7 @@ WAYS = by_word(
         "val_data valid_ds val_ds validation_steps validation_freq check_val_every_n_epoch "
         "val_check_interval eval_steps eval_strategy evaluation_strategy do_eval test_batch_size "
         "validation_batch_size val_batch_size per_device_eval_batch_size train_split",
-        "test is looked at once, at the end: ck.score_on_test(run, data), or track_test=True to "
+        "test is evaluated once, at the end: ck.score_on_test(run, data), or track_test=True to "
         "watch it": "test_loader test_data test_dataloaders test_set x_test y_test test_size",
         "there is one val set; ck.compare(['baseline', 'deeper'], data, seeds=5) trains from "
         "several seeds": "cv folds k_folds n_splits kfold seeds",
@@ -123,9 +123,9 @@ WAYS = by_word(
         "runs share the processors by themselves; executor= takes a concurrent.futures.Executor "
         "for other machines": "ck.compare.n_jobs ck.compare.num_workers ck.compare.workers",
         "write callbacks=[ck.Mixup(alpha=0.2)]": "mixup mixup_alpha",
-        "what mixes pictures is callbacks=[ck.Mixup(alpha=0.2)], or a ck.Callback of your own that "
-        "replaces run.now.batch": "cutmix cutmix_alpha mixup_prob",
-        "as mixup's it is callbacks=[ck.Mixup(alpha=0.2)], as an L2 penalty "
+        "write callbacks=[ck.Mixup(alpha=0.2)], or write your own ck.Callback that replaces "
+        "run.now.batch": "cutmix cutmix_alpha mixup_prob",
+        "for mixup write callbacks=[ck.Mixup(alpha=0.2)], and for an L2 penalty "
         "optimizer=ck.AdamW(weight_decay=0.0005)": "alpha",
         "write augment=ck.Cutout(size=8)": "cutout random_erase random_erasing reprob erasing",
         "write augment=(ck.Flip(), ck.Crop(padding=4))": "hflip flip horizontal_flip fliplr "
@@ -134,53 +134,53 @@ WAYS = by_word(
         "out": "mode greater_is_better",
         "train pictures come in a new order every epoch, drawn from seed=; leave it "
         "out": "shuffle sampler batch_sampler drop_last dataloader_drop_last",
-        "val is drawn class by class by itself; leave it out": "stratify stratified",
+        "val always has the same share of every class; leave it out": "stratify stratified",
         "training is counted in epochs: ck.train('baseline', data, epochs=3)": "steps max_steps "
         "n_steps iters iterations num_iterations max_iter steps_per_epoch num_steps min_epochs "
         "min_steps",
-        "a schedule fills all epochs by itself; leave it out": "T_max total_steps last_epoch",
+        "a schedule always fills all epochs; leave it out": "T_max total_steps last_epoch",
         "a schedule ends at a share of the optimiser's rate: ck.Cosine(final=0.01)": "eta_min "
         "min_lr",
         "warm-up is counted in epochs: schedule=ck.Cosine(warmup=5)": "warmup_steps warmup_ratio "
         "num_warmup_steps warmup_lr",
         "write schedule=ck.Step(every=30, factor=0.1)": "milestones drop_every decay_milestones",
-        "of the weights it is optimizer=ck.AdamW(weight_decay=0.0005), and of the rate "
+        "for the weights write optimizer=ck.AdamW(weight_decay=0.0005), and for the rate "
         "schedule=ck.Step(every=30, factor=0.1)": "decay",
         "a running average of the weights is ema_decay=0.999": "swa swa_start swa_lr",
-        "only torch's optimiser has this setting: write a frozen dataclass below ck.Optimizer, "
-        "whose build(self, parameters) returns torch's": "amsgrad dampening maximize rho lookahead "
-        "layer_decay",
-        "what is fastest is chosen by itself; leave it out": "channels_last memory_format fused "
-        "foreach capturable gradient_checkpointing grad_checkpointing",
+        "only torch's optimiser has this setting: write a subclass of ck.Optimizer, a frozen "
+        "dataclass whose build(self, parameters) returns torch's": "amsgrad dampening maximize rho "
+        "lookahead layer_decay",
+        "cifarkit chooses the fastest way itself; leave it out": "channels_last memory_format "
+        "fused foreach capturable gradient_checkpointing grad_checkpointing",
         "an optimiser gets its weights when training starts: optimizer=ck.SGD(lr=0.1)": "params "
         "parameters model_parameters",
-        "a run with run_dir='runs/mine' goes on by resume=True": "resume resume_from "
+        "a run with run_dir='runs/mine' continues with resume=True": "resume resume_from "
         "resume_from_checkpoint initial_epoch start_epoch resume_training",
-        "nothing is written over: choose another run_dir=, or go on with "
+        "nothing is overwritten: choose another run_dir=, or continue with "
         "resume=True": "overwrite overwrite_output_dir exist_ok",
         "run.history holds the numbers of every epoch, and ck.plots.curves(run) draws "
         "them": "log_every log_interval log_every_n_steps logging_steps plot print_freq "
         "print_every logging_strategy",
-        "the same seed gives the same run by itself; leave it out": "deterministic benchmark",
+        "the same seed always gives the same run; leave it out": "deterministic benchmark",
         "one batch is one step, so choose batch_size=": "accumulate_grad_batches accum_iter "
         "gradient_accumulation_steps accumulation_steps grad_accum_steps",
         "ck.load_synthetic(n_train=200, n_test=50, val_size=20) is small enough to try things "
         "out": "limit_train_batches overfit_batches fast_dev_run dry_run n_train train_size "
         "max_samples num_samples subset",
-        "callbacks=[…] takes what listens, such as ck.Progress() or a ck.Callback of your "
-        "own": "hooks listeners loggers wandb tensorboard report_to log_wandb",
+        "callbacks=[…] takes callbacks, such as ck.Progress() or your own "
+        "ck.Callback": "hooks listeners loggers wandb tensorboard report_to log_wandb",
         "the weights of the best epoch by val accuracy are kept as best.safetensors; leave it "
         "out": "Checkpoint.monitor Checkpoint.mode Checkpoint.metric Checkpoint.save_best "
         "Checkpoint.save_best_only Checkpoint.save_top_k Checkpoint.save_last "
         "Checkpoint.save_weights_only",
-        "the folder is the run's own: ck.train('baseline', data, "
+        "it uses the run's folder: ck.train('baseline', data, "
         "run_dir='runs/mine')": "Checkpoint.filepath Checkpoint.dirpath Checkpoint.filename "
         "Checkpoint.path Checkpoint.run_dir",
-        "the table of progress says it; leave it out": "EarlyStopping.verbose Checkpoint.verbose",
+        "the progress table shows it; leave it out": "EarlyStopping.verbose Checkpoint.verbose",
         "it has no name; leave it out": "Adam.name AdamW.name SGD.name Muon.name Recipe.name",
         "one call returns all: data.train, data.val and data.test": "ck.load.train ck.load.test "
         "ck.load.split ck.load.is_train ck.load.val ck.load.partition ck.load.subset",
-        "test is what comes with the data; leave it out": "ck.load.test_size",
+        "test comes with the data; leave it out": "ck.load.test_size",
         "write split_seed={value}": "ck.load.seed",
         "images go through in batches, on the network's device; leave it "
         "out": "ck.evaluate.batch_size ck.predict.batch_size ck.evaluate.device "
@@ -189,16 +189,16 @@ WAYS = by_word(
         "ck.evaluate.on ck.evaluate.splits ck.evaluate.val_loader ck.evaluate.validation_data",
         "write ck.predict(run, images)": "ck.predict.image_set ck.predict.loader "
         "ck.predict.dataloader ck.predict.splits",
-        "a plot is drawn into axes of yours: ax=matplotlib.pyplot.figure(figsize=(5, "
+        "a plot is drawn into your axes: ax=matplotlib.pyplot.figure(figsize=(5, "
         "5)).add_subplot()": "ck.plots.figsize ck.plots.figure ck.plots.fig ck.plots.dpi",
         "a grid of pictures is drawn into a whole figure: figure=matplotlib.pyplot.figure("
         "figsize=(5, 5))": "ck.plots.ax ck.plots.samples.figsize ck.plots.samples.fig "
         "ck.plots.predictions.figsize ck.plots.predictions.fig ck.plots.top_losses.figsize "
         "ck.plots.top_losses.fig ck.plots.confused.figsize ck.plots.confused.fig",
-        "what is drawn is matplotlib's: ax = ck.plots.curves(run), then "
+        "a plot is matplotlib's axes: ax = ck.plots.curves(run), then "
         "ax.set_title('…')": "ck.plots.title ck.plots.xlabel ck.plots.ylabel ck.plots.xlim "
         "ck.plots.ylim ck.plots.grid ck.plots.legend ck.plots.suptitle ck.plots.fontsize",
-        "what is drawn is matplotlib's: ax = ck.plots.curves(run), then "
+        "a plot is matplotlib's axes: ax = ck.plots.curves(run), then "
         "ax.figure.savefig('plot.png')": "ck.plots.save ck.plots.path ck.plots.filename "
         "ck.plots.save_path ck.plots.savefig ck.plots.run_dir",
         "colours are chosen so that everybody can read them; leave it "
@@ -217,12 +217,12 @@ WAYS = by_word(
     }
 )
 
-# How what was called is called; said where a call has too much or too little.
+# How to call each function; shown when a call has too many or too few arguments.
 CALLS = {
     "Trainer": "the network goes to fit: ck.Trainer(ck.Recipe(epochs=3)).fit(network, data)",
     "Trainer.fit": "train, val and test come together, as splits: "
     "ck.Trainer().fit(network, ck.load_cifar10())",
-    "ck.train": "train, val and test come together, as splits, and all else has a name: "
+    "ck.train": "train, val and test come together, as splits, and the rest has names: "
     "ck.train('baseline', ck.load_cifar10(), epochs=3)",
     "ck.compare": "variants are a list, and data comes as splits: "
     "ck.compare(['baseline', 'batchnorm'], data, seeds=5)",
@@ -239,7 +239,7 @@ CALLS = {
     "ck.plots.samples": "write ck.plots.samples(data.train, n=16)",
     "ck.plots.top_losses": "write ck.plots.top_losses(ck.evaluate(run, data.val), data.val, n=9)",
     "Splits": "write ck.Splits(train, val, test, name='mine')",
-    "Recipe": "all has a name: ck.Recipe(epochs=3, optimizer=ck.SGD(lr=0.1))",
+    "Recipe": "every argument has a name: ck.Recipe(epochs=3, optimizer=ck.SGD(lr=0.1))",
 } | {
     kind: f"its weights come when training starts: optimizer=ck.{kind}(lr=0.1)"
     for kind in ("SGD", "Adam", "AdamW", "Muon")

@@ -1,4 +1,4 @@
-"""Randomness keyed by what it is for, never by what else drew a number before.
+"""Randomness keyed by its purpose, not by how many numbers were drawn before.
 
 Every random choice has a key, such as `("order", seed, epoch)`; the key is hashed to a seed. So
 the order of epoch 7 is the same whether epochs 1 to 6 ran in this process, in another one, or
@@ -62,10 +62,10 @@ def generator_for(*key: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(*key: str | int) -> Iterator[None]:
-    """Seed the global generators of torch, NumPy and Python inside a block; put them back after it.
+    """Seed the global generators of torch, NumPy and Python for a block, then put them back.
 
-    Layers draw their first weights, and dropout its masks, from torch's; some networks skip layers
-    by a number of Python's or NumPy's.
+    Layers draw their first weights, and dropout its masks, from torch's generator. Some networks
+    skip layers by a number from Python's or NumPy's.
 
     Args:
         key: as of `seed_for`.
@@ -87,9 +87,9 @@ def seed_generators(seed: int, device: torch.device | None = None) -> None:
 
     Args:
         seed: from 0 on.
-        device: the one of torch's devices to seed beside the CPU; every one when None. That tells
-            all kinds of device, and for each that has not begun torch keeps a stack trace: with a
-            GPU, much of a small network's step.
+        device: which of torch's devices to seed with the CPU; all when None. To seed all is slow:
+            torch keeps a stack trace for each kind of device that has not started. With a GPU,
+            that takes much of a small network's step.
 
     >>> seed_generators(7)
     >>> first = random.random(), np.random.rand(), torch.rand(1)
@@ -120,7 +120,7 @@ def fork_rng() -> Iterator[None]:
 
 
 def generator_states() -> dict[str, Any]:
-    """Return where the global generators stand, as tensors and JSON types.
+    """Return the states of the global generators, as tensors and JSON types.
 
     >>> before = generator_states()
     >>> first = random.random(), np.random.rand(), torch.rand(1)
@@ -128,10 +128,10 @@ def generator_states() -> dict[str, Any]:
     >>> first == (random.random(), np.random.rand(), torch.rand(1))
     True
     """
-    name, keys, *place = np.random.get_state()
+    name, keys, *position = np.random.get_state()
     states: dict[str, Any] = {
         "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(np.asarray(keys).copy()), *place),
+        "numpy": (name, torch.from_numpy(np.asarray(keys).copy()), *position),
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
@@ -142,13 +142,13 @@ def generator_states() -> dict[str, Any]:
 
 
 def set_generator_states(states: dict[str, Any]) -> None:
-    """Put the global generators where `generator_states` found them.
+    """Put the global generators back into the states that `generator_states` returned.
 
-    Those of a device that is not here are passed over.
+    States of a device that this machine does not have are ignored.
     """
     random.setstate(states["python"])
-    name, keys, *place = states["numpy"]
-    np.random.set_state((name, keys.numpy(), *place))
+    name, keys, *position = states["numpy"]
+    np.random.set_state((name, keys.numpy(), *position))
     torch.set_rng_state(states["torch"])
     if "cuda" in states and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])

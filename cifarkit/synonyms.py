@@ -8,7 +8,7 @@ __all__ = ["EXAMPLES", "SYNONYMS", "VALUES", "by_word"]
 
 
 def by_word(rows: Mapping[str, str]) -> dict[str, str]:
-    """Turn rows of many words, each after what they mean, into a table to look words up in."""
+    """Turn rows, each a meaning and its words, into a table from each word to its meaning."""
     return {word: meaning for meaning, words in rows.items() for word in words.split()}
 
 
@@ -67,7 +67,7 @@ SYNONYMS = by_word(
     }
 )
 
-# What our arguments look like; what was given for a foreign word is shown where it is of this kind.
+# Examples of our arguments; a value given for a foreign word replaces one of the same kind.
 EXAMPLES = {
     "augment": "(ck.Flip(), ck.Crop())",
     "ax": "ax",
@@ -112,7 +112,7 @@ EXAMPLES = {
     "weight_decay": "0.0005",
 }
 
-# What a foreign word's value means here, by its letters in small: a text, or the name of a class.
+# What the value of a foreign word means here, in small letters: a text, or the name of a class.
 VALUES = {
     "compile": by_word({"'off'": "false", "'on'": "true"}),
     "device": by_word({"'cpu'": "cpu false", "'cuda'": "cuda gpu true"}),

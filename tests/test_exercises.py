@@ -45,10 +45,10 @@ def test_any_other_answer_gets_one_sentence(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     check_share(answer)
-    said = capsys.readouterr().out
-    assert said.startswith("Not yet: ")
-    assert said.count("\n") == 1
-    assert len(said) < 400
+    printed = capsys.readouterr().out
+    assert printed.startswith("Not yet: ")
+    assert printed.count("\n") == 1
+    assert len(printed) < 400
 
 
 def test_the_line_that_fails_is_named(capsys: pytest.CaptureFixture[str]) -> None:

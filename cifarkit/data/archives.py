@@ -1,4 +1,4 @@
-"""The CIFAR archives: each one file, known to the last byte, and where it can be had."""
+"""The CIFAR archives: each is one file, known to the last byte, with its sources."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Archive:
     """A data set as its authors published it.
 
     Args:
-        title: as it is written in a sentence.
-        name: of the data source; in capitals, of the class in torchvision that reads it.
+        title: the name in a sentence.
+        name: of the data source; in capitals it names the class in torchvision that reads it.
         file: the name of the archive.
         bytes: the size of the archive.
         md5: the checksum of the archive, in hexadecimal digits.
         folder: what the archive unpacks to.
         members: the files in that folder that are read; the archive may hold others.
-        sources: addresses of the archive, byte for byte the same, in the order of asking.
+        sources: addresses of the archive, byte for byte the same, in the order they are tried.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Archive:
     sources: tuple[str, ...]
 
     def is_whole(self, path: Path) -> bool:
-        """Say whether the archive lies at this path, as its authors published it.
+        """Return whether this path holds the archive, as its authors published it.
 
         >>> CIFAR10.is_whole(Path("nowhere.tar.gz"))
         False
@@ -46,16 +46,16 @@ class Archive:
 
 
 def md5_of(path: Path) -> str:
-    """Return the MD5 sum of a file: it finds damage, and is no protection from an attacker."""
+    """Return the MD5 sum of a file: it shows damage, but does not protect from an attacker."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-# The order of the sources was judged, not measured: nothing here could reach them. In 2026 the
-# authors' own server was found at 70 to 90 kB a second, which makes 40 to 57 minutes
-# (https://github.com/pytorch/vision/issues/9536), so it comes last, where slowness is forgiven.
-# Each mirror is one that other projects use with the authors' MD5 sum: Zenodo's record 10089977;
-# PaddlePaddle's, which its paddle.vision.datasets reads; BrainChip's, for its own examples.
+# The order of the sources is a guess, not measured. In 2026 users saw 70 to 90 kB a second from the
+# authors' own server, which takes 40 to 57 minutes
+# (https://github.com/pytorch/vision/issues/9536). It comes last, where no rate is too low. Other
+# projects use each mirror with the authors' MD5 sum: Zenodo's record 10089977, PaddlePaddle's in
+# its paddle.vision.datasets, and BrainChip's for its own examples.
 CIFAR10 = Archive(
     title="CIFAR-10",
     name="cifar10",

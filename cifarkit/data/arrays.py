@@ -32,11 +32,10 @@ def load_arrays(
 ) -> Splits:
     """Make splits from NumPy arrays or tensors.
 
-    Pictures are whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1, the same in all parts, in
-    one of these layouts:
-    `n 3 h w`, `n h w 3`, grey `n h w`, `n 1 h w` or `n h w 1`, with transparency `n 4 h w` or
-    `n h w 4`, `h w 3 n` as MATLAB keeps them, or in rows: `n 3072`, plane after plane as CIFAR's
-    files are, and grey `n 784`. Pictures that are not RGB 32 by 32 are brought to it as picture
+    Pictures are whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1, the same in all parts. The
+    layout is `n 3 h w`, `n h w 3`, grey `n h w`, `n 1 h w` or `n h w 1`, with transparency
+    `n 4 h w` or `n h w 4`, `h w 3 n` as in MATLAB, or rows: `n 3072`, plane after plane as in
+    CIFAR's files, and grey `n 784`. Pictures that are not RGB 32 by 32 are brought to it as picture
     files are (see `cifarkit.data.pictures`), and a warning says so.
 
     Args:
@@ -49,7 +48,7 @@ def load_arrays(
         val_size: how many training images, or which share of them, become val where there is no
             `x_val`.
         split_seed: the seed of that draw.
-        x_val: as `x_train`; a val set of your own, such as one split by patient.
+        x_val: as `x_train`; your own val set, such as one split by patient.
         y_val: as `y_train`.
 
     Returns:

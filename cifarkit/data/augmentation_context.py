@@ -1,4 +1,4 @@
-"""Chance for one batch: a generator that also knows which pictures it is for."""
+"""The random generator of one batch, which also knows the epoch and the pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class AugmentationContext(torch.Generator):
     places = RenamedAttribute("indices")
 
     def __new__(cls, *_: object, **__: object) -> AugmentationContext:
-        """Make a CPU generator; torch's own takes a device alone."""
+        """Make a CPU generator; torch's own constructor takes only a device."""
         return super().__new__(cls)
 
     def __init__(

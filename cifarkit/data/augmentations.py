@@ -1,7 +1,7 @@
 """Augmentations: values that change a whole batch of training pictures at once.
 
 Each takes uint8 `batch 3 32 32` and returns as many pictures of the same type, which may be
-smaller; all chance comes from the generator it is given.
+smaller. All randomness comes from the generator that it gets.
 """
 
 from __future__ import annotations
@@ -43,24 +43,23 @@ class Augmentation(Value, ABC):
         Raises:
             Mismatch: it is something else that can be called, such as torchvision's.
         """
-        if (taken := super().taken_from(found)) is None and callable(found):
+        if (value := super().taken_from(found)) is None and callable(found):
             name = getattr(found, "__name__", type(found).__name__)
             raise Mismatch(
                 f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
-                "wraps what torchvision has"
+                "wraps torchvision's"
             )
-        return taken
+        return value
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Return a changed copy of the batch.
 
         Args:
-            images: uint8 `batch 3 32 32`, left as it is.
-            generator: a CPU generator; all chance comes from it. In training it is an
+            images: uint8 `batch 3 32 32`, not changed in place.
+            generator: a CPU generator, the source of all randomness. In training it is an
                 `AugmentationContext`, which also knows the epoch and which pictures these are.
-                What draws from the global generators of torch, NumPy or Python there gets numbers
-                of the same key.
+                The global generators of torch, NumPy and Python are seeded there by the same key.
 
         Returns:
             uint8 `batch 3 side side`, with a side of at most 32.
@@ -72,7 +71,7 @@ class Flip(Augmentation):
     """Mirror left and right.
 
     Args:
-        probability: of each picture to be mirrored.
+        probability: the probability that a picture is mirrored.
 
     >>> import torch
     >>> row = torch.arange(32, dtype=torch.uint8).expand(1, 3, 32, 32)
@@ -94,7 +93,7 @@ class Flip(Augmentation):
 class AlternatingFlip(Augmentation):
     """Mirror every picture in every second epoch, half of them in the even ones.
 
-    In two epochs each picture is seen both ways, which a coin an epoch gives only half of them:
+    In two epochs each picture is seen both ways; independent draws show only half of them so:
     Jordan 2024, arXiv 2404.00498, section 3.6.
 
     Raises:
@@ -114,13 +113,13 @@ class AlternatingFlip(Augmentation):
     """
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Return the batch with the pictures mirrored whose turn it is."""
+        """Return the batch with the pictures of this epoch's turn mirrored."""
         import torch
 
         from cifarkit.randomness import generator_for
 
         context = _context(self, generator)
-        # The same coins in every epoch: that is what alternates.
+        # The same coins in every epoch, so that each picture alternates.
         coins = torch.rand(context.total, generator=generator_for("flip", context.run_seed))
         chosen = (coins[context.indices] < 0.5) ^ bool(context.epoch % 2)
         return _mirrored(images, chosen)
@@ -128,12 +127,12 @@ class AlternatingFlip(Augmentation):
 
 @dataclass(frozen=True)
 class Crop(Augmentation):
-    """Cut a window at a random place, after widening the picture by `padding` mirrored pixels.
+    """Cut a window at a random position, after widening the picture by `padding` mirrored pixels.
 
     `Crop(padding=4)` is the usual "pad by four, crop 32 by 32" of He et al. 2016, section 4.2,
     with mirrored pixels in place of black ones. `Crop(padding=0, size=28)` shows the network less
-    of each picture, which costs less; it is for networks that take pictures of any size, and
-    these gain from the whole picture at evaluation (Touvron et al. 2019, "Fixing the train-test
+    of each picture, which costs less. It is for networks that take pictures of any size; they
+    gain from the whole picture at evaluation (Touvron et al. 2019, "Fixing the train-test
     resolution discrepancy").
 
     Args:
@@ -141,7 +140,7 @@ class Crop(Augmentation):
         size: the side of the window, in pixels.
 
     Raises:
-        DataError: the pictures, made smaller before, are too small for it.
+        DataError: the pictures are too small, because they were made smaller before.
 
     >>> import torch
     >>> images = torch.randint(256, (8, 3, 32, 32)).to(torch.uint8)
@@ -164,9 +163,9 @@ class Crop(Augmentation):
         if self.padding >= side or self.size > side + 2 * self.padding:
             raise DataError(
                 f"{self} cannot be cut out of pictures of {side} by {side} pixels; put it "
-                "before what makes them smaller"
+                "before the augmentation that makes them smaller"
             )
-        last = side + self.padding - self.size  # the last place where a window can begin
+        last = side + self.padding - self.size  # the last position where a window can begin
         begin = torch.randint(-self.padding, last + 1, (2, batch, 1), generator=generator)
         begin = to_device(begin, images.device)
         window = torch.arange(self.size, device=images.device)
@@ -180,7 +179,7 @@ class Crop(Augmentation):
 
 @dataclass(frozen=True)
 class GrowingCrop(Augmentation):
-    """Cut a window at a random place, small in the first epochs and larger towards the last.
+    """Cut a window at a random position, small in the first epochs and larger towards the last.
 
     A small window is enough to learn the first things from, and costs less; the last windows are
     nearly what the network is then evaluated on, the whole picture (Tan and Le 2021,
@@ -192,7 +191,7 @@ class GrowingCrop(Augmentation):
         last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
             single epoch is the last.
         step: by how many pixels it grows at a time, the last time by fewer where they do not fit;
-            what is compiled for each side has fewer sides to be compiled for.
+            a larger step gives fewer sides to compile a network for.
 
     Raises:
         DataError: it is called without an `AugmentationContext`, which says how far training is; or
@@ -228,7 +227,7 @@ class GrowingCrop(Augmentation):
 
 @dataclass(frozen=True)
 class Cutout(Augmentation):
-    """Grey out one square of each picture, at a random place, clipped at the border.
+    """Grey out one square of each picture, at a random position, clipped at the border.
 
     DeVries and Taylor 2017, "Improved Regularization of CNNs with Cutout", section 3.
 
@@ -263,8 +262,8 @@ def _context(augmentation: Augmentation, generator: Generator) -> AugmentationCo
 
     if not isinstance(generator, AugmentationContext):
         raise DataError(
-            f"{type(augmentation).__name__} must know the epoch, and which pictures these are: "
-            "give it a ck.AugmentationContext in place of a plain generator, as training does"
+            f"{type(augmentation).__name__} must know the epoch and which pictures these are; "
+            "give it a ck.AugmentationContext, not a plain generator, as training does"
         )
     return generator
 

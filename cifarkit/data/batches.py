@@ -21,7 +21,7 @@ __all__ = ["Batch", "count_batches", "training_batches"]
 
 
 class Batch(NamedTuple):
-    """Images and what the network should say of them.
+    """Images, and the targets that the network should predict.
 
     Attributes:
         images: float32 `batch 3 32 32` in [-1, 1], or smaller where an augmentation cuts.
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
     @property
     def signature(self) -> tuple[tuple[torch.Size, torch.dtype], ...]:
-        """Shape and type of both: what a step can be prepared for."""
+        """Shape and type of both, for which a step can be prepared."""
         return tuple((part.shape, part.dtype) for part in self)
 
 
@@ -55,27 +55,27 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Go once through the training images in the order of `(seed, epoch)`.
 
-    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone:
-    while one that is not cifarkit's runs, the global generators of torch, NumPy and Python are
-    keyed so. A last batch of a single image joins the batch before it, because batch norm cannot
-    learn from one image.
+    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone.
+    While your own augmentation runs, the global generators of torch, NumPy and Python are
+    seeded by these too. A last batch of a single image joins the batch before it, because batch
+    norm cannot learn from one image.
 
     Args:
         train: the images.
         batch_size: images a batch.
         seed: the seed of the run.
         epoch: counted from 0.
-        epochs: how many training has in all, for augmentations that change along the way; None
-            takes this one for the last.
-        augment: what changes the images, in this order.
-        first_step: the batch to begin with, counted from 0, where an epoch is taken up again.
+        epochs: how many training has in all, for augmentations that change over the epochs; None
+            means that this epoch is the last.
+        augment: the augmentations, in this order.
+        first_step: the batch to begin with, counted from 0, where an epoch is resumed.
         layout: how the images lie in memory; most convolutions run fastest on channels-last.
 
     Returns:
         Batches on the device of the image set, one after the other.
 
     Raises:
-        DataError: it is no image set or an empty one, `batch_size` is not a whole number from 1
+        DataError: it is not an image set or is empty, `batch_size` is not a whole number from 1
             on, or an augmentation does not return a batch.
 
     >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
@@ -89,20 +89,20 @@ def training_batches(
         )
     order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
     batches = _cut(order, batch_size)
-    there = _cut(order.to(train.images.device), batch_size)  # all at once: each way there costs
+    on_device = _cut(order.to(train.images.device), batch_size)  # one transfer, as each costs
     epochs = epoch + 1 if epochs is None else epochs
 
     def batch_of(step: int) -> Batch:
-        draw = AugmentationContext(
+        context = AugmentationContext(
             seed, epoch=epoch, epochs=epochs, step=step, indices=batches[step], total=len(train)
         )
-        images = train.images[there[step]]
+        images = train.images[on_device[step]]
         for number, augmentation in enumerate(augment):
             with _keyed(augmentation, seed, epoch, step, number):
-                changed = augmentation(images, draw)
+                changed = augmentation(images, context)
             images = _checked(augmentation, changed, images)
         images = images.contiguous(memory_format=layout)  # while it is still small
-        return Batch(to_floats(images), train.labels[there[step]])
+        return Batch(to_floats(images), train.labels[on_device[step]])
 
     return map(batch_of, range(first_step, len(batches)))
 
@@ -126,15 +126,15 @@ def _keyed(
 
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:
-    # Fractions, say, would be scaled once more and give wrong pictures without a word.
+    # Fractions, for example, would be scaled once more and give wrong pictures silently.
     if not isinstance(changed, Tensor):
-        raise DataError(f"{augmentation!r} must return a batch, and returned {changed!r}")
+        raise DataError(f"{augmentation!r} must return a batch, but returned {changed!r}")
     size = changed.shape[-1] if changed.ndim else 0
     fits = changed.shape == (*images.shape[:2], size, size) and size <= images.shape[-1]
     if changed.dtype != images.dtype or not fits:
         raise DataError(
-            f"{augmentation!r} must return a batch like the one it is given, {images.dtype} "
-            f"{tuple(images.shape)}, or of smaller square ones; it returned {changed.dtype} "
+            f"{augmentation!r} must return a batch like the one it gets, {images.dtype} "
+            f"{tuple(images.shape)}, or smaller square images; it returned {changed.dtype} "
             f"{tuple(changed.shape)}"
         )
     return changed

@@ -1,4 +1,4 @@
-"""What black and white are in arrays of numbers, and the way from there to bytes."""
+"""What black and white are in arrays of numbers, and how to bring them to bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from cifarkit.errors import DataError
 
-__all__ = ["BYTES", "RANGES", "no_fractions", "to_byte_range", "told_ranges"]
+__all__ = ["BYTES", "RANGES", "no_fractions", "to_byte_range", "find_ranges"]
 
 Array = np.ndarray[Any, Any]
 Range = tuple[int, int]
@@ -17,8 +17,8 @@ BYTES: Range = (0, 255)
 RANGES = {(0, 1): (0, 255), (-1, 1): (1, 127.5), BYTES: (0, 1)}  # what is added, and the scale
 
 
-def told_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
-    """Return what black and white are, by the numbers: of fractions, the same for all.
+def find_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
+    """Return the numbers of black and white in each array: for fractions, the same in all.
 
     Bright pictures alone might seem to have another range than the rest.
 
@@ -26,9 +26,9 @@ def told_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
         arrays: pictures under their names in messages.
 
     Raises:
-        DataError: those of whole numbers hold only 0 and 1, which are no shades.
+        DataError: an array of whole numbers holds only 0 and 1, which are both nearly black.
 
-    >>> told_ranges({"x_train": [np.array([-1.0, 0.5])], "x_test": [np.array([0.0, 1.0])]})
+    >>> find_ranges({"x_train": [np.array([-1.0, 0.5])], "x_test": [np.array([0.0, 1.0])]})
     {'x_train': (-1, 1), 'x_test': (-1, 1)}
     """
     least: dict[str, float] = {}
@@ -44,7 +44,7 @@ def told_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
 
 
 def to_byte_range(
-    pixels: Array, name: str, value_range: Range | None = None, told: Range | None = None
+    pixels: Array, name: str, value_range: Range | None = None, found_range: Range | None = None
 ) -> Array:
     """Return numbers as whole ones from 0 to 255.
 
@@ -52,8 +52,8 @@ def to_byte_range(
         pixels: whole numbers 0 to 255, in floats too; fractions from 0 to 1; or fractions from -1
             to 1, some of them negative.
         name: of the argument, for messages.
-        value_range: `(0, 1)`, `(-1, 1)` or `(0, 255)`, where the user says it.
-        told: from `told_ranges`; when None, of these alone.
+        value_range: `(0, 1)`, `(-1, 1)` or `(0, 255)`, where the user gives it.
+        found_range: from `find_ranges`; when None, found from these alone.
 
     Raises:
         DataError: they are something else.
@@ -62,10 +62,10 @@ def to_byte_range(
     (array([  0, 128, 255], dtype=uint8), array([  0, 255], dtype=uint8))
     """
     if pixels.dtype.kind not in "iuf":
-        cure = "(x * 255).astype('uint8')" if pixels.dtype.kind == "b" else "x.astype('uint8')"
+        hint = "(x * 255).astype('uint8')" if pixels.dtype.kind == "b" else "x.astype('uint8')"
         raise DataError(
             f"{name} must hold whole numbers 0 to 255 or fractions 0 to 1, found {pixels.dtype}; "
-            f"try {cure}"
+            f"try {hint}"
         )
     if pixels.dtype.kind in "iu" and value_range not in (None, BYTES):
         raise DataError(no_fractions(name, str(pixels.dtype)))
@@ -77,10 +77,10 @@ def to_byte_range(
             "leave their pictures out, or give them a value: numpy.nan_to_num(x)"
         )
     least, most = pixels.min(), pixels.max()
-    meant = BYTES
+    allowed = BYTES
     if pixels.dtype.kind == "f":
-        meant = value_range or told or told_ranges({name: [pixels]})[name]
-    if not (meant[0] <= least and most <= meant[1]):
+        allowed = value_range or found_range or find_ranges({name: [pixels]})[name]
+    if not (allowed[0] <= least and most <= allowed[1]):
         if value_range is not None:
             raise DataError(
                 f"{name} must hold {value_range[0]} to {value_range[1]}, as value_range= says, "
@@ -89,16 +89,16 @@ def to_byte_range(
         raise DataError(_out_of_range(name, pixels, least, most))
     if pixels.dtype.kind in "iu":
         return pixels
-    move, scale = RANGES[meant]
+    move, scale = RANGES[allowed]
     bytes_: Array = ((pixels.astype(np.float32) + move) * scale).round().astype(np.uint8)
     return bytes_
 
 
 def no_fractions(name: str, found: str) -> str:
-    """Say that a range was given for pictures that need none."""
+    """Return the message for a range that was given for whole numbers."""
     return (
-        f"value_range= says which fractions are black and white, and {name} are {found}; leave "
-        "it out: whole numbers are 0 to 255"
+        f"value_range= says which fractions are black and white, but {name} are {found}; leave "
+        "it out, because whole numbers are 0 to 255"
     )
 
 
@@ -122,16 +122,16 @@ def _out_of_range(name: str, pixels: Array, least: Any, most: Any) -> str:
         found = f"{pixels.dtype} {float(least):g} to {float(most):g}"
         allowed = "whole numbers 0 to 255, or fractions 0 to 1 or -1 to 1"
     if _is_whole(pixels) and least >= 0 and 255 < most <= 65_535:
-        cure = "(x // 257).astype('uint8') for 16 bits"
+        hint = "(x // 257).astype('uint8') for 16 bits"
     elif _is_whole(pixels) and -128 <= least < -1 and most <= 127:
-        cure = "(x.astype('int16') + 128).astype('uint8') where 0 is the grey in the middle"
+        hint = "(x.astype('int16') + 128).astype('uint8') where 0 is the grey in the middle"
     elif pixels.dtype.kind in "iu" or most > 255:
-        cure = (
+        hint = (
             "numpy.interp(x, (black, white), (0, 255)).round().astype('uint8') with the numbers "
             "that are black and white"
         )
     elif least >= 0:
-        cure = "where 0 is black and 255 white, pass x.round().astype('uint8')"
+        hint = "where 0 is black and 255 white, pass x.round().astype('uint8')"
     else:
-        cure = "where torchvision's Normalize made them, leave it out: cifarkit scales pictures"
-    return f"{name} must hold {allowed}, found {found}; {cure}"
+        hint = "where torchvision's Normalize made them, leave it out: cifarkit scales pictures"
+    return f"{name} must hold {allowed}, found {found}; {hint}"

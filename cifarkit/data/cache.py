@@ -1,7 +1,7 @@
-"""A data source read once: its pictures kept as one tensor file beside a key.
+"""A data source read once: its pictures are cached in one tensor file.
 
-The second load takes tenths of a second. A cache that cannot be read is made anew, one that
-cannot be written is done without; neither is an error.
+The second load takes tenths of a second. A cache that cannot be read is made again; without a
+cache that can be written, each load is slow. Neither is an error.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Sets = tuple[ImageSet, ...]
 
 
 def cached(path: Path, read: Callable[[], Sets], parts: Sequence[str] = ("train", "test")) -> Sets:
-    """Return image sets from the file at `path`, or else read them and write it.
+    """Return image sets from the file at `path`, or else read them and write the file.
 
     Args:
-        path: the cache file; its name holds whatever the contents depend on.
-        read: how to make the image sets when the file is not there.
+        path: the cache file; its name holds everything that the contents depend on.
+        read: makes the image sets when the file is not there.
         parts: the names of the sets, in the order in which they are read.
     """
     try:
@@ -37,7 +37,7 @@ def cached(path: Path, read: Callable[[], Sets], parts: Sequence[str] = ("train"
     except FileNotFoundError:
         pass
     except (CheckpointError, DataError, KeyError, TypeError, OSError) as error:
-        log.warning("the cache %s cannot be read and is made anew: %s", path, error)
+        log.warning("the cache %s cannot be read and is made again: %s", path, error)
     sets = read()
     try:
         _save(path, dict(zip(parts, sets, strict=True)))

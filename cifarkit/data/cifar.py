@@ -30,24 +30,24 @@ def load_cifar10(
 ) -> Splits:
     """Load CIFAR-10: 50,000 training and 10,000 test images of 10 classes.
 
-    Looked for in `root`; else in `$CIFARKIT_DATA`, or in the user's cache folder where that is not
-    set, and then in `./data`, where torchvision may have put it. torchvision reads and verifies
-    the files once; a tensor file beside them serves later loads in tenths of a second.
+    The files are looked for in `root`. Without it they are looked for in `$CIFARKIT_DATA`, or else
+    the user's cache folder, and then in `./data`, where torchvision may have put them. torchvision
+    reads and verifies them once; later loads read a tensor file next to them, much faster.
 
     Args:
-        root: the folder that holds `cifar-10-batches-py` or its archive, or shall.
+        root: the folder that holds `cifar-10-batches-py` or its archive, or will hold it.
         val_size: how many training images, or which share of them, become val.
         split_seed: the seed of that draw.
-        download: fetch the archive (170 MB) when it is nowhere. One that was cut off is
+        download: fetch the archive (170 MB) when it is not found. A broken download is
             resumed; several processes share one.
 
     Returns:
         The three image sets, under the name `"CIFAR-10"`.
 
     Raises:
-        DataError: the data set is nowhere and `download` is False, `download` is neither True nor
+        DataError: the data set is not found and `download` is False, `download` is neither True nor
             False, or a file is damaged.
-        DownloadError: it could not be fetched; the message lists three ways on.
+        DownloadError: it could not be fetched; the message lists three other ways.
         InstallError: torchvision does not match torch.
 
     >>> load_cifar10("an-empty-folder", download=False)
@@ -71,21 +71,21 @@ def load_cifar100(
 ) -> Splits:
     """Load CIFAR-100: 50,000 training and 10,000 test images of 100 classes, the fine ones.
 
-    Looked for, fetched and kept as CIFAR-10 is.
+    It is looked for, fetched and cached as CIFAR-10 is.
 
     Args:
-        root: the folder that holds `cifar-100-python` or its archive, or shall.
+        root: the folder that holds `cifar-100-python` or its archive, or will hold it.
         val_size: how many training images, or which share of them, become val.
         split_seed: the seed of that draw.
-        download: fetch the archive (169 MB) when it is nowhere.
+        download: fetch the archive (169 MB) when it is not found.
 
     Returns:
         The three image sets, under the name `"CIFAR-100"`.
 
     Raises:
-        DataError: the data set is nowhere and `download` is False, `download` is neither True nor
+        DataError: the data set is not found and `download` is False, `download` is neither True nor
             False, or a file is damaged.
-        DownloadError: it could not be fetched; the message lists three ways on.
+        DownloadError: it could not be fetched; the message lists three other ways.
         InstallError: torchvision does not match torch.
 
     >>> load_cifar100("an-empty-folder", download=False)
@@ -105,68 +105,68 @@ def find(
     *,
     download: bool = True,
 ) -> Path:
-    """Return the folder that holds an unpacked archive, fetching it if need be.
+    """Return the folder that holds an unpacked archive; fetch it when it is missing.
 
     Args:
         archive: which one.
-        root: the folder that holds it, or shall; by default, as `load_cifar10` looks.
-        download: fetch it when it is nowhere.
+        root: the folder that holds it, or will hold it; by default, as in `load_cifar10`.
+        download: fetch it when it is not found.
 
     Raises:
-        DataError: it is nowhere, or damaged, and `download` is False.
+        DataError: it is not found, or damaged, and `download` is False.
         DownloadError: it could not be fetched.
     """
-    found = locate(archive, root)
-    if found is not None and found.name == archive.folder:
-        return found.parent
-    if found is None and not download:
-        raise DataError(_nowhere(archive, _places(root)))
-    if found is not None and not download and not archive.is_whole(found):
+    path = locate(archive, root)
+    if path is not None and path.name == archive.folder:
+        return path.parent
+    if path is None and not download:
+        raise DataError(_not_found(archive, _folders(root)))
+    if path is not None and not download and not archive.is_whole(path):
         raise DataError(
-            f"{str(found)!r} is damaged or cut short; put a whole one there, or allow download=True"
+            f"{str(path)!r} is damaged or cut short; put a whole one there, or allow download=True"
         )
-    place = _home(root) if found is None else found.parent
-    fetch(archive, place)  # only unpacks a whole one
-    return place
+    folder = _home(root) if path is None else path.parent
+    fetch(archive, folder)  # a whole archive is only unpacked
+    return folder
 
 
 def locate(archive: Archive, root: str | Path | None = None) -> Path | None:
-    """Look where an archive lies: its folder when unpacked, else its file, else None.
+    """Return where an archive lies: its folder when unpacked, else its file, else None.
 
     Nothing is fetched or unpacked.
 
     Args:
         archive: which one.
-        root: the folder that may hold it; by default, as `load_cifar10` looks.
+        root: the folder that may hold it; by default, as in `load_cifar10`.
 
     Raises:
-        DataError: the disk cannot be asked.
+        DataError: the disk cannot be read.
 
     >>> locate(CIFAR10, "an-empty-folder")
     """
-    places = _places(root)
-    unpacked = [place / archive.folder for place in places]
-    packed = [place / archive.file for place in places]
+    folders = _folders(root)
+    unpacked = [folder / archive.folder for folder in folders]
+    packed = [folder / archive.file for folder in folders]
     try:
-        found = [path for path in unpacked if path.is_dir()]
-        found += [path for path in packed if path.is_file()]
+        paths = [path for path in unpacked if path.is_dir()]
+        paths += [path for path in packed if path.is_file()]
     except OSError as error:  # such as a name too long for any disk
         raise DataError(f"{archive.title} cannot be looked for: {error}") from error
-    return found[0] if found else None
+    return paths[0] if paths else None
 
 
-def _nowhere(archive: Archive, places: list[Path]) -> str:
-    """Say that an archive was not found in these places, and the way on."""
+def _not_found(archive: Archive, folders: list[Path]) -> str:
+    """Return the message for an archive that lies in none of these folders."""
     way = (
         f"pass root=, the folder that holds {archive.folder!r}, set $CIFARKIT_DATA, or allow "
         "download=True"
     )
-    if (places[0] / "train").is_dir():
-        way = f"its train/<class>/ is read by ck.load_image_folder({str(places[0])!r})"
-    return f"{archive.title} is not in {' nor '.join(repr(str(place)) for place in places)}; {way}"
+    if (folders[0] / "train").is_dir():
+        way = f"its train/<class>/ is read by ck.load_image_folder({str(folders[0])!r})"
+    return f"{archive.title} is not in {' nor '.join(repr(str(path)) for path in folders)}; {way}"
 
 
-def _places(root: str | Path | None) -> list[Path]:
+def _folders(root: str | Path | None) -> list[Path]:
     return [_home(root)] if root is not None else [_home(root), Path("data")]
 
 
@@ -179,7 +179,7 @@ def _load(archive: Archive, root: str | Path | None, download: bool) -> tuple[Im
     checked_flag("download", download, error=DataError)
 
     def read() -> tuple[ImageSet, ...]:
-        import_datasets()  # what could not be read need not be fetched
+        import_datasets()  # fail before the download, not after it
         return _read(archive, find(archive, root, download=download))
 
     return cached(_home(root) / f"{archive.name}.safetensors", read)

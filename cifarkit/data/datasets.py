@@ -34,7 +34,7 @@ from cifarkit.randomness import seeded
 
 __all__ = ["load_dataset"]
 
-# The columns of rows, in the order of looking: Hugging Face's sets name them so.
+# The columns of rows, in the order they are tried; Hugging Face's sets use these names.
 PICTURES = ("img", "image", "images", "pixel_values", "picture", "png", "jpg")
 LABELS = ("label", "labels", "fine_label", "target", "class", "cls")
 VALS = ("val", "valid", "validation")
@@ -54,11 +54,11 @@ def load_dataset(
 ) -> Splits:
     """Make splits from data sets that give pictures and labels one by one.
 
-    Taken are torchvision's data sets, `Subset`, `ConcatDataset` and `random_split`, a `DataLoader`
+    It takes torchvision's data sets, `Subset`, `ConcatDataset` and `random_split`, a `DataLoader`
     (its data set in order, not its batches), Hugging Face's rows, and lists of (picture, label).
     Each picture is read once: a Pillow image, or an array or tensor as `load_arrays` takes, with or
-    without `ToTensor()`. What is not RGB 32 by 32 is brought to it as picture files are, and a
-    warning says so. Random changes do not belong in the data set, where one draw would stay for
+    without `ToTensor()`. All that are not RGB 32 by 32 are brought to it as picture files are, and
+    a warning says so. Random changes do not belong in the data set, where one draw would stay for
     all epochs: `Recipe(augment=(ck.Transform(…),))` makes them.
 
     Args:
@@ -70,14 +70,14 @@ def load_dataset(
             own, or else as in `load_arrays`.
         val_size: how many training images, or which share of them, become val.
         test_size: as `val_size`, for test.
-        split_seed: the seed of what is drawn.
+        split_seed: the seed of these draws.
 
     Returns:
         The three image sets. Warnings say what was drawn for test, what was resized, and when more
         than one test picture in a hundred is a training picture too.
 
     Raises:
-        DataError: it is no such data set, gives another picture each time, or a picture or label
+        DataError: it is not such a data set, gives another picture each time, or a picture or label
             does not fit; the message says what to pass.
 
     >>> pictures = [(Image.new("RGB", (32, 32), (n, 0, 0)), n % 2) for n in range(30)]
@@ -89,14 +89,14 @@ def load_dataset(
     names = known["train"] if classes is None else checked_names(classes)
     pictures, labels, forms = {}, {}, set[Form]()
     for part, dataset in sets.items():
-        title, own = f"the pictures of {part}", known[part]
-        pictures[title], labels[part], found = _read(dataset, part)
-        forms |= found
-        if classes is None and own and own != names:
-            labels[part] = [own[int(label)] for label in labels[part]]  # it counts other names
+        title, part_names = f"the pictures of {part}", known[part]
+        pictures[title], labels[part], part_forms = _read(dataset, part)
+        forms |= part_forms
+        if classes is None and part_names and part_names != names:  # its numbers mean other names
+            labels[part] = [part_names[int(label)] for label in labels[part]]
     counts = dict(zip(pictures, map(len, labels.values()), strict=True))
-    images, found = images_of_parts(pictures, counts)
-    forms |= found
+    images, array_forms = images_of_parts(pictures, counts)
+    forms |= array_forms
     numbers, names = labels_and_names(labels, names)
     parts = {
         part: ImageSet(images[title], numbers[part], names)
@@ -112,15 +112,15 @@ def load_dataset(
 
 def _parts(train: Any, test: Any, val: Any) -> dict[str, Any]:
     if isinstance(train, Mapping):
-        found = dict(train)
-        if "train" not in found:
+        parts = dict(train)
+        if "train" not in parts:
             raise DataError(
-                f"train is a dictionary of {', '.join(map(repr, found))}; pass one data set, or a "
+                f"train is a dictionary of {', '.join(map(repr, parts))}; pass one data set, or a "
                 "dictionary with 'train'"
             )
-        train = found["train"]
-        test = found.get("test") if test is None else test
-        val = next((found[name] for name in VALS if name in found), None) if val is None else val
+        train = parts["train"]
+        test = parts.get("test") if test is None else test
+        val = next((parts[name] for name in VALS if name in parts), None) if val is None else val
     given = {"train": train, "val": val, "test": test}
     return {
         part: _without_loader(dataset, part)
@@ -130,10 +130,10 @@ def _parts(train: Any, test: Any, val: Any) -> dict[str, Any]:
 
 
 def _without_loader(loader: Any, part: str) -> Any:
-    """Return the data set that a loader takes its batches from, or what is a data set already.
+    """Return the data set of a loader, or the data set itself.
 
     Raises:
-        DataError: its pictures cannot be counted, or not be read in order.
+        DataError: its pictures cannot be counted, or cannot be read in order.
     """
     dataset = loader.dataset if isinstance(loader, DataLoader) else loader
     if isinstance(loader, DataLoader) and not isinstance(dataset, IterableDataset):
@@ -151,20 +151,20 @@ def _without_loader(loader: Any, part: str) -> Any:
             )
         if loader.collate_fn is not default_collate:
             raise DataError(
-                f"the loader of {part} has a collate_fn of its own, which would not be called; do "
-                "what it does in the data set, and pass loader.dataset"
+                f"the loader of {part} has its own collate_fn, which would not be called; do its "
+                "work in the data set, and pass loader.dataset"
             )
     if isinstance(dataset, Splits):
         raise DataError(f"{part} is Splits already; train on it as it is")
     if isinstance(dataset, tuple) and len(dataset) == 2 and hasattr(dataset[0], "shape"):
-        raise DataError(f"{part} is a pair of arrays; ck.load_arrays takes such")
+        raise DataError(f"{part} is a pair of arrays; ck.load_arrays takes arrays")
     is_plain = isinstance(dataset, np.ndarray | Tensor | str | bytes | Mapping)
     if is_plain or isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
         way = "ck.load_arrays takes arrays, ck.load_image_folder folders"
         if hasattr(dataset, "__iter__") and not is_plain:
-            way = f"list({part}) makes one of what is given one after another"
+            way = f"list({part}) makes one from an iterator"
         raise DataError(
-            f"{part} must be a data set whose pictures have numbers, such as torchvision's; found "
+            f"{part} must be a data set whose pictures have indices, such as torchvision's, found "
             f"{type(dataset).__name__}; {way}"
         )
     if not hasattr(dataset, "__len__"):
@@ -175,15 +175,15 @@ def _without_loader(loader: Any, part: str) -> Any:
 
 
 def _names(dataset: Any) -> tuple[str, ...] | None:
-    """Return the names of the classes that a data set knows of itself, if any."""
+    """Return the names of the classes that a data set has, if any."""
     if isinstance(dataset, ConcatDataset):
-        found = {_names(part) for part in dataset.datasets}
-        if len(found) > 1:
+        variants = {_names(part) for part in dataset.datasets}
+        if len(variants) > 1:
             raise DataError(
                 "the parts of a ConcatDataset have different classes, so that a label has two "
-                "meanings; give all parts the same"
+                "meanings; give all parts the same classes"
             )
-        return found.pop()
+        return variants.pop()
     if isinstance(dataset, Subset):
         return _names(dataset.dataset)
     features = getattr(dataset, "features", None)
@@ -197,9 +197,9 @@ def _names(dataset: Any) -> tuple[str, ...] | None:
 
 
 def _read(dataset: Any, part: str) -> tuple[Any, list[Any], set[Form]]:
-    """Return the pictures, their labels, and what pictures were that were changed.
+    """Return the pictures, their labels, and the forms of the pictures that were changed.
 
-    Arrays are kept as they are, for black and white are told from those of all parts.
+    Arrays are not changed yet: the arrays of all parts together show what black and white are.
     """
     if isinstance(dataset, ImageSet):
         return dataset.images, dataset.labels.tolist(), set()
@@ -209,11 +209,11 @@ def _read(dataset: Any, part: str) -> tuple[Any, list[Any], set[Form]]:
         for index in range(len(dataset)):
             picture, label = _pair(_item(dataset, index, part), index, part)
             labels.append(_plain_label(label))
-            if isinstance(picture, Image.Image):  # what is small is kept
-                image, found = images_from_array([picture], f"picture {index} of {part}")
-                picture, forms = image[0], forms | found
+            if isinstance(picture, Image.Image):  # only the small one is kept
+                image, picture_forms = images_from_array([picture], f"picture {index} of {part}")
+                picture, forms = image[0], forms | picture_forms
             elif picture.dtype.kind == "f" and np.abs(picture).max(initial=0) <= 255:
-                picture = picture.astype(np.float16)  # which tells 256 shades apart
+                picture = picture.astype(np.float16)  # enough for 256 shades
             pictures.append(picture)
     if not pictures:
         raise DataError(f"{part} has no pictures")
@@ -223,21 +223,21 @@ def _read(dataset: Any, part: str) -> tuple[Any, list[Any], set[Form]]:
 
 
 def _joined(pictures: list[Any]) -> Any:
-    """Return arrays of one shape as one array `n …`, and others as they are."""
+    """Return arrays of one shape as one array `n …`, and others unchanged."""
     arrays = [np.asarray(picture) for picture in pictures]
-    is_one = len({(array.shape, array.dtype.kind) for array in arrays}) == 1
-    return np.stack(arrays) if is_one else arrays
+    is_alike = len({(array.shape, array.dtype.kind) for array in arrays}) == 1
+    return np.stack(arrays) if is_alike else arrays
 
 
 def _check_steady(dataset: Any, part: str) -> None:
-    """Refuse a data set that gives other pictures each time: one draw would be kept for ever."""
+    """Refuse a data set with random pictures: one draw would be kept for all epochs."""
     for index in range(min(TRIED, len(dataset))):
-        twice = []
+        draws = []
         for draw in range(2):
             with seeded("dataset", index, draw):
                 picture, _ = _pair(_item(dataset, index, part), index, part)
-            twice.append(np.asarray(picture))
-        if not np.array_equal(twice[0], twice[1]):
+            draws.append(np.asarray(picture))
+        if not np.array_equal(draws[0], draws[1]):
             raise DataError(
                 f"{part} gives another picture {index} each time, so it has random transforms; "
                 "leave them out of the data set, and give them to the recipe: "
@@ -248,7 +248,7 @@ def _check_steady(dataset: Any, part: str) -> None:
 def _item(dataset: Any, index: int, part: str) -> Any:
     try:
         return dataset[index]
-    except Exception as error:  # whatever somebody's code may raise
+    except Exception as error:  # a user's code may raise anything
         raise DataError(
             f"picture {index} of {part} cannot be read: {type(error).__name__}: {error}"
         ) from error
@@ -261,19 +261,19 @@ def _pair(item: Any, index: int, part: str) -> tuple[Any, Any]:
     elif isinstance(item, tuple | list) and len(item) == 2:
         picture, label = item
     else:
-        found = f"{len(item)} things" if isinstance(item, tuple | list) else type(item).__name__
+        kind = f"{len(item)} things" if isinstance(item, tuple | list) else type(item).__name__
         raise DataError(
-            f"{part} must give (picture, label), and item {index} is {found}; "
+            f"{part} must give (picture, label), and item {index} is {kind}; "
             f"[(x, y) for x, y, *_ in {part}] takes the first two"
         )
     if isinstance(picture, Tensor):
         picture = picture.detach().cpu().float() if picture.is_floating_point() else picture.cpu()
     if not isinstance(picture, Image.Image):
-        found, picture = type(picture).__name__, np.asarray(picture)
+        kind, picture = type(picture).__name__, np.asarray(picture)
         if picture.ndim not in (1, 2, 3):
             raise DataError(
-                f"picture {index} of {part} must be Pillow's, or an array 3 h w, h w 3 or h w, "
-                f"found {found}; PIL.Image.open reads a file"
+                f"picture {index} of {part} must be a Pillow image, or an array 3 h w, h w 3 or "
+                f"h w, found {kind}; PIL.Image.open reads a file"
             )
     return picture, label
 
@@ -283,7 +283,7 @@ def _column(row: Mapping[str, Any], names: Sequence[str], part: str) -> Any:
         if name in row:
             return row[name]
     raise DataError(
-        f"the rows of {part} have the columns {', '.join(map(repr, row))}, and none is called "
+        f"the rows of {part} have the columns {', '.join(map(repr, row))}, but none called "
         f"{names[0]!r}; ds.rename_column(…, {names[0]!r}) gives one that name"
     )
 

@@ -20,19 +20,19 @@ from cifarkit.storage.atomic import atomic_path, commit
 
 __all__ = ["fetch", "take"]
 
-# What happens is logged as warnings: those are shown where nobody has set up logging, and nobody
-# should sit before a program that is silent for as long as a download takes.
+# Progress is logged as warnings, which are shown even where logging is not set up: a program
+# should not be silent for as long as a download takes.
 log = logging.getLogger(__name__)
 
-SLOW = 100_000.0  # bytes a second: a source below it is left, while there is another to ask
+SLOW = 100_000.0  # bytes a second: a slower source is left, unless it is the last
 
 
 def fetch(archive: Archive, root: Path) -> None:
-    """Have a data set in a folder, unpacked: from its archive there, or from the network.
+    """Put an unpacked data set into a folder, from its archive there or from the network.
 
-    What came before the download was cut off lies in a `.part` file; the next source or the
-    next call resumes it. The archive has its name only when its MD5 sum is right. Of
-    several processes one fetches, and the others wait for it.
+    A broken download stays in a `.part` file; the next source or the next call resumes it. The
+    archive gets its name only when its MD5 sum is right. One of several processes fetches, and
+    the others wait for it.
 
     Args:
         archive: what to fetch.
@@ -51,7 +51,7 @@ def fetch(archive: Archive, root: Path) -> None:
 
 
 def take(archive: Archive, file: Path, root: Path) -> None:
-    """Have a data set in a folder, unpacked, from an archive that was fetched elsewhere.
+    """Put an unpacked data set into a folder, from an archive that was fetched elsewhere.
 
     Args:
         archive: what the file should be.
@@ -63,17 +63,17 @@ def take(archive: Archive, file: Path, root: Path) -> None:
         DownloadError: the disk failed.
     """
     try:
-        size, found = file.stat().st_size, md5_of(file)
+        size, md5 = file.stat().st_size, md5_of(file)
     except OSError as error:
         raise DataError(f"{str(file)!r} cannot be read: {error}") from error
-    if found != archive.md5:
+    if md5 != archive.md5:
         raise DataError(
-            f"{str(file)!r} is not {archive.file}: it has {size:,} bytes and the MD5 sum {found}, "
-            f"where {archive.bytes:,} and {archive.md5} are right; fetch it again"
+            f"{str(file)!r} is not {archive.file}: it has {size:,} bytes and the MD5 sum {md5}, "
+            f"and should have {archive.bytes:,} and {archive.md5}; fetch it again"
         )
     path = root / archive.file
     with _explained(archive, root), _alone(archive, root):
-        if not archive.is_whole(path):  # it may be the very file
+        if not archive.is_whole(path):  # it may be the same file
             with atomic_path(path) as temporary:
                 shutil.copyfile(file, temporary)
         if not (root / archive.folder).is_dir():
@@ -82,26 +82,26 @@ def take(archive: Archive, file: Path, root: Path) -> None:
 
 @contextmanager
 def _explained(archive: Archive, root: Path) -> Iterator[None]:
-    """Turn what goes wrong into one error that says how far it came and what else can be done."""
+    """Turn any failure into one error that says what was fetched and what else can be done."""
     try:
         yield
     except DataError:
         raise
     except (OSError, ValueError, SourceError) as error:  # ValueError: a name no folder can have
-        there = _size(_part(root / archive.file))
+        fetched = _size(_part(root / archive.file))
         raise DownloadError(
-            f"{archive.title} could not be fetched, {there:,} of {archive.bytes:,} bytes are there "
-            "already, and the next attempt resumes from them:\n"
-            f"{indent(str(error), '  ')}\nThree ways on:\n"
-            f"  put {archive.file}, fetched elsewhere, into {str(root)!r} and try again;\n"
-            f"  point root= or $CIFARKIT_DATA to a folder that has {archive.folder} in it;\n"
-            "  or practise without it on ck.load_synthetic() (--data synthetic)"
+            f"{archive.title} could not be fetched: {fetched:,} of {archive.bytes:,} bytes are "
+            "there, and the next attempt resumes from them\n"
+            f"{indent(str(error), '  ')}\nThree other ways:\n"
+            f"  put {archive.file}, fetched elsewhere, into {str(root)!r} and try again\n"
+            f"  point root= or $CIFARKIT_DATA to a folder that has {archive.folder} in it\n"
+            "  practise without it on ck.load_synthetic() (--data synthetic)"
         ) from error
 
 
 @contextmanager
 def _alone(archive: Archive, root: Path) -> Iterator[None]:
-    """Let one process at a time do what is inside; the system frees the lock of one that dies."""
+    """Let one process at a time run the block; the system frees the lock of one that dies."""
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / f"{archive.file}.lock")
     try:
@@ -116,49 +116,49 @@ def _alone(archive: Archive, root: Path) -> Iterator[None]:
 
 
 def _download(archive: Archive, path: Path) -> None:
-    """Ask source after source until one completes the archive.
+    """Try source after source until one completes the archive.
 
-    Each round must bring a hundredth of the archive, or there is no other.
+    A round that brings less than a hundredth of the archive is the last.
     """
     part = _part(path)
     while True:
-        begin, said = _size(part), []
+        begin, messages = _size(part), []
         for url in archive.sources:
             there = _size(part)
             try:
                 _complete(archive, url, part)
             except SourceError as error:
-                said.append(f"{url}: {error}")
+                messages.append(f"{url}: {error}")
                 if _size(part) != there:  # a source that gave nothing is not worth a line
-                    log.warning("%s; left", said[-1])
+                    log.warning("%s; left", messages[-1])
             else:
                 commit(part, path)
                 return
         if _size(part) - begin < archive.bytes / 100:
-            raise SourceError("\n".join(said))
+            raise SourceError("\n".join(messages))
 
 
 def _complete(archive: Archive, url: str, part: Path) -> None:
-    """Fetch what is missing from one source, and throw all away if its MD5 sum is wrong.
+    """Fetch the missing bytes from one source, and delete all if the MD5 sum is wrong.
 
-    The mistake may be in what was there before, so the same source is then asked for the whole.
+    Older bytes may be the wrong ones, so the same source is then asked for the whole file.
     """
     while True:
         there = _size(part)
         if there < archive.bytes:
             _append(archive, url, part)
-        found = md5_of(part)
-        if found == archive.md5:
+        md5 = md5_of(part)
+        if md5 == archive.md5:
             return
         part.unlink()
-        wrong = f"the MD5 sum {found}, not {archive.md5}"
-        log.warning("what is in %s has %s; thrown away", part, wrong)
+        wrong = f"the MD5 sum {md5}, not {archive.md5}"
+        log.warning("%s has %s; deleted", part, wrong)
         if not there:
             raise SourceError(f"it gave bytes with {wrong}")
 
 
 def _append(archive: Archive, url: str, part: Path) -> None:
-    """Append to the part what is missing, or begin it anew if this source cannot resume."""
+    """Append the missing bytes to the part, or begin again if this source cannot resume."""
     size = archive.bytes
     least = 0.0 if url == archive.sources[-1] else SLOW
     with opened(url, _size(part), size, least) as (done, blocks):
@@ -172,9 +172,7 @@ def _append(archive: Archive, url: str, part: Path) -> None:
                     file.write(block)
                     move(done)
         except KeyboardInterrupt:
-            log.warning(
-                "%s: stopped; what came is kept, the next call goes on from it", archive.title
-            )
+            log.warning("%s: stopped; the next call resumes from the bytes so far", archive.title)
             raise
         if done < size:
             raise SourceError(f"it ended after {done:,} of {size:,} bytes")

@@ -26,7 +26,7 @@ def shown(done: int, size: int) -> Iterator[Callable[[int], None]]:
         size: how many there will be.
 
     Yields:
-        What to call with the number of bytes that are there, for every block.
+        A function to call after every block, with the number of bytes that are there.
     """
     # rich costs a tenth of a second, and most loads find the data on the disk.
     from rich.console import Console
@@ -43,13 +43,13 @@ def shown(done: int, size: int) -> Iterator[Callable[[int], None]]:
     bar = Progress(BarColumn(bar_width=None), *columns, console=console, transient=True)
     task = bar.add_task("", completed=done, total=size)
     is_watched = is_terminal(sys.stderr)
-    spoke = time.monotonic()
+    logged = time.monotonic()
 
     def move(done: int) -> None:
-        nonlocal spoke
+        nonlocal logged
         bar.update(task, completed=done)
-        if not is_watched and time.monotonic() - spoke >= PAUSE:
-            spoke = time.monotonic()
+        if not is_watched and time.monotonic() - logged >= PAUSE:
+            logged = time.monotonic()
             words = ", ".join(str(column.render(bar.tasks[0])) for column in columns)
             log.warning("%s left", words)
 

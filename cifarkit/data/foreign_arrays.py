@@ -1,4 +1,4 @@
-"""Whatever holds numbers, to NumPy's arrays; what holds none is refused with the way."""
+"""Values that hold numbers, turned into NumPy arrays; other values are refused with a hint."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cifarkit.errors import DataError
 __all__ = ["as_numpy", "gathered"]
 
 Array = np.ndarray[Any, Any]
-NUMPYS = (torch.float16, torch.float32, torch.float64)  # what NumPy has of torch's floats
+NUMPYS = (torch.float16, torch.float32, torch.float64)  # torch's floats that NumPy has too
 
 
 def as_numpy(array: Any, name: str) -> Array:
-    """Return anything like an array as NumPy's.
+    """Return anything like an array as a NumPy array.
 
     Raises:
         DataError: it is not an array, or some of its numbers are masked.
     """
-    if reason := _no_array(array):
+    if reason := _why_not_array(array):
         raise DataError(f"{name} is not an array: {reason}")
     try:
         if isinstance(array, list | tuple) and array and isinstance(array[0], Tensor):
@@ -38,8 +38,8 @@ def as_numpy(array: Any, name: str) -> Array:
             tensor = tensor.dequantize() if tensor.is_quantized else tensor.to_dense()
             is_odd = tensor.is_floating_point() and tensor.dtype not in NUMPYS
             return (tensor.float() if is_odd else tensor).numpy()
-        found = np.asarray(array)
-    except Exception as error:  # whatever an __array__ raises
+        result = np.asarray(array)
+    except Exception as error:  # an __array__ may raise anything
         if isinstance(array, list | tuple):
             items = " and ".join(dict.fromkeys(_described(item) for item in array[:50]))
             raise DataError(
@@ -47,22 +47,22 @@ def as_numpy(array: Any, name: str) -> Array:
                 "or all numbers; [x for x, _ in pairs] leaves labels out"
             ) from error
         raise DataError(
-            f"{name} is not an array: {type(array).__name__} gives NumPy none ({error}); pass "
+            f"{name} is not an array: {type(array).__name__} cannot become one ({error}); pass "
             f"{'x.float()' if isinstance(array, Tensor) else 'numpy.array(…) of what it holds'}"
         ) from error
-    if found.dtype == object and found.ndim == 0:
+    if result.dtype == object and result.ndim == 0:
         raise DataError(f"{name} is not an array: found {type(array).__name__}")
     for item in array if isinstance(array, list | tuple) else [array]:
         if isinstance(item, np.ma.MaskedArray) and np.ma.is_masked(item):
             raise DataError(
-                f"{name} has {int(np.ma.getmaskarray(item).sum()):,} masked numbers, and every "
-                "number counts here; leave their pictures out, or give them a value: x.filled(0)"
+                f"{name} has {int(np.ma.getmaskarray(item).sum()):,} masked numbers, but no "
+                "number can be missing; leave their pictures out, or give them a value: x.filled(0)"
             )
-    return found
+    return result
 
 
-def _no_array(thing: Any) -> str:
-    """Say why what NumPy would make something odd of is no array, and the way; or nothing."""
+def _why_not_array(thing: Any) -> str:
+    """Return why a value is not an array, and a hint; or an empty text."""
     if isinstance(thing, Mapping):
         first = next(iter(thing), "x")
         return f"it is a {type(thing).__name__}; pass one of its values, such as x[{first!r}]"
@@ -86,7 +86,7 @@ def _no_array(thing: Any) -> str:
         return f"it is a {type(thing).__name__}; list(…) makes a list of it"
     if isinstance(thing, list | tuple) and thing:
         if isinstance(thing[0], Mapping):
-            return _no_array(thing[0]).replace("it is", "its first item is") + " of each"
+            return _why_not_array(thing[0]).replace("it is", "its first item is") + " of each"
         if isinstance(thing[0], tuple | list) and any(not _is_number(x) for x in thing[0]):
             kinds = [type(item) for item in thing[0]]
             if len(kinds) == 2 and kinds[0] not in (list, tuple):
@@ -105,7 +105,7 @@ def _is_number(thing: Any) -> bool:
 
 
 def gathered(array: Any, name: str) -> Array | list[Any]:
-    """Return one array, or a list of arrays and Pillow images that are not alike.
+    """Return one array, or a list of arrays and Pillow images of different kinds.
 
     Raises:
         DataError: it is neither.
@@ -113,13 +113,13 @@ def gathered(array: Any, name: str) -> Array | list[Any]:
     is_column = getattr(getattr(array, "dtype", None), "kind", "") == "O" and array.ndim == 1
     items = list(array) if is_column or isinstance(array, list | tuple) else []
     if not items or not all(isinstance(x, Image.Image) or hasattr(x, "shape") for x in items):
-        found = as_numpy(array, name)
-        if found.ndim == 1 and found.dtype.kind in "OSUT" and found.size:
+        pictures = as_numpy(array, name)
+        if pictures.ndim == 1 and pictures.dtype.kind in "OSUT" and pictures.size:
             raise DataError(
-                f"{name} must hold pictures, found {type(found[0]).__name__}; "
+                f"{name} must hold pictures, found {type(pictures[0]).__name__}; "
                 "[PIL.Image.open(path) for path in paths] reads files"
             )
-        return found
+        return pictures
     if len(items) == 2 and len(getattr(items[1], "shape", "xy")) < 2 < len(items[0].shape):
         raise DataError(f"{name} is a pair of pictures and labels; pass the first of the two")
     kinds = {type(item) if isinstance(item, Image.Image) else item.shape for item in items}

@@ -1,4 +1,4 @@
-"""What pictures were before they were brought to RGB 32 by 32, and the warning that says so."""
+"""Size and kind of pictures before they were brought to RGB 32 by 32, and a warning of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Form:
     Args:
         width: in pixels.
         height: in pixels.
-        channels: 1 of grey ones, 4 of RGBA.
+        channels: 1 for grey, 3 for RGB, 4 for RGBA.
         is_flat: whether each was a row of numbers.
 
     >>> str(Form(28, 28, 1)), str(Form(28, 28, 1, is_flat=True))
@@ -42,12 +42,12 @@ class Form:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing needs to be done: RGB, 32 by 32, in rows too."""
+        """Whether nothing needs to be done: RGB 32 by 32, also in rows."""
         return (self.width, self.height, self.channels) == (32, 32, 3)
 
 
 def form_of(picture: Image.Image) -> Form:
-    """Return the form of a picture of Pillow's.
+    """Return the form of a Pillow image.
 
     >>> str(form_of(Image.new("I;16", (28, 20))))
     '28 by 20, grey'
@@ -57,14 +57,14 @@ def form_of(picture: Image.Image) -> Form:
 
 
 def warn_of_resizing(forms: Collection[Form]) -> None:
-    """Say once what pictures were brought to RGB 32 by 32, and how; nothing where none were.
+    """Warn once which pictures were brought to RGB 32 by 32, and how; none give no warning.
 
     Args:
         forms: what the pictures were.
     """
     if forms:
         first, *others = sorted(map(str, forms))
-        more = f" and {len(others):,} other forms" if others else ""
+        more = f" and {len(others):,} other kinds" if others else ""
         warn(
             "pictures were brought to RGB 32 by 32, as picture files are: "
             f"{', '.join(_steps(forms))}; they were {first}{more}"
@@ -74,7 +74,7 @@ def warn_of_resizing(forms: Collection[Form]) -> None:
 def _steps(forms: Collection[Form]) -> Iterator[str]:
     """Yield what was done to some of the pictures, in its order."""
     if any(form.channels == 4 for form in forms):
-        yield "transparent places over white"
+        yield "transparent pixels over white"
     if any(form.channels == 1 for form in forms):
         yield "grey as three equal channels"
     if any(form.width != form.height for form in forms):

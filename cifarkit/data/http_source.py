@@ -28,7 +28,7 @@ class SourceError(Exception):
 def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Ask a source for a file from byte `start` on.
 
-    A source that cannot resume gives the file from its beginning: HTTP lets it ignore the wish.
+    A source that cannot resume gives the file from its beginning: HTTP allows that.
 
     Args:
         url: the source.
@@ -50,8 +50,8 @@ def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int,
 def _answer(url: str, start: int) -> HTTPResponse:
     """Return the answer of a source, redirects followed.
 
-    A look-up of the name can hang below any limit that Python sets; so the question is asked in
-    a thread that is left behind.
+    The look-up of a name can hang in spite of Python's time limit, so a thread asks, which can
+    be left behind.
     """
     headers = {"User-Agent": f"cifarkit/{__version__}", "Range": f"bytes={start}-"}
     answers: list[HTTPResponse | Exception] = []
@@ -60,7 +60,7 @@ def _answer(url: str, start: int) -> HTTPResponse:
         try:
             request = urllib.request.Request(url, headers=headers)
             answers.append(urllib.request.urlopen(request, timeout=SILENCE))
-        except (OSError, HTTPException, ValueError) as error:  # what answers may be no web server
+        except (OSError, HTTPException, ValueError) as error:  # not every server speaks HTTP
             answers.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)
@@ -78,13 +78,13 @@ def _answer(url: str, start: int) -> HTTPResponse:
 
 
 def _beginning(response: HTTPResponse, start: int, size: int) -> int:
-    """Return at which byte an answer begins, once its head says what the file should be."""
+    """Return at which byte an answer begins, after a check of its headers."""
     if response.headers.get_content_type() == "text/html":
         raise SourceError("it sends a web page")
     if response.status == 206:
-        found = response.headers.get("Content-Range")
-        if found != f"bytes {start}-{size - 1}/{size}":
-            raise SourceError(f"asked for byte {start} and on of {size}, it sends {found!r}")
+        sent = response.headers.get("Content-Range")
+        if sent != f"bytes {start}-{size - 1}/{size}":
+            raise SourceError(f"asked for the bytes from {start} of {size}, it sends {sent!r}")
     else:
         start = 0
     length = response.headers.get("Content-Length")

@@ -47,18 +47,17 @@ def load_image_folder(
     there is no val or no test, it is drawn from train. From `root/<class>/*`, where there is no
     `train`, all three are drawn.
 
-    The classes are the folders' names in alphabetical order, the same in all parts; the pictures
-    of a class, those in its sub-folders among them, come in the order of their names. Every
-    picture is brought to RGB 32 by 32 (see `cifarkit.data.pictures`). The first load reads every
-    file, with a progress bar on a terminal; it leaves one tensor file in the data folder
-    (`$CIFARKIT_DATA`, or the user's cache), and until a file's name, size or time changes, later
-    loads take that.
+    The classes are the folders' names in alphabetical order, the same in all parts. The pictures
+    of a class, with those in its sub-folders, come in the order of their names. Every picture is
+    brought to RGB 32 by 32 (see `cifarkit.data.pictures`). The first load reads every file, with a
+    progress bar on a terminal, and writes one tensor file into the data folder (`$CIFARKIT_DATA`,
+    or the user's cache). Later loads read that, until a file's name, size or time changes.
 
     Args:
         root: the folder that holds `train` and `test`, or the classes.
         val_size: how many training images, or which share of them, become val where there is no
             such folder.
-        split_seed: the seed of what is drawn.
+        split_seed: the seed of these draws.
         test_size: as `val_size`, for test.
 
     Returns:
@@ -73,9 +72,9 @@ def load_image_folder(
     >>> import tempfile
     >>> from PIL import Image
     >>> root = Path(tempfile.mkdtemp()) / "pets"
-    >>> for place, grey in {"train/cat": 0, "train/dog": 1, "test/cat": 2, "test/dog": 3}.items():
-    ...     (root / place).mkdir(parents=True)
-    ...     Image.new("L", (32, 32), grey).save(root / place / "1.png")
+    >>> for path, grey in {"train/cat": 0, "train/dog": 1, "test/cat": 2, "test/dog": 3}.items():
+    ...     (root / path).mkdir(parents=True)
+    ...     Image.new("L", (32, 32), grey).save(root / path / "1.png")
     >>> load_image_folder(root, val_size=0)
     Splits('pets': train 2, val 0, test 2, 2 classes, 69ed7d15e967)
     """
@@ -83,12 +82,12 @@ def load_image_folder(
     left_out: list[str] = []
     folders = _part_folders(root)
     if folders["train"] != root:
-        beside = [folder for folder in _folders_in(root) if folder not in folders.values()]
-        left_out += [file.path for folder in beside for file in list_pictures(folder, [])]
+        others = [folder for folder in _folders_in(root) if folder not in folders.values()]
+        left_out += [file.path for folder in others for file in list_pictures(folder, [])]
     listings = {part: _list_classes(folder, left_out) for part, folder in folders.items()}
     if "test" in listings and not listings["test"]:
         left_out += [picture.path for picture in list_pictures(folders["test"], left_out)]
-        del listings["test"]  # its pictures lie in no folders of classes
+        del listings["test"]  # its pictures lie in no class folder
     classes = _shared_classes(root, listings)
     parts, forms = read_pictures(listings, classes)
     splits = complete_splits(
@@ -109,19 +108,19 @@ def load_image_folder(
 def _part_folders(root: Path) -> dict[str, Path]:
     """Return the folder of each part; of train alone where the classes lie in the root itself."""
     inside = _folders_in(root)
-    found = {
+    candidates = {
         part: [folder for folder in inside if folder.name.lower() in names]
         for part, names in PARTS.items()
     }
-    for part, folders in found.items():
+    for part, folders in candidates.items():
         if len(folders) > 1:
             raise DataError(
                 f"{str(root)!r} holds {' and '.join(repr(folder.name) for folder in folders)}, "
-                f"which are both {part}; leave one of them"
+                f"which are both {part}; keep one of them"
             )
-    if found["train"]:
-        return {part: folders[0] for part, folders in found.items() if folders}
-    if found["test"] or found["val"] or len(inside) < 2:
+    if candidates["train"]:
+        return {part: folders[0] for part, folders in candidates.items() if folders}
+    if candidates["test"] or candidates["val"] or len(inside) < 2:
         nested = [folder for folder in inside if len(_folders_in(folder)) > 1]
         way = f"; {str(nested[0])!r} has folders in it" if nested else ""
         raise DataError(
@@ -140,7 +139,7 @@ def _folders_in(folder: Path) -> list[Path]:
         )
     except NotADirectoryError:
         raise DataError(
-            f"{str(folder)!r} is a file, and a folder is meant; unpack an archive first"
+            f"{str(folder)!r} is a file, not a folder; unpack an archive first"
         ) from None
     except FileNotFoundError:
         return []
@@ -149,7 +148,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _list_classes(folder: Path, left_out: list[str]) -> Listing:
-    """List the pictures of all classes; pictures that lie beside the folders are left out."""
+    """List the pictures of all classes; pictures next to the folders are left out."""
     classes = _folders_in(folder)
     try:
         left_out += sorted(
@@ -163,21 +162,21 @@ def _list_classes(folder: Path, left_out: list[str]) -> Listing:
     except OSError as error:
         raise unreadable(folder, error) from error
     listing = []
-    for place in classes:
-        pictures = list_pictures(place, left_out)
+    for class_folder in classes:
+        pictures = list_pictures(class_folder, left_out)
         if not pictures:
             raise DataError(
-                f"the folder {str(place)!r} holds no picture file; known endings are "
+                f"the folder {str(class_folder)!r} holds no picture file; known endings are "
                 f"{', '.join(sorted(picture_suffixes()))}"
             )
-        listing += [(picture, place.name) for picture in pictures]
+        listing += [(picture, class_folder.name) for picture in pictures]
     return listing
 
 
 def _shared_classes(root: Path, listings: dict[str, Listing]) -> tuple[str, ...]:
     names = {part: {label for _, label in listing} for part, listing in listings.items()}
     train = names["train"]
-    if len(train) < 2 or any(found != train for found in names.values()):
+    if len(train) < 2 or any(classes != train for classes in names.values()):
         raise DataError(
             f"{str(root)!r} needs the same two or more class folders under "
             f"{' and '.join(names)}; found {' and '.join(str(sorted(n)) for n in names.values())}. "
@@ -189,15 +188,15 @@ def _shared_classes(root: Path, listings: dict[str, Listing]) -> tuple[str, ...]
 
 
 def _check_unicode(name: str) -> None:
-    """Refuse a name that no figure can show and no file hold."""
+    """Refuse a name that figures and files cannot hold."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        ours = sys.getfilesystemencoding()
-        cure = "is no UTF-8; rename it"
-        if ours != "utf-8" and _is_utf_8(os.fsencode(name)):
-            cure = f"is UTF-8, and Python reads names as {ours}; set PYTHONUTF8=1 before it starts"
-        raise DataError(f"the name of the folder {name!r} {cure}") from None
+        encoding = sys.getfilesystemencoding()
+        hint = "is not UTF-8; rename it"
+        if encoding != "utf-8" and _is_utf_8(os.fsencode(name)):
+            hint = f"is UTF-8, but Python reads names as {encoding}; set PYTHONUTF8=1 first"
+        raise DataError(f"the name of the folder {name!r} {hint}") from None
 
 
 def _is_utf_8(name: bytes) -> bool:

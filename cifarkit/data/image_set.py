@@ -33,7 +33,7 @@ def to_floats(images: Tensor) -> Tensor:
         float32 of the same shape, in [-1, 1].
 
     Raises:
-        DataError: it is no tensor.
+        DataError: it is not a tensor.
 
     >>> to_floats(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([-1.,  1.])
@@ -52,7 +52,7 @@ def to_bytes(images: Tensor) -> Tensor:
         uint8 of the same shape, 0 to 255.
 
     Raises:
-        DataError: it is no tensor.
+        DataError: it is not a tensor.
 
     >>> every_byte = torch.arange(256).to(torch.uint8)
     >>> torch.equal(to_bytes(to_floats(every_byte)), every_byte)
@@ -100,12 +100,12 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
         """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label.
 
         Raises:
-            DataError: the index is no whole number.
+            DataError: the index is not a whole number.
         """
         if not is_whole(index) and getattr(index, "shape", None) != ():
             raise DataError(
-                f"one image is got by a whole number, found {index!r}; for several, "
-                "take set.subset(range(100))"
+                f"the index of an image must be a whole number, found {index!r}; for several, "
+                "write set.subset(range(100))"
             )
         return to_floats(self.images[index]), int(self.labels[index])
 
@@ -128,17 +128,17 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
         return [repr(self), Table(("class", "images"), rows, ("total", f"{len(self):,}"))]
 
     def subset(self, indices: Sequence[int] | Tensor) -> ImageSet:
-        """Return the images at these places, in this order.
+        """Return the images at these indices, in this order.
 
         Raises:
-            DataError: a place lies outside the set or is no whole number.
+            DataError: an index lies outside the set or is not a whole number.
         """
-        places = _as_places(indices)
-        outside = places[(places < 0) | (places >= len(self))]
+        chosen = _as_indices(indices)
+        outside = chosen[(chosen < 0) | (chosen >= len(self))]
         if len(outside):
             raise DataError(f"there is no image {outside[0]}: this set has 0 to {len(self) - 1}")
-        places = places.to(self.images.device)
-        return ImageSet(self.images[places], self.labels[places], self.classes)
+        chosen = chosen.to(self.images.device)
+        return ImageSet(self.images[chosen], self.labels[chosen], self.classes)
 
     def to(self, device: torch.device | str) -> ImageSet:
         """Return the set on another device, as a whole."""
@@ -153,7 +153,7 @@ def check_image_set(image_set: Any) -> None:
     """
     if not isinstance(image_set, ImageSet):
         is_splits = isinstance(getattr(image_set, "test", None), ImageSet)
-        way = "" if is_splits else f". {loader_for(image_set)} makes splits of such"
+        way = "" if is_splits else f". {loader_for(image_set)} makes splits of it"
         raise DataError(
             "pictures and labels come as an ImageSet, such as splits.test; found "
             f"{type(image_set).__name__}{way}"
@@ -162,18 +162,18 @@ def check_image_set(image_set: Any) -> None:
 
 def _check_tensor(callee: str, images: Any) -> None:
     if not isinstance(images, Tensor):
-        found = type(images).__name__
+        kind = type(images).__name__
         way = "images.images" if isinstance(images, ImageSet) else "torch.as_tensor(images)"
-        raise DataError(f"{callee} takes a tensor, found {found}: write {callee}({way})")
+        raise DataError(f"{callee} takes a tensor, found {kind}: write {callee}({way})")
 
 
-def _as_places(indices: Any) -> Tensor:
-    # The way through NumPy takes any sequence, strides and byte orders that torch refuses too.
-    places = np.asarray(indices.cpu() if isinstance(indices, Tensor) else indices)
-    if places.dtype.kind not in "iu" and places.size:
-        cure = "mask.nonzero()" if places.dtype.kind == "b" else "whole numbers"
-        raise DataError(f"indices must be places in the set, found {places.dtype}; pass {cure}")
-    return torch.from_numpy(places.astype(np.int64).reshape(-1))
+def _as_indices(indices: Any) -> Tensor:
+    # NumPy takes any sequence, and strides and byte orders that torch refuses.
+    numbers = np.asarray(indices.cpu() if isinstance(indices, Tensor) else indices)
+    if numbers.dtype.kind not in "iu" and numbers.size:
+        hint = "mask.nonzero()" if numbers.dtype.kind == "b" else "whole numbers"
+        raise DataError(f"indices must be positions in the set, found {numbers.dtype}; pass {hint}")
+    return torch.from_numpy(numbers.astype(np.int64).reshape(-1))
 
 
 def _check_classes(classes: Any) -> None:

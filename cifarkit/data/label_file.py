@@ -50,7 +50,7 @@ def load_label_file(
     Args:
         images: the folder of the pictures, at any depth.
         labels: the file of the labels, in UTF-8.
-        image_column: which column names the picture: its name, or its place, counted from 0.
+        image_column: which column names the picture: its name, or its index, counted from 0.
         label_column: which column names the class.
         delimiter: what stands between the columns; when None, a tab, a comma, a semicolon or
             spaces, as the first line shows.
@@ -92,7 +92,7 @@ def load_label_file(
     names = {name for _, name in listings["train"]}
     for part, listing in listings.items():
         if unknown := sorted({name for _, name in listing} - names):
-            raise DataError(f"{part} has the class {unknown[0]!r}, of which train has no picture")
+            raise DataError(f"{part} has the class {unknown[0]!r}, but train has no picture of it")
     parts, forms = read_pictures(listings, tuple(sorted(names, key=_by_number)))
     splits = complete_splits(
         parts,
@@ -124,14 +124,14 @@ class _Table:
     label_column: Column
 
     def join(self, folder: Path, left_out: list[str]) -> list[tuple[PictureFile, str]]:
-        """Return the pictures that have a label, in the order of their names, each with its own."""
+        """Return the pictures that have a label, each with it, in the order of their names."""
         if not folder.is_dir():
             raise DataError(f"there is no folder {str(folder)!r} with the pictures")
         pictures = list_pictures(folder, [])
         known = PictureNames(folder, pictures)
         rows = self._rows()
         image, label = (
-            self._place(column, rows[0]) for column in (self.image_column, self.label_column)
+            self._index(column, rows[0]) for column in (self.image_column, self.label_column)
         )
         if self._has_header(rows, image, known):
             self._check_columns(rows)
@@ -153,7 +153,7 @@ class _Table:
                     f"{row[label]!r}; keep one"
                 )
         if missing:
-            # Where none is there, the first line may be the names of columns.
+            # If all are missing, the first line may hold the names of columns.
             first = missing[1] if len(missing) == len(rows) > 1 else missing[0]
             raise DataError(
                 f"{len(missing):,} of the {len(rows):,} pictures that {self.path.name!r} names are "
@@ -166,7 +166,7 @@ class _Table:
         try:
             text = self.path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise DataError(f"{str(self.path)!r} is no UTF-8 text: {error}; save it so") from error
+            raise DataError(f"{str(self.path)!r} is not UTF-8: {error}; save it so") from error
         except OSError as error:
             raise DataError(f"the labels {str(self.path)!r} cannot be read: {error}") from error
         lines = [line for line in text.splitlines() if line.strip()]
@@ -174,7 +174,7 @@ class _Table:
             raise DataError(f"the file of labels {str(self.path)!r} is empty")
         if lines[0].lstrip().startswith(("{", "[", "<")):
             raise DataError(
-                f"{self.path.name!r} is JSON or a page, and a table is meant: a line for each "
+                f"{self.path.name!r} is JSON or a web page, not a table with a line for each "
                 "picture, such as '0.png,cat'; pandas.read_json(…).to_csv(…, index=False) makes one"
             )
         delimiter = self.delimiter or next((d for d in "\t,;" if d in lines[0]), None)
@@ -196,7 +196,7 @@ class _Table:
         except (csv.Error, TypeError) as error:
             raise DataError(f"{str(self.path)!r} cannot be split into columns: {error}") from error
 
-    def _place(self, column: Column, header: list[str]) -> int:
+    def _index(self, column: Column, header: list[str]) -> int:
         if isinstance(column, str):
             if column not in header:
                 raise DataError(
@@ -216,7 +216,7 @@ class _Table:
         return column
 
     def _has_header(self, rows: list[list[str]], image: int, known: PictureNames) -> bool:
-        """Tell names of columns by what they do not name: a picture."""
+        """Return whether the first row names columns: it names no picture, and the second does."""
         if isinstance(self.image_column, str) or isinstance(self.label_column, str):
             return True
         return (
@@ -238,8 +238,8 @@ class _Table:
         one_hot = ["0"] * (len(rows[0]) - 2) + ["1"]
         if all(sorted(map(_plain_digit, row[1:])) == one_hot for row in rows[1:]):
             raise DataError(
-                f"{self.path.name!r} has a column of 0 and 1 for each class; "
-                "table.set_index(table.columns[0]).idxmax(axis=1).to_csv(…) makes one of them"
+                f"{self.path.name!r} has a column of 0 and 1 for each class; make one column: "
+                "table.set_index(table.columns[0]).idxmax(axis=1).to_csv(…)"
             )
 
 

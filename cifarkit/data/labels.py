@@ -1,4 +1,4 @@
-"""Labels in any form that has one meaning, to whole numbers and the names of the classes."""
+"""Labels of any kind, brought to whole numbers and the names of the classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MISSING", "checked_names", "labels_and_names"]
 
 Array = np.ndarray[Any, Any]
 MOST_CLASSES = 100_000
-MISSING = ("", "nan", "NaN", "<NA>", "NaT")  # as pandas and NumPy write that there is no label
+MISSING = ("", "nan", "NaN", "<NA>", "NaT")  # how pandas and NumPy write a missing label
 
 
 def labels_and_names(
@@ -37,7 +37,7 @@ def labels_and_names(
         int64 `n` for each part, and the names.
 
     Raises:
-        DataError: labels have another type or shape, or are of no class.
+        DataError: labels have another type or shape, or belong to no class.
 
     >>> labels_and_names({"y_train": ["dog", "cat"], "y_test": ["cat"]}, None)
     ({'y_train': tensor([1, 0]), 'y_test': tensor([0])}, ('cat', 'dog'))
@@ -98,10 +98,10 @@ def _plain(given: Any, name: str) -> Array:
     if labels.dtype == object:
         return labels
     if labels.dtype.kind not in "iu":
-        cure = {"b": "; y.astype(int) makes 0 and 1 of them", "f": "; y.round() makes them whole"}
+        hints = {"b": "; y.astype(int) makes 0 and 1 of them", "f": "; y.round() makes them whole"}
         raise DataError(
             f"{name} must be whole numbers or names of classes, found "
-            f"{labels.dtype}{cure.get(labels.dtype.kind, '')}"
+            f"{labels.dtype}{hints.get(labels.dtype.kind, '')}"
         )
     most: Any = labels.max(initial=0)
     if most >= 2**63:
@@ -210,7 +210,7 @@ def _names_of(parts: dict[str, Array], columns: int) -> tuple[str, ...]:
         if part.dtype != object and part.size and part.max() >= count:
             raise DataError(
                 f"{name} has the label {part.max()}, and {first} has none above {most}; a network "
-                "learns only classes that train has. Where it is one, classes=[…] names them all"
+                "learns only the classes of train. If it is a class, name all with classes=[…]"
             )
     _warn_of_empty(labels, count, first)
     return _two_or_more(tuple(map(str, range(count))), first)
@@ -219,21 +219,21 @@ def _names_of(parts: dict[str, Array], columns: int) -> tuple[str, ...]:
 def _two_or_more(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     if len(names) == 1:
         raise DataError(
-            f"all labels of {name} are {names[0]!r}, and a network tells two or more classes "
-            "apart; add pictures of another, or name all classes with classes=[…]"
+            f"all labels of {name} are {names[0]!r}, but a network needs two or more classes; "
+            "add pictures of another class, or name all classes with classes=[…]"
         )
     return names
 
 
 def _warn_of_empty(labels: Array, count: int, name: str) -> None:
-    """Say which numbers between 0 and the largest no label has."""
+    """Warn of the numbers from 0 to the largest that no label has."""
     empty = sorted(set(range(count)) - set(labels.tolist())) if labels.size else []
     if empty:
         listed = ", ".join(map(str, empty[:5])) + ", …" * (len(empty) > 5)
         warn(
             f"{name} has no picture of {len(empty):,} of the {count:,} classes: {listed}; "
-            "classes=[…] names all where that is meant, and y.astype(str) counts only those that "
-            "are there",
+            "if that is meant, name all with classes=[…], or else y.astype(str) counts only the "
+            "classes that are there",
         )
 
 

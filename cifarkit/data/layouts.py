@@ -1,4 +1,4 @@
-"""Arrays of pictures in any layout and size that has one meaning, to uint8 `n 3 32 32`."""
+"""Arrays of pictures of any clear layout and size, brought to uint8 `n 3 32 32`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cifarkit.data.byte_range import BYTES, no_fractions, to_byte_range, told_ranges
+from cifarkit.data.byte_range import BYTES, find_ranges, no_fractions, to_byte_range
 from cifarkit.data.foreign_arrays import gathered
 from cifarkit.data.forms import Form, form_of
 from cifarkit.data.image_set import IMAGE_SHAPE
@@ -36,7 +36,7 @@ def images_of_parts(
         counts: how many pictures each has, under the same names.
 
     Returns:
-        uint8 `n 3 32 32` for each, and what the pictures were where they were something else.
+        uint8 `n 3 32 32` for each, and the forms of the pictures that were changed.
 
     Raises:
         DataError: an array has another shape, type or range, or more than one meaning.
@@ -46,12 +46,12 @@ def images_of_parts(
     >>> images["x_train"].unique(), images["x_test"].unique()
     (tensor([191], dtype=torch.uint8), tensor([0], dtype=torch.uint8))
     """
-    found = {name: gathered(array, name) for name, array in arrays.items()}
-    told = told_ranges({name: _arrays_in(pictures) for name, pictures in found.items()})
+    parts = {name: gathered(array, name) for name, array in arrays.items()}
+    ranges = find_ranges({name: _arrays_in(pictures) for name, pictures in parts.items()})
     images, forms = {}, set[Form]()
-    for name, pictures in found.items():
-        images[name], others = _brought(pictures, name, counts[name], None, told[name])
-        forms |= others
+    for name, pictures in parts.items():
+        images[name], part_forms = _to_images(pictures, name, counts[name], None, ranges[name])
+        forms |= part_forms
     return images, forms
 
 
@@ -63,14 +63,14 @@ def images_from_array(
     Args:
         array: `n 3 h w`, `n h w 3`, with 1 or 4 channels in place of 3, grey `n h w`, `h w 3 n` as
             MATLAB keeps them, one picture `h w 3`, or rows such as CIFAR's `n 3072`; or several
-            pictures of Pillow's or arrays of different sizes. Whole numbers 0 to 255, or fractions
+            Pillow images or arrays of different sizes. Whole numbers 0 to 255, or fractions
             as `to_byte_range` takes them.
         name: of the argument, for messages.
         count: how many pictures there are, where that is known.
-        value_range: the numbers that mean black and white; told from the numbers when None.
+        value_range: the numbers that mean black and white; when None, found from the pictures.
 
     Returns:
-        uint8 `n 3 32 32`, and what the pictures were where they were something else.
+        uint8 `n 3 32 32`, and the forms of the pictures that were changed.
 
     Raises:
         DataError: the array has another shape, type or range, or more than one meaning.
@@ -80,8 +80,8 @@ def images_from_array(
     (torch.Size([9, 3, 32, 32]), '28 by 28, grey')
     """
     pictures = gathered(array, name)
-    told = {} if value_range else told_ranges({name: _arrays_in(pictures)})
-    return _brought(pictures, name, count, value_range, told.get(name))
+    ranges = {} if value_range else find_ranges({name: _arrays_in(pictures)})
+    return _to_images(pictures, name, count, value_range, ranges.get(name))
 
 
 def shape_of(array: Array) -> str:
@@ -95,18 +95,18 @@ def _arrays_in(pictures: Array | list[Any]) -> list[Array]:
     return [pictures]
 
 
-def _brought(
-    pictures: Array | list[Any], name: str, count: int | None, value_range: Any, told: Any
+def _to_images(
+    pictures: Array | list[Any], name: str, count: int | None, value_range: Any, found_range: Any
 ) -> tuple[Tensor, set[Form]]:
     """Bring what `gathered` gave to bytes, as the two functions above say."""
     if isinstance(pictures, list):
-        return _from_sequence(pictures, name, value_range, told)
+        return _from_sequence(pictures, name, value_range, found_range)
     pixels, is_flat = _channels_last(pictures, name, count)
-    pixels = to_byte_range(pixels, name, value_range, told)
+    pixels = to_byte_range(pixels, name, value_range, found_range)
     height, width, channels = pixels.shape[1:]
     form = Form(width, height, channels, is_flat)
     if form.is_plain:
-        # One writable copy in this machine's byte order, whatever came in.
+        # One writable copy in this machine's byte order, for any input.
         planes = pixels.transpose(0, 3, 1, 2).astype(np.uint8, order="C", copy=True)
         return torch.from_numpy(planes), set()
     images = torch.empty(len(pixels), *IMAGE_SHAPE, dtype=torch.uint8)
@@ -117,22 +117,22 @@ def _brought(
 
 
 def _from_sequence(
-    pictures: list[Any], name: str, value_range: Any, told: Any
+    pictures: list[Any], name: str, value_range: Any, found_range: Any
 ) -> tuple[Tensor, set[Form]]:
-    is_said = value_range not in (None, BYTES)
-    if is_said and not any(array.dtype.kind == "f" for array in _arrays_in(pictures)):
+    is_given = value_range not in (None, BYTES)
+    if is_given and not any(array.dtype.kind == "f" for array in _arrays_in(pictures)):
         raise DataError(no_fractions(name, "pictures of whole numbers"))
     images, forms = torch.empty(len(pictures), *IMAGE_SHAPE, dtype=torch.uint8), set[Form]()
     for index, picture in enumerate(pictures):
         title = f"picture {index} of {name}"
         if isinstance(picture, Image.Image):
-            images[index], found = _from_pillow(picture, title)
+            images[index], picture_forms = _from_pillow(picture, title)
         else:
             single = picture[None] if picture.ndim in (2, 3) else picture
-            meant = value_range if picture.dtype.kind == "f" else None
-            taken, found = _brought(single, title, 1, meant, told)
-            images[index] = taken[0]
-        forms |= found
+            given = value_range if picture.dtype.kind == "f" else None
+            image, picture_forms = _to_images(single, title, 1, given, found_range)
+            images[index] = image[0]
+        forms |= picture_forms
     return images, forms
 
 

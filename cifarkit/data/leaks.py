@@ -1,4 +1,4 @@
-"""Pictures of val and test that were there to be learnt by heart."""
+"""Pictures of val and test that were also seen in training."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def count_leaks(splits: Splits) -> int:
     (0, 50)
     """
     others = (splits.train,) if splits.val is None else (splits.train, splits.val)
-    learnt = {picture for images in others for picture in _hashes(images.images)}
-    return sum(picture in learnt for picture in _hashes(splits.test.images))
+    seen = {picture for images in others for picture in _hashes(images.images)}
+    return sum(picture in seen for picture in _hashes(splits.test.images))
 
 
 def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
@@ -32,23 +32,21 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
 
     Args:
         splits: the three sets.
-        has_own_val: whether val was not drawn from train; its pictures are looked for there then.
+        has_own_val: whether val was not drawn from train; then its pictures are looked for there.
     """
-    found, test = count_leaks(splits), len(splits.test)
+    leaks, test = count_leaks(splits), len(splits.test)
     if has_own_val and splits.val is not None:
-        learnt = set(_hashes(splits.train.images))
-        among = sum(picture in learnt for picture in _hashes(splits.val.images))
-        if among > ODD * len(splits.val):
+        seen = set(_hashes(splits.train.images))
+        shared = sum(picture in seen for picture in _hashes(splits.val.images))
+        if shared > ODD * len(splits.val):
             warn(
-                f"{among:,} of the {len(splits.val):,} val pictures of {splits.name!r} are among "
-                "those it is trained on, so val does not tell which network is better; take them "
-                "out",
+                f"{shared:,} of the {len(splits.val):,} val pictures of {splits.name!r} are also "
+                "train pictures, so val does not show which network is better; take them out",
             )
-    if found > ODD * test:
+    if leaks > ODD * test:
         warn(
-            f"{found:,} of the {test:,} test pictures of {splits.name!r} are among those it is "
-            "trained on or chosen by, so test does not tell how a network does on new pictures; "
-            "take them out",
+            f"{leaks:,} of the {test:,} test pictures of {splits.name!r} are also train or val "
+            "pictures, so test does not show how good a network is on new pictures; take them out",
         )
 
 

@@ -1,4 +1,4 @@
-"""Which loader makes splits of what people have in their hands."""
+"""Which loader makes splits of a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picture files in folders: found at any depth, read once, and what is left out counted."""
+"""Picture files in folders: found at any depth, read once; other files are counted."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ __all__ = [
     "warn_of_left_out",
 ]
 
-# What systems leave behind in folders, and nobody misses.
+# Files and folders that systems leave behind.
 LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"})
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture file, and what tells that it was changed.
+    """A picture file, with its size and time, which show a change.
 
     Args:
         path: absolute.
@@ -55,10 +55,10 @@ class PictureFile:
 def absolute(root: str | Path) -> Path:
     """Return the path of a folder or file in full.
 
-    Two folders of the same relative name, seen from two places, must not share a cache.
+    Two folders of the same relative name, seen from two folders, must not share a cache.
 
     Raises:
-        DataError: it can be no path.
+        DataError: it cannot be a path.
     """
     try:
         return expanded(root).resolve()
@@ -80,7 +80,7 @@ def list_pictures(folder: Path, left_out: list[str]) -> list[PictureFile]:
 
     Args:
         folder: where to look; links are followed.
-        left_out: gets the paths of the other files, hidden ones not among them.
+        left_out: the paths of the other files are added to it, without hidden ones.
 
     Raises:
         DataError: a folder cannot be read, or a link leads nowhere or back up.
@@ -90,14 +90,14 @@ def list_pictures(folder: Path, left_out: list[str]) -> list[PictureFile]:
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             if is_hidden(entry.name):
                 continue
-            found = entry.stat()  # an error for a link that leads nowhere
+            status = entry.stat()  # an error for a link that leads nowhere
             is_picture = Path(entry.name).suffix.lower() in picture_suffixes()
             if entry.is_dir() and not is_picture:
                 if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry).resolve()):
                     raise OSError(f"the link {entry.name!r} leads back to a folder above it")
                 pictures += list_pictures(folder / entry.name, left_out)
-            elif is_picture and not stat.S_ISFIFO(found.st_mode):  # a pipe would be waited for
-                pictures.append(PictureFile(entry.path, found.st_size, found.st_mtime_ns))
+            elif is_picture and not stat.S_ISFIFO(status.st_mode):  # a pipe would be waited for
+                pictures.append(PictureFile(entry.path, status.st_size, status.st_mtime_ns))
             else:
                 left_out.append(entry.path)
     except OSError as error:
@@ -108,13 +108,13 @@ def list_pictures(folder: Path, left_out: list[str]) -> list[PictureFile]:
 def unreadable(folder: Path, error: OSError) -> DataError:
     """Return the error of a folder that cannot be read."""
     return DataError(
-        f"the folder {str(folder)!r} cannot be read: {error}; get the right to read it, and take "
-        "links away that lead nowhere"
+        f"the folder {str(folder)!r} cannot be read: {error}; get the right to read it, and "
+        "remove links that lead nowhere"
     )
 
 
 def warn_of_left_out(left_out: Sequence[str], reason: str) -> None:
-    """Say how many files were passed over, if any.
+    """Warn how many files were skipped, if any.
 
     Args:
         left_out: their paths.
@@ -131,7 +131,7 @@ def warn_of_left_out(left_out: Sequence[str], reason: str) -> None:
 def read_pictures(
     listings: dict[str, list[tuple[PictureFile, str]]], classes: tuple[str, ...]
 ) -> tuple[dict[str, ImageSet], set[Form]]:
-    """Read the pictures of all parts, or take them from the cache where none has changed.
+    """Read the pictures of all parts, or take them from the cache if none has changed.
 
     Args:
         listings: picture files and the name of the class of each, for each part.

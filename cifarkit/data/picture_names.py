@@ -15,8 +15,8 @@ __all__ = ["PictureNames"]
 class PictureNames:
     """The pictures in a folder, by name.
 
-    Each goes by its path from the folder's own parent, from the folder, or by its plain name; all
-    of these with and without the ending.
+    A name is the path from the folder's parent, the path from the folder, or the file's name alone,
+    each with or without the ending.
 
     Args:
         folder: of the pictures.
@@ -26,7 +26,7 @@ class PictureNames:
     >>> names.find("img/cats/007.png").path, names.find("8")
     ('/d/img/cats/007.png', None)
     >>> names.way_from("x/007.png")
-    "'007.png' is there, and not in 'x'; leave that out of the names"
+    "'007.png' is there, but not in 'x'; leave that out of the names"
     """
 
     def __init__(self, folder: Path, pictures: Sequence[PictureFile]) -> None:
@@ -44,31 +44,31 @@ class PictureNames:
         """Return the picture that a line names, or None.
 
         Raises:
-            DataError: there are several.
+            DataError: it names several pictures.
         """
-        found = self._by_name.get(_plain(name), ())
-        if len(found) > 1:
+        pictures = self._by_name.get(_plain(name), ())
+        if len(pictures) > 1:
             raise DataError(
-                f"{name!r} may be {found[0].path!r} or {found[1].path!r}; name the picture with "
-                "its folder and ending"
+                f"{name!r} may be {pictures[0].path!r} or {pictures[1].path!r}; give the "
+                "name with its folder and ending"
             )
-        return found[0] if found else None
+        return pictures[0] if pictures else None
 
     def way_from(self, name: str) -> str:
-        """Say how a name that is no picture's differs from one that is, and what to do.
+        """Return how an unknown name differs from a picture's name, and what to do.
 
-        What comes near is not taken for it: it may be another picture of the same name.
+        A near name is not used in its place: it may be another picture.
         """
-        place, _, last = _plain(name).rpartition("/")
-        if place and last in self._by_name:
-            return f"{last!r} is there, and not in {place!r}; leave that out of the names"
+        folder, _, last = _plain(name).rpartition("/")
+        if folder and last in self._by_name:
+            return f"{last!r} is there, but not in {folder!r}; leave that out of the names"
         number = last.partition(".")[0] if last.endswith(".0") else last
         if near := self._by_number.get(number.lstrip("0")) if number.isdecimal() else None:
             return (
-                f"{near!r} is there, so write names as it is written, such as by "
+                f"{near!r} is there, so write the names in the same way, such as with "
                 f"ids.astype(float).astype(int).map('{{:0{len(near)}d}}'.format)"
             )
-        return "image_column= chooses the column that names them"
+        return "image_column= chooses the column of the names"
 
 
 def _plain(name: str) -> str:

@@ -1,9 +1,9 @@
-"""A picture of any size and mode, from a file or from memory, to RGB 32 by 32: the one way.
+"""Bring a picture of any size and mode, from a file or from memory, to RGB 32 by 32.
 
-In this order: the first frame of an animation; turned as its EXIF tag says; 16-bit grey scaled
-to 8 bits, and 32-bit grey too, unless it holds bytes; transparent places laid over white; any
-other mode (grey, palette, CMYK, …) turned to RGB; and, unless it is 32 by 32 already, cropped to
-its central square and resized (bicubic, antialiased).
+The steps: the first frame of an animation is taken. It is turned as its EXIF tag says. Grey of 16
+bits is scaled to 8, and 32-bit grey too, unless it holds bytes. Transparent pixels are laid over
+white. Any other mode (grey, palette, CMYK, …) becomes RGB. A picture that is not 32 by 32 is
+cropped to its central square and resized (bicubic, antialiased).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def load_picture(path: str | Path, forms: set[Form] | None = None) -> Tensor:
 
     Args:
         path: a picture file of any size and mode.
-        forms: gets the form of a picture that is not 32 by 32.
+        forms: the form of a picture that is not 32 by 32 is added to it.
 
     Returns:
         uint8 `3 32 32`, 0 to 255.
 
     Raises:
-        DataError: the file is missing, no picture, cut short, or larger than fifty million
+        DataError: the file is missing, not a picture, cut short, or larger than fifty million
             pixels (refused from its header, before it is unpacked).
 
     >>> import tempfile
@@ -53,10 +53,10 @@ def load_picture(path: str | Path, forms: set[Form] | None = None) -> Tensor:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of what is refused or mended below
-            # By open(), to which "" is no file: to Pillow before 11.3 it is the current folder.
-            where = expanded(path) if path else path
-            with open(where, "rb") as file, Image.open(file, formats=_formats()) as picture:  # noqa: PTH123
+            warnings.simplefilter("ignore")  # what Pillow warns of is handled below
+            # open() refuses "", which is the current folder to Pillow before 11.3.
+            source = expanded(path) if path else path
+            with open(source, "rb") as file, Image.open(file, formats=_formats()) as picture:  # noqa: PTH123
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise DataError(_too_large(path, f"{width} by {height} pixels"))
@@ -82,7 +82,7 @@ def load_picture(path: str | Path, forms: set[Form] | None = None) -> Tensor:
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{str(path)[:200]!r} cannot be read as a picture: {reason}") from error
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+    except Exception as error:  # Pillow's decoders may raise anything for a broken file
         raise DataError(f"{str(path)!r} cannot be read as a picture: {error}") from error
 
 
@@ -111,7 +111,7 @@ def to_rgb_32(picture: Image.Image) -> Tensor:
 
 
 def _other_way(path: str | Path) -> str:
-    """Say what may have been meant by a path where no file is."""
+    """Return what may have been meant by a path that has no file."""
     text, folder = str(path), expanded(path).parent
     if "://" in text or text.startswith("data:"):
         return "; it is an address: fetch the picture first"
@@ -141,17 +141,17 @@ def _formats() -> tuple[str, ...]:
 
 
 def _has_depth(picture: Image.Image) -> bool:
-    """Return whether grey is of 16 bits by the header of its file, and not kept in so many."""
+    """Return whether the file's header says that grey has 16 bits."""
     return picture.format is not None and (picture.format, picture.mode) != ("TIFF", "I")
 
 
 def _eight_bits(picture: Image.Image, *, has_depth: bool) -> Image.Image:
-    """Scale 16-bit grey, which Pillow would clip; where no header says so, bytes are what fits."""
+    """Scale 16-bit grey, which Pillow would clip; without a header, values up to 255 are bytes."""
     grey = np.asarray(picture, dtype=np.int64)
     least, most = int(grey.min()), int(grey.max())
     if least < 0 or most > 65_535:
         raise ValueError(
-            f"it holds whole numbers {least} to {most}, and 0 to 255 or 0 to 65535 are shades; "
+            f"it holds whole numbers {least} to {most}, but 0 to 255 or 0 to 65535 are allowed; "
             "save it with 8 bits"
         )
     return Image.fromarray((grey if most <= 255 and not has_depth else grey // 257).astype("u1"))
@@ -159,7 +159,7 @@ def _eight_bits(picture: Image.Image, *, has_depth: bool) -> Image.Image:
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
-        raise ValueError("it holds fractions, whose range no header says; save it with 8 bits")
+        raise ValueError("it holds fractions of an unknown range; save it with 8 bits")
     if picture.has_transparency_data:
         see_through = picture.convert("RGBA")
         white = Image.new("RGBA", see_through.size, "white")
@@ -167,8 +167,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _too_large(path: str | Path, found: str) -> str:
+def _too_large(path: str | Path, size: str) -> str:
     return (
-        f"{str(path)!r} is too large to unpack safely: {found}; allowed are "
+        f"{str(path)!r} is too large to unpack safely: {size}; allowed are "
         f"{MOST_PIXELS:,} pixels. Make it smaller first: 32 by 32 is all that is kept"
     )

@@ -1,4 +1,4 @@
-"""A data source by one word, as the command line and run folders name it."""
+"""A data source by its name, as the command line and run folders write it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def load_data(spec: str | Path) -> Splits:
 
     Args:
         spec: `"cifar10"`, `"cifar100"`, `"synthetic"`, or the path of an image folder. The drawn
-            set also in other sizes: `"synthetic:n_train=600,n_test=200,val_size=100"`.
+            set has other sizes too: `"synthetic:n_train=600,n_test=200,val_size=100"`.
 
     Returns:
         The three image sets.
 
     Raises:
-        DataError: it is something else; or as the loader itself raises.
+        DataError: it is something else, or the loader raises it.
 
     >>> load_data("synthetic:n_train=200,n_test=50,val_size=20").train
     ImageSet(180 images of 10 classes)
@@ -57,14 +57,14 @@ def _settings(text: str) -> dict[str, Any]:
     """Read the sizes of the drawn set.
 
     Raises:
-        DataError: one is unknown, or no number.
+        DataError: a name is unknown, or a value is not a number.
     """
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
         if name not in DEFAULTS or not re.fullmatch(r"\d+|0?\.\d+|\d(\.\d+)?e-\d+", value):
             raise DataError(
-                f"{part!r} is no setting of the synthetic set; allowed are numbers for "
+                f"{part!r} is not a setting of the synthetic set; allowed are numbers for "
                 f"{', '.join(DEFAULTS)}, such as 'synthetic:n_train=600,n_test=200,val_size=100'"
             )
         settings[name] = int(value) if value.isdigit() else float(value)

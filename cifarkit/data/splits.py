@@ -1,8 +1,7 @@
 """Train, val and test: three disjoint image sets of one data source.
 
-`val` selects, `test` reports. What the source does not have of the two is taken out of the training
-pictures, the same share of every class, by a seeded draw; the fingerprint names contents and split
-in one hash.
+`val` selects, `test` reports. A set that the source lacks is drawn from the training pictures by a
+seed, the same share of every class. The fingerprint is one hash of contents and split.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ class Splits(Guided, Readable):
     """The three image sets of one data source.
 
     To learn from fewer pictures: `dataclasses.replace(splits, train=splits.train.subset(indices))`,
-    which has a fingerprint of its own.
+    which has its own fingerprint.
 
     Args:
         train: what the weights learn from.
-        val: what early stopping, sweeps and you may choose by; None when `val_size=0`, and then
-            there are only train's numbers to select by.
+        val: what you, early stopping and sweeps may choose by; None when `val_size=0`, and then
+            only train's numbers are left to choose by.
         test: what is reported once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
         source: what `load_data` takes to find it again; empty for arrays.
@@ -71,8 +70,8 @@ class Splits(Guided, Readable):
                 raise DataError(f"{part} must be an ImageSet, found {type(images).__name__}")
             if len(images) == 0:
                 raise DataError(
-                    f"{self.name} has no {part} images; each of train and test needs one or more, "
-                    "and val is None where there are none"
+                    f"{self.name} has no {part} images; train and test need one or more each, and "
+                    "val=None stands for no val set"
                 )
             if images.classes != self.train.classes:
                 raise DataError(
@@ -156,8 +155,8 @@ def split_off_val(
     Raises:
         DataError: a set is empty, or `val_size` leaves nothing to train on.
     """
-    kept, val = _drawn(train, "val", val_size, "split", split_seed, name)
-    return Splits(kept, val, test, name, source)
+    rest, val = _drawn(train, "val", val_size, "split", split_seed, name)
+    return Splits(rest, val, test, name, source)
 
 
 def complete_splits(
@@ -169,7 +168,7 @@ def complete_splits(
     test_size: int | float = SHARE,
     source: str = "",
 ) -> Splits:
-    """Make splits of the parts a source has; test, and then val, are drawn where it has none.
+    """Make splits of the parts that a source has; draw test, and then val, where it has none.
 
     Args:
         parts: `"train"`, and `"val"` and `"test"` where the source has them.
@@ -186,8 +185,8 @@ def complete_splits(
     for part, size in (("val", val_size), ("test", test_size)):
         if part in parts and (isinstance(size, bool) or size != SHARE):
             raise DataError(
-                f"{part}_size={size!r} draws {part} from train, and {name} has a {part} set of its "
-                f"own; leave out {part}_size, or the {part} set"
+                f"{part}_size={size!r} draws {part} from train, but {name} has its own {part} "
+                f"set; leave out {part}_size, or the {part} set"
             )
     train, val, test = parts["train"], parts.get("val"), parts.get("test")
     if test is None:
@@ -198,10 +197,10 @@ def complete_splits(
                 f"{name} has no test set, and test_size={test_size!r} draws none; each run reports "
                 "on test, so draw one picture or more"
             )
-        if test_size == SHARE:  # nobody has asked for a draw
+        if test_size == SHARE:  # the user did not ask for a draw
             warn(
                 f"{name} has no test set, so {len(test):,} of its {whole:,} training pictures were "
-                "drawn for it; test_size= says how many",
+                "drawn for it; test_size= sets how many",
             )
     if val is None:
         return split_off_val(
@@ -211,14 +210,14 @@ def complete_splits(
 
 
 def check_splits(splits: Any) -> None:
-    """Refuse what is not splits.
+    """Refuse anything but splits.
 
     Raises:
         DataError: naming what was found.
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            f"training takes Splits, such as {loader_for(splits)} gives, found "
+            f"training takes Splits, such as those of {loader_for(splits)}, found "
             f"{type(splits).__name__}"
         )
 
@@ -228,12 +227,12 @@ def _drawn(
 ) -> tuple[ImageSet, ImageSet | None]:
     """Return what is left of train, and what was drawn out of it."""
     if len(train) == 0:
-        raise DataError(f"{name} has no train images; each of train and test needs one or more")
+        raise DataError(f"{name} has no train images; train and test need one or more each")
     check_seed("split_seed", seed)
     count = _count(part, size, len(train))
     chosen = _stratified(train.labels, count, purpose, seed)
-    kept = train.subset(torch.nonzero(~chosen).flatten())
-    return kept, train.subset(torch.nonzero(chosen).flatten()) if count else None
+    rest = train.subset(torch.nonzero(~chosen).flatten())
+    return rest, train.subset(torch.nonzero(chosen).flatten()) if count else None
 
 
 def _count(part: str, size: int | float, available: int) -> int:
@@ -251,10 +250,10 @@ def _count(part: str, size: int | float, available: int) -> int:
 
 
 def _stratified(labels: Tensor, count: int, purpose: str, seed: int) -> Tensor:
-    """Mark `count` places, the same share of every class; bool `n`.
+    """Mark `count` pictures, the same share of every class; bool `n`.
 
-    Each class gives its share rounded down; what is then missing comes one by one from the
-    classes with the largest remainders (the largest-remainder method).
+    Each class gives its share rounded down. The classes with the largest remainders give one
+    more each, until there are enough (the largest-remainder method).
     """
     totals = torch.bincount(labels)  # classes
     shares = totals.double() * count / len(labels)
@@ -263,7 +262,7 @@ def _stratified(labels: Tensor, count: int, purpose: str, seed: int) -> Tensor:
     quota[(shares - quota).argsort(descending=True, stable=True)[:missing]] += 1
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label, take in enumerate(quota.tolist()):
-        places = torch.nonzero(labels == label).flatten()
-        order = torch.randperm(len(places), generator=generator_for(purpose, seed, label))
-        chosen[places[order[:take]]] = True
+        indices = torch.nonzero(labels == label).flatten()
+        order = torch.randperm(len(indices), generator=generator_for(purpose, seed, label))
+        chosen[indices[order[:take]]] = True
     return chosen

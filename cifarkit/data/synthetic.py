@@ -1,4 +1,4 @@
-"""The embedded data set: drawn pictures, for work without CIFAR-10 and without a network."""
+"""The built-in data set: drawn pictures, for work without CIFAR-10 and without a connection."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def load_synthetic(
 ) -> Splits:
     """Draw ten classes of 32 by 32 pictures from a seed, in a second or two.
 
-    Shapes of varied colour, place, size and tilt, on varied backgrounds and partly covered:
+    Shapes of varied colour, position, size and tilt, on varied backgrounds and partly covered:
     hard enough that regularisation, depth and augmentation make a difference. It is for
     practice; results on it say nothing about CIFAR-10.
 
     Args:
-        n_train: training pictures, those that become val included.
+        n_train: training pictures, including those that become val.
         n_test: test pictures.
         val_size: how many training pictures, or which share of them, become val.
         seed: the seed of the pictures and of the split.
 
     Returns:
         The three image sets, under the name `"synthetic"`; their `source` has the sizes that are
-        not the default ones, so that `load_data` finds the same again.
+        not the default ones, so that `load_data` makes the same set again.
 
     Raises:
         DataError: a count or the seed is out of range.
@@ -56,7 +56,8 @@ def load_synthetic(
     )
 
 
-DEFAULTS = {name: one.default for name, one in inspect.signature(load_synthetic).parameters.items()}
+PARAMETERS = inspect.signature(load_synthetic).parameters
+DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:

@@ -1,7 +1,7 @@
-"""Ten classes of drawn pictures: what stands in for CIFAR-10 where there is no network.
+"""Ten classes of drawn pictures, used in place of CIFAR-10 where there is no connection.
 
-Each picture shows one large shape. Its colour, place, size, slant and surroundings are drawn
-without looking at the label, so only the outline tells the class. A shape is a signed distance
+Each picture shows one large shape. Its colour, position, size, slant and surroundings do
+not depend on the label, so only the outline shows the class. A shape is a signed distance
 function (Quilez, https://iquilezles.org/articles/distfunctions2d/): negative inside, positive
 outside. Random properties are `n c 1 1` and fields `n c 32 32`, so they broadcast against each
 other and a whole chunk of pictures is drawn at once.
@@ -155,8 +155,8 @@ def posed_shape(labels: Tensor, generator: Generator) -> Tensor:
     distance = torch.empty_like(x)
     for label in set(labels.tolist()):
         _, outline = SHAPES[label]
-        mine = labels == label
-        distance[mine] = outline(x[mine], y[mine])
+        chosen = labels == label
+        distance[chosen] = outline(x[chosen], y[chosen])
     return distance * size
 
 

@@ -1,4 +1,4 @@
-"""torchvision, imported only when it is needed, with its commonest failure explained."""
+"""torchvision, imported only when it is needed; a failed import is explained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def import_datasets() -> ModuleType:
 
     Raises:
         InstallError: torchvision is missing, or was built for another torch; the message has
-            the command that mends it.
+            the command that repairs it.
     """
     with _explained():
         from torchvision import datasets
@@ -25,7 +25,7 @@ def import_datasets() -> ModuleType:
 
 
 def import_transforms() -> dict[str, ModuleType]:
-    """Return `torchvision.transforms` and its `v2` under the names that everybody gives them.
+    """Return `torchvision.transforms` and its `v2` under their usual names.
 
     Raises:
         InstallError: as of `import_datasets`.

@@ -1,4 +1,4 @@
-"""torchvision's transforms as an augmentation, and as the text that makes them again."""
+"""torchvision's transforms as an augmentation, kept as the text that makes them again."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # recipes name augmentations, and are listed without torch
 __all__ = ["Transform"]
 
 LONGEST = 10_000  # characters of a text of transforms
-# What cannot be one: it scales as cifarkit does itself, needs labels, or runs code of its own.
+# Transforms that are refused: they scale as cifarkit does itself, need labels, or run any code.
 REFUSED = {
     "Normalize": "cifarkit scales all pictures to [-1, 1] itself; leave it out",
     "MixUp": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
     "CutMix": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
-    "Lambda": "code of yours belongs in a class of augmentations, which is recorded: see "
+    "Lambda": "your own code belongs in a class of augmentations, which is recorded: see "
     "ck.Augmentation",
 }
 
@@ -33,10 +33,10 @@ REFUSED = {
 class Transform(Augmentation):
     """Change pictures one by one with torchvision's transforms, of v1 or v2.
 
-    Each picture is given to them as a Pillow image. All their randomness is keyed by the seed,
+    They get each picture as a Pillow image. All their randomness is keyed by the seed,
     whichever global generator they draw from. The result may be a Pillow image, whole numbers, or
-    fractions 0 to 1 as of `ToTensor()`. Picture by picture is far slower than `Flip`, `Crop` and
-    `Cutout`, which change a whole batch at once; where they do what you need, take them.
+    fractions 0 to 1 as of `ToTensor()`. This is far slower than `Flip`, `Crop` and `Cutout`,
+    which change a whole batch at once; where those do what you need, use them.
 
     Args:
         transforms: one of torchvision's transforms, a list of them, or the text that makes them.
@@ -57,15 +57,15 @@ class Transform(Augmentation):
         text = self.transforms
         if not isinstance(text, str):
             text = _written(text)
-        _made(text)  # what cannot be made again is refused here
+        _made(text)  # refuses what cannot be made again
         object.__setattr__(self, "transforms", text)
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Return the batch with every picture changed.
 
         Raises:
-            DataError: a transform fails, or does not give square pictures, all of one size, that
-                are no larger.
+            DataError: a transform fails, or does not give square pictures of one size that are no
+                larger.
         """
         import torch
 
@@ -77,14 +77,14 @@ class Transform(Augmentation):
             changed = [self._changed(picture, change) for picture in images.cpu()]
         sizes = {tuple(picture.shape) for picture in changed}
         if len(sizes) > 1 or changed[0].shape[1] != changed[0].shape[2]:
-            found = " and ".join(f"{width} by {height}" for _, height, width in sorted(sizes)[:2])
+            shapes = " and ".join(f"{width} by {height}" for _, height, width in sorted(sizes)[:2])
             raise DataError(
-                f"{self} must give square pictures of one size, and gave {found}; end it with a "
+                f"{self} must give square pictures of one size, but gave {shapes}; end it with a "
                 "crop or a resize to 32 by 32"
             )
         if changed[0].shape[1] > images.shape[2]:
             raise DataError(
-                f"{self} must not enlarge pictures of {images.shape[2]} by {images.shape[2]}, and "
+                f"{self} must not enlarge pictures of {images.shape[2]} by {images.shape[2]}, but "
                 f"gave {changed[0].shape[1]} by {changed[0].shape[1]}; give the transform the size "
                 "32, and enlarge inside the network"
             )
@@ -96,7 +96,7 @@ class Transform(Augmentation):
         picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
         try:
             changed = change(picture)
-        except Exception as error:  # whatever torchvision raises
+        except Exception as error:  # torchvision may raise anything
             raise DataError(
                 f"{self} cannot change a Pillow image: {error}; put v2.ToImage() before "
                 "transforms that want tensors"
@@ -114,19 +114,19 @@ def _bytes_of(changed: Any, transform: Transform) -> Tensor:
         pixels = torch.from_numpy(np.array(changed.convert("RGB")))
         return pixels.permute(2, 0, 1).contiguous()
     if not isinstance(changed, torch.Tensor) or changed.ndim != 3 or len(changed) not in (1, 3):
-        raise DataError(f"{transform} must give pictures, and gave {type(changed).__name__}")
+        raise DataError(f"{transform} must give pictures, but gave {type(changed).__name__}")
     tensor: Tensor = changed.as_subclass(torch.Tensor).expand(3, -1, -1)
     if tensor.is_floating_point():
         if not (tensor.min() >= -1e-3 and tensor.max() <= 1.001):  # NaN too
             raise DataError(
-                f"{transform} must give fractions 0 to 1, and gave {float(tensor.min()):g} to "
+                f"{transform} must give fractions 0 to 1, but gave {float(tensor.min()):g} to "
                 f"{float(tensor.max()):g}; v2.ToDtype(torch.float32, scale=True) makes them of "
                 "bytes"
             )
         tensor = (tensor * 255).round().clamp(0, 255)
     elif tensor.dtype == torch.bool or tensor.min() < 0 or tensor.max() > 255:
         raise DataError(
-            f"{transform} must give whole numbers 0 to 255, and gave {tensor.dtype} "
+            f"{transform} must give whole numbers 0 to 255, but gave {tensor.dtype} "
             f"{int(tensor.min())} to {int(tensor.max())}; write torch.uint8, or torch.float32 with "
             "scale=True"
         )
@@ -149,7 +149,7 @@ def _written(thing: Any) -> str:
         return repr(thing.value)
     if isinstance(thing, bool | float | str | torch.dtype | type(None)):
         return repr(thing)
-    if isinstance(thing, int) and thing.bit_length() <= 64:  # Python does not print them all
+    if isinstance(thing, int) and thing.bit_length() <= 64:  # Python does not print larger ones
         return repr(thing)
     kind = type(thing)
     module = kind.__module__
@@ -158,18 +158,18 @@ def _written(thing: Any) -> str:
         if isinstance(thing, Augmentation):
             raise RecipeError(
                 f"Transform takes torchvision's transforms, and {name} is an augmentation already; "
-                "put both side by side: augment=(ck.Flip(), ck.Transform(…))"
+                "put them next to each other: augment=(ck.Flip(), ck.Transform(…))"
             )
         if isinstance(thing, type):
             name += f"; make one of the class first: {name}(…)"
         raise RecipeError(
             "Transform takes torchvision's transforms, such as v2.RandomCrop(32, padding=4), found "
-            f"{name}; code of yours goes into a class of augmentations, see ck.Augmentation"
+            f"{name}; your own code goes into a class of augmentations, see ck.Augmentation"
         )
     if kind.__name__ in REFUSED:
         raise RecipeError(f"Transform cannot take {kind.__name__}: {REFUSED[kind.__name__]}")
-    room = "v2" if module.startswith("torchvision.transforms.v2") else "transforms"
-    said = []
+    namespace = "v2" if module.startswith("torchvision.transforms.v2") else "transforms"
+    arguments = []
     for name, parameter in inspect.signature(kind.__init__).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -180,30 +180,30 @@ def _written(thing: Any) -> str:
                 "a class of augmentations can call it, see ck.Augmentation"
             )
         if value is not None:
-            said.append(f"{name}={_written(value)}")
-    return f"{room}.{kind.__name__}({', '.join(said)})"
+            arguments.append(f"{name}={_written(value)}")
+    return f"{namespace}.{kind.__name__}({', '.join(arguments)})"
 
 
 @functools.lru_cache(maxsize=64)
 def _made(text: str) -> Callable[[Any], Any]:
-    """Make the transforms of a text, which may come from somebody's run folder: no code is run.
+    """Make the transforms of a text; no code is run, as the text may come from a stranger's run.
 
     Raises:
         RecipeError: it holds more than calls of torchvision's transforms.
     """
     from cifarkit.data.torchvision_datasets import import_transforms
 
-    rooms = import_transforms()
+    namespaces = import_transforms()
     try:
         if len(text) > LONGEST:
             raise ValueError(f"it has more than {LONGEST:,} characters")
-        made = _evaluated(ast.parse(text.strip(), mode="eval").body, rooms)
+        made = _evaluated(ast.parse(text.strip(), mode="eval").body, namespaces)
     except RecipeError:
         raise
     except (SyntaxError, RecursionError, MemoryError, ValueError, TypeError) as error:
         raise RecipeError(
-            f"{text[:80]!r} makes no transforms of torchvision ({str(error)[:80]}); pass them as "
-            "they are, such as v2.RandomCrop(32, padding=4), or as repr(Transform) writes them"
+            f"{text[:80]!r} makes no transforms of torchvision ({str(error)[:80]}); pass the "
+            "transforms, such as v2.RandomCrop(32, padding=4), or as repr(Transform) writes them"
         ) from error
     steps = _flat(made)
     if not steps or not all(callable(step) for step in steps):
@@ -217,16 +217,16 @@ def _flat(made: Any) -> list[Any]:
     return [made]
 
 
-def _evaluated(node: ast.expr, rooms: dict[str, Any]) -> Any:
+def _evaluated(node: ast.expr, namespaces: dict[str, Any]) -> Any:
     import torch
 
     if isinstance(node, ast.List | ast.Tuple):
-        items = [_evaluated(item, rooms) for item in node.elts]
+        items = [_evaluated(item, namespaces) for item in node.elts]
         return items if isinstance(node, ast.List) else tuple(items)
     if isinstance(node, ast.Call) and not node.args:
-        kind = _named(node.func, rooms)
-        options = {str(word.arg): _evaluated(word.value, rooms) for word in node.keywords}
-        return kind(**_with_enums(options, rooms["transforms"]))
+        kind = _named(node.func, namespaces)
+        options = {str(word.arg): _evaluated(word.value, namespaces) for word in node.keywords}
+        return kind(**_with_enums(options, namespaces["transforms"]))
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         dtype = getattr(torch, node.attr, None)
         if node.value.id == "torch" and isinstance(dtype, torch.dtype):
@@ -234,10 +234,10 @@ def _evaluated(node: ast.expr, rooms: dict[str, Any]) -> Any:
     return ast.literal_eval(node)
 
 
-def _named(node: ast.expr, rooms: dict[str, Any]) -> Any:
+def _named(node: ast.expr, namespaces: dict[str, Any]) -> Any:
     """Return the class of transforms that `v2.RandomCrop` names."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        kind = getattr(rooms.get(node.value.id), node.attr, None)
+        kind = getattr(namespaces.get(node.value.id), node.attr, None)
         if (
             isinstance(kind, type)
             and kind.__module__.startswith("torchvision.transforms")
@@ -249,7 +249,7 @@ def _named(node: ast.expr, rooms: dict[str, Any]) -> Any:
 
 
 def _with_enums(options: dict[str, Any], transforms: Any) -> dict[str, Any]:
-    """Turn the texts that stand for torchvision's choices back into these."""
+    """Turn texts that stand for torchvision's enums back into enums."""
     enums = {"interpolation": transforms.InterpolationMode, "policy": transforms.AutoAugmentPolicy}
     return {
         name: enums[name](value) if name in enums and isinstance(value, str) else value

@@ -13,7 +13,7 @@ __all__ = ["unpack"]
 
 
 def unpack(archive: Archive, path: Path) -> None:
-    """Unpack an archive beside itself, in one step: the folder is there whole or not at all.
+    """Unpack an archive next to itself, in one step: the folder is there whole or not at all.
 
     Names, owners, permissions and times in the archive are not used: the contents of the known
     files are copied into new ones.

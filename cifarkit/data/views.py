@@ -1,4 +1,4 @@
-"""Several views of each picture, whose answers are averaged: test-time augmentation."""
+"""Test-time augmentation: the logits of several views of each picture are averaged."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["TestTimeAugmentation"]
 class TestTimeAugmentation(Value):
     """Show the network each picture several times and average its logits.
 
-    The mirrored view of Krizhevsky et al. 2012, section 4.1, and the two shifted ones of Jordan
-    2024, arXiv 2404.00498, section 3.5, which there count as much as the unshifted. Every view
-    costs as much as a picture of its size.
+    The mirrored view is of Krizhevsky et al. 2012, section 4.1. The two shifted views are of Jordan
+    2024, arXiv 2404.00498, section 3.5; together they count as much as the unshifted one. Every
+    view costs as much as a picture of its size.
 
     Args:
-        flip: also mirrored left and right.
-        shift: also moved by so many pixels up and left, and down and right, the border mirrored;
-            0 for not at all.
+        flip: whether to show each view mirrored left and right, too.
+        shift: how many pixels to move two more views, up and left, and down and right, with a
+            mirrored border; 0 for no such views.
         size: the side of the window that is shown, in pixels, cut out of the middle. It costs less
             than the whole picture, and a network that was trained on windows may do better on them.
-            With `shift=2, size=28` the three are the middle and two corners, where Krizhevsky et
-            al. take all four.
+            With `shift=2, size=28` the windows are the middle and two corners; Krizhevsky et al.
+            take all four.
 
     >>> import torch
     >>> images = torch.zeros(2, 3, 32, 32)

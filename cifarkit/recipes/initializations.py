@@ -1,4 +1,4 @@
-"""First weights that are computed from the training pictures, as values."""
+"""Initial weights that are computed from the training pictures, as values."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ class Initialization(Value, ABC):
 
 @dataclass(frozen=True)
 class Whitening(Initialization):
-    """Fix the first convolution to filters that whiten small patches of what it is given.
+    """Fix the first convolution to filters that whiten small patches of its input.
 
-    That is the pictures, or what layers before it make of them in evaluation mode, untrained.
-    The filters are the eigenvectors of the second moments of all patches as large as the kernel,
-    each divided by the root of its eigenvalue: what comes out is of one size in every direction.
-    The second half of the channels is the first half with the other sign. The layer is then no
-    longer trained: Jordan 2024, arXiv 2404.00498, section 3.2, after Page 2018, "How to train
+    The input is the pictures, or the output of the layers before it, untrained and in evaluation
+    mode. The filters are the eigenvectors of the second moments of all patches as large as the
+    kernel, each divided by the root of its eigenvalue: the output has one size in every direction.
+    The second half of the channels is the first half with the other sign. The layer is then
+    frozen: Jordan 2024, arXiv 2404.00498, section 3.2, after Page 2018, "How to train
     your ResNet" (https://myrtle.ai/learn/how-to-train-your-resnet-8-bag-of-tricks/). Where the
     layer has too few channels for all eigenvectors, it gets those of the largest eigenvalues.
 
     Args:
-        pictures: how many of the training pictures to look at, spread over all of them: those of
-            an image folder lie class by class.
-        eps: added to each eigenvalue, so that those of almost nothing are not blown up.
+        pictures: how many of the training pictures to use, spread over all of them: those of
+            an image folder are in the order of their classes.
+        eps: added to each eigenvalue, so that tiny ones do not make huge filters.
 
     Raises:
-        ModelContractError: the pictures reach no convolution, or the first one has not three
-            channels, or is dilated, larger than they are, of an odd number of filters, or of more
-            than two for each number in a patch; or its weight is computed from others.
-        DataError: there are no pictures, or not as a tensor of bytes.
+        ModelContractError: the pictures reach no convolution, or the first one is not fit. It needs
+            three channels in, no dilation, a kernel that fits, an even number of filters, at most
+            two for each number in a patch, and a weight that is not computed from others.
+        DataError: there are no pictures, or they are not a tensor of bytes.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 24, kernel_size=2))
@@ -80,7 +80,7 @@ class Whitening(Initialization):
 
         layer, moments = _second_moments(model, _spread(images, self.pictures))
         values, vectors = torch.linalg.eigh(moments.cpu())  # smallest first
-        values = values.clamp_min(0)  # rounding takes those of nothing below
+        values = values.clamp_min(0)  # rounding may make tiny ones negative
         filters = vectors.T / (values + self.eps).sqrt()[:, None]
         half = len(layer.weight) // 2
         filters = filters[-half:].view(half, *layer.weight.shape[1:])
@@ -96,8 +96,8 @@ def _spread(images: Tensor, count: int) -> Tensor:
     import torch
 
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or len(images) == 0:
-        found = f"{images.dtype} {tuple(images.shape)}" if hasattr(images, "dtype") else images
-        raise DataError(f"Whitening looks at pictures, as a tensor uint8 n 3 32 32, found {found}")
+        kind = f"{images.dtype} {tuple(images.shape)}" if hasattr(images, "dtype") else images
+        raise DataError(f"Whitening takes pictures as a tensor uint8 n 3 32 32, found {kind}")
     count = min(count, len(images))
     return images[torch.arange(count, device=images.device) * len(images) // count]
 
@@ -107,7 +107,7 @@ def _second_moments(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Tensor
     import torch
 
     moments, count = [], 0
-    for part in images.split(PART):  # all patches at once would be gigabytes
+    for part in images.split(PART):  # all patches together would take gigabytes
         layer, given = _first_convolution(model, part)
         height, width = layer.kernel_size
         given = given.to(torch.promote_types(given.dtype, torch.float32))
@@ -118,14 +118,14 @@ def _second_moments(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Tensor
     return layer, torch.stack(moments).sum(0) / count
 
 
-class _Reached(Exception):  # noqa: N818 - it ends a pass that has come far enough
+class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass early
     def __init__(self, layer: nn.Conv2d, given: Tensor) -> None:
         super().__init__()
         self.layer, self.given = layer, given
 
 
 def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Tensor]:
-    """Return the convolution that images reach first, and what it is given then."""
+    """Return the convolution that images reach first, and its input."""
     import torch
     from torch import nn
 
@@ -139,7 +139,7 @@ def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Ten
     hooks = [layer.register_forward_pre_hook(stop, with_kwargs=True) for layer in convolutions]
     weights = [weight for weight in model.parameters() if weight.is_floating_point()]
     try:
-        model.eval()  # so that what comes before learns nothing from it
+        model.eval()  # so that the layers before it learn nothing
         with torch.no_grad():
             if convolutions:
                 model(to_floats(images).to(weights[0].device, weights[0].dtype))
@@ -152,8 +152,8 @@ def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Ten
         for hook in hooks:
             hook.remove()
     raise ModelContractError(
-        "Whitening sets the convolution that pictures reach first, a layer nn.Conv2d, and in this "
-        "network they reach none"
+        "Whitening sets the first nn.Conv2d that pictures reach, and in this network they reach "
+        "none"
     )
 
 
@@ -178,8 +178,8 @@ def _check(layer: nn.Conv2d, given: Tensor) -> None:
         )
     if given.ndim != 4:
         raise ModelContractError(
-            f"Whitening cannot set {layer}: it is given {' '.join(map(str, given.shape))}, and no "
-            "batch n 3 rows columns"
+            f"Whitening cannot set {layer}: its input is {' '.join(map(str, given.shape))}, not "
+            "a batch n 3 rows columns"
         )
     if layer.kernel_size[0] > given.shape[2] or layer.kernel_size[1] > given.shape[3]:
         raise ModelContractError(

@@ -1,7 +1,7 @@
-"""Optimisers as values: what to step with, before there are weights to step.
+"""Optimisers as values, which are made before there are weights.
 
-torch's own are asked to be fused: one pass over all weights in place of many, on every device that
-cifarkit knows.
+torch's own are fused: one pass over all weights in place of many, on every device that cifarkit
+knows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Optimizer(Value, ABC):
     Attributes:
         recordable: whether a step can be captured in a CUDA graph: all its state is in tensors on
             the device, and `lr` may be one too (torch calls that `capturable`). It is not
-            inherited; set it in a class of your own only when you know it.
+            inherited; set it in your own class only when you know it.
 
     A recipe also takes torch's classes where there is a counterpart, with their settings.
 
@@ -61,21 +61,21 @@ class Optimizer(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the value that a class of torch's means, alone or in a `functools.partial`.
+        """Return the value of a torch class, alone or in a `functools.partial`.
 
         Raises:
             Mismatch: cifarkit has no such optimiser, or it is bound to weights already.
         """
-        if (taken := super().taken_from(found)) is not None:
-            return taken
+        if (value := super().taken_from(found)) is not None:
+            return value
         kind, settings = found, {}
         if isinstance(found, partial) and not found.args:
             kind, settings = found.func, found.keywords
         elif not isinstance(found, type):
             kind, settings = type(found), getattr(found, "defaults", {})
         if not isinstance(kind, type) or not any(
-            (one.__module__, one.__name__) == ("torch.optim.optimizer", "Optimizer")
-            for one in kind.__mro__
+            (base.__module__, base.__name__) == ("torch.optim.optimizer", "Optimizer")
+            for base in kind.__mro__
         ):
             return None
         return _counterpart(kind, settings, is_bound=kind is type(found))
@@ -118,7 +118,7 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: Loshchilov and Hutter 2019, algorithm 2.
+    """Adam with weight decay outside the gradient: Loshchilov and Hutter 2019, algorithm 2.
 
     Args:
         lr: the learning rate.
@@ -144,9 +144,9 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Stochastic gradient descent: with momentum, Sutskever et al. 2013, section 2.
+    """Stochastic gradient descent, with momentum as in Sutskever et al. 2013, section 2.
 
-    It means what torch's means, and begins with the same settings: no momentum and no decay.
+    It does what torch's does, with the same default settings: no momentum and no decay.
 
     Args:
         lr: the learning rate.
@@ -182,13 +182,13 @@ class SGD(Optimizer):
 class Muon(Optimizer):
     """Momentum whose every step on a filter is made orthogonal: Jordan et al. 2024.
 
-    https://kellerjordan.github.io/posts/muon/; as in airbench94_muon
-    (https://github.com/KellerJordan/cifar10-airbench), filters, which are the weights of four
-    dimensions, are also held at a constant length, and everything else steps by stochastic
-    gradient descent with Nesterov's momentum; airbench's weight decay on that is left out.
+    See https://kellerjordan.github.io/posts/muon/. Filters are the weights of four dimensions. As
+    in airbench94_muon (https://github.com/KellerJordan/cifar10-airbench), they also keep a constant
+    length, and all other weights step by stochastic gradient descent with Nesterov's momentum.
+    airbench's weight decay on these is left out.
 
     Args:
-        lr: the learning rate of the filters; before it, most singular values of a step are about 1.
+        lr: the learning rate of the filters; most singular values of a step are about 1 before it.
         momentum: how much of the last step each step on a filter keeps.
         matrix_lr: the learning rate of weights of two dimensions, such as the last layer's.
         bias_lr: the learning rate of all others.
@@ -224,40 +224,40 @@ class Muon(Optimizer):
 
 
 def _can_fuse(weights: list[Parameter]) -> bool:
-    """Return whether torch has fused steps for these weights: for complex ones it has none."""
+    """Return whether torch has fused steps for these weights: it has none for complex ones."""
     return all(weight.is_floating_point() for weight in weights)
 
 
 def _counterpart(kind: type, settings: Mapping[str, Any], *, is_bound: bool) -> Optimizer:
-    """Return the value of the same meaning as an optimiser of torch's.
+    """Return the value that means the same as a torch optimiser.
 
     Raises:
-        Mismatch: there is none, or what was found has weights already.
+        Mismatch: there is none, or the torch optimiser has weights already.
     """
-    defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
-    if is_bound:  # torch writes down more than it was given
-        settings = {name: found for name, found in settings.items() if name in defaults}
+    defaults = {name: given.default for name, given in inspect.signature(kind).parameters.items()}
+    if is_bound:  # torch lists more than the user gave
+        settings = {name: value for name, value in settings.items() if name in defaults}
     chosen = {
-        name: found
-        for name, found in settings.items()
-        if found != defaults.get(name, ...) and name not in ("fused", "foreach")
+        name: value
+        for name, value in settings.items()
+        if value != defaults.get(name, ...) and name not in ("fused", "foreach")
     }
     counterparts: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
-    ours = counterparts.get(kind.__name__)
-    known = {field.name for field in dataclasses.fields(ours)} if ours is not None else set()
+    target = counterparts.get(kind.__name__)
+    known = {field.name for field in dataclasses.fields(target)} if target is not None else set()
     if (
-        ours is None
+        target is None
         or not kind.__module__.startswith("torch.")
         or (chosen.keys() & defaults.keys()) - known
     ):
-        given = ", ".join(["parameters", *(f"{name}={it!r}" for name, it in chosen.items())])
+        given = ", ".join(["parameters", *(f"{name}={value!r}" for name, value in chosen.items())])
         raise Mismatch(
-            "a ck.Optimizer of your own, a frozen dataclass whose build(self, parameters) returns "
+            "your own ck.Optimizer, a frozen dataclass whose build(self, parameters) returns "
             f"{kind.__name__}({given})"
         )
     if is_bound:
         raise Mismatch(
-            f"{written(ours(**chosen))}, which gets its weights when training starts; this one has "
+            f"{written(target(**chosen))}, which gets its weights when training starts; this has "
             "those of a network already"
         )
-    return ours(**chosen)
+    return target(**chosen)

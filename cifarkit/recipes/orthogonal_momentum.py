@@ -12,7 +12,7 @@ __all__ = ["OrthogonalMomentum", "orthogonalized"]
 
 
 class OrthogonalMomentum(torch.optim.Optimizer):
-    """Nesterov's momentum; groups marked `orthogonal` step by what is near an orthogonal matrix.
+    """Nesterov's momentum; groups marked `orthogonal` step by a nearly orthogonal matrix.
 
     Args:
         groups: weights with their `lr`, a number or a tensor without dimensions, `momentum` and
@@ -34,7 +34,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         return loss
 
     def _step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
-        """Step on all weights of a group at once, so that a GPU has few launches to make."""
+        """Step on all weights of a group at once, so that a GPU needs few launches."""
         keep = group["momentum"]
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         momenta = [self._momentum(weight) for weight in weights]
@@ -42,17 +42,17 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         torch._foreach_add_(momenta, gradients)
         updates = list(torch._foreach_add(gradients, momenta, alpha=keep))
         if group["orthogonal"]:
-            # A filter's length has no say in a network with batch norm; held constant,
-            # it does not change what the rate means either.
+            # A filter's length has no effect in a network with batch norm. A constant length
+            # keeps the meaning of the rate constant, too.
             lengths = torch._foreach_norm(weights)
             torch._foreach_clamp_min_(lengths, 1e-7)
             torch._foreach_div_(lengths, [len(weight) ** 0.5 for weight in weights])
             torch._foreach_div_(weights, lengths)
             filters = [update.permute(0, 2, 3, 1) for update in updates]  # channels-last: no copies
-            matrices = orthogonalized([one.flatten(1) for one in filters])
+            matrices = orthogonalized([update.flatten(1) for update in filters])
             updates = [
-                matrix.view(one.shape).permute(0, 3, 1, 2)
-                for matrix, one in zip(matrices, filters, strict=True)
+                matrix.view(update.shape).permute(0, 3, 1, 2)
+                for matrix, update in zip(matrices, filters, strict=True)
             ]
         torch._foreach_mul_(updates, group["lr"])
         torch._foreach_sub_(weights, updates)
@@ -66,9 +66,9 @@ class OrthogonalMomentum(torch.optim.Optimizer):
 
 
 def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
-    """Bring singular values of matrices towards 1 and leave their singular vectors.
+    """Bring singular values of matrices towards 1 and keep their singular vectors.
 
-    Those that are small beside the others stay small in so few steps.
+    Relatively small values stay small in so few steps.
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024
     (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few
@@ -89,24 +89,24 @@ def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
     tensor([[1.1000, 0.0000],
             [0.0000, 0.7000]])
     """
-    wide = [one if len(one) <= one.shape[1] else one.T for one in matrices]
-    wide = [one.to(torch.promote_types(one.dtype, torch.float32)) for one in wide]
-    squares = [one @ one.T for one in wide]
+    wide = [matrix if len(matrix) <= matrix.shape[1] else matrix.T for matrix in matrices]
+    wide = [matrix.to(torch.promote_types(matrix.dtype, torch.float32)) for matrix in wide]
+    squares = [matrix @ matrix.T for matrix in wide]
     kinds = [(len(square), square.dtype) for square in squares]
-    for kind in dict.fromkeys(kinds):  # those of one size and type together
-        alike = [index for index, one in enumerate(kinds) if one == kind]
+    for kind in dict.fromkeys(kinds):  # all of one size and type together
+        alike = [index for index, other in enumerate(kinds) if other == kind]
         factors = _factors(torch.stack([squares[index] for index in alike]), steps)
         for index, factor in zip(alike, factors, strict=True):
             wide[index] = factor @ wide[index]
     return [
-        (found if len(one) <= one.shape[1] else found.T).to(one.dtype)
-        for one, found in zip(matrices, wide, strict=True)
+        (result if len(matrix) <= matrix.shape[1] else result.T).to(matrix.dtype)
+        for matrix, result in zip(matrices, wide, strict=True)
     ]
 
 
 def _factors(squares: Tensor, steps: int) -> Tensor:
-    """Return what to multiply matrices by, given their squares, both `n rows rows`."""
-    # No singular value above 1, where it would diverge: none is longer than the whole matrix.
+    """Return the factors of matrices from their squares, both `n rows rows`."""
+    # Divided by the matrix's norm, no singular value is above 1, where the iteration diverges.
     lengths = squares.diagonal(dim1=1, dim2=2).sum(1).sqrt().add(1e-7)[:, None, None]
     squares = squares / lengths.square()
     polynomials = factors = _polynomials(squares)
@@ -118,7 +118,7 @@ def _factors(squares: Tensor, steps: int) -> Tensor:
 
 
 def _polynomials(squares: Tensor) -> Tensor:
-    """Return a + b S + c S^2 of square matrices S: what the quintic multiplies a matrix by."""
+    """Return a + b S + c S^2 of square matrices S, the quintic's factor of a matrix."""
     a, b, c = 3.4445, -4.7750, 2.0315
     polynomials = torch.baddbmm(squares, squares, squares, beta=b, alpha=c)
     polynomials.diagonal(dim1=1, dim2=2).add_(a)

@@ -1,4 +1,4 @@
-"""The recipe: how a network is trained, apart from the network, as one frozen value."""
+"""The recipe: how a network is trained, without the network itself, as one frozen value."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Recipe(Value):
     Args:
         epochs: how often to go through the training images.
         batch_size: images a step.
-        optimizer: what turns gradients into steps.
-        schedule: how the learning rate moves.
-        augment: what changes the training images, in this order; val and test are never changed.
+        optimizer: it turns gradients into steps.
+        schedule: how the learning rate changes.
+        augment: augmentations of the training images, in this order; val and test never change.
         label_smoothing: the share of certainty spread over all classes (Szegedy et al. 2016,
             section 7).
-        initialization: what computes first weights from the training images; None keeps those
+        initialization: computes first weights from the training images; None keeps those
             that the network was built with.
         ema_decay: how much of the running average of the weights each step keeps; the network is
-            measured, and left, with the average. 0 is the weights themselves (Polyak and
+            measured, and returned, with the average. 0 takes the weights themselves (Polyak and
             Juditsky 1992; the decaying form of Tarvainen and Valpola 2017, section 2).
         test_time: the views that are averaged when the trained network is evaluated on test, and
-            when `cifarkit predict` asks it; train and val are measured on each image as it is.
-        precision: of the arithmetic in training; `"auto"` is bfloat16 autocast where the hardware
-            is quicker at it (CUDA cards that multiply it, CPUs with AMX, AMD's Zen 5), and
-            float32 elsewhere; `"float32"` is strict: its bits are those of a bare loop.
+            when `cifarkit predict` uses it; train and val are measured on each image unchanged.
+        precision: of the arithmetic in training. `"auto"` is bfloat16 autocast where the hardware
+            is faster with it (CUDA cards that multiply it, CPUs with AMX, AMD's Zen 5), and
+            float32 elsewhere. `"float32"` is strict: its bits are those of a bare loop.
 
     Raises:
         RecipeError: a field does not fit; the message lists every such field.
@@ -68,7 +68,7 @@ class Recipe(Value):
 
 
 def checked_recipe(recipe: Any) -> Recipe:
-    """Return a recipe; the assignment's for None.
+    """Return a recipe; for None, the default recipe.
 
     Raises:
         RecipeError: it is not a recipe.
@@ -79,9 +79,9 @@ def checked_recipe(recipe: Any) -> Recipe:
     if recipe is None:
         return Recipe()
     if not isinstance(recipe, Recipe):
-        found = type(recipe).__name__ if callable(recipe) else repr(recipe)
+        kind = type(recipe).__name__ if callable(recipe) else repr(recipe)
         raise RecipeError(
-            f"recipe must be a Recipe, found {found}; a network goes to fit: "
+            f"recipe must be a Recipe, found {kind}; a network goes to fit: "
             "ck.Trainer(ck.Recipe(epochs=3)).fit(network, data)"
         )
     return recipe

@@ -1,6 +1,6 @@
-"""Learning-rate schedules as values: the rate is a pure function of the place in training.
+"""Learning-rate schedules as values: the rate is a pure function of the progress of training.
 
-Nothing is counted or kept, so any step can be taken up again.
+A schedule has no state, so training can be resumed at any step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cifarkit.values import Value
 
 __all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
 
-# What is written in place of torch's schedulers.
+# What to write in place of torch's schedulers.
 TORCHS = {
     "CosineAnnealingLR": "ck.Cosine()",
     "OneCycleLR": "ck.OneCycle(peak={max_lr})",
@@ -51,10 +51,10 @@ class Schedule(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the constant rate for None; torch's schedulers are told apart by name.
+        """Return the constant rate for None; torch's schedulers are recognised by name.
 
         Raises:
-            Mismatch: it is a scheduler of torch's; the text names the schedule.
+            Mismatch: it is a torch scheduler; the text names the schedule to write.
         """
         if found is None and issubclass(Constant, cls):
             return Constant()
@@ -63,34 +63,34 @@ class Schedule(Value, ABC):
         kind = kind if isinstance(kind, type) else type(found)
         if kind.__module__ != "torch.optim.lr_scheduler":
             return super().taken_from(found)
-        way = TORCHS.get(kind.__name__, "a ck.Schedule of your own, with shape(epoch, epochs, lr)")
-        for name, other in (("step_size", 30), ("gamma", 0.1), ("max_lr", 0.1)):
-            way = way.replace(f"{{{name}}}", f"{settings.get(name, other)}")
+        way = TORCHS.get(kind.__name__, "your own ck.Schedule, with shape(epoch, epochs, lr)")
+        for name, default in (("step_size", 30), ("gamma", 0.1), ("max_lr", 0.1)):
+            way = way.replace(f"{{{name}}}", f"{settings.get(name, default)}")
         raise Mismatch(
             f"{way}, a value that knows the rate of every step; torch's is bound to weights"
         )
 
     def rate(self, epoch: float, epochs: int, lr: float) -> float:
-        """Return the learning rate at one place in training.
+        """Return the learning rate at one point of training.
 
         Args:
-            epoch: the place, counted from 0 in fractions of an epoch.
+            epoch: the point, counted from 0 in fractions of an epoch.
             epochs: how many epochs the training has in all.
             lr: the optimiser's own rate.
 
         Raises:
-            RecipeError: `shape` gives no finite number from 0 on.
+            RecipeError: `shape` does not give a finite number from 0 on.
 
         >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
         0.05
         """
-        left = max(epochs - self.warmup, 0.0)
+        remaining = max(epochs - self.warmup, 0.0)
         if epoch < self.warmup:
-            return self._checked(self.shape(0.0, left, lr)) * epoch / self.warmup
-        return self._checked(self.shape(epoch - self.warmup, left, lr))
+            return self._checked(self.shape(0.0, remaining, lr)) * epoch / self.warmup
+        return self._checked(self.shape(epoch - self.warmup, remaining, lr))
 
     def _checked(self, rate: Any) -> float:
-        try:  # NumPy's and a tensor's become plain: they go into the history
+        try:  # NumPy's numbers and tensors become floats, for the history
             number = math.nan if isinstance(rate, str | bytes) else float(rate)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
@@ -183,8 +183,8 @@ class OneCycle(Schedule):
     """Climb to a peak and fall to nearly nothing: Smith and Topin 2018, section 3.
 
     Args:
-        peak: the highest rate; it takes the place of the optimiser's own, and where that has
-            several, as `Muon` has, of all of them.
+        peak: the highest rate; it replaces the optimiser's own rate, or all of them where it has
+            several, as `Muon` has.
         rise: the share of training spent climbing.
         start: where it starts, as a share of the peak.
         final: where it ends, as a share of the peak.
@@ -201,16 +201,16 @@ class OneCycle(Schedule):
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate on the way up or down."""
-        place = _share(epoch, epochs)
-        if place < self.rise:
-            return _along_cosine(self.peak * self.start, self.peak, place / self.rise)
+        progress = _share(epoch, epochs)
+        if progress < self.rise:
+            return _along_cosine(self.peak * self.start, self.peak, progress / self.rise)
         return _along_cosine(
-            self.peak, self.peak * self.final, (place - self.rise) / (1 - self.rise)
+            self.peak, self.peak * self.final, (progress - self.rise) / (1 - self.rise)
         )
 
 
 def _share(epoch: float, epochs: float) -> float:
-    """Return how much is done, in [0, 1]; at the start nothing is, however short the whole."""
+    """Return the progress, in [0, 1]; it is 0 at the start, even when there are no epochs."""
     return min(epoch / epochs, 1.0) if epochs else float(epoch > 0)
 
 

@@ -1,7 +1,7 @@
 """Write a file whole or not at all.
 
-The bytes go to a temporary file in the same folder, are forced to disk, and only then take the
-final name in one step. A reader, or a crash, sees the old file or the new one, never a half.
+The bytes go to a temporary file in the same folder and are forced to disk. Only then the file gets
+its final name, in one step. A reader, or a crash, sees the old file or the new one, never a half.
 """
 
 from __future__ import annotations
@@ -26,33 +26,32 @@ __all__ = [
     "write_text",
 ]
 
-PREFIX, SUFFIX = ".", ".part"  # of the names that nobody else gives
+PREFIX, SUFFIX = ".", ".part"  # of names that nothing else uses
 
 
 def check_new(path: Path, *, otherwise: str = "name") -> None:
-    """Refuse a name that is taken, because nothing of a user's is overwritten.
+    """Refuse a name that exists already, because no file of a user is overwritten.
 
     Args:
         path: of a file or folder that is to be made.
-        otherwise: what the user can choose another of.
+        otherwise: what the user can change, in a word.
 
     Raises:
-        RunFolderError: there is something.
+        RunFolderError: the name exists.
 
     >>> check_new(Path("no such folder") / "report.html")
     """
     if os.path.lexists(path):  # a link that leads nowhere would be replaced, too
         raise RunFolderError(
-            f"there is a {str(path)!r} already, and nothing is overwritten; choose another "
-            f"{otherwise}"
+            f"{str(path)!r} exists already, and nothing is overwritten; choose another {otherwise}"
         )
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it takes the name `path` when the block ends well.
+    """Give a temporary path to write to; it gets the name `path` if the block does not raise.
 
-    When the block raises, the temporary file is removed and `path` is as it was.
+    If the block raises, the temporary file is removed and `path` is not changed.
 
     Raises:
         OSError: the folder cannot be made or written to.
@@ -71,10 +70,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """List what a program that was killed while it wrote has left half-written.
+    """List the half-written files of a program that was killed.
 
     Raises:
-        OSError: it is no folder, or cannot be read.
+        OSError: it is not a folder, or cannot be read.
     """
     return [
         entry
@@ -94,13 +93,13 @@ def commit(finished: Path, path: Path) -> None:
     rename(finished, path)
 
 
-def rename(settled: Path, path: Path) -> None:
+def rename(finished: Path, path: Path) -> None:
     """Give a file that is on disk another name in one step, and force that to disk.
 
     Raises:
         OSError: `path` is a folder.
     """
-    settled.replace(path)
+    finished.replace(path)
     _sync_folder(path.parent)
 
 
@@ -116,11 +115,11 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_new_text(path: str | Path, content: str) -> None:
-    """Write a whole text file where a user says, if there is none; a leading `~` is their home.
+    """Write a whole text file at a new path; a leading `~` is the user's home.
 
     Raises:
-        RunFolderError: the name is taken.
-        OSError: the disk refuses.
+        RunFolderError: the name exists.
+        OSError: the file cannot be written.
     """
     target = expanded(path)
     check_new(target)
@@ -137,8 +136,8 @@ def _umask() -> int:
 def _sync_folder(folder: Path) -> None:
     """Force the folder's own entry to disk, where the system can (Windows cannot).
 
-    The file is whole and under its name by now, so what fails here is no reason to say that it
-    was not written: some network folders know no such thing.
+    The file is whole and has its name by now, so a failure here is not an error: some network
+    folders cannot do it.
     """
     if os.name == "nt":
         return

@@ -1,4 +1,4 @@
-"""Where folders are: that of data sets, and what a user means by `~`."""
+"""The folder of data sets, and the meaning of `~`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def data_folder() -> Path:
 
 
 def expanded(path: str | Path) -> Path:
-    """Fill in a leading `~`; where there is no such home, leave the path as it is.
+    """Fill in a leading `~`; where there is no such home, do not change the path.
 
     >>> expanded("~nobody-of-that-name/data").as_posix()
     '~nobody-of-that-name/data'
     """
     try:
         return Path(path).expanduser()
-    except (RuntimeError, ValueError):  # a name that no system takes is said where it is used
+    except (RuntimeError, ValueError):  # a bad name is an error where it is used
         return Path(path)
 
 

@@ -1,4 +1,4 @@
-"""Text files that somebody else may have made: read where they are regular, and not too large."""
+"""Text files that another may have made: read only if they are regular and not too large."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST = 32 * 2**20  # bytes; the history of 100,000 epochs has less
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Return what a file holds, if it is a regular one and not larger than such files are.
+    """Return the text of a file, if it is a regular file and not too large.
 
     To read a pipe would never end, and a sparse file of gigabytes fills the memory.
 
@@ -20,7 +20,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
         encoding: of its text.
 
     Raises:
-        OSError: it is no regular file, too large, or cannot be read.
+        OSError: it is not a regular file, is too large, or cannot be read.
         UnicodeDecodeError: its text is of another encoding.
 
     >>> import tempfile
@@ -30,13 +30,13 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     >>> read_text(file)
     '{}'
     """
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):
-        raise OSError(f"{path.name} is no regular file")
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path.name} is not a regular file")
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise OSError(
-            f"{path.name} has {max(about.st_size, len(content)):,} bytes, and may have {LARGEST:,}"
+            f"{path.name} has {max(status.st_size, len(content)):,} bytes; allowed are {LARGEST:,}"
         )
     return content.decode(encoding)

@@ -1,4 +1,4 @@
-"""Files that another version wrote: which are read, and what to do about the others."""
+"""Files of another version: which are read, and what to do with the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["refusal"]
 
 
 def refusal(what: str, found: object, known: int) -> str | None:
-    """Say why a file of another format is not read, and what to do; None where it is.
+    """Return why a file's format cannot be read, and what to do; None if it can.
 
     Args:
         what: the file, in words.
@@ -20,7 +20,7 @@ def refusal(what: str, found: object, known: int) -> str | None:
     if type(found) is int and found == known:  # True is an int to Python, and equal to 1
         return None
     if type(found) is int and found > known:
-        cure = "install a newer cifarkit"
+        hint = "install a newer cifarkit"
     else:
-        cure = "no version wrote that, so it is damaged: put a copy back, or train anew"
-    return f"{what} has format {found!r}, this version reads {known}; {cure}"
+        hint = "no version wrote that, so it is damaged: put a copy back, or train again"
+    return f"{what} has format {found!r}, this version reads {known}; {hint}"

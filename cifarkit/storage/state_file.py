@@ -1,7 +1,7 @@
-"""A nest of dicts, lists, numbers and tensors in one tensor file.
+"""Nested dicts, lists, numbers and tensors in one tensor file.
 
-Each tensor goes under its path in the nest (`optimizer/state/0/exp_avg`), so that any safetensors
-tool shows it by name; all else is the file's JSON document.
+Each tensor has its path as its name (`optimizer/state/0/exp_avg`), which any safetensors tool
+shows. Everything else is in the file's JSON document.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from cifarkit.storage.tensor_file import LARGEST, load_tensors, save_tensors
 
 __all__ = ["load_state", "save_state"]
 
-# What JSON has no word for stands in an object with one of these keys alone.
+# A value that JSON cannot write is an object with one of these keys alone.
 TENSOR, TUPLE, DICT = "$tensor", "$tuple", "$dict"
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a nest, atomically.
+    """Write nested state atomically.
 
     Raises:
-        CheckpointError: it holds something that is neither a tensor nor of a JSON type, or under
-            a name that no file can hold; the message says where. Nothing is written.
-        OSError: the file cannot be written; what was there before still is.
+        CheckpointError: a value is neither a tensor nor of a JSON type, or its name cannot stand in
+            a file; the message says where. Nothing is written.
+        OSError: the file cannot be written; an older one is not changed.
     """
     tensors: dict[str, Tensor] = {}
     document = _packed(state, "", tensors)
@@ -67,7 +67,7 @@ def _packed(item: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         tensors[path] = item
         return {TENSOR: path}
     if isinstance(item, tuple | list):
-        parts = [_packed(part, _below(path, place), tensors) for place, part in enumerate(item)]
+        parts = [_packed(part, _below(path, index), tensors) for index, part in enumerate(item)]
         return {TUPLE: parts} if isinstance(item, tuple) else parts
     if isinstance(item, dict):
         parts = [(key, _packed(part, _below(path, key), tensors)) for key, part in item.items()]

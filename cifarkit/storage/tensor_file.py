@@ -1,7 +1,7 @@
 """The data-only tensor file: safetensors, with a JSON document in its metadata.
 
-Reading one runs no code, whatever it holds, and any safetensors tool can read it too. A SHA-256 of
-everything stands in the metadata, because safetensors itself does not notice a flipped bit.
+Reading a file never runs code, and any safetensors tool can read it too. The metadata holds a
+SHA-256 of everything, because safetensors itself does not notice a flipped bit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def save_tensors(
     """Write named tensors and a JSON document, atomically.
 
     Raises:
-        OSError: the file cannot be written; what was there before still is.
+        OSError: the file cannot be written; an older one is not changed.
     """
     # Large numbers lie before small ones, so that each begins at a multiple of its size.
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name.encode()))
@@ -66,17 +66,17 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
 
     if path.is_file() and path.stat().st_size > largest:  # a sparse one costs nothing to make
         raise CheckpointError(
-            f"{path} has {path.stat().st_size:,} bytes, and may have {largest:,} here; put the "
-            "right file there"
+            f"{path} has {path.stat().st_size:,} bytes; allowed are {largest:,}, so put the right "
+            "file there"
         )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = metadata.get("cifarkit", "{}")
-        # A file of another tool's has neither a document nor a checksum.
-        ours = not metadata.keys().isdisjoint({"cifarkit", "sha256"})
-        if ours and metadata.get("sha256") != _checksum(tensors, text):
+        # A file of another tool has neither a document nor a checksum.
+        is_ours = not metadata.keys().isdisjoint({"cifarkit", "sha256"})
+        if is_ours and metadata.get("sha256") != _checksum(tensors, text):
             raise ValueError("its checksum does not fit its contents")
         document = json.loads(text)
         if not isinstance(document, dict):
@@ -85,27 +85,27 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         if _is_pickle(path):
             raise CheckpointError(
-                f"{path} is a pickle, as torch.save writes it, and is not read, because that may "
+                f"{path} is a pickle, as torch.save writes it. It is not read, because that may "
                 "run code. If you trust it to hold weights: ck.import_weights(path)"
             ) from error
         raise CheckpointError(
             f"{path} is not a whole safetensors file ({error}). "
-            "If you have another copy, put it there; otherwise delete it and make it anew"
+            "If you have another copy, put it there; otherwise delete this one and make it again"
         ) from error
 
 
 def _header(contents: Mapping[str, Tensor], text: str, checksum: str) -> bytes:
-    """Return how a file begins: https://huggingface.co/docs/safetensors/index#format has it.
+    """Return the first bytes of a file, see https://huggingface.co/docs/safetensors/index#format.
 
     The library's own writer copies all tensors, refuses those that share memory, and shuffles the
-    metadata; written so, the same contents are the same bytes.
+    metadata. Here the same contents always give the same bytes.
     """
     entries: dict[str, Any] = {"__metadata__": {"cifarkit": text, "sha256": checksum}}
     end = 0
     for name, tensor in contents.items():
         begin, end = end, end + tensor.nbytes
-        shape, places = list(tensor.shape), [begin, end]
-        entries[name] = {"dtype": _type(tensor.dtype), "shape": shape, "data_offsets": places}
+        shape, offsets = list(tensor.shape), [begin, end]
+        entries[name] = {"dtype": _type(tensor.dtype), "shape": shape, "data_offsets": offsets}
     header = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # the tensors begin at a multiple of 8
     return len(header).to_bytes(8, "little") + header
@@ -113,11 +113,11 @@ def _header(contents: Mapping[str, Tensor], text: str, checksum: str) -> bytes:
 
 @cache
 def _type(dtype: torch.dtype) -> str:
-    """Return what the format calls a type, from the library, which refuses what it cannot read."""
+    """Return the format's name of a type, from the library, which refuses unknown types."""
     from safetensors.torch import save
 
-    content = save({"one": torch.zeros(1, dtype=dtype, device="cpu")})
-    name: str = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["one"]["dtype"]
+    content = save({"x": torch.zeros(1, dtype=dtype, device="cpu")})
+    name: str = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["x"]["dtype"]
     return name
 
 

@@ -154,7 +154,7 @@ def test_cifar_by_name_does_not_fall_back(
     for line in (["train", "linear", "--data", name], ["data", name], ["data", "fetch", name]):
         done = call(*line)
         assert done.status == 1
-        assert "Three ways on" in done.err
+        assert "Three other ways" in done.err
         assert "NOT CIFAR-10" not in done.err
 
 

@@ -90,12 +90,12 @@ class Server:
         def answer(connection: socket.socket, start: int) -> None:
             whole = self.whole if content is None else content
             size = len(whole)
-            place = {"Content_Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
+            headers = {"Content_Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
             self.respond(
                 whole[start:upto],
                 status="206 Partial Content" if start else "200 OK",
                 length=size - start,
-                **place,
+                **headers,
             )(connection, start)
 
         return answer
@@ -148,10 +148,10 @@ def server(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def having(archive: Archive, server: Server) -> Callable[..., Archive]:
-    """Return the small archive with these sources, each named for its place: `0`, `1`, …"""
+    """Return the small archive with these sources, each named for its index: `0`, `1`, …"""
 
     def make(*answers: Answer) -> Archive:
-        urls = [server.url(str(place), answer) for place, answer in enumerate(answers)]
+        urls = [server.url(str(index), answer) for index, answer in enumerate(answers)]
         return replace(archive, sources=tuple(urls))
 
     return make

@@ -92,7 +92,7 @@ def test_no_or_one_picture_has_a_shape_all_the_same(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (PIXELS / 100, r"0 to 1 or -1 to 1, found float64 0 to 2.55; .*x.round\(\)"),
         (PIXELS / 60 - 2, "found float64 -2 to 2.25; .*Normalize"),
@@ -114,8 +114,8 @@ def test_no_or_one_picture_has_a_shape_all_the_same(count: int) -> None:
         (torch.from_numpy(PIXELS).to("meta"), "x_train is not an array"),
     ],
 )
-def test_pictures_that_do_not_fit_are_refused_with_what_was_found(array: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
+def test_pictures_that_do_not_fit_are_refused_with_what_was_found(array: Any, message: str) -> None:
+    with pytest.raises(ck.DataError, match=message):
         load(x_train=array)
 
 
@@ -139,7 +139,7 @@ def test_labels_of_every_whole_type_are_the_same(labels: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         ([0.5, 1, 2, 0, 1, 2], "y_train must be whole numbers or names of classes, found float64"),
         (
@@ -158,10 +158,10 @@ def test_labels_of_every_whole_type_are_the_same(labels: Any) -> None:
         ([2**80] + [0] * 5, "found int"),
     ],
 )
-def test_labels_that_do_not_fit_are_refused_with_what_was_found(labels: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
+def test_labels_that_do_not_fit_are_refused_with_what_was_found(labels: Any, message: str) -> None:
+    with pytest.raises(ck.DataError, match=message):
         load(y_train=labels)
-    with pytest.raises(ck.DataError, match=said.replace("y_train", "y_test")):
+    with pytest.raises(ck.DataError, match=message.replace("y_train", "y_test")):
         load(y_test=labels)
 
 
@@ -173,7 +173,7 @@ def test_the_names_of_the_classes_may_stand_in_anything(classes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "said"),
+    ("classes", "message"),
     [
         ("cat", "found the one name 'cat'"),
         (3, "must be a list of names, found 3"),
@@ -183,8 +183,8 @@ def test_the_names_of_the_classes_may_stand_in_anything(classes: Any) -> None:
         (["cat", "dog"], "label 2 of image 2 is out of range: 2 classes have the labels 0 to 1"),
     ],
 )
-def test_names_that_are_none_are_refused(classes: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
+def test_names_that_are_none_are_refused(classes: Any, message: str) -> None:
+    with pytest.raises(ck.DataError, match=message):
         load(classes=classes)
 
 

@@ -44,19 +44,19 @@ def slow_alternating_flip(
 ) -> Tensor:
     coins = torch.rand(draw.total, generator=generator_for("flip", draw.run_seed)).tolist()
     changed = images.clone()
-    for number, place in enumerate(draw.indices.tolist()):
-        in_even_epochs = coins[place] < 0.5
+    for number, position in enumerate(draw.indices.tolist()):
+        in_even_epochs = coins[position] < 0.5
         if in_even_epochs == (draw.epoch % 2 == 0):
             for column in range(SIDE):
                 changed[number, :, :, column] = images[number, :, :, SIDE - 1 - column]
     return changed
 
 
-def mirrored(place: int) -> int:
-    """Bring a place outside the picture back in, as a mirror at the border pixel would."""
-    if place < 0:
-        return -place
-    return 2 * (SIDE - 1) - place if place > SIDE - 1 else place
+def mirrored(position: int) -> int:
+    """Bring a position outside the picture back in, as a mirror at the border pixel would."""
+    if position < 0:
+        return -position
+    return 2 * (SIDE - 1) - position if position > SIDE - 1 else position
 
 
 def slow_crop(augmentation: ck.Crop, images: Tensor, generator: Generator) -> Tensor:

@@ -56,7 +56,7 @@ def test_batches_cover_every_image_exactly_once(
     # One image alone is for batch norm no batch; only where there is no other is there one.
     assert all(len(batch) > 1 for batch in found) or size == 1 or count == 1
     for batch, indices in zip(batches, found, strict=True):
-        assert batch.targets.tolist() == [place % 2 for place in indices]
+        assert batch.targets.tolist() == [index % 2 for index in indices]
         assert (batch.images.dtype, batch.images.shape[1:]) == (torch.float32, (3, 32, 32))
 
 
@@ -250,20 +250,20 @@ class Fewer(ck.Augmentation):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (Floats(), r"Floats\(\) must return .*uint8 \(4, 3, 32, 32\), .*returned torch\.float32"),
         (Larger(), r"Larger\(\) must return .* it returned torch\.uint8 \(4, 3, 64, 64\)"),
-        (Nothing(), r"Nothing\(\) must return a batch, and returned None"),
+        (Nothing(), r"Nothing\(\) must return a batch, but returned None"),
         (Fewer(), r"Fewer\(\) must return .* it returned torch\.uint8 \(3, 3, 32, 32\)"),
     ],
     ids=["floats", "larger", "nothing", "fewer"],
 )
 def test_an_augmentation_that_gives_something_else_is_named(
-    wrong: ck.Augmentation, said: str
+    wrong: ck.Augmentation, message: str
 ) -> None:
     batches = training_batches(numbered(8), B, seed=0, epoch=0, augment=(ck.Flip(), wrong))
-    with pytest.raises(ck.DataError, match=said):
+    with pytest.raises(ck.DataError, match=message):
         next(batches)
 
 

@@ -91,7 +91,7 @@ def test_a_damaged_cache_is_made_anew_with_one_line_in_the_log(
     assert same(cached(path, read), make())
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert f"the cache {path} cannot be read and is made anew" in record.getMessage()
+    assert f"the cache {path} cannot be read and is made again" in record.getMessage()
     assert same(cached(path, read), make())
     assert read.times == 2
     assert len(caplog.records) == 1

@@ -142,27 +142,29 @@ def test_torchvision_is_not_even_asked_a_second_time(
     assert load(tmp_path).fingerprint == first.fingerprint
 
 
-@pytest.mark.parametrize("place", ["root", "environment", "tilde", "./data", "text"])
+@pytest.mark.parametrize("location", ["root", "environment", "tilde", "./data", "text"])
 def test_the_folder_is_found(
-    place: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    location: str, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "größe and spaces" / "data"
     root: Path | str | None = None
     unpacked(home, files)
-    if place == "root":
+    if location == "root":
         root = home
-    elif place == "text":
+    elif location == "text":
         root = str(home)
-    elif place == "tilde":
+    elif location == "tilde":
         monkeypatch.setenv("HOME", str(home.parent))
         root = "~/data"
-    elif place == "environment":
+    elif location == "environment":
         monkeypatch.setenv("CIFARKIT_DATA", str(home))
     else:
         monkeypatch.chdir(home.parent)
     splits = ck.load_cifar10(root, val_size=20, download=False)
     assert len(splits.test) == EACH
-    kept = home if place != "./data" else data_folder()  # nothing is put beside a ./data of others
+    kept = (
+        home if location != "./data" else data_folder()
+    )  # nothing is put beside a ./data of others
     assert [path.name for path in kept.glob("*.safetensors")] == ["cifar10.safetensors"]
 
 
@@ -253,7 +255,7 @@ def test_a_damaged_cache_is_made_anew_with_one_line_in_the_log(
     assert load(tmp_path).fingerprint == first.fingerprint
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "is made anew" in record.getMessage()
+    assert "is made again" in record.getMessage()
     assert len(load_tensors(cache)[0]["train.images"]) == 5 * EACH
 
 

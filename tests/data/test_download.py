@@ -54,7 +54,7 @@ def failed(archive: Archive, root: Path) -> str:
         fetch(archive, root)
     text = str(caught.value)
     for way in (
-        "\nThree ways on:\n  put cifar-0.tar.gz",
+        "\nThree other ways:\n  put cifar-0.tar.gz",
         f"into {str(root)!r} and try again",
         "point root= or $CIFARKIT_DATA to a folder that has pictures in it",
         "ck.load_synthetic() (--data synthetic)",
@@ -168,8 +168,8 @@ def test_a_body_without_a_length_is_never_longer_than_the_archive(
     assert f"it sends more than {len(whole):,} bytes" in failed(archive, tmp_path)
 
 
-def flipped(content: bytes, place: int) -> bytes:
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+def flipped(content: bytes, index: int) -> bytes:
+    return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
 
 def test_a_wrong_sum_is_thrown_away_and_the_next_source_gives_the_whole(
@@ -206,7 +206,7 @@ def test_a_part_that_was_wrong_all_along_is_not_laid_to_a_source(
     archive = having(server.resume())
     part_of(archive, tmp_path).write_bytes(flipped(whole, 60) + more)
     fetch(archive, tmp_path)
-    assert f"what is in {part_of(archive, tmp_path)} has the MD5 sum" in caplog.messages[0]
+    assert f"{part_of(archive, tmp_path)} has the MD5 sum" in caplog.messages[0]
     assert is_there(archive, tmp_path)
     assert server.asked == [("0", 0)]
 
@@ -338,7 +338,7 @@ def test_ctrl_c_keeps_what_came_and_the_next_call_asks_for_the_rest(
         patch.setattr(download, "shown", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch(archive, tmp_path)
-    assert caplog.messages[-1].endswith("what came is kept, the next call goes on from it")
+    assert caplog.messages[-1].endswith("the next call resumes from the bytes so far")
     assert part_of(archive, tmp_path).read_bytes() == whole[: came[0]]
     fetch(replace(archive, sources=archive.sources[1:]), tmp_path)
     assert is_there(archive, tmp_path)

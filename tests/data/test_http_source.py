@@ -77,9 +77,9 @@ def test_a_source_that_fails_is_left_with_the_reason(start: int, server: Any, wh
         ),
         "no range": (server.respond(whole[start:], status="206 Partial"), "it sends None"),
     }
-    for path, (answer, said) in answers.items():
+    for path, (answer, message) in answers.items():
         text = refused(server.url(path.replace(" ", "-"), answer), start, len(whole))
-        assert any(part in text for part in said.split("|")), text
+        assert any(part in text for part in message.split("|")), text
 
 
 def test_a_source_that_stalls_midway_is_left_and_what_came_is_given(
@@ -102,8 +102,8 @@ def trickle(server: Any) -> Any:
     def answer(connection: socket.socket, start: int) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(server.whole)}\r\n\r\n"
         connection.sendall(head.encode())
-        for place in range(len(server.whole)):
-            connection.sendall(server.whole[place : place + 1])
+        for index in range(len(server.whole)):
+            connection.sendall(server.whole[index : index + 1])
         connection.close()
 
     return answer

@@ -20,7 +20,7 @@ from cifarkit.data.pictures import load_picture
 from cifarkit.storage.folders import data_folder
 
 # Plain grey pictures, of which some are in train and in test.
-pytestmark = pytest.mark.filterwarnings("ignore:.* test pictures of .* are among those")
+pytestmark = pytest.mark.filterwarnings("ignore:.* test pictures of .* are also train or val")
 LAYOUT = {
     "train/cat": {"1.png": 10, "2.png": 20, "10.png": 30},
     "train/dog": {"a.png": 40, "b.PNG": 50},
@@ -30,10 +30,10 @@ LAYOUT = {
 
 
 def fill(root: Path, layout: dict[str, dict[str, int]]) -> Path:
-    for place, files in layout.items():
-        (root / place).mkdir(parents=True)
+    for folder, files in layout.items():
+        (root / folder).mkdir(parents=True)
         for name, grey in files.items():
-            Image.new("L", (32, 32), grey).save(root / place / name, "PNG")
+            Image.new("L", (32, 32), grey).save(root / folder / name, "PNG")
     return root
 
 
@@ -126,15 +126,15 @@ def test_two_folders_of_one_relative_name_do_not_share_a_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []
-    for place, shift in (("here", 0), ("there", 1)):
+    for folder, shift in (("here", 0), ("there", 1)):
         changed = {
             part: {name: grey + shift for name, grey in files.items()}
             for part, files in LAYOUT.items()
         }
-        root = fill(tmp_path / place / "pets", changed)
+        root = fill(tmp_path / folder / "pets", changed)
         for path in root.rglob("*.*"):
             os.utime(path, ns=(1, 1))  # as unpacked from an archive
-        monkeypatch.chdir(tmp_path / place)
+        monkeypatch.chdir(tmp_path / folder)
         loaded.append(ck.load_image_folder("pets", val_size=0))
     assert greys(loaded[0].test) == [60, 70]
     assert greys(loaded[1].test) == [61, 71]
@@ -151,7 +151,7 @@ def test_stray_files_and_hidden_ones_are_ignored(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda root: shutil.rmtree(root), "there is no folder '.*train'"),
         (lambda root: shutil.rmtree(root / "test/cat"), r"found \['cat', 'dog'\] and \['dog'\]"),
@@ -175,10 +175,10 @@ def test_stray_files_and_hidden_ones_are_ignored(root: Path) -> None:
     ],
 )
 def test_a_folder_that_is_no_data_set_is_refused_by_name(
-    change: Callable[[Path], object], said: str, root: Path
+    change: Callable[[Path], object], message: str, root: Path
 ) -> None:
     change(root)
-    with pytest.raises(ck.DataError, match=said):
+    with pytest.raises(ck.DataError, match=message):
         ck.load_image_folder(root)
     assert not (data_folder() / "folders").exists()  # nothing half is kept
 
@@ -251,7 +251,7 @@ def test_a_name_that_is_no_utf_8_is_refused_before_anything_is_trained(
         tmp_path / root,
         {f"{part}/{name}": {"1.png": 5} for part in ("train", "test") for name in (label, "dog")},
     )
-    with pytest.raises(ck.DataError, match=r"'c\\udce4t' is no UTF-8; rename it"):
+    with pytest.raises(ck.DataError, match=r"'c\\udce4t' is not UTF-8; rename it"):
         ck.load_image_folder(folder, val_size=0)
 
 

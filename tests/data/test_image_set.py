@@ -65,7 +65,7 @@ def test_small_sets_are_sets(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "places",
+    "indices",
     [
         [4, 0, 4],
         (4, 0, 4),
@@ -79,10 +79,10 @@ def test_small_sets_are_sets(count: int) -> None:
         [np.int64(4), np.int64(0), np.int64(4)],
         [torch.tensor(4), torch.tensor(0), torch.tensor(4)],
     ],
-    ids=lambda places: f"{type(places).__name__} {getattr(places, 'dtype', '')}",
+    ids=lambda indices: f"{type(indices).__name__} {getattr(indices, 'dtype', '')}",
 )
-def test_a_subset_takes_places_of_any_sort_in_their_order(places: Any) -> None:
-    part = numbered(6).subset(places)
+def test_a_subset_takes_places_of_any_sort_in_their_order(indices: Any) -> None:
+    part = numbered(6).subset(indices)
     assert numbers(part) == [4, 0, 4]
     assert part.labels.tolist() == [0, 0, 0]
 
@@ -93,7 +93,7 @@ def test_no_places_are_an_empty_subset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("indices", "message"),
     [
         ([0, 6], "there is no image 6: this set has 0 to 5"),
         ([-1], "there is no image -1"),
@@ -104,14 +104,14 @@ def test_no_places_are_an_empty_subset() -> None:
         (None, "found object"),
     ],
 )
-def test_what_is_no_place_in_the_set_is_refused(places: Any, said: str) -> None:
-    with pytest.raises(ck.DataError, match=said):
-        numbered(6).subset(places)
+def test_what_is_no_place_in_the_set_is_refused(indices: Any, message: str) -> None:
+    with pytest.raises(ck.DataError, match=message):
+        numbered(6).subset(indices)
 
 
 def test_several_at_once_are_shown_the_way() -> None:
     for several in (slice(3), [0, 1], None, 1.0, torch.tensor([1, 2])):
-        with pytest.raises(ck.DataError, match=r"take set\.subset\(range\(100\)\)"):
+        with pytest.raises(ck.DataError, match=r"write set\.subset\(range\(100\)\)"):
             numbered(6)[several]  # type: ignore[index]
     for one in (torch.tensor(3), np.int64(3), np.array(3)):
         assert numbered(6)[one][1] == numbered(6)[3][1]  # type: ignore[index]
@@ -121,7 +121,7 @@ PICTURES, LABELS = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.tensor([0
 
 
 @pytest.mark.parametrize(
-    ("images", "labels", "classes", "said"),
+    ("images", "labels", "classes", "message"),
     [
         (PICTURES.float(), LABELS, PAIR, r"uint8 tensor n 3 32 32, found torch\.float32"),
         (PICTURES.numpy(), LABELS, PAIR, "uint8 tensor n 3 32 32, found ndarray"),
@@ -142,9 +142,9 @@ PICTURES, LABELS = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.tensor([0
     ],
 )
 def test_what_does_not_fit_together_is_refused(
-    images: Any, labels: Any, classes: Any, said: str
+    images: Any, labels: Any, classes: Any, message: str
 ) -> None:
-    with pytest.raises(ck.DataError, match=said):
+    with pytest.raises(ck.DataError, match=message):
         ck.ImageSet(images, labels, classes)
 
 
@@ -152,7 +152,7 @@ def test_what_does_not_fit_together_is_refused(
 def test_the_first_label_out_of_range_is_named(labels: list[int]) -> None:
     classes = ("a", "b", "c", "d")
     pictures = torch.zeros(len(labels), 3, 32, 32, dtype=torch.uint8)
-    wrong = [place for place, label in enumerate(labels) if not 0 <= label < 4]
+    wrong = [index for index, label in enumerate(labels) if not 0 <= label < 4]
     if not wrong:
         assert len(ck.ImageSet(pictures, torch.tensor(labels), classes)) == len(labels)
         return

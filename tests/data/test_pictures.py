@@ -216,12 +216,12 @@ def test_a_bomb_is_refused_when_pillows_own_guard_is_off(
 
 def test_the_header_is_believed_up_to_the_limit_only(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
-    for width, said in (
+    for width, message in (
         (MOST_PIXELS // 10, "cannot be read"),
         (MOST_PIXELS // 10 + 1, "too large"),
     ):
         path.write_bytes(png_of_size(width, 10))
-        with pytest.raises(ck.DataError, match=said):
+        with pytest.raises(ck.DataError, match=message):
             load_picture(path)
 
 

@@ -13,11 +13,11 @@ from cifarkit.data import sources
 
 
 def pets(root: Path) -> Path:
-    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
-        (root / place).mkdir(parents=True)
+    for folder in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (root / folder).mkdir(parents=True)
         for number in range(6):
-            Image.new("L", (32, 32), number + 9 * ("test" in place)).save(
-                root / place / f"{number}.png"
+            Image.new("L", (32, 32), number + 9 * ("test" in folder)).save(
+                root / folder / f"{number}.png"
             )
     return root
 
@@ -96,7 +96,7 @@ def test_the_drawn_set_is_found_again_in_its_size_by_its_source(sizes: dict[str,
     "settings", ["n_trian=3", "n_train", "n_train=many", "seed=-1", "val_size=1e5"]
 )
 def test_a_setting_that_is_none_is_refused(settings: str) -> None:
-    with pytest.raises(ck.DataError, match="no setting of the synthetic set; allowed are numbers"):
+    with pytest.raises(ck.DataError, match="is not a setting of the synthetic set; allowed are"):
         ck.load_data(f"synthetic:{settings}")
 
 

@@ -24,8 +24,8 @@ CLASSES = ("a", "b", "c", "d")
 def numbered(labels: list[int]) -> ck.ImageSet:
     """Make images that carry their own number, so that each can be found again."""
     images = torch.zeros(len(labels), 3, 32, 32, dtype=torch.uint8)
-    for place in range(len(labels)):
-        images[place, 0, 0, 0], images[place, 0, 0, 1] = place // 256, place % 256
+    for index in range(len(labels)):
+        images[index, 0, 0, 0], images[index, 0, 0, 1] = index // 256, index % 256
     return ck.ImageSet(images, torch.tensor(labels, dtype=torch.int64), CLASSES)
 
 
@@ -174,9 +174,9 @@ LABELS = [0, 1, 2, 3] * 4
 TRAIN, TEST = numbered(LABELS), numbered([0, 1, 2, 3])
 
 
-def changed(image_set: ck.ImageSet, field: str, place: Any, value: Tensor | int) -> ck.ImageSet:
+def changed(image_set: ck.ImageSet, field: str, index: Any, value: Tensor | int) -> ck.ImageSet:
     tensors = {"images": image_set.images.clone(), "labels": image_set.labels.clone()}
-    tensors[field][place] = value
+    tensors[field][index] = value
     return ck.ImageSet(tensors["images"], tensors["labels"], image_set.classes)
 
 
@@ -184,10 +184,10 @@ def changed(image_set: ck.ImageSet, field: str, place: Any, value: Tensor | int)
 @given(data=st.data(), in_test=st.booleans())
 def test_any_changed_pixel_changes_the_fingerprint(data: st.DataObject, in_test: bool) -> None:
     whole = TEST if in_test else TRAIN
-    place = tuple(data.draw(st.integers(0, size - 1)) for size in whole.images.shape)
+    index = tuple(data.draw(st.integers(0, size - 1)) for size in whole.images.shape)
     value = data.draw(st.integers(0, 255))
-    assume(value != int(whole.images[place]))
-    other = changed(whole, "images", place, value)
+    assume(value != int(whole.images[index]))
+    other = changed(whole, "images", index, value)
     pair = (TRAIN, other) if in_test else (other, TEST)
     assert sealed(*pair) != sealed(TRAIN, TEST)
 
@@ -251,7 +251,7 @@ def test_sets_that_do_not_fit_each_other_are_refused(tiny: ck.Splits) -> None:
     turned = dataclasses.replace(tiny.test, classes=tiny.classes[::-1])
     with pytest.raises(ck.DataError, match="train and test must be the same, in the same order"):
         dataclasses.replace(tiny, test=turned)
-    with pytest.raises(ck.DataError, match=r"has no val images.*val is None where there are none"):
+    with pytest.raises(ck.DataError, match=r"has no val images.*val=None stands for no val set"):
         dataclasses.replace(tiny, val=tiny.train.subset([]))
     with pytest.raises(ck.DataError, match="train must be an ImageSet, found Tensor"):
         dataclasses.replace(tiny, train=tiny.train.images)  # type: ignore[arg-type]

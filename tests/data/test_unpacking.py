@@ -62,7 +62,7 @@ def tree(root: Path) -> dict[str, bytes | None]:
 
 
 @pytest.fixture
-def place(archive: Archive, tmp_path: Path) -> Path:
+def archive_path(archive: Archive, tmp_path: Path) -> Path:
     """Return where the archive is to lie, in a folder beside which a file is to be kept."""
     (tmp_path / "kept").write_bytes(b"kept")
     (tmp_path / "data").mkdir()
@@ -70,35 +70,39 @@ def place(archive: Archive, tmp_path: Path) -> Path:
 
 
 def test_the_known_files_are_unpacked_in_one_folder(
-    archive: Archive, whole: bytes, place: Path
+    archive: Archive, whole: bytes, archive_path: Path
 ) -> None:
-    place.write_bytes(whole)
-    unpack(archive, place)
-    assert sorted(path.name for path in place.parent.iterdir()) == [archive.file, "pictures"]
-    assert (place.parent / "pictures" / "meta").read_bytes() == b"names"
-    assert (place.parent / "pictures").stat().st_mode & 0o500 == 0o500
+    archive_path.write_bytes(whole)
+    unpack(archive, archive_path)
+    assert sorted(path.name for path in archive_path.parent.iterdir()) == [archive.file, "pictures"]
+    assert (archive_path.parent / "pictures" / "meta").read_bytes() == b"names"
+    assert (archive_path.parent / "pictures").stat().st_mode & 0o500 == 0o500
 
 
 @pytest.mark.parametrize("kind", PASSED_OVER)
-def test_what_is_not_known_is_passed_over(kind: str, archive: Archive, place: Path) -> None:
-    place.write_bytes(tar_with(PASSED_OVER[kind]))
-    before = tree(place.parents[1])
-    unpack(archive, place)
-    new = {name: content for name, content in tree(place.parents[1]).items() if name not in before}
+def test_what_is_not_known_is_passed_over(kind: str, archive: Archive, archive_path: Path) -> None:
+    archive_path.write_bytes(tar_with(PASSED_OVER[kind]))
+    before = tree(archive_path.parents[1])
+    unpack(archive, archive_path)
+    new = {
+        name: content
+        for name, content in tree(archive_path.parents[1]).items()
+        if name not in before
+    }
     names = [f"data/pictures/{name}" for name in GOOD]
     assert new == {"data/pictures": None, **dict.fromkeys(names, b"evil")}
-    assert before.items() <= tree(place.parents[1]).items()
+    assert before.items() <= tree(archive_path.parents[1]).items()
     assert not Path("/tmp/cifarkit-outside").exists()
 
 
 def test_a_file_that_cannot_be_written_leaves_no_folder(
-    archive: Archive, whole: bytes, place: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, whole: bytes, archive_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, "on purpose")
 
-    place.write_bytes(whole)
+    archive_path.write_bytes(whole)
     monkeypatch.setattr(unpacking, "write_bytes", full)
     with pytest.raises(OSError, match="on purpose"):
-        unpack(archive, place)
-    assert list(place.parent.iterdir()) == [place]
+        unpack(archive, archive_path)
+    assert list(archive_path.parent.iterdir()) == [archive_path]

@@ -30,8 +30,8 @@ def pictures(count: int, seed: int = 0) -> Tensor:
 def slowly_shifted(image: Tensor, pixels: int) -> Tensor:
     """Move the window by some pixels down and right, the border mirrored, pixel by pixel."""
 
-    def mirrored(place: int) -> int:
-        return -place if place < 0 else 62 - place if place > 31 else place
+    def mirrored(position: int) -> int:
+        return -position if position < 0 else 62 - position if position > 31 else position
 
     moved = torch.empty_like(image)
     for row in range(32):
@@ -78,7 +78,7 @@ def test_the_views_are_the_picture_mirrored_and_moved(shift: int) -> None:
     images = pictures(1)
     views = [view for _, view in ck.TestTimeAugmentation(flip=True, shift=shift).views(images)]
     moved = [images[0], slowly_shifted(images[0], -shift), slowly_shifted(images[0], shift)]
-    wanted = [way for one in moved for way in (one, one.flip(2))]
+    wanted = [way for view in moved for way in (view, view.flip(2))]
     assert all(torch.equal(view[0], way) for view, way in zip(views, wanted, strict=True))
 
 

@@ -93,7 +93,7 @@ def test_rows_of_numbers_are_planes_as_in_cifars_files() -> None:
         (lambda x: x[:, 0].reshape(len(x), -1), ": grey .* channels; they were rows of 1,024"),
         (lambda x: x[..., :20], r": the central square, resized \(bicubic\); they were 20 by 32"),
         (lambda x: x[..., :20, :20], r": resized \(bicubic\); they were 20 by 20"),
-        (lambda x: x[:, [0, 1, 2, 0]], ": transparent places over white; they were 32 by 32, RGBA"),
+        (lambda x: x[:, [0, 1, 2, 0]], ": transparent pixels over white; they were 32 by 32, RGBA"),
     ],
     ids=range(5),
 )
@@ -266,7 +266,7 @@ class Closed:
     [
         (np.ma.masked_greater(PIXELS, 250), "masked numbers.*x.filled"),
         ([np.ma.masked_greater(picture, 250) for picture in PIXELS], "masked numbers"),
-        (Closed(), "gives NumPy none .the file is closed"),
+        (Closed(), "cannot become one .the file is closed"),
         ({"x": PIXELS}, r"a dict; pass one of its values, such as x\['x'\]"),
         ("pictures.npz", "numpy.load"),
         (["a.png", "b.png"], "PIL.Image.open.path"),
@@ -282,7 +282,7 @@ class Closed:
         (PIXELS.astype(np.int16) - 128, r"found -128 to 127; \(x.astype\('int16'\) \+ 128\)"),
         (PIXELS * 999.0, r"found float64 0 to 254745; numpy.interp\(x, \(black, white\)"),
         (PIXELS.astype(np.int32) * 999, r"to 254745; numpy.interp\(x, \(black, white\)"),
-        ([Image.fromarray(PIXELS[0, 0].astype("i4") - 9)], "whole numbers -9 to 246, and 0 to 255"),
+        ([Image.fromarray(PIXELS[0, 0].astype("i4") - 9)], "whole numbers -9 to 246, but 0 to 255"),
         ([Image.fromarray(PIXELS[0, 0].astype("i4") * 999)], "save it with 8 bits"),
     ],
     ids=range(20),
@@ -315,7 +315,7 @@ def test_val_pictures_that_are_learnt_from_are_told_of() -> None:
         (lambda x, y: ck.load_arrays(x, y, x, y, x_val=x), "both x_val and y_val"),
         (
             lambda x, y: ck.load_arrays(x, y, x, y, x_val=x, y_val=y, val_size=0.2),
-            r"val_size=0.2 draws val from train, and arrays has a val set",
+            r"val_size=0.2 draws val from train, but arrays has its own val set",
         ),
         (lambda x, y: ck.load_arrays(x, y + 1, x, y + 1), "counted from 0; subtract 1"),
         (lambda x, y: ck.load_arrays(x, y, x, [str(n + 3) for n in y]), "not one of the classes"),
@@ -468,7 +468,7 @@ def test_a_table_may_have_its_columns_in_any_order(tmp_path: Path) -> None:
         ("0\n1", "has no column 1; its first line has 1 columns"),
         ("0,a\n1,", "row 2 of 'l.csv' has no label"),
         ("", "is empty"),
-        ('{"image": "0.png", "label": "cat"}', "is JSON or a page"),
+        ('{"image": "0.png", "label": "cat"}', "is JSON or a web page"),
         (",file,label\n" + "\n".join(f"{n},{n}.png,cat" for n in range(9)), "has no name"),
         ("id,cat,dog\n" + "\n".join(f"{n},0.0,1.0" for n in range(9)), "0 and 1 for each class"),
         ("id,label\n0,a\n1,nan", "row 2 of 'l.csv' has no label"),
@@ -476,7 +476,7 @@ def test_a_table_may_have_its_columns_in_any_order(tmp_path: Path) -> None:
         ('0,a\n1,"b', """the line '1,"b' of 'l.csv' opens a quote"""),
         ("id,label\n0003,a\n0004,b", r"first is '0003'; '3' is there, so write.*'{:01d}'.format"),
         ("id,label\n3.0,a\n4.0,b", r"the first is '3.0'; '3' is there"),
-        ("id,label\n/home/x/3.png,a\n/home/x/4.png,b", "'3.png' is there, and not in '/home/x'"),
+        ("id,label\n/home/x/3.png,a\n/home/x/4.png,b", "'3.png' is there, but not in '/home/x'"),
     ],
 )
 def test_a_file_of_labels_that_does_not_fit_is_refused(
@@ -596,8 +596,8 @@ class Stream(torch_data.IterableDataset):  # type: ignore[type-arg]
         (lambda: torch_data.DataLoader(Stream()), r"list\(train\)"),
         (lambda: iter(fake(4, 0)), r"list\(train\)"),
         (lambda: fake(4, 0, v1.RandomCrop(32, padding=4)), r"augment=\(ck.Transform"),
-        (lambda: fake(4, 0, lambda _: random.random()), "must be Pillow's"),
-        (lambda: torch_data.DataLoader(fake(4, 0), collate_fn=list), "collate_fn of its own"),
+        (lambda: fake(4, 0, lambda _: random.random()), "must be a Pillow image"),
+        (lambda: torch_data.DataLoader(fake(4, 0), collate_fn=list), "has its own collate_fn"),
         (
             lambda: torch_data.DataLoader(
                 fake(4, 0), sampler=torch_data.WeightedRandomSampler([1.0] * 4, 4)
@@ -607,7 +607,7 @@ class Stream(torch_data.IterableDataset):  # type: ignore[type-arg]
         (lambda: PIXELS, "ck.load_arrays"),
         (lambda: (PIXELS, LABELS), "ck.load_arrays"),
         (lambda: [(1, 2, 3)], "item 0 is 3 things"),
-        (lambda: [{"foto": 1, "label": 2}], "'foto', 'label', and none is called 'img'"),
+        (lambda: [{"foto": 1, "label": 2}], "'foto', 'label', but none called 'img'"),
         (lambda: [], "train has no pictures"),
         (
             lambda: fake(4, 0, v1.Compose([v1.ToTensor(), v1.Normalize((0.4,) * 3, (0.2,) * 3)])),
@@ -707,7 +707,7 @@ def test_a_transform_does_what_torchvisions_does_also_after_it_was_written_down(
     ("transform", "said"),
     [
         (v1.Normalize((0.5,), (0.5,)), "Normalize: cifarkit scales all pictures"),
-        (v1.Lambda(lambda x: x), "Lambda: code of yours belongs in a class of augmentations"),
+        (v1.Lambda(lambda x: x), "Lambda: your own code belongs in a class of augmentations"),
         (lambda x: x, "see ck.Augmentation"),
         (v2.MixUp(num_classes=3), r"ck.Mixup\(\)"),
         (v2.RandomCrop, r"make one of the class first: RandomCrop\("),
@@ -730,13 +730,13 @@ def test_what_is_no_transform_is_refused(transform: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("transform", "said"),
     [
-        (v2.Resize(224), "must not enlarge pictures of 32 by 32, and gave 224 by 224"),
-        (v2.CenterCrop((20, 24)), "must give square pictures of one size, and gave 24 by 20"),
-        (v2.FiveCrop(20), "must give pictures, and gave tuple"),
+        (v2.Resize(224), "must not enlarge pictures of 32 by 32, but gave 224 by 224"),
+        (v2.CenterCrop((20, 24)), "must give square pictures of one size, but gave 24 by 20"),
+        (v2.FiveCrop(20), "must give pictures, but gave tuple"),
         (v1.RandomErasing(p=1), r"put v2.ToImage\(\) before"),
         (
             [v1.ToTensor(), v2.GaussianNoise(sigma=5.0, clip=False)],
-            "must give fractions 0 to 1, and gave -",
+            "must give fractions 0 to 1, but gave -",
         ),
         ([v2.ToImage(), v2.ToDtype(torch.float32)], "to 255; .*scale=True"),
         ([v2.ToImage(), v2.ToDtype(torch.int16, scale=True)], "gave torch.int16.*torch.uint8"),

@@ -70,4 +70,4 @@ def test_a_name_in_utf_8_is_no_fault_of_the_folder(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, env=surroundings
     )
-    assert "is UTF-8, and Python reads names as ascii; set PYTHONUTF8=1" in done.stderr
+    assert "is UTF-8, but Python reads names as ascii; set PYTHONUTF8=1" in done.stderr

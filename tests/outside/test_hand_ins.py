@@ -186,7 +186,7 @@ def test_without_the_cap_a_large_file_would_be_read(
     shutil.copytree(good, folder)
     with (folder / "run.json").open("a") as file:
         file.write(" " * 2**25)
-    with pytest.raises(ck.RunFolderError, match=r"has 33,5.* bytes, and may have 33,554,432"):
+    with pytest.raises(ck.RunFolderError, match=r"has 33,5.* bytes; allowed are 33,554,432"):
         ck.load_run(folder)
     monkeypatch.setattr("cifarkit.storage.foreign_text.LARGEST", 2**26)
     assert ck.load_run(folder).is_over

@@ -81,7 +81,7 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         (nn.Linear(3, 3), "reach none"),
         (first_layer(26), "at most 24"),
@@ -94,8 +94,8 @@ def test_fewer_filters_get_the_directions_of_the_largest_eigenvalues(tiny: ck.Sp
     ],
     ids=["none", "too many", "odd", "grey", "dilated", "large", "weight norm", "spectral norm"],
 )
-def test_a_network_it_does_not_fit_is_refused(model: nn.Module, said: str) -> None:
-    with pytest.raises(ck.ModelContractError, match=said):
+def test_a_network_it_does_not_fit_is_refused(model: nn.Module, message: str) -> None:
+    with pytest.raises(ck.ModelContractError, match=message):
         ck.Whitening()(model, torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
 
 
@@ -198,7 +198,7 @@ def test_it_may_be_called_by_name(tiny: ck.Splits) -> None:
 
 def test_ways_that_cannot_be_followed_are_refused(tiny: ck.Splits) -> None:
     one_by_one = Called(lambda layer, images: torch.stack([layer(image) for image in images]))
-    with pytest.raises(ck.ModelContractError, match="it is given 3 32 32, and no batch n 3"):
+    with pytest.raises(ck.ModelContractError, match="its input is 3 32 32, not a batch n 3"):
         ck.Whitening()(one_by_one, tiny.train.images)
     by_hand = Called(lambda layer, images: F.conv2d(images, layer.weight))
     with pytest.raises(ck.ModelContractError, match="and in this network they reach none"):

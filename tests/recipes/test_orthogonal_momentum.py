@@ -66,7 +66,7 @@ SHAPES = [(6, 40), (3, 5), (40, 6), (6, 7), (2, 2)]
 def test_in_company_each_matrix_comes_to_what_it_comes_to_alone(
     shapes: list[tuple[int, int]], seed: int
 ) -> None:
-    matrices = [some_matrix(*shape, seed + place) for place, shape in enumerate(shapes)]
+    matrices = [some_matrix(*shape, seed + index) for index, shape in enumerate(shapes)]
     for matrix, found in zip(matrices, orthogonalized(matrices), strict=True):
         torch.testing.assert_close(found, alone(matrix))
 
@@ -86,7 +86,7 @@ def test_another_matrix_of_the_same_shape_comes_to_something_else() -> None:
 
 def test_matrices_of_one_size_are_iterated_in_as_many_launches_as_one() -> None:
     def products(count: int) -> int:
-        matrices = [some_matrix(6, 40, place) for place in range(count)]
+        matrices = [some_matrix(6, 40, index) for index in range(count)]
         with profile(activities=[ProfilerActivity.CPU]) as profiled:
             orthogonalized(matrices)
         return sum(event.name in ("aten::bmm", "aten::baddbmm") for event in profiled.events())

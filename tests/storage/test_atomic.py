@@ -27,7 +27,7 @@ def test_a_name_that_is_taken_is_refused_and_so_is_a_link_that_leads_nowhere(
     taken[1].mkdir()
     taken[2].symlink_to(tmp_path / "nowhere")
     for path in taken:
-        with pytest.raises(ck.RunFolderError, match=f"'{path}' already.*choose another --output"):
+        with pytest.raises(ck.RunFolderError, match=f"'{path}' exists already.*another --output"):
             check_new(path, otherwise="--output")
     check_new(tmp_path / "nowhere")
 

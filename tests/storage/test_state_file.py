@@ -109,13 +109,13 @@ def test_every_single_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None
     save_state(path, SMALL)
     whole = path.read_bytes()
     refused = 0
-    for place in range(len(whole) * 8):
+    for bit in range(len(whole) * 8):
         damaged = bytearray(whole)
-        damaged[place // 8] ^= 1 << place % 8
+        damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         found = outcome(path)
         refused += found is None
-        assert found is None or same(found, SMALL), f"bit {place}"
+        assert found is None or same(found, SMALL), f"bit {bit}"
     assert refused > 0.9 * len(whole) * 8
 
 

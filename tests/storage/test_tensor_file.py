@@ -101,9 +101,9 @@ def test_another_tools_file_is_read_without_a_checksum(tmp_path: Path) -> None:
 def flips(path: Path) -> Iterator[None]:
     """Turn every third bit of a file over, one at a time: some of every byte, all places in it."""
     whole = path.read_bytes()
-    for place in range(0, len(whole) * 8, 3):
+    for bit in range(0, len(whole) * 8, 3):
         damaged = bytearray(whole)
-        damaged[place // 8] ^= 1 << place % 8
+        damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         yield
 
@@ -183,7 +183,7 @@ def test_what_is_no_tensor_file_is_refused_and_says_what_to_do(
     content: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ck.CheckpointError, match="delete it and make it anew") as caught:
+    with pytest.raises(ck.CheckpointError, match="delete this one and make it again") as caught:
         load_tensors(tmp_path / "file")
     assert str(tmp_path / "file") in str(caught.value)
 
