@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cifarkit.errors import CifarkitError, ModelContractError
-from cifarkit.models.torch_errors import torch_cure
+from cifarkit.models.torch_errors import torch_hint
 from cifarkit.models.wrappers import input_hint, output_hint, shape_hint
 from cifarkit.randomness import fork_rng
 
@@ -147,7 +147,7 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
         shape = " ".join(map(str, images.shape[1:]))
         raise ModelContractError(
             f"{who} does not take images batch {shape}: {text_of(error)}"
-            f"{input_hint(model, images) or torch_cure(error, len(images))}"
+            f"{input_hint(model, images) or torch_hint(error, len(images))}"
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["torch_cure"]
+__all__ = ["torch_hint"]
 
 LINEAR = r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and \d+x(\d+)\)"
 VIEW = r"shape '\[.*\]' is invalid for input of size (\d+)"
@@ -19,7 +19,7 @@ HINTS = {
 }
 
 
-def torch_cure(error: Exception, n: int = 1) -> str:
+def torch_hint(error: Exception, n: int = 1) -> str:
     """Return what to change in a network that raised an error, or an empty text.
 
     Args:
@@ -27,7 +27,7 @@ def torch_cure(error: Exception, n: int = 1) -> str:
         n: how many pictures the network was shown.
 
     >>> text = "mat1 and mat2 shapes cannot be multiplied (2x3600 and 4096x10)"
-    >>> torch_cure(RuntimeError(text), n=2)
+    >>> torch_hint(RuntimeError(text), n=2)
     '; write nn.Linear(3600, 10)'
     """
     text = str(error)

@@ -125,7 +125,7 @@ class Variant(Readable):
                 returns something that is not a network.
         """
         from cifarkit.models.contract import check_module, text_of
-        from cifarkit.models.torch_errors import torch_cure
+        from cifarkit.models.torch_errors import torch_hint
 
         chosen = self._chosen(options)
         try:
@@ -142,7 +142,7 @@ class Variant(Readable):
         except Exception as error:
             raise ModelContractError(
                 f"{self.name!r} ({self.source}) cannot be built: {text_of(error)}"
-                f"{_weights_hint(self.builder, chosen) or torch_cure(error)}"
+                f"{_weights_hint(self.builder, chosen) or torch_hint(error)}"
             ) from error
         check_module(model, f"{self.name!r} ({self.source})")
         return model

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from cifarkit.data.batches import Batch
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.contract import text_of
-from cifarkit.models.torch_errors import torch_cure
+from cifarkit.models.torch_errors import torch_hint
 from cifarkit.runs.run import Run
 from cifarkit.training.engine.out_of_memory import is_shortage
 
@@ -37,5 +37,5 @@ def explained_batch(run: Run, batch: Batch, which: str) -> Iterator[None]:
         who = repr(run.variant.name) if run.variant else "the model"
         raise ModelContractError(
             f"{who} cannot be trained on {which}, of {len(batch.images)} images: {text_of(error)}"
-            f"{torch_cure(error, len(batch.images))}"
+            f"{torch_hint(error, len(batch.images))}"
         ) from error

@@ -71,7 +71,7 @@ class TinyVit(nn.Module):
         super().__init__()
         self.patches = nn.Conv2d(3, 16, 8, stride=8)
         self.token = nn.Parameter(torch.zeros(1, 1, 16))
-        self.indices = nn.Parameter(torch.randn(1, 17, 16) / 50)
+        self.positions = nn.Parameter(torch.randn(1, 17, 16) / 50)
         self.layer = nn.TransformerEncoderLayer(
             16, 2, dim_feedforward=32, batch_first=True, norm_first=True, dropout=0.1
         )
@@ -83,7 +83,7 @@ class TinyVit(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patches(images).flatten(2).transpose(1, 2)  # batch 16 16
         tokens = torch.cat([self.token.expand(len(images), -1, -1), patches], 1)
-        return self.head(self.norm(self.layer(tokens + self.indices))[:, 0])  # type: ignore[no-any-return]
+        return self.head(self.norm(self.layer(tokens + self.positions))[:, 0])  # type: ignore[no-any-return]
 
 
 @well_formed
