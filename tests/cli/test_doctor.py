@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_is_named(call: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5, 5))
     status, out, _ = call("doctor")
     assert status == 1
-    assert "0.00 GB free and 0.1 are needed -> another folder with --run-dir" in words(out)
+    assert "0.00 GB free, and 0.1 GB are needed -> another folder with --run-dir" in words(out)
     assert "set CIFARKIT_DATA to a folder on another disk" in words(out)
 
 

@@ -35,7 +35,7 @@ def verified(
         "seed": seed,
         "facts": Facts(data={"name": data, "fingerprint": f"fingerprint of {data}"}),
     }
-    found = ck.Finding("weights", "passed", "they give the receipt's logits")
+    found = ck.Finding("weights", "passed", "they give the logits of the test predictions")
     logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)
     test_predictions = TestPredictions(logits, logits.argmax(1), logits.argmax(1))
     return ck.Verification(
@@ -71,9 +71,9 @@ def test_copies_under_other_seeds_count_once() -> None:
     assert test_predictions is not None
     logits = test_predictions.logits + np.eye(9, 10, dtype=np.float16)[:1] * np.float16(0.004)
     moved = replace(test_predictions, logits=logits)  # by a little, in one image
-    receipts = [test_predictions, moved, test_predictions, moved]
+    predictions = [test_predictions, moved, test_predictions, moved]
     copies = [
-        replace(verified(f"{seed}", 690, seed=seed), test_predictions=receipts[seed])
+        replace(verified(f"{seed}", 690, seed=seed), test_predictions=predictions[seed])
         for seed in range(4)
     ]
     board = ck.leaderboard([*copies, *honest])
@@ -123,7 +123,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, seed or logits are there: a, c" in str(board)
+    assert "not counted, same seed or logits: a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
@@ -203,7 +203,7 @@ def test_by_folder_each_student_has_standings_of_their_own() -> None:
 
 
 def test_only_verifications_are_ranked() -> None:
-    with pytest.raises(ck.DataError, match=r"what ck.verify returned, found 'runs/a'"):
+    with pytest.raises(ck.DataError, match=r"ranks what ck.verify returned, found 'runs/a'"):
         ck.leaderboard(["runs/a"])
 
 

@@ -43,7 +43,7 @@ def test_families_that_a_later_pair_joins_become_one() -> None:
     assert sorted(str(one.folder) for one in family) == ["a", "b", "c", "d"]
 
 
-def test_what_has_no_receipt_is_no_copy() -> None:
+def test_a_run_without_test_predictions_is_not_a_copy() -> None:
     empty = ck.Verification(Path("none"), ())
     assert list(same_logits([empty, empty, run("a", 0)])) == []
 
