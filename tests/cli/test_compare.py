@@ -102,7 +102,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt("all runs are saved")
 
-    monkeypatch.setattr(module, "train_cells", interrupted)
+    monkeypatch.setattr(module, "train_jobs", interrupted)
     ended = call(*line(tmp_path, "linear"))
     assert ended.status == 130
     assert "the same line goes on with them" in ended.err

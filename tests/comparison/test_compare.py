@@ -241,7 +241,7 @@ def test_one_that_fails_while_it_is_timed_does_not_either(compare: Any) -> None:
 
 
 def test_when_every_run_fails_there_is_no_comparison(compare: Any) -> None:
-    with pytest.raises(ck.ComparisonError, match=r"no run came to its end:\n.*NonFinite"):
+    with pytest.raises(ck.ComparisonError, match=r"no run finished:\n.*NonFinite"):
         compare([ck.Variant("wild", wild)], epochs=2)
 
 
@@ -298,7 +298,7 @@ def test_what_a_builder_raises_names_the_variant(compare: Any, tmp_path: Path) -
 
     with pytest.raises(ck.ModelContractError, match="ZeroDivisionError: one layer too") as raised:
         compare(["linear", ck.Variant("mine", broken)])
-    assert raised.value.__notes__ == ["This came while the variant 'mine' was built."]
+    assert raised.value.__notes__ == ["This happened while the variant 'mine' was built."]
     assert not (tmp_path / "runs").exists()
 
 
@@ -357,7 +357,7 @@ def test_what_a_run_leaves_the_program_by_is_its_own_failure(compare: Any) -> No
 def test_an_executor_that_was_shut_down_takes_no_work(compare: Any) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(ck.ComparisonError, match="takes no work: cannot schedule"):
+    with pytest.raises(ck.ComparisonError, match="does not accept work: cannot schedule"):
         compare(["linear"], executor=executor)
 
 
@@ -441,7 +441,7 @@ def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.Mon
     comparison = compare(["linear", "mlp"], seeds=5, budget="5m")
     assert comparison.left_out == (2, 3, 4)
     assert len(comparison.outcomes) == 4
-    assert "seeds 2, 3, 4, for which the budget had no room" in str(comparison)
+    assert "seeds 2, 3, 4, which did not fit into the budget" in str(comparison)
     with pytest.raises(ck.ComparisonError, match=r"one seed of 2 variants takes about 2 min"):
         compare(["linear", "mlp"], seeds=[7], budget="1m")
     # What is there costs nothing.
@@ -670,12 +670,12 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda folder: (folder / "history.csv").write_text("epoch,seconds\n"),
     ),
     "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
-    "a forged receipt": ("not those of its logits", lambda folder: forge(folder)),
-    "a receipt of other images": (
+    "forged test predictions": ("not those of its logits", lambda folder: forge(folder)),
+    "test predictions of other images": (
         "labels are not those of the test set",
         lambda folder: relabel(folder),
     ),
-    "a receipt cut short": (
+    "test predictions cut short": (
         "cannot be read",
         lambda folder: (folder / "test_logits.safetensors").write_bytes(b"half"),
     ),
@@ -772,4 +772,4 @@ def test_a_copy_under_another_seed_is_left_out(
     test_predictions.save(tmp_path / "runs" / "copy")
     comparison = compare(["linear"], seeds=2)
     assert [one.seed for one in comparison.outcomes] == [0]
-    assert "one of the two is a copy under another seed" in comparison.failures[0]
+    assert "One folder is a copy under another seed" in comparison.failures[0]
