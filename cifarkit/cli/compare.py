@@ -32,9 +32,7 @@ def compare(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(
-            metavar="TIME", help="Train only the seeds that fit in this time, such as 30m."
-        ),
+        typer.Option(metavar="TIME", help="Train only the seeds that fit into it, such as 30m."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[

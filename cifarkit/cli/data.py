@@ -74,9 +74,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="cifar10 or cifar100.")] = "cifar10",
     archive_file: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Use an archive that was downloaded elsewhere."
-        ),
+        typer.Option("--from", metavar="FILE", help="Use an archive from elsewhere on this disk."),
     ] = None,
 ) -> None:
     """Fetch a data set into its folder; an interrupted download resumes."""

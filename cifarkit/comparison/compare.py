@@ -164,7 +164,7 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     for seed in chosen:
         check_seed("a seed", seed)
     if not chosen or len(set(chosen)) < len(chosen):
-        raise ComparisonError(f"seeds must be one or more, each only once, found {chosen}")
+        raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
     return [int(seed) for seed in chosen]
 
 

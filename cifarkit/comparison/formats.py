@@ -19,17 +19,10 @@ def as_csv(results: Results) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["variant", "seed", "test_accuracy", "val_accuracy", "seconds", "folder"])
-    for outcome in results.outcomes:
-        val = "" if outcome.val_accuracy is None else outcome.val_accuracy
+    for run in results.outcomes:
+        val = "" if run.val_accuracy is None else run.val_accuracy
         table.writerow(
-            [
-                outcome.variant.name,
-                outcome.seed,
-                outcome.accuracy,
-                val,
-                outcome.seconds,
-                outcome.folder.name,
-            ]
+            [run.variant.name, run.seed, run.accuracy, val, run.seconds, run.folder.name]
         )
     return text.getvalue()
 
@@ -45,16 +38,16 @@ def as_json(results: Results) -> dict[str, Any]:
         "recipes": {variant.name: variant.recipe.to_json() for variant in results.variants},
         "runs": [
             {
-                "variant": outcome.variant.name,
-                "seed": outcome.seed,
-                "test_accuracy": outcome.accuracy,
-                "val_accuracy": outcome.val_accuracy,
-                "seconds": outcome.seconds,
-                "started": outcome.facts.started,
-                "folder": outcome.folder.name,
-                "environment": outcome.facts.environment,
+                "variant": run.variant.name,
+                "seed": run.seed,
+                "test_accuracy": run.accuracy,
+                "val_accuracy": run.val_accuracy,
+                "seconds": run.seconds,
+                "started": run.facts.started,
+                "folder": run.folder.name,
+                "environment": run.facts.environment,
             }
-            for outcome in results.outcomes
+            for run in results.outcomes
         ],
         "pairs": [
             {key: _plain(value) for key, value in asdict(pair).items() if key != "changed"}

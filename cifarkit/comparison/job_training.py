@@ -150,9 +150,7 @@ def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
     with ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         error = _train(job, shared, threads)
-    return JobResult(
-        error, tuple(dict.fromkeys(str(caught_warning.message) for caught_warning in caught))
-    )
+    return JobResult(error, tuple(dict.fromkeys(str(warning.message) for warning in caught)))
 
 
 def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:

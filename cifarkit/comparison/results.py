@@ -45,8 +45,8 @@ class Results:
             raise ComparisonError(
                 f"no variant here is called {name!r}; there are {', '.join(known)}"
             )
-        outcomes = [outcome for outcome in self.outcomes if outcome.variant.name == name]
-        return sorted(outcomes, key=lambda outcome: outcome.seed)
+        found = [outcome for outcome in self.outcomes if outcome.variant.name == name]
+        return sorted(found, key=lambda outcome: outcome.seed)
 
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
@@ -75,12 +75,9 @@ class Results:
         """Every two variants over the seeds that both have, the later one first."""
         variants = {variant.name: variant for variant in reversed(self.variants)}
         pairs = compare_pairs(
+            {name: {run.seed: run.accuracy for run in self.of(name)} for name in variants},
             {
-                name: {outcome.seed: outcome.accuracy for outcome in self.of(name)}
-                for name in variants
-            },
-            {
-                name: {outcome.seed: outcome.test_predictions.correct for outcome in self.of(name)}
+                name: {run.seed: run.test_predictions.correct for run in self.of(name)}
                 for name in variants
             },
             lambda a, b: variants[a].differs_from(variants[b]),
@@ -111,7 +108,7 @@ class Results:
                 f"nothing may choose by {column!r}: after a choice on test, its accuracy no longer "
                 f"shows how it does on new images. Use best({'val' + column[4:]!r})"
             )
-        seeds = [{outcome.seed for outcome in self.of(variant.name)} for variant in self.variants]
+        seeds = [{run.seed for run in self.of(variant.name)} for variant in self.variants]
         common = set.intersection(*seeds)
         if not common:
             raise ComparisonError(
@@ -120,10 +117,8 @@ class Results:
             )
         means = {}
         for variant in self.variants:
-            outcomes = [outcome for outcome in self.of(variant.name) if outcome.seed in common]
-            means[variant.name] = np.mean(
-                [outcome.history.column(column)[-1] for outcome in outcomes]
-            )
+            runs = [run for run in self.of(variant.name) if run.seed in common]
+            means[variant.name] = np.mean([run.history.column(column)[-1] for run in runs])
         if not np.isfinite(list(means.values())).all():
             raise ComparisonError(
                 f"{column!r} is not a number in every run, so it cannot choose a variant; check "
@@ -133,19 +128,18 @@ class Results:
         return pick(means, key=lambda name: float(means[name]))
 
     def _row(self, variant: Variant) -> dict[str, Any]:
-        outcomes = self.of(variant.name)
-        accuracies = np.array([outcome.accuracy for outcome in outcomes])
-        span = t_interval(accuracies) if len(outcomes) > 1 else None
+        runs = self.of(variant.name)
+        accuracies = np.array([run.accuracy for run in runs])
+        span = t_interval(accuracies) if len(runs) > 1 else None
         network = summary(variant.build(num_classes=len(self.data["classes"])))
         return {
-            "n": len(outcomes),
-            "mean": accuracies.mean() if outcomes else np.nan,
-            "sd": accuracies.std(ddof=1) if len(outcomes) > 1 else np.nan,
+            "n": len(runs),
+            "mean": accuracies.mean() if runs else np.nan,
+            "sd": accuracies.std(ddof=1) if len(runs) > 1 else np.nan,
             "low": span.low if span else np.nan,
             "high": span.high if span else np.nan,
             "parameters": network.parameters,
             "multiply_adds": network.multiply_adds,
-            "seconds": np.median([outcome.seconds for outcome in outcomes]) if outcomes else np.nan,
-            "test": " / ".join(sorted({str(outcome.looks) for outcome in outcomes}))
-            or "not looked at",
+            "seconds": np.median([run.seconds for run in runs]) if runs else np.nan,
+            "test": " / ".join(sorted({str(run.looks) for run in runs})) or "not looked at",
         }
