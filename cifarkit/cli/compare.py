@@ -48,7 +48,7 @@ def compare(
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:
-    """Train several models from several seeds, and report which differences are real.
+    """Train several models from several seeds, and compare their test accuracies.
 
     Existing runs are used. So the same line after Ctrl-C, or with one more seed or model, trains
     only what is missing.

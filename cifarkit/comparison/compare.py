@@ -57,7 +57,7 @@ def compare(
     show_progress: ShowProgress = "auto",
     **recipe_changes: Any,
 ) -> Comparison:
-    """Train every variant from every seed, and report which differences are real.
+    """Train every variant from every seed, and compare their test accuracies.
 
     The same seed means the same split, order and augmentation draws for all variants, so that
     runs of one seed form pairs. Runs that are in `run_dir` already are used if they have the same

@@ -376,7 +376,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert "test is evaluated only when training is over" in looked.err
     assert call("evaluate", folder, "--on", "val").status == 0
     assert call("report", folder).status == 0
-    assert "did not come to its end" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "has not finished" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
     assert (done.status, "was over" in done.err) == (0, False)
     # The page is that of the whole run now.
