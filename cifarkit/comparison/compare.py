@@ -105,14 +105,14 @@ def compare(
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
-    chosen_device, folder = choose_device(device), expanded(run_dir).absolute()
+    device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     _check_executor(executor)
     shows = wants_progress(show_progress, error=ComparisonError)
     for variant in chosen:  # a broken builder fails before anything is trained
         _build(variant, len(splits.classes))
     jobs = plan_jobs(
-        chosen, chosen_seeds, splits, run_dir=folder, device=chosen_device, callbacks=listeners
+        chosen, chosen_seeds, splits, run_dir=folder, device=device, callbacks=listeners
     )
     planned: Sequence[Job] = jobs
     results: dict[Job, JobResult] = {}
@@ -123,10 +123,8 @@ def compare(
                 check_sendable([*chosen, *listeners])
             shared.put_data(splits)
             if seconds is not None:
-                planned = jobs_within(
-                    seconds, jobs, shared, device=chosen_device, executor=executor
-                )
-            results = _trained(planned, shared, chosen_device, executor, shows)
+                planned = jobs_within(seconds, jobs, shared, device=device, executor=executor)
+            results = _trained(planned, shared, device, executor, shows)
     return _comparison(chosen, splits, jobs, planned, results)
 
 
@@ -273,12 +271,9 @@ def _comparison(
 
 def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
     """Return the run of the same variant that has the same logits, under any seed."""
-    same_variant = (other for other in others if other.variant.name == outcome.variant.name)
-    return next(
-        (
-            other
-            for other in same_variant
-            if outcome.test_predictions.has_same_logits_as(other.test_predictions)
-        ),
-        None,
-    )
+    predictions = outcome.test_predictions
+    for other in others:
+        is_same_variant = other.variant.name == outcome.variant.name
+        if is_same_variant and predictions.has_same_logits_as(other.test_predictions):
+            return other
+    return None

@@ -52,8 +52,8 @@ class Results:
     def runs(self) -> dict[str, list[Run]]:
         """The runs of each variant by seed, with their networks; read at the first access."""
         return {
-            variant.name: [outcome.run() for outcome in self.of(variant.name)]
-            for variant in self.variants
+            name: [outcome.run() for outcome in self.of(name)]
+            for name in (variant.name for variant in self.variants)
         }
 
     @cached_property

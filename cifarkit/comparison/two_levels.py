@@ -29,8 +29,7 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
     - The width comes from Student's t. The inverse of its degrees of freedom is the mean of the
       inverses for seeds and images, weighted by their shares of the variance. Satterthwaite 1946
       (Biometrics Bulletin 2, 110-114) weights by squared shares, and covers as little as 92 % with
-      3 seeds. This interval covers 94 to 97 % from 3 seeds on, for all shares (simulated in the
-      tests).
+      3 seeds. This interval covers 94 to 97 % from 3 seeds on (simulated in the tests).
 
     With one seed the interval is over test images alone; with two seeds it covers 90 to 97 %.
 
@@ -62,8 +61,8 @@ def _gained(correct_a: Any, correct_b: Any) -> np.ndarray[Any, np.dtype[np.int64
         gained: np.ndarray[Any, np.dtype[np.int64]] = a.astype(np.int64) - b
         return gained
     raise DataError(
-        "the interval needs bool `seeds images` of two variants, with 1 seed and 2 images or more, "
-        f"found {found}; give `predicted == labels` of both, for the same seeds and images"
+        "the interval needs bool `seeds images` of two variants, 1 seed and 2 images at least, "
+        f"found {found}; give `predicted == labels` of both on the same seeds and images"
     )
 
 

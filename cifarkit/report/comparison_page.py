@@ -113,11 +113,10 @@ def _list(comparison: Comparison) -> str:
 
 def _by_recipe(variants: tuple[Variant, ...]) -> list[tuple[Recipe, list[Variant]]]:
     """Group the variants by recipe, so that each recipe is shown once."""
-    recipes = dict.fromkeys(variant.recipe for variant in variants)
-    return [
-        (recipe, [variant for variant in variants if variant.recipe == recipe])
-        for recipe in recipes
-    ]
+    groups: dict[Recipe, list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(variant.recipe, []).append(variant)
+    return list(groups.items())
 
 
 def _run_table(comparison: Comparison) -> Table:

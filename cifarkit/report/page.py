@@ -62,8 +62,7 @@ def write_report(
             next to the folders of the comparison's runs; both are overwritten.
         author: your name, below the title.
         notes: your text, below the result: plain text, in which a blank line begins a paragraph, or
-            the `Path` of a UTF-8 file with it. Each call writes the whole page, so give author and
-            notes again.
+            the `Path` of a UTF-8 file. Each call writes the whole page: give both again.
 
     Returns:
         Where the page is.
@@ -94,7 +93,7 @@ def write_report(
         if splits is not None:
             raise DataError(
                 "the report of a comparison takes no splits, because its runs keep their test "
-                "predictions; write write_report(comparison, path=...)"
+                "predictions: call write_report(comparison, path=...)"
             )
         page = comparison_page(result, words)
     elif splits is None:
@@ -119,7 +118,5 @@ def _target(result: Run | Comparison, path: str | Path | None) -> Path:
     if isinstance(result, Comparison):
         return result.outcomes[0].folder.parent / "comparison.html"
     if result.folder is None:
-        raise RunFolderError(
-            "the run has no folder; say where to write the report: path='report.html'"
-        )
+        raise RunFolderError("the run has no folder; name the new file: path='report.html'")
     return Path(result.folder) / "report.html"

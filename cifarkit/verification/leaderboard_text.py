@@ -52,13 +52,7 @@ def as_blocks(
         ]
         blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
     if unverified:
-        reasons = [
-            (
-                str(run.folder),
-                "; ".join(f"{finding.check}: {finding.message}" for finding in run.failed),
-            )
-            for run in unverified
-        ]
+        reasons = [(str(run.folder), "; ".join(_failures(run))) for run in unverified]
         blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
     return blocks
 
@@ -112,8 +106,11 @@ def _some(folders: Sequence[str]) -> str:
 
 
 def _reasons(run: Verification) -> list[str]:
-    reasons = [f"{finding.check}: {finding.message}" for finding in run.failed]
-    return [f"  {printable(run.folder)}", *_indented(reasons)]
+    return [f"  {printable(run.folder)}", *_indented(_failures(run))]
+
+
+def _failures(run: Verification) -> list[str]:
+    return [f"{finding.check}: {finding.message}" for finding in run.failed]
 
 
 def _indented(texts: Sequence[str]) -> list[str]:

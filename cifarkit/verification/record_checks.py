@@ -68,19 +68,17 @@ def check_test_predictions(evidence: Evidence) -> Finding:
 
 def check_score(evidence: Evidence) -> Finding:
     """Compare the score in `run.json` with that of the test predictions."""
-    test_predictions, recorded = evidence.test_predictions, evidence.facts["test"]
+    test_predictions, score = evidence.test_predictions, evidence.facts["test"]
     n, accuracy = len(test_predictions.labels), test_predictions.accuracy
     theirs = f"the test predictions score {percent(accuracy)} of {n:,} images"
-    if (recorded["n"], recorded["accuracy"]) != (n, accuracy):
-        message = (
-            f"run.json says accuracy {percent(recorded['accuracy'])} of {recorded['n']:,}; {theirs}"
-        )
+    if (score["n"], score["accuracy"]) != (n, accuracy):
+        message = f"run.json says accuracy {percent(score['accuracy'])} of {score['n']:,}; {theirs}"
         return judged("score", False, message, CHANGED)
     loss, reach = _loss_of(test_predictions)
-    if not abs(recorded["loss"] - loss) <= reach:
-        message = f"run.json says loss {recorded['loss']:.5f}; the test predictions give {loss:.5f}"
+    if not abs(score["loss"] - loss) <= reach:
+        message = f"run.json says loss {score['loss']:.5f}; the test predictions give {loss:.5f}"
         return judged("score", False, f"{message}, within {reach:.5f} of rounding", CHANGED)
-    return judged("score", True, f"run.json agrees: {theirs}, loss {recorded['loss']:.4f}")
+    return judged("score", True, f"run.json agrees: {theirs}, loss {score['loss']:.4f}")
 
 
 def _loss_of(test_predictions: TestPredictions) -> tuple[float, float]:

@@ -36,10 +36,8 @@ Likeness = Literal["bitwise equal", "within seed noise", "different", "not repea
 
 FEWEST_SIBLINGS = 3
 # Callbacks that change a training and can be made again from the settings in the record.
-REMADE: dict[str, type[Callback]] = {
-    qualified_name(callback): type(callback)
-    for callback in (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
-}
+KNOWN = (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
+REMADE: dict[str, type[Callback]] = {qualified_name(known): type(known) for known in KNOWN}
 
 
 def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Finding]]:
@@ -111,12 +109,8 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
 
 def _callbacks(facts: Facts) -> list[Callback]:
     """Create again the callbacks of cifarkit that changed or ended the run."""
-    listeners = facts.callbacks_as_values()
-    return [
-        REMADE[listener.kind](**(listener.fields or {}))
-        for listener in listeners
-        if listener.kind in REMADE
-    ]
+    listeners = [each for each in facts.callbacks_as_values() if each.kind in REMADE]
+    return [REMADE[listener.kind](**(listener.fields or {})) for listener in listeners]
 
 
 @contextmanager

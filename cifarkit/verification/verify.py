@@ -243,9 +243,7 @@ def _verification(
     evidence: Evidence, findings: list[Finding], repeated: Likeness | None = None
 ) -> Verification:
     test_predictions = None
-    if any(
-        finding.check == "test predictions" and finding.outcome == "passed" for finding in findings
-    ):
+    if ("test predictions", "passed") in [(each.check, each.outcome) for each in findings]:
         test_predictions = evidence.test_predictions
     return Verification(
         evidence.folder,

@@ -125,7 +125,7 @@ def test_a_file_that_is_there_is_not_overwritten(
 def test_without_a_folder_one_must_say_where() -> None:
     data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
     run = ck.train("linear", data, epochs=1)
-    with pytest.raises(ck.RunFolderError, match="say where to write the report: path="):
+    with pytest.raises(ck.RunFolderError, match="name the new file: path="):
         ck.write_report(run, data)
 
 
