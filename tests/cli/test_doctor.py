@@ -40,7 +40,7 @@ def test_where_all_is_there_every_check_passes(call: Any, data: Path) -> None:
     assert (status, err) == (0, "")
     findings = json.loads(out)
     assert [one["check"] for one in findings] == list(CHECKS)
-    assert {one["outcome"] for one in findings} == {"passed"}
+    assert {finding["outcome"] for finding in findings} == {"passed"}
     assert findings[-1]["found"] == f"in {data / 'cifar10.safetensors'}"
 
 

@@ -101,7 +101,7 @@ def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
     status, out, _ = call("verify", *runs, "--json")
     found = json.loads(out)
     assert status == 1
-    assert [one["passed"] for one in found] == [False, True, True]
+    assert [run["passed"] for run in found] == [False, True, True]
     assert found[1]["n"] == 60
 
 

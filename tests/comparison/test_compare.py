@@ -228,7 +228,7 @@ def wild(*, num_classes: int = 10) -> nn.Module:
 
 def test_a_run_that_fails_does_not_take_the_others_along(compare: Any) -> None:
     comparison = compare(["linear", ck.Variant("wild", wild)], epochs=2)
-    assert [one.variant.name for one in comparison.outcomes] == ["linear", "linear"]
+    assert [outcome.variant.name for outcome in comparison.outcomes] == ["linear", "linear"]
     assert len(comparison.failures) == 2
     assert "wild seed 0: NonFiniteLossError" in str(comparison)
     assert "no seed in common" in comparison.verdicts[0].text
@@ -335,7 +335,7 @@ def test_a_network_without_a_score_is_left_out_and_named(compare: Any) -> None:
     variants = [ck.Variant("lost", only_in_training), "linear"]
     assert "lost seed 1: NonFiniteLossError" in str(compare(variants))
     again = compare(variants)
-    assert [one.variant.name for one in again.outcomes] == ["linear", "linear"]
+    assert [outcome.variant.name for outcome in again.outcomes] == ["linear", "linear"]
 
 
 @pytest.mark.filterwarnings("ignore::cifarkit.CifarkitWarning")
@@ -545,7 +545,7 @@ def test_a_worker_that_is_killed_costs_no_run(tiny: ck.Splits, tmp_path: Path) -
     )
     assert (tmp_path / "killed").exists()
     assert comparison.failures == ()
-    assert any("resumed" in one.facts for one in comparison.outcomes)
+    assert any("resumed" in outcome.facts for outcome in comparison.outcomes)
     for name in ("linear", "mlp"):
         alone = ck.train(name, tiny, epochs=3)
         assert same(comparison.runs[name][0], alone)
@@ -603,7 +603,7 @@ def test_dask_goes_on_when_one_of_its_workers_is_killed(tmp_path: Path) -> None:
                 callbacks=[KillOnce()], executor=client.get_executor(), show_progress=False,
             )
             print(len(result.outcomes), result.failures)
-            print(sum("resumed" in one.facts for one in result.outcomes))
+            print(sum("resumed" in outcome.facts for outcome in result.outcomes))
     """
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(code))
@@ -630,7 +630,7 @@ def test_a_variant_that_kills_its_worker_takes_no_other_along(
         run_dir=tmp_path / "runs",
         show_progress=False,
     )
-    assert [one.variant.name for one in comparison.outcomes] == ["linear", "mlp"]
+    assert [outcome.variant.name for outcome in comparison.outcomes] == ["linear", "mlp"]
     (failure,) = comparison.failures
     assert failure.startswith("deadly seed 0: its worker died")
 
@@ -771,5 +771,5 @@ def test_a_copy_under_another_seed_is_left_out(
     test_predictions.logits[0] += np.float16(moved_by)  # which leaves the order, and the answer
     test_predictions.save(tmp_path / "runs" / "copy")
     comparison = compare(["linear"], seeds=2)
-    assert [one.seed for one in comparison.outcomes] == [0]
+    assert [outcome.seed for outcome in comparison.outcomes] == [0]
     assert "One folder is a copy under another seed" in comparison.failures[0]

@@ -112,7 +112,7 @@ def test_what_differs_in_more_than_the_seed_stands_apart(change: dict[str, Any])
 
 def test_standings_of_one_name_say_in_what_they_differ() -> None:
     runs = [verified("a", 700), verified("b", 720, epochs=3), verified("c", 730, variant="mlp")]
-    by_run = {one.runs[0]: one.settings for one in ck.leaderboard(runs).standings}
+    by_run = {standing.runs[0]: standing.settings for standing in ck.leaderboard(runs).standings}
     assert by_run == {"a": "recipe.epochs 1", "b": "recipe.epochs 3", "c": ""}
     assert "with recipe.epochs 3" in str(ck.leaderboard(runs))
 
@@ -138,7 +138,7 @@ def test_the_order_of_the_runs_does_not_matter() -> None:
 
 def test_what_is_not_verified_is_listed_and_not_ranked() -> None:
     board = ck.leaderboard([refused("forged"), verified("a", 500)])
-    assert [one.runs for one in board.standings] == [("a",)]
+    assert [standing.runs for standing in board.standings] == [("a",)]
     below = str(board).partition("not verified, so not ranked:")[2]
     assert "forged" in below
     assert "test predictions: the labels are others" in below
@@ -167,7 +167,7 @@ def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
     copy = replace(verified("copy", 700, epochs=2), test_predictions=first.test_predictions)
     other = verified("other", 650, epochs=3)
     board = ck.leaderboard([first, copy, other])
-    assert {one.runs: one.same_logits for one in board.standings} == {
+    assert {standing.runs: standing.same_logits for standing in board.standings} == {
         ("honest",): ("copy",),
         ("copy",): ("honest",),
         ("other",): (),
@@ -186,7 +186,7 @@ def test_the_same_training_may_give_two_students_the_same_logits() -> None:
     ]
     again = replace(second, about={**second.about, "seed": 7})
     board = ck.leaderboard([first, again], by_folder=True)
-    assert [one.same_logits for one in board.standings] == [("ben/run",), ("ada/run",)]
+    assert [standing.same_logits for standing in board.standings] == [("ben/run",), ("ada/run",)]
 
 
 def test_by_folder_each_student_has_standings_of_their_own() -> None:

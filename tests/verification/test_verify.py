@@ -270,7 +270,7 @@ def test_a_forgery_is_found_by_the_check_named_for_it(
     verification = ck.verify(run, tiny)
     assert not verification.passed
     assert verification.verdict == "NOT VERIFIED"
-    by_check = {one.check: one for one in verification.failed}
+    by_check = {finding.check: finding for finding in verification.failed}
     assert check in by_check, verification
     assert text in by_check[check].message
     assert all(len(line) <= 80 or "/" in line for line in str(verification).splitlines())
@@ -373,7 +373,7 @@ def test_an_honest_pair_of_one_seed_is_named_and_not_judged(
         run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / name, callbacks=callbacks)
         ck.score_on_test(run, tiny)
         found.append(ck.verify(tmp_path / name, tiny))
-    assert all(one.passed for one in found)
+    assert all(run.passed for run in found)
     board = str(ck.leaderboard(found))
     assert board.count("the same logits are in") == 2
     assert "copy" not in board
