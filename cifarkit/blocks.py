@@ -1,4 +1,4 @@
-"""What is to be read, in blocks: written once, and shown as HTML, as text or as Markdown."""
+"""Text in blocks: written once, and shown as HTML, as plain text or as Markdown."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 WIDTH = 80
-# Names are shown as they are: MathJax takes what stands between two dollars for a formula.
+# Names stay unchanged: MathJax would read text between two dollars as a formula.
 PLAIN = 'class="tex2jax_ignore mathjax_ignore"'
 
 
 @dataclass(frozen=True)
 class Bar:
-    """How far something is: so many of so many, and a few words."""
+    """A progress bar: how many are done, how many there are, and a short text."""
 
     done: int
     total: int
@@ -39,14 +39,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Heading:
-    """A line that says what comes below it."""
+    """A line that names the blocks below it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Points:
-    """Sentences that stand below each other, each for itself."""
+    """A list of sentences, one below another."""
 
     texts: Sequence[str]
 
@@ -55,7 +55,7 @@ Block = str | Table | Bar | Heading | Points
 
 
 class Readable(ABC):
-    """What a notebook shows of an object at the end of a cell: blocks, in HTML and in text.
+    """Base of objects that a notebook shows as blocks, in HTML and in text.
 
     >>> class Shelf(Readable):
     ...     def blocks(self):
@@ -66,7 +66,7 @@ class Readable(ABC):
 
     @abstractmethod
     def blocks(self) -> Sequence[Block]:
-        """Return what is to be read of it."""
+        """Return the blocks to show."""
 
     def _repr_html_(self) -> str:
         return as_html(*self.blocks())
@@ -76,7 +76,7 @@ class Readable(ABC):
 
 
 def as_html(*blocks: Block) -> str:
-    """Return blocks below each other for a notebook; a line of text keeps its place in a line.
+    """Return blocks below each other as HTML for a notebook; text keeps its spaces.
 
     >>> as_html("a < b").splitlines()[1]
     '<p style="margin: 0.3em 0; white-space: pre-wrap">a &lt; b</p>'
@@ -95,7 +95,7 @@ def as_text(*blocks: Block) -> str:
 
 
 def as_page(*blocks: Block) -> str:
-    """Return blocks as a page of 80 columns: a blank line between them, and none below a heading.
+    """Return blocks as a page of 80 columns, with a blank line after all but headings.
 
     >>> print(as_page("Two models.", Heading("What may be said"), Points(["nothing", "little"])))
     Two models.

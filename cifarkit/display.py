@@ -1,4 +1,4 @@
-"""Showing how work goes on: in a notebook, on a terminal, or line by line in a log."""
+"""Showing the progress of work in a notebook, on a terminal, or line by line in a log."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def in_notebook() -> bool:
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    # By all its kinds: Colab's own is made from Jupyter's.
+    # Check the base classes, too: Colab's shell is a subclass of Jupyter's.
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal in which lines can be drawn anew.
+    """Return whether a stream is a terminal in which lines can be redrawn.
 
     >>> import io
     >>> is_terminal(io.StringIO()), is_terminal(None)
@@ -40,13 +40,13 @@ def is_terminal(stream: TextIO | None) -> bool:
     """
     try:
         is_tty = stream is not None and stream.isatty()
-    except (AttributeError, ValueError):  # something else in its place, or closed
+    except (AttributeError, ValueError):  # not a stream, or closed
         return False
     return is_tty and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def display_on(stream: TextIO | None) -> Display:
-    """Return the display that suits where one sits: a notebook, else what the stream is.
+    """Return the display for a notebook, else for the kind of stream.
 
     Args:
         stream: where lines go outside of a notebook; nothing is shown when None.
@@ -62,7 +62,7 @@ def display_on(stream: TextIO | None) -> Display:
 
 
 class Display:
-    """A display of nothing, where nobody watches; those that show something are made from it."""
+    """A display that shows nothing, for work without a viewer; the base of all displays."""
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
@@ -74,10 +74,10 @@ class Display:
         """Show a table that has one row more than the last time."""
 
     def show(self, *blocks: Block) -> None:
-        """Show how it stands, in place of how it stood."""
+        """Show these blocks instead of the earlier ones."""
 
     def close(self) -> None:
-        """Leave what is shown as it is."""
+        """End the display; everything shown stays."""
 
 
 class Lines(Display):
@@ -96,7 +96,7 @@ class Lines(Display):
 
 
 class Terminal(Display):
-    """Lines and rows that stay, above blocks that are drawn anew."""
+    """Lines and rows that stay, above blocks that are redrawn."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console, Group  # which takes a tenth of a second
@@ -117,7 +117,7 @@ class Terminal(Display):
         self._write(line, "dim")
 
     def row(self, table: Table) -> None:
-        """Write the last row; the headings stand above the first, and where they have changed."""
+        """Write the last row, below its headings if it is the first or they have changed."""
         last = replace(table, rows=table.rows[-1:])
         head, row = last.as_text(self._console.width).split("\n")
         if head != self._head:
@@ -134,7 +134,7 @@ class Terminal(Display):
         self._live.stop()
 
     def _write(self, line: str, style: str = "none") -> None:
-        self._live.refresh()  # else the blocks below it would be those of the last redraw
+        self._live.refresh()  # else old blocks would stay below the line
         self._console.print(line, style=style, markup=False)
 
     def _drawn(self, block: Block) -> RenderableType:
@@ -162,7 +162,7 @@ class Notebook(Display):
         self._blocks: tuple[Block, ...] = ()
         self._lines: tuple[Block, ...] = ()
         make: Any = display  # untyped
-        self._output: Any = make(self._forms(), raw=True, display_id=True)
+        self._output: Any = make(self._representations(), raw=True, display_id=True)
 
     def say(self, line: str) -> None:
         """Add a line below all the rest."""
@@ -175,20 +175,20 @@ class Notebook(Display):
         self._update()
 
     def show(self, *blocks: Block) -> None:
-        """Show these blocks in place of those before."""
+        """Show these blocks instead of the earlier ones."""
         self._blocks = blocks
         self._update()
 
     def _update(self) -> None:
-        self._output.update(self._forms(), raw=True)
+        self._output.update(self._representations(), raw=True)
 
-    def _forms(self) -> dict[str, str]:
+    def _representations(self) -> dict[str, str]:
         blocks = (*self._table, *self._blocks, *self._lines)
         return {"text/html": as_html(*blocks), "text/plain": as_text(*blocks)}
 
 
 class _Unbroken:
-    """A stream that goes on in silence when its reader is gone or it is closed."""
+    """A stream that ignores errors when it is closed or its reader is gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

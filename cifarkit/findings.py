@@ -1,4 +1,4 @@
-"""What checks found, and how it is printed."""
+"""The results of checks, and how they are printed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The result of a check.
 
     Args:
         check: the name of the check.
-        outcome: `"not run"` where another failed that it builds on.
-        message: what was found, a sentence.
-        hint: what to do about it; empty unless it failed.
+        outcome: `"not run"` where a check that it depends on has failed.
+        message: what was found, in a sentence.
+        hint: what to do about it; empty unless the check failed.
 
     >>> Finding("batch of one", "passed", "a single picture gives logits 1 classes").outcome
     'passed'
@@ -41,7 +41,7 @@ class Finding:
 
 def table_of(findings: Sequence[Finding]) -> Table:
     """Return findings as a table: check, outcome, sentence, and what to do."""
-    rows = [(one.check, one.outcome, one.message, one.hint) for one in findings]
+    rows = [(finding.check, finding.outcome, finding.message, finding.hint) for finding in findings]
     return Table(("check", "outcome", "found", "what to do"), rows, align="l")
 
 
@@ -52,25 +52,25 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
         findings: to be shown, in this order.
         width: of the lines, in characters.
     """
-    widest = max((len(one.check) for one in findings), default=0)
+    widest = max((len(finding.check) for finding in findings), default=0)
     lines = []
-    for one in findings:
-        head = f"{one.check:<{widest}}  {one.outcome:<7}  "
+    for finding in findings:
+        head = f"{finding.check:<{widest}}  {finding.outcome:<7}  "
         indent = " " * len(head)
-        lines += wrapped(one.message, width, head, indent)
-        if one.hint:
-            lines += wrapped(f"-> {one.hint}", width, indent, f"{indent}   ")
+        lines += wrapped(finding.message, width, head, indent)
+        if finding.hint:
+            lines += wrapped(f"-> {finding.hint}", width, indent, f"{indent}   ")
     return lines
 
 
 def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
-    """Return a text as lines, in which its own lines, paths and commands stay whole.
+    """Return a text as lines that keep its line breaks and do not split paths and commands.
 
     Args:
         text: of any length.
         width: of the lines, in characters.
-        first: what the first line begins with.
-        others: what the others begin with.
+        first: the beginning of the first line.
+        others: the beginning of all other lines.
 
     >>> wrapped("run this-command", 8, "", "  ")
     ['run', '  this-command']

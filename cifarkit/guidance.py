@@ -1,4 +1,4 @@
-"""Answering a call that does not fit, or a name that is not there, with what to write."""
+"""Errors for a wrong call or an unknown name, which say what to write."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ __all__ = [
     "way_for",
 ]
 
-# Callables whose words are told together, and how their rows in `WAYS` begin.
+# Callables that share their words, and how their rows in `WAYS` begin.
 FAMILIES = {"ck.load_": "ck.load.", "ck.plots.": "ck.plots."}
-# Where a text of another library means something else, such as accelerator="gpu".
+# Arguments for which another library's text means something else, such as accelerator="gpu".
 CHOICES = ("compile", "device", "precision")
 MOST_NAMES = 40  # that a message lists
+EITHER_WAY = inspect.Parameter.POSITIONAL_OR_KEYWORD
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known word that is spelt most like another, if one is near.
+    """Return the known word with the most similar spelling, if one is near.
 
     >>> nearest("epohcs", ["epochs", "batch_size"])
     'epochs'
     """
-    by_small = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=cutoff)
-    return by_small[found[0]] if found else None
+    by_small = {name.lower(): name for name in known}
+    matches = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=cutoff)
+    return by_small[matches[0]] if matches else None
 
 
 def as_written(name: str, value: Any) -> str:
-    """Return what a script would write for an argument: the value, or an example in its stead.
+    """Return what a script would write for an argument: the value, or an example instead.
 
     >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
     ('0.99', '0.999')
@@ -66,7 +68,7 @@ def as_written(name: str, value: Any) -> str:
         kind = type(ast.literal_eval(example))
     except (SyntaxError, ValueError):  # a call
         return example
-    if kind is bool and isinstance(value, int):  # Keras counts how much it says
+    if kind is bool and isinstance(value, int):  # such as Keras's verbose=2
         return str(bool(value))
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = is_number if kind in (int, float) else isinstance(value, kind)
@@ -74,7 +76,7 @@ def as_written(name: str, value: Any) -> str:
 
 
 def _letters_of(value: Any) -> str:
-    """Return the letters and digits of a word, such as True or torch.float32, or of a class."""
+    """Return the letters and digits of a value, such as True or torch.float32, or a class."""
     kind = value if isinstance(value, type) else type(value)
     is_word = isinstance(value, str | int | None) or kind.__name__ == "dtype"
     text = str(value) if is_word else kind.__name__
@@ -82,13 +84,13 @@ def _letters_of(value: Any) -> str:
 
 
 def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
-    """Say what to write in place of an argument that is not there.
+    """Return what to write instead of an unknown argument.
 
     Args:
         callee: what was called.
         word: the argument's name.
         value: what was given; `...` where it does not matter.
-        known: the names that the call would take.
+        known: the names that the call takes.
 
     >>> way_for("Recipe", "bs", 64, ["epochs", "batch_size"])
     'write batch_size=64'
@@ -99,8 +101,8 @@ def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
     ours = SYNONYMS.get(word.lower(), word)
     shown = as_written(ours, value)
     kin = [rows for family, rows in FAMILIES.items() if callee.startswith(family)]
-    places = [f"{callee}.", *kin, ""]
-    keys = [place + name for place in places for name in (word, ours)]
+    prefixes = [f"{callee}.", *kin, ""]
+    keys = [prefix + name for prefix in prefixes for name in (word, ours)]
     ways = [WAYS[key] for key in keys if key in WAYS]
     if ours in known:
         return f"write {ours}={shown}"
@@ -108,16 +110,16 @@ def way_for(callee: str, word: str, value: Any, known: Iterable[str]) -> str:
         return ways[0].format(word=ours, value=shown)
     if close := nearest(word, known, cutoff=0.75):
         return f"did you mean {close}={as_written(close, value)}?"
-    return f"it takes {', '.join(f'{one}=' for one in known)}" if known else "it takes nothing"
+    return f"it takes {', '.join(f'{name}=' for name in known)}" if known else "it takes nothing"
 
 
 def lacking(owner: str, name: str, known: Iterable[str]) -> str:
-    """Return what is said when something has no attribute of a name.
+    """Return the message for an unknown attribute.
 
     >>> lacking("Run", "predict", [])
     'Run has no predict: write ck.predict(run, images)'
     """
-    public = [one for one in known if not one.startswith("_")]
+    public = [attribute for attribute in known if not attribute.startswith("_")]
     way = ATTRIBUTES.get(f"{owner}.{name}")
     if way is None and (close := nearest(name, public)):
         way = f"did you mean {close}?"
@@ -134,13 +136,13 @@ def check_call(
     *,
     error: type[UnknownArgumentError] = UnknownArgumentError,
 ) -> None:
-    """Refuse a call that does not fit a signature, and say what to write.
+    """Refuse a call that does not fit a signature, and suggest what to write.
 
     Args:
         callee: what was called, for the message.
         function: whose signature it is.
-        arguments: those without a name.
-        keywords: those with one.
+        arguments: given by position.
+        keywords: given by name.
         error: what to raise.
 
     >>> check_call("ck.seeded", lambda seed: None, (), {"random_state": 3})
@@ -155,12 +157,10 @@ def check_call(
         reason = str(problem)
     else:
         return
-    parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    known = [
-        one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-    ]
+    parameters = {name: each for name, each in signature.parameters.items() if name != "self"}
+    known = [name for name, parameter in parameters.items() if parameter.kind not in VARIADIC]
     unknown = [word for word in keywords if word not in known]
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):  # then others may be meant
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):  # any name is allowed
         unknown = [word for word in unknown if SYNONYMS.get(word) in known]
     if unknown:
         ways = [
@@ -168,33 +168,33 @@ def check_call(
             for word in unknown
         ]
         raise error("\n  ".join(ways)) from None
-    by_place = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-    by_name = [f"{name}=" for name in known if name not in by_place]
-    way = CALLS.get(callee) or f"by place it takes {', '.join(by_place) or 'nothing'}" + (
-        f"; {', '.join(by_name)} have names" if by_name else ""
+    by_position = [name for name in known if parameters[name].kind is EITHER_WAY]
+    by_name = [f"{name}=" for name in known if name not in by_position]
+    way = CALLS.get(callee) or f"by position it takes {', '.join(by_position) or 'nothing'}" + (
+        f"; by name {', '.join(by_name)}" if by_name else ""
     )
-    twice = [name for name in by_place[: len(arguments)] if name in keywords]
-    lack = [one.name for one in parameters if one.default is one.empty and one.name in known]
-    lack = [name for name in lack if name not in (*by_place[: len(arguments)], *keywords)]
-    found = f"was given {', '.join(twice)} twice" if twice else "was given too much"
-    found = f"needs {', '.join(lack)}" if reason.startswith("missing") else found
-    raise error(f"{callee} {found}: {way}") from None
+    twice = [name for name in by_position[: len(arguments)] if name in keywords]
+    lack = [name for name in known if parameters[name].default is inspect.Parameter.empty]
+    lack = [name for name in lack if name not in (*by_position[: len(arguments)], *keywords)]
+    message = f"was given {', '.join(twice)} twice" if twice else "was given too much"
+    message = f"needs {', '.join(lack)}" if reason.startswith("missing") else message
+    raise error(f"{callee} {message}: {way}") from None
 
 
 class CheckedConstruction(ABCMeta):
-    """Metaclass whose classes answer a wrong call before their `__init__` would, with no way on.
+    """Metaclass whose classes refuse a wrong call themselves, with advice, before their `__init__`.
 
-    What is copied or unpickled was called rightly once, and is made without a call.
+    Copying and unpickling make an object without a call, so they are not checked.
     """
 
     def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
-        """Make one, once `check_construction` has found nothing."""
+        """Create an instance, after `check_construction` has accepted the call."""
         cls.check_construction(arguments, keywords)
         return super().__call__(*arguments, **keywords)
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """What `help` and notebooks show of a class: what its `__init__` takes."""
+        """The parameters of `__init__`, which `help` and notebooks show for a class."""
         _self, *parameters = inspect.signature(_init_of(cls)).parameters.values()
         return inspect.Signature(parameters)
 
@@ -212,11 +212,11 @@ class CheckedConstruction(ABCMeta):
 
 
 def _init_of(kind: type) -> Any:
-    return next(vars(one)["__init__"] for one in kind.__mro__ if "__init__" in vars(one))
+    return next(vars(parent)["__init__"] for parent in kind.__mro__ if "__init__" in vars(parent))
 
 
 class Guided(metaclass=CheckedConstruction):
-    """Base of classes that answer a wrong call, or a name they lack, with what to write.
+    """Base of classes whose errors for a wrong call or an unknown name say what to write.
 
     >>> class Lamp(Guided):
     ...     is_lit = True
@@ -226,16 +226,16 @@ class Guided(metaclass=CheckedConstruction):
     cifarkit.errors.UnknownAttributeError: Lamp has no is_lid: did you mean is_lit?
     """
 
-    if not TYPE_CHECKING:  # type checkers go on telling what is there
+    if not TYPE_CHECKING:  # type checkers still see only the real attributes
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):  # programs ask for these, often, and read no message
+            if name.startswith("__"):  # programs ask often, and read no message
                 raise AttributeError(f"{type(self).__name__} has no {name}")
             raise UnknownAttributeError(lacking(type(self).__name__, name, dir(self)))
 
 
 def explains_arguments(callee: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator for functions whose wrong calls `check_call` answers.
+    """Return a decorator that lets `check_call` check the calls of a function.
 
     >>> @explains_arguments("halve")
     ... def halve(number):

@@ -29,7 +29,7 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as one says it.
+    """Return a duration as people say it.
 
     >>> duration(40), duration(200), duration(9000)
     ('40 s', '3 min', '2.5 h')
@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return a p as papers print it, without the 0 before the point.
+    """Return a p-value as papers print it, without the 0 before the point.
 
     >>> p_value(0.0625), p_value(1.0), p_value(0.0002)
     ('.0625', '1', '< .001')
@@ -50,16 +50,16 @@ def p_value(p: float) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells that are text already; numbers stand to the right.
+    """Rows of cells that are already text; numbers are aligned to the right.
 
     Args:
         headings: one for each column; empty for none.
         rows: from top to bottom.
         total: the last row, below a line; empty for none.
-        align: `l` or `r` for each column, as in LaTeX; the last one stands for all that follow.
-        ranks: of each column; where there is no room, the one of the highest rank is left out
-            first, and one of rank 0 never.
-        widths: of each column in text, at least, so that rows shown one by one stand straight.
+        align: `l` or `r` for each column, as in LaTeX; the last letter is for all later columns.
+        ranks: of each column. If a line is too long, the column with the highest rank is left out
+            first; a column of rank 0 always stays.
+        widths: the least width of each column in text, so that rows shown one by one line up.
 
     >>> print(Table(("model", "n"), [("mlp", "10"), ("wide", "5")]).as_text())
     model   n
@@ -75,10 +75,10 @@ class Table:
     widths: Sequence[int] = ()
 
     def as_text(self, width: int | None = None) -> str:
-        """Return lines in columns; a total stands below a rule.
+        """Return lines in columns, with a rule above a total.
 
         Args:
-            width: of the lines, in characters; any when None.
+            width: of the lines, in characters; None for any width.
         """
         every = [row for row in (self.headings, *self.rows, self.total) if row]
         widths = [max(map(len, column)) for column in zip(*every, strict=True)]
@@ -97,7 +97,7 @@ class Table:
         return "\n".join(lines)
 
     def as_html(self) -> str:
-        """Return a table element; all that stands in it is escaped."""
+        """Return a table element with all its text escaped."""
         head = self._cells("th", self.headings)
         rows = [self._cells("td", row) for row in self.rows]
         rows += [self._cells("th", self.total)] if self.total else []
@@ -105,7 +105,7 @@ class Table:
         return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
     def as_markdown(self) -> str:
-        """Return a table of pipes."""
+        """Return a table whose columns are separated by pipes."""
         rule = ["---" if self._is_left(i) else "---:" for i in range(len(self.headings))]
         rows = [[in_markdown(cell) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(row)} |" for row in [self.headings, rule, *rows])
@@ -141,7 +141,7 @@ class Table:
 
 
 def in_latex(text: str) -> str:
-    """Return text as LaTeX shows it; other characters that mean something there become spaces."""
+    """Return text escaped for LaTeX; special characters that have no escape become spaces."""
     plain = "".join(" " if character in "\\^~{}\n" else character for character in text)
     for character in "&%_#$":
         plain = plain.replace(character, f"\\{character}")
@@ -149,7 +149,7 @@ def in_latex(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    r"""Return text as Markdown shows it: no HTML, no links, and in one line.
+    r"""Return text escaped for Markdown: no HTML, no links, and in one line.
 
     >>> in_markdown("<b>mine</b> | p < .05")
     '&lt;b&gt;mine&lt;/b&gt; \\| p &lt; .05'
@@ -161,9 +161,9 @@ def in_markdown(text: str) -> str:
 
 
 def printable(text: object) -> str:
-    r"""Return text with codes in place of what steers a terminal or turns the direction of text.
+    r"""Return text with codes for characters that control a terminal or the direction of text.
 
-    Names of folders and what records hold may come from anybody.
+    Names of folders and texts in records may come from anybody.
 
     >>> printable("runs/a" + chr(27) + "[2J")
     'runs/a\\x1b[2J'

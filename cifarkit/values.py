@@ -7,7 +7,7 @@ A subclass of `Value` is a frozen dataclass whose annotations say what is allowe
         padding: Annotated[int, Range(1, 16)] = 4
 
 Equality, hash and `repr` come from `dataclasses`; this module adds the checking of every field
-at construction (one error lists all that is wrong), `replace`, and the way to JSON and back.
+at construction (one error lists all faults), `replace`, and conversion to JSON and back.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class Value(metaclass=_CheckedFields):
     def __post_init__(self) -> None:
         hints, problems = _hints(type(self)), []
         for field in dataclasses.fields(self):
-            found = getattr(self, field.name)
+            value = getattr(self, field.name)
             try:
-                fit = coerced(found, hints[field.name])
+                fit = coerced(value, hints[field.name])
             except Mismatch as allowed:
-                problems.append(f"{field.name}={_short(found)}: allowed is {allowed}")
+                problems.append(f"{field.name}={_short(value)}: allowed is {allowed}")
             else:
                 object.__setattr__(self, field.name, fit)
         if problems:
@@ -76,18 +76,18 @@ class Value(metaclass=_CheckedFields):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return what something else means where a value of this kind is wanted.
+        """Return the value that something else stands for, where a value of this kind is needed.
 
-        A class that needs no settings means its defaults, and so does its name.
+        A class without required settings stands for its defaults, and so does its name.
 
         Args:
-            found: what was given in place of a value.
+            found: what was given instead of a value.
 
         Returns:
-            The value; None where it has no one meaning.
+            The value; None where no single value is meant.
 
         Raises:
-            Mismatch: it has none, and the text says what to write.
+            Mismatch: it stands for no value; the text says what to write.
         """
         kind = found
         if isinstance(found, str):
@@ -95,11 +95,11 @@ class Value(metaclass=_CheckedFields):
             kind = named.get("".join(letter for letter in found.lower() if letter.isalnum()))
         if not (isinstance(kind, type) and issubclass(kind, cls)):
             return None
-        needed = [one for one in dataclasses.fields(kind) if _is_needed(one)]
+        needed = [field for field in dataclasses.fields(kind) if _is_needed(field)]
         return None if needed or inspect.isabstract(kind) else kind()
 
     def _repr_html_(self) -> str:
-        rows = [(one.name, repr(getattr(self, one.name))) for one in dataclasses.fields(self)]
+        rows = [(field.name, repr(getattr(self, field.name))) for field in dataclasses.fields(self)]
         table = [Table(("field", "value"), rows, align="l")] if rows else []
         return as_html(type(self).__name__, *table)
 
@@ -113,14 +113,14 @@ class Value(metaclass=_CheckedFields):
         return dataclasses.replace(self, **changes)
 
     def differs_from(self, other: Value) -> dict[str, tuple[Any, Any]]:
-        """Name the fields that differ from a value of the same kind: `{field: (theirs, ours)}`.
+        """Return the fields that differ from a value of the same kind: `{field: (theirs, ours)}`.
 
         Raises:
             RecipeError: the other is of another kind.
         """
         if type(other) is not type(self):
             raise RecipeError(
-                f"only values of one kind can be compared by their fields, found "
+                "only values of the same kind can be compared by their fields, found "
                 f"{type(self).__name__} and {type(other).__name__}"
             )
         pairs = {
@@ -133,14 +133,14 @@ class Value(metaclass=_CheckedFields):
         """Return the fields as JSON types, under the name of the class in `"kind"`.
 
         Raises:
-            RecipeError: cifarkit has another class of that name, which would be read in its place.
+            RecipeError: cifarkit has another class of that name, which would be read instead.
         """
         name = type(self).__name__
         meant = _kinds_by_name().get(name, type(self))
         if meant is not type(self) and _is_cifarkits(meant):
             raise RecipeError(
-                f"the class {type(self).__module__}.{name} cannot be written down: cifarkit has a "
-                f"{name} too, which would be read in its place; give yours another name"
+                f"the class {type(self).__module__}.{name} cannot be saved: cifarkit has a {name}, "
+                "too, which would be read instead; give yours another name"
             )
         fields = {
             field.name: _to_json(getattr(self, field.name)) for field in dataclasses.fields(self)
@@ -155,20 +155,20 @@ def check_fields(
     *,
     beside: Callable[..., Any] | None = None,
 ) -> None:
-    """Refuse fields that a value does not have, and say where each is set.
+    """Refuse fields that a value does not have, and suggest what to write.
 
     Args:
         callee: what they were given to, for the message.
         given: `{name: value}`.
         value: whose fields they should be, or its class.
-        beside: the function they were given to, which takes other things by name too.
+        beside: the function they were given to, which also takes other arguments by name.
 
     Raises:
         UnknownFieldError: naming every field that is not there.
     """
     fields = dataclasses.fields(value)
     known = [field.name for field in fields]
-    unknown = {name: found for name, found in given.items() if name not in known}
+    unknown = {name: item for name, item in given.items() if name not in known}
     if not unknown:
         return
     ways = []
@@ -176,18 +176,18 @@ def check_fields(
         owner = getattr(value, field.name, None)
         if not isinstance(owner, Value):
             continue
-        theirs = {one.name for one in dataclasses.fields(owner)}
+        theirs = {field.name for field in dataclasses.fields(owner)}
         inner = {name: SYNONYMS.get(name, name) for name in unknown}
         inner = {name: ours for name, ours in inner.items() if ours in theirs and ours not in known}
         if inner:
             changes = {ours: as_written(ours, unknown.pop(name)) for name, ours in inner.items()}
             words = " and ".join(f"{name}=" for name in inner)
             ways.append(f"{callee} takes no {words}: write {field.name}={written(owner, changes)}")
-    taken = inspect.signature(beside).parameters.values() if beside is not None else []
-    names = [*known, *(one.name for one in taken if one.kind is one.KEYWORD_ONLY)]
+    parameters = inspect.signature(beside).parameters if beside is not None else {}
+    names = [*known, *(name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY)]
     ways += [
-        f"{callee} takes no {name}=: {way_for(callee, name, found, names)}"
-        for name, found in unknown.items()
+        f"{callee} takes no {name}=: {way_for(callee, name, item, names)}"
+        for name, item in unknown.items()
     ]
     raise UnknownFieldError("\n  ".join(ways))
 
@@ -196,7 +196,7 @@ def from_json(document: Any) -> Any:
     """Return the value that `Value.to_json` wrote.
 
     Raises:
-        RecipeError: the kind is unknown (a class of yours must be defined first), or a field
+        RecipeError: the kind is unknown (your own class must be defined first), or a field
             does not fit.
     """
     if isinstance(document, list):
@@ -209,7 +209,7 @@ def from_json(document: Any) -> Any:
     if kind is None:
         raise RecipeError(
             f"unknown kind {document.get('kind')!r}; known are {', '.join(sorted(kinds))}. "
-            "If it is a class of yours, import the file that defines it first"
+            "If it is your own class, import the file that defines it first"
         )
     try:
         return kind(**fields)
@@ -236,7 +236,7 @@ def _hints(kind: type[Value]) -> dict[str, Any]:
 
 
 def _kinds_by_name() -> dict[str, type[Value]]:
-    """Return every class of values by its name; of two, cifarkit's own, or the newest."""
+    """Return every class of values by its name; of two, the one of cifarkit, or the newest."""
     kinds = sorted(all_subclasses(Value), key=_is_cifarkits)
     return {kind.__name__: kind for kind in kinds}
 
@@ -252,19 +252,19 @@ def _is_cifarkits(kind: type[Value]) -> bool:
 def written(value: Value, changes: Mapping[str, str] | None = None) -> str:
     """Write a value as a script would, with some fields as given; defaults are left out."""
     fields = dataclasses.fields(value)
-    said = {one.name: getattr(value, one.name) for one in fields}
-    texts = {one.name: _short(said[one.name]) for one in fields if said[one.name] != one.default}
+    changed = [field.name for field in fields if getattr(value, field.name) != field.default]
+    texts = {name: _short(getattr(value, name)) for name in changed}
     home = "ck." if _is_cifarkits(type(value)) else ""
     written = ", ".join(f"{name}={text}" for name, text in (texts | dict(changes or {})).items())
     return f"{home}{type(value).__name__}({written})"
 
 
-def _short(found: Any) -> str:
+def _short(value: Any) -> str:
     try:
-        text = repr(found)
+        text = repr(value)
     except ValueError:  # Python refuses to print whole numbers of thousands of digits
         return "a number too long to print"
-    if isinstance(found, float) and not math.isfinite(found):
-        return f"float({str(found)!r})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."

@@ -313,6 +313,6 @@ def test_a_class_that_would_be_taken_for_cifarkits_own_is_not_written_down() -> 
 
     theirs = define()
     assert theirs.__name__ == "Flip"
-    with pytest.raises(ck.RecipeError, match=r"cifarkit has a Flip too.*give yours another name"):
+    with pytest.raises(ck.RecipeError, match=r"cifarkit has a Flip, too.*give yours another name"):
         theirs().to_json()
     assert from_json(before) == ck.Flip(probability=0.25)

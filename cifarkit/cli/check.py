@@ -18,7 +18,7 @@ def check(
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:
-    """Ask a model everything that every model must do; exit status 1 when it does not."""
+    """Check that a model does what every model must do; exit status 1 when it does not."""
     import_models(imported)
     from cifarkit.models.conformance.check import examine
 

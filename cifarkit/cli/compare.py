@@ -23,20 +23,20 @@ def compare(
     seeds: Annotated[
         int | None,
         typer.Option(
-            help="How many runs of each, from seed 0 on.", show_default="as many as a verdict takes"
+            help="How many runs of each, from seed 0 on.", show_default="enough for a verdict"
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="How many, in place of the recipes'.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How many, instead of the recipes'.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images a step, in place of the recipes'.")
+        int | None, typer.Option(help="Images a step, instead of the recipes'.")
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Train only as many seeds as fit, such as 30m or 2h."),
+        typer.Option(metavar="TIME", help="Train only the seeds that fit into it, such as 30m."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[
-        Path, typer.Option(help="The parent of all run folders; runs that are there are used.")
+        Path, typer.Option(help="The parent of all run folders; existing runs are used.")
     ] = Path("runs"),
     output: Annotated[
         Path | None,
@@ -48,10 +48,10 @@ def compare(
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:
-    """Train several models from several seeds, and say what that allows to say.
+    """Train several models from several seeds, and compare their test accuracies.
 
-    Runs that are there already are used, so the same line after Ctrl-C, or with one more seed or
-    model, trains only what is missing.
+    Existing runs are used. So the same line after Ctrl-C, or with one more seed or model, trains
+    only what is missing.
     """
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
@@ -67,8 +67,8 @@ def compare(
     enough = seeds_needed(pairs) if pairs else 5
     if pairs and seeds is not None and 1 <= seeds < enough:
         say(
-            f"With --seeds {seeds} no test can tell {len(variants)} models apart, whatever\ncomes "
-            f"out; it takes --seeds {enough}."
+            f"With --seeds {seeds} no test can tell {len(variants)} models apart, with any\n"
+            f"result; use --seeds {enough} or more."
         )
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
@@ -84,8 +84,8 @@ def compare(
             **changes,
         )
     except KeyboardInterrupt as error:
-        kept = "all runs are saved, and the same line goes on with them"
-        say(f"interrupted; {kept if error.args else 'no run was going on'}")
+        hint = "all runs are saved, and the same line goes on with them"
+        say(f"interrupted; {hint if error.args else 'no run was going on'}")
         raise
     save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe
     echo(comparison.to_json() if as_json else str(comparison))

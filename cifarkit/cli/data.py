@@ -18,7 +18,7 @@ __all__ = ["data"]
 
 
 class _ShowUnlessNamed(TyperGroup):
-    """Takes `cifarkit data pets` for `cifarkit data show pets`."""
+    """Reads `cifarkit data pets` as `cifarkit data show pets`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         is_named = bool(args) and args[0] in (*self.commands, "--help")
@@ -45,14 +45,14 @@ def show(
         Path | None, typer.Option(metavar="FILE", help="Draw a random sample into a picture file.")
     ] = None,
 ) -> None:
-    """Load a data source, fetching it if need be, and say what is in it."""
+    """Load a data source, fetch it if needed, and print what is in it."""
     from cifarkit.data.leaks import count_leaks
 
     if figure is not None:
         check_new(figure)
     splits = load_source(source)
     echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{splits.table().as_text()}")
-    echo(f"{count_leaks(splits):,} test pictures are among those of train and val, too")
+    echo(f"{count_leaks(splits):,} test pictures are in train or val, too")
     if figure is not None:
         from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def show(
         plots.samples(splits.train, figure=canvas)
         try:
             canvas.savefig(figure)
-        except (OSError, ValueError) as error:  # ValueError: an ending matplotlib does not know
+        except (OSError, ValueError) as error:  # ValueError: an unknown file ending
             raise RunFolderError(
                 f"the figure {str(figure)!r} cannot be written: {error}"
             ) from error
@@ -74,10 +74,10 @@ def fetch(
     name: Annotated[str, typer.Argument(help="cifar10 or cifar100.")] = "cifar10",
     archive_file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take an archive that was fetched elsewhere."),
+        typer.Option("--from", metavar="FILE", help="Use an archive from elsewhere on this disk."),
     ] = None,
 ) -> None:
-    """Fetch a data set into its folder; a download that was cut off is resumed."""
+    """Fetch a data set into its folder; an interrupted download resumes."""
     from cifarkit.data.archives import ARCHIVES
     from cifarkit.data.cifar import find
     from cifarkit.data.download import take

@@ -1,4 +1,4 @@
-"""What `--data` means, and which data an old run wants."""
+"""What `--data` means, and which data a saved run needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BANNER = """\
 
 
 def load_source(source: str) -> Splits:
-    """Load what `--data` names; `auto` falls back to the synthetic set, loudly.
+    """Load what `--data` names; `auto` falls back to the synthetic set, with a banner.
 
     Raises:
         DataError: there is no such source.
@@ -42,42 +42,40 @@ def load_source(source: str) -> Splits:
 
 
 def load_for_run(run: Run, source: str | None) -> Splits:
-    """Load the data a run was trained on, or what `--data` names in its place.
+    """Load the data a run was trained on, or the data that `--data` names instead.
 
-    Warns when what `--data` names has not the run's contents or split.
+    Warns when that data has other contents than the run's, or another split.
 
     Raises:
-        DataError: the run was trained on arrays, which no name stands for; or its source is not
-            what it was, or was split otherwise.
+        DataError: the run was trained on arrays, which have no name. Or its source has changed, or
+            was split differently.
     """
     recorded = run.facts.data
     wanted = source if source is not None else recorded["source"]
     if not wanted:
         raise DataError(
-            f"the run in {str(run.folder)!r} was trained on arrays; say with --data what to use"
+            f"the run in {str(run.folder)!r} was trained on arrays; name the data: --data SOURCE"
         )
     splits = load_source(wanted)
     if splits.classes != run.classes:
         raise DataError(
             f"{splits.name!r} has the classes {', '.join(splits.classes)}; the run was trained on "
-            f"{', '.join(run.classes)}. Say with --data where that data is"
+            f"{', '.join(run.classes)}. Give the path of that data with --data"
         )
     if splits.fingerprint != recorded["fingerprint"]:
-        _tell_of_other_data(splits, recorded, is_named=source is not None)
+        _report_other_data(splits, recorded, is_named=source is not None)
     return splits
 
 
-def _tell_of_other_data(splits: Splits, recorded: dict[str, Any], *, is_named: bool) -> None:
+def _report_other_data(splits: Splits, recorded: dict[str, Any], *, is_named: bool) -> None:
     sizes = "{train:,} train, {val:,} val, {test:,} test images".format
-    found = (
+    message = (
         f"the data {splits.name!r} ({sizes(**splits.describe())}) is not what the run was trained "
-        f"on ({recorded['name']!r}: {sizes(**recorded)}), or it is split otherwise"
+        f"on ({recorded['name']!r}: {sizes(**recorded)}), or it is split differently"
     )
     if not is_named:
         raise DataError(
-            f"{found}; it was loaded with other settings, so load it in Python in the same way, "
-            "or say with --data what to use in its place"
+            f"{message}; it was loaded with other settings, so load it in Python in the same way, "
+            "or name other data with --data"
         )
-    warn(
-        f"{found}: its test set may hold images the run has learnt from",
-    )
+    warn(f"{message}: its test set may hold images the run has learnt from")

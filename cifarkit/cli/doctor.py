@@ -35,29 +35,29 @@ TRY = "cifarkit train linear --data synthetic --epochs 1 --debug (it shows where
 
 
 class _TroubleError(Exception):
-    """What is wrong, and what mends it."""
+    """What is wrong, and what repairs it."""
 
-    def __init__(self, found: str, hint: str) -> None:
-        super().__init__(found)
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
         self.hint = hint
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look whether all is there that training needs; exit status 1 when something is not.
+    """Check that training has everything it needs; exit status 1 if something is missing.
 
-    It trains for a moment too, in a folder that it deletes; nothing is fetched, and nothing else
-    written. Below what is wrong stands the command that mends it.
+    It also trains for a moment, in a folder that it deletes. Nothing is fetched, and nothing else
+    is written. Below each problem stands the command that repairs it.
     """
     findings = []
     for name, check in CHECKS.items():
         findings.append(_made(name, check))
         if name == "torch" and findings[-1].outcome == "failed":
-            break  # the rest would only say so again
+            break  # every later check would fail for the same reason
     if as_json:
-        echo(json.dumps([asdict(one) for one in findings]))
+        echo(json.dumps([asdict(finding) for finding in findings]))
     else:
         echo("\n".join(tabulated(findings, WIDTH)))
-    if any(one.outcome == "failed" for one in findings):
+    if any(finding.outcome == "failed" for finding in findings):
         raise typer.Exit(1)
 
 
@@ -137,7 +137,7 @@ def _training() -> str:
             data = load_synthetic(n_train=100, n_test=20, val_size=20)
             train("linear", data, epochs=1, run_dir=path)
             load_run(path)
-    except Exception as error:  # whatever it is, it would end the user's own run too
+    except Exception as error:  # any error here would end the user's own run, too
         raise _TroubleError(f"ended in {type(error).__name__}: {error}", TRY) from error
     return f"a small run was written and read again in {time.perf_counter() - began:.1f} s"
 
@@ -148,21 +148,21 @@ def _cifar10() -> str:
 
     home = data_folder()
     ready = home / f"{CIFAR10.name}.safetensors"
-    if found := ready if ready.is_file() else locate(CIFAR10):
-        return f"in {found}"
+    if path := ready if ready.is_file() else locate(CIFAR10):
+        return f"in {path}"
     room = _room(home, CIFAR_NEEDS, "set CIFARKIT_DATA to a folder on another disk")
     raise _TroubleError(
-        f"neither in {home}, {room}, nor in {Path('data').absolute()}; without it, `--data "
-        "synthetic` practises on pictures that are drawn",
+        f"neither in {home}, {room}, nor in {Path('data').absolute()}; without it, practise with "
+        "`--data synthetic`, on generated pictures",
         "cifarkit data fetch (without a network: --from FILE)",
     )
 
 
 def _room(folder: Path, needed: int, hint: str) -> str:
-    """Say how much room there is; refuse a folder that cannot be written, or is too small.
+    """Return how much space is free; refuse a folder that cannot be written, or is too small.
 
     Raises:
-        _TroubleError: naming what is missing.
+        _TroubleError: the folder cannot be written, or has too little space.
     """
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
@@ -170,7 +170,7 @@ def _room(folder: Path, needed: int, hint: str) -> str:
         raise _TroubleError(f"{there} cannot be written", hint)
     if free < needed:
         raise _TroubleError(
-            f"{there} has {free / 1e9:.2f} GB free and {needed / 1e9:.1f} are needed", hint
+            f"{there} has {free / 1e9:.2f} GB free, and {needed / 1e9:.1f} GB are needed", hint
         )
     return f"where {free / 1e9:,.0f} GB are free"
 

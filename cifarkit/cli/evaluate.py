@@ -49,8 +49,8 @@ def evaluate(
         raise DataError(f"{splits.name!r} was loaded without a val set")
     if on == Part.test and trained.can_be_resumed:
         raise TrainingError(
-            f"test is looked at when training is over, and the run in {str(run)!r} is "
-            f"{trained.status}; look with --on val, or go on with it first"
+            f"test is evaluated only when training is over, and the run in {str(run)!r} is "
+            f"{trained.status}; write --on val, or finish it first: cifarkit resume"
         )
     views = trained.recipe.test_time if on == Part.test else None  # val as in the history
     evaluation = evaluate_model(trained.model, image_set, test_time=views)
@@ -62,7 +62,7 @@ def evaluate(
 
 
 def describe(evaluation: Evaluation, part: str, name: str) -> str:
-    """Return an evaluation as a user reads it: the finding, the report, the mix-ups."""
+    """Return an evaluation as text: the accuracy, the report, and the confused classes."""
     from cifarkit.evaluation.mistakes import confused_pairs
 
     pairs = "\n".join(f"  {pair}" for pair in confused_pairs(evaluation, 5))

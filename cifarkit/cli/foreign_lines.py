@@ -1,4 +1,4 @@
-"""Lines that people type out of habit: what they mean here, or what to type in their place."""
+"""Lines that people type from habit: what they mean here, or what to type instead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIONS = {
     **dict.fromkeys(("root", "image_set", "splits"), "data"),
     **dict.fromkeys(("image", "images", "picture", "file", "files", "path", "paths"), "pictures"),
 }
-# What Typer says of a value, in one version or another, and what it must be.
+# What different versions of Typer say about a value, and what the value must be.
 VALUES = {
     r"valid integer": "it must be a whole number, such as 10",
     r"valid (number|float)": "it must be a number, such as 0.1",
@@ -38,7 +38,7 @@ VALUES = {
 
 
 def meant(arguments: list[str]) -> list[str]:
-    """Return a line as cifarkit says it: `help train` is `train --help`, and `list` is `models`.
+    """Return a line in cifarkit's words: `help train` is `train --help`, `list` is `models`.
 
     >>> meant(["help", "train"]), meant(["version"])
     (['train', '--help'], ['--version'])
@@ -54,22 +54,22 @@ def meant(arguments: list[str]) -> list[str]:
 
 
 def plain(message: str) -> str:
-    """Return what is said of a value in the words of a user.
+    """Return Typer's message about a value in plain words.
 
     >>> plain("Input should be a valid integer, unable to parse string as an integer")
     'it must be a whole number, such as 10'
     """
     for pattern, allowed in VALUES.items():
-        if found := re.search(pattern, message):
-            return allowed.format(found[0], *found.groups())
+        if match := re.search(pattern, message):
+            return allowed.format(match[0], *match.groups())
     return message.removeprefix("Value error, ")
 
 
 class Group(TyperGroup):
-    """Commands, where the names that other programs give them are answered with ours."""
+    """Commands; the names that other programs give them are answered with ours."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, or say which is meant."""
+        """Find the command, or suggest the one that is meant."""
         if args[0] in COMMANDS:
             ctx.fail(f"No such command {args[0]!r}; write cifarkit {COMMANDS[args[0]]}")
         return super().resolve_command(ctx, args)
@@ -79,8 +79,8 @@ class Command(TyperCommand):
     """A command whose unknown options are answered with what to type."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the line apart, or say what to type for an option that is not there."""
-        given = list(args)  # parsing empties it
+        """Parse the line, or suggest what to type for an unknown option."""
+        given = list(args)  # parsing empties args
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
@@ -91,8 +91,8 @@ class Command(TyperCommand):
             start = getattr(error, "option_name", "")  # of -lr it is -l
             word = next((word for word in given if word.startswith(start)), start)
             option = word.partition("=")[0]
-        known = [one for parameter in self.get_params(ctx) for one in parameter.opts]
-        way = self._way(ctx, option, [one for one in known if one.startswith("--")])
+        known = [name for parameter in self.get_params(ctx) for name in parameter.opts]
+        way = self._way(ctx, option, [name for name in known if name.startswith("--")])
         raise UsageError(f"No such option: {option}; {way}", ctx)
 
     def _way(self, ctx: Any, option: str, known: list[str]) -> str:
@@ -101,12 +101,12 @@ class Command(TyperCommand):
         ours = OPTIONS.get(ours, ours)
         if (typed := "--" + ours.replace("_", "-")) in known:
             return f"write {typed}"
-        for one in self.get_params(ctx):
-            if one.param_type_name == "argument" and ours == one.name:
+        for parameter in self.get_params(ctx):
+            if parameter.param_type_name == "argument" and ours == parameter.name:
                 words = " ".join(
-                    one.name.upper()
-                    for one in self.get_params(ctx)
-                    if one.param_type_name == "argument"
+                    parameter.name.upper()
+                    for parameter in self.get_params(ctx)
+                    if parameter.param_type_name == "argument"
                 )
                 return f"{ours} has no option: write cifarkit {self.name} {words}"
         if close := nearest(option, known, cutoff=0.75):

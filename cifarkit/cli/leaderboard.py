@@ -21,15 +21,15 @@ def leaderboard(
     by_folder: Annotated[
         bool,
         typer.Option(
-            "--by-folder", help="Rank the runs in each folder apart, runs/ada/* and runs/ben/*."
+            "--by-folder", help="Rank the runs of each folder separately: runs/ada/*, runs/ben/*."
         ),
     ] = False,
     imported: ImportFile = None,
 ) -> None:
     """Rank verified runs by the lower end of the 95 % interval of their test accuracy.
 
-    Runs that differ in nothing but the seed are one row; what is not verified is listed below. Exit
-    status 1 when there is nothing to rank.
+    Runs that differ only in the seed are one row; runs that are not verified are listed below.
+    Exit status 1 if there is nothing to rank.
     """
     import_models(imported)
     from cifarkit.verification.leaderboard import leaderboard as rank

@@ -72,14 +72,14 @@ def _options(
 def main() -> None:
     """Run one command; an error is one message on stderr and exit status 1.
 
-    Exit status 2 is for a line that cannot be understood, 130 for Ctrl-C.
+    Exit status 2 means a line that cannot be understood, 130 means Ctrl-C.
     """
-    if sys.stderr is None:  # closed, and the next file to be opened would get its place
+    if sys.stderr is None:  # closed: the next file that is opened would take its number
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
-    for stream in (sys.stdout, sys.stderr):  # not every name that a disk has can be printed
+    for stream in (sys.stdout, sys.stderr):  # not every file name can be printed
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if not home_is_known():  # matplotlib before 3.11 cannot be loaded then, unless told a folder
+    if not home_is_known():  # then matplotlib before 3.11 loads only with a folder of its own
         os.environ.setdefault("MPLCONFIGDIR", str(data_folder() / "matplotlib"))
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
@@ -92,13 +92,13 @@ def main() -> None:
             raise
         say(f"cifarkit: {error}")
         sys.exit(1)
-    except OSError as error:  # such as a full disk below what is printed
+    except OSError as error:  # such as a full disk
         if debug:
             raise
         say(f"cifarkit: {type(error).__name__}: {error}")
         sys.exit(1)
 
 
-def _show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:
-    # A line of source code would mean nothing to who typed a command.
+def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    # The source line of a warning means nothing to somebody who typed a command.
     say(f"cifarkit: warning: {message}")

@@ -15,7 +15,7 @@ __all__ = ["models"]
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show the layers of this one.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show the layers of this model.")] = None,
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:

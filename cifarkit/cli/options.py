@@ -24,7 +24,7 @@ DataSource = Annotated[
         "--data",
         metavar="SOURCE",
         help="auto, cifar10, cifar100, synthetic, or an image folder; auto is CIFAR-10, or the "
-        "synthetic set when it can be had neither from this disk nor from the network.",
+        "synthetic set if CIFAR-10 is neither on this disk nor on the network.",
     ),
 ]
 ImportFile = Annotated[
@@ -38,12 +38,12 @@ OtherData = Annotated[
         "--data", metavar="SOURCE", help="Other data than the run's.", show_default="the run's"
     ),
 ]
-Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who hands the page in.")]
+Author = Annotated[str | None, typer.Option(metavar="NAME", help="Your name, for the page.")]
 Notes = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Text of yours for the page: UTF-8, a blank line begins a paragraph.",
+        help="Your text for the page: UTF-8; a blank line begins a paragraph.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -23,7 +23,7 @@ def predict(
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:
-    """Say what is on pictures."""
+    """Predict what pictures show."""
     import_models(imported)
     _check_no_folder(run, pictures)
     from cifarkit.evaluation.predictions import predict as predict_pictures
@@ -38,8 +38,8 @@ def predict(
         for row in predictions.probabilities
     ]
     if as_json:
-        found = zip(pictures, guesses, strict=True)
-        echo(json.dumps([{"picture": str(path), "guesses": best} for path, best in found]))
+        rows = zip(pictures, guesses, strict=True)
+        echo(json.dumps([{"picture": str(path), "guesses": best} for path, best in rows]))
         return
     for path, best in zip(pictures, guesses, strict=True):
         text = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best.items())
@@ -47,7 +47,7 @@ def predict(
 
 
 def _check_no_folder(run: Path, pictures: list[Path]) -> None:
-    """Refuse a folder of pictures, with the line that names what lies in it."""
+    """Refuse a folder of pictures, with the line that names the files in it."""
     from cifarkit.data.pictures import picture_suffixes
 
     for folder in pictures:
@@ -57,6 +57,6 @@ def _check_no_folder(run: Path, pictures: list[Path]) -> None:
         known = sorted(ending for ending in endings if ending.lower() in picture_suffixes())
         named = " ".join(f"{shlex.quote(str(folder))}/*{ending}" for ending in known or [".png"])
         raise DataError(
-            f"{str(folder)!r} is a folder, and pictures are wanted; write cifarkit predict "
+            f"{str(folder)!r} is a folder, not a picture file; write cifarkit predict "
             f"{shlex.quote(str(run))} {named}"
         )

@@ -33,7 +33,7 @@ def report(
 ) -> None:
     """Write the page to hand in: one HTML file with everything in it.
 
-    It is written anew each time: give --author and --notes again.
+    Each call writes the whole page: give --author and --notes again.
     """
     import_models(imported)
     from cifarkit.report.page import write_report

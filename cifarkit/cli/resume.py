@@ -31,14 +31,14 @@ def resume(
     imported: ImportFile = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="How many in all, where there are to be more.", show_default="as before"),
+        typer.Option(help="How many in total, to train for more.", show_default="as before"),
     ] = None,
 ) -> None:
-    """Go on with a run that was cut off, or give one that is over more epochs.
+    """Resume a run that was interrupted, or train a finished run for more epochs.
 
-    It goes on from the newest checkpoint, bit for bit on the same machine as if it had never
-    stopped, and is evaluated as `cifarkit train` does. A network of yours needs its file again, by
-    `--import`. More epochs go where the schedule gives the same rates up to there.
+    It resumes from the newest checkpoint. On the same machine the result is bit for bit as if it
+    had never stopped. Then it is evaluated as in `cifarkit train`. Your own network needs its file
+    again, with `--import`. More epochs need a schedule that gives the same rates up to there.
     """
     from cifarkit.errors import RunFolderError
     from cifarkit.runs.folder import RunFolder
@@ -47,19 +47,19 @@ def resume(
     facts = RunFolder(folder).about()["facts"]
     if "command" not in facts:
         raise RunFolderError(
-            f"the run in {str(folder)!r} was not begun by `cifarkit train`; go on with it in the "
-            "way it was begun: ck.train(…, resume=True), ck.compare or cifarkit compare into the "
-            "same folder, or ck.Trainer(…).fit(…, resume=True)"
+            f"the run in {str(folder)!r} was not begun by `cifarkit train`. Resume it as it was "
+            "begun: ck.train(…, resume=True), ck.Trainer(…).fit(…, resume=True), or ck.compare "
+            "or cifarkit compare with the same folder"
         )
     try:
         before = Command(**facts["command"])
         files = [Path(file) for file in before.imported]
     except TypeError as error:
-        raise RunFolderError(f"run.json in {str(folder)!r} names no command: {error}") from error
-    if files and imported is None:  # a record is data; whoever made it wrote these names
+        raise RunFolderError(f"run.json in {str(folder)!r} has no command: {error}") from error
+    if files and imported is None:  # a record is data: anybody may have written these names
         named = " ".join(f"--import {shlex.quote(str(file))}" for file in files)
         raise RunFolderError(
-            f"its network was registered by a file, which is run only where you name it: "
+            f"its network is in a file, which runs only if you name it: "
             f"cifarkit resume {shlex.quote(str(folder))} {named}"
         )
     import_models(imported)

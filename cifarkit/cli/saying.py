@@ -1,4 +1,4 @@
-"""What a command prints: results on stdout, and what it says beside them."""
+"""What a command prints: results on stdout, and messages on stderr."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["echo", "say"]
 
 
 def echo(text: object = "", *, err: bool = False) -> None:
-    """Print lines; what would steer the terminal, as in somebody's folder name, as its code.
+    """Print lines; characters that control the terminal are printed as their codes.
 
     >>> echo("accuracy 85.6 %")
     accuracy 85.6 %
@@ -21,7 +21,7 @@ def echo(text: object = "", *, err: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Print lines on stderr; that nobody can read them is no reason to end the work.
+    """Print lines on stderr, and go on even if they cannot be printed.
 
     >>> say("on stderr")
     """

@@ -27,32 +27,32 @@ __all__ = ["Command", "train", "train_and_report"]
 def train(
     model: Annotated[str, typer.Argument(help="A name that `cifarkit models` lists.")] = "baseline",
     data: DataSource = "auto",
-    epochs: Annotated[int | None, typer.Option(help="How many, in place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How many, instead of the recipe's.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images a step, in place of the recipe's.")
+        int | None, typer.Option(help="Images a step, instead of the recipe's.")
     ] = None,
     lr: Annotated[
-        float | None, typer.Option(help="Learning rate, in place of the recipe's.")
+        float | None, typer.Option(help="Learning rate, instead of the recipe's.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation, dropout.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order, augmentation, dropout.")] = 0,
     patience: Annotated[
         int | None,
-        typer.Option(help="Stop after so many epochs without a better val loss; keep the best."),
+        typer.Option(help="Stop after this many epochs without a better val loss; keep the best."),
     ] = None,
     track_test: Annotated[
-        bool, typer.Option("--track-test", help="Record test each epoch too, to look at only.")
+        bool, typer.Option("--track-test", help="Also record test each epoch; do not choose by it.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[
         Path | None,
         typer.Option(
-            help="The run's own folder; a run that was cut off there resumes.",
+            help="The folder of the run; an interrupted run in it resumes.",
             show_default="runs/MODEL-seedN-TIME",
         ),
     ] = None,
     imported: ImportFile = None,
 ) -> None:
-    """Train a model, evaluate it once on test, and leave a folder with all there is to know."""
+    """Train a model, evaluate it once on test, and save everything in a folder."""
     import_models(imported)
     from cifarkit.arguments import check_seed
     from cifarkit.models.registry import get_variant
@@ -62,12 +62,12 @@ def train(
     from cifarkit.training.engine.device import choose_device
 
     variant = get_variant(model)
-    # All that can be refused is refused before any data is loaded.
+    # Every argument is checked before any data is loaded.
     if patience is not None:
         EarlyStopping(patience=patience)
     recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
-    own = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = own if run_dir is None else expanded(run_dir)
+    new = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = new if run_dir is None else expanded(run_dir)
     check_seed("seed", seed)
     choose_device(device)
     if is_first_process() and not RunFolder(folder).holds_run():
@@ -88,9 +88,9 @@ class Command:
     """What a run folder must know of the command that made it, for `cifarkit resume`.
 
     Args:
-        data: the source that was loaded, as `load_data` finds it again from any folder.
+        data: the source that was loaded, in a form that `load_data` finds from any folder.
         patience: of early stopping, if any.
-        device: as `--device` named it.
+        device: what `--device` named.
         imported: the files of `--import`.
     """
 
@@ -108,7 +108,7 @@ def train_and_report(
     folder: Path,
     track_test: bool,
 ) -> None:
-    """Train, or go on with training, then evaluate once on test and write all into the folder."""
+    """Train or resume, then evaluate once on test and write everything into the folder."""
     from cifarkit.report.page import write_report
     from cifarkit.runs.environment import is_first_process
     from cifarkit.runs.folder import RunFolder
@@ -146,15 +146,15 @@ def train_and_report(
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if was_over:
-        _say(f"The run in {folder} was over; nothing was trained, it is read and evaluated.")
+        _say(f"The run in {folder} was over. It is not trained again, only evaluated.")
     elif (folder / "report.html").is_file() and is_first_process():
-        write_report(run, splits)  # the page was made when the run had come less far
+        write_report(run, splits)  # the page is from an earlier epoch
     if is_first_process():
         _report(run, splits, folder)
 
 
 def _say(text: str) -> None:
-    """Print beside the results, once however many processes torchrun has started."""
+    """Print on stderr, once for all the processes that torchrun has started."""
     from cifarkit.runs.environment import is_first_process
 
     if is_first_process():
@@ -172,7 +172,7 @@ def _changes(
 
 
 def _report(run: Run, splits: Splits, folder: Path) -> None:
-    """Evaluate on test, once; leave it in the folder with its figures, and print it."""
+    """Evaluate once on test, save the result and its figures in the folder, and print it."""
     from cifarkit.cli.evaluate import describe
     from cifarkit.report.artefacts import save_artefacts
     from cifarkit.runs.test_access import score_on_test
@@ -180,6 +180,4 @@ def _report(run: Run, splits: Splits, folder: Path) -> None:
     evaluation = score_on_test(run, splits)
     save_artefacts(run, evaluation, splits, folder)  # first: printing can fail, on a closed pipe
     echo(describe(evaluation, "test", splits.name))
-    echo(
-        f"\nThe run is in {folder}; its page to hand in: cifarkit report {shlex.quote(str(folder))}"
-    )
+    echo(f"\nThe run is in {folder}; a page to hand in: cifarkit report {shlex.quote(str(folder))}")

@@ -31,8 +31,8 @@ SharedData = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="The data that all of them should be of.",
-        show_default="what each says",
+        help="The data that all runs should be of.",
+        show_default="what each run says",
     ),
 ]
 
@@ -40,51 +40,51 @@ SharedData = Annotated[
 def verify(
     runs: RunFolders,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train each again, too, and compare.")
+        bool, typer.Option("--retrain", help="Also train each run again, and compare.")
     ] = False,
     data: SharedData = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     as_json: AsJson = False,
     imported: ImportFile = None,
 ) -> None:
-    """Score runs again from their receipts and weights; exit status 0 when all are verified.
+    """Check runs again by their test predictions and weights; exit status 0 if all are verified.
 
-    Whatever is named and is no verified run counts as not verified, a file too: it may be work
-    that nobody unpacked. `runs/*/` names folders alone.
+    A path that is not a run counts as not verified. So does a file: it may be an archive that you
+    have not unpacked yet. `runs/*/` names only folders.
     """
     import_models(imported)
     from cifarkit.verification.same_logits import families, same_logits
 
     width = max(len(str(run)) for run in runs)
-    found = []
-    for one in verifications(runs, data, retrain=retrain, device=device):
-        found.append(one)
-        if not as_json:  # as they come: sixty take a while
-            echo(_describe(one, width))
-    verified = sum(one.passed for one in found)
-    pairs = list(same_logits(found))
+    results = []
+    for run in verifications(runs, data, retrain=retrain, device=device):
+        results.append(run)
+        if not as_json:  # one by one: sixty runs take a while
+            echo(_describe(run, width))
+    verified = sum(run.passed for run in results)
+    pairs = list(same_logits(results))
     if as_json:
-        echo(json.dumps([_to_json(one, pairs) for one in found]))
+        echo(json.dumps([_to_json(run, pairs) for run in results]))
     else:
         for alike in families(pairs):
-            said = ", ".join(printable(one.folder) for one in alike)
-            said = f"the same logits under records that differ: {said}"
-            echo("\n".join(wrapped(said, 80, "", "    ")))
-        echo(f"{verified:,} of {len(found):,} verified")
-    if verified < len(found):
+            folders = ", ".join(printable(run.folder) for run in alike)
+            message = f"the same logits, but different records: {folders}"
+            echo("\n".join(wrapped(message, 80, "", "    ")))
+        echo(f"{verified:,} of {len(results):,} verified")
+    if verified < len(results):
         raise typer.Exit(1)
 
 
 def verifications(
     folders: list[Path], data: str | None, *, retrain: bool = False, device: str = "auto"
 ) -> Iterator[Verification]:
-    """Verify one run after the other; those of the same data share it.
+    """Verify one run after the other; runs of the same data share it.
 
     Args:
         folders: of the runs.
-        data: what `--data` names; what each run says it was trained on when None.
-        retrain: train each again.
-        device: to do it on.
+        data: what `--data` names. When None, the data that each run says it was trained on.
+        retrain: train each run again.
+        device: to evaluate and train on.
     """
     from cifarkit.runs.folder import RunFolder
     from cifarkit.verification.verify import unreadable
@@ -109,35 +109,35 @@ def _source_of(recorded: object) -> str:
 
 
 def _load_once(source: str, loaded: dict[str, Splits | CifarkitError]) -> Splits:
-    """Load a source the first time; one that failed fails at once the next time.
+    """Load a source the first time; a source that failed fails at once the next time.
 
     Raises:
-        DataError: there is no such source, or it cannot be had.
+        DataError: there is no such source, or it cannot be loaded.
     """
     from cifarkit.errors import DataError
 
     if not source:
-        raise DataError("run.json names no source of its data; say with --data what it is")
+        raise DataError("run.json does not name a source of its data; name it with --data SOURCE")
     if source not in loaded:
         try:
             loaded[source] = load_source(source)
         except CifarkitError as error:
             loaded[source] = error
-    found = loaded[source]
-    if isinstance(found, CifarkitError):
-        raise found
-    return found
+    entry = loaded[source]
+    if isinstance(entry, CifarkitError):
+        raise entry
+    return entry
 
 
-def _to_json(one: Verification, pairs: list[tuple[Verification, Verification]]) -> dict[str, Any]:
-    others = [b if a is one else a for a, b in pairs if one in (a, b)]
-    return {**one.to_json(), "same_logits": [str(other.folder) for other in others]}
+def _to_json(run: Verification, pairs: list[tuple[Verification, Verification]]) -> dict[str, Any]:
+    others = [b if a is run else a for a, b in pairs if run in (a, b)]
+    return {**run.to_json(), "same_logits": [str(other.folder) for other in others]}
 
 
-def _describe(one: Verification, width: int) -> str:
-    """Return a line for a run; below it what speaks against it, or how alike its repetition is."""
-    lines = wrapped(f"{printable(one.folder):<{width}}  {one.verdict}", 80, "", "    ")
-    for finding in one.findings:
+def _describe(run: Verification, width: int) -> str:
+    """Return a line for a run; below it what failed, or how alike its repetition is."""
+    lines = wrapped(f"{printable(run.folder):<{width}}  {run.verdict}", 80, "", "    ")
+    for finding in run.findings:
         if finding.outcome == "failed" or finding.message.startswith("within seed noise"):
             hint = f" -> {finding.hint}" if finding.hint else ""
             lines += wrapped(f"{finding.check}: {finding.message}{hint}", 80, "    ", "      ")

@@ -1,1 +1,1 @@
-"""Many runs, one honest table: which runs, where they are trained, and what may be said of them."""
+"""Comparisons: which runs to train, where to train them, and what their results allow to say."""

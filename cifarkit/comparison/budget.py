@@ -1,4 +1,4 @@
-"""What fits into a given time, known before the first run and not after the first results."""
+"""Which runs fit into a given time, decided before the first run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def seconds_of(budget: float | str) -> float:
         budget: seconds, or a number with the unit s, m, min or h.
 
     Raises:
-        ComparisonError: it is nothing of that kind, or not above 0.
+        ComparisonError: it is not a time above 0.
 
     >>> seconds_of("30m"), seconds_of("1.5h"), seconds_of(90)
     (1800.0, 5400.0, 90.0)
@@ -42,8 +42,8 @@ def seconds_of(budget: float | str) -> float:
     seconds = float(match[1]) * UNITS[match[2] or "s"] if match else 0.0
     if not 0 < seconds < float("inf"):
         raise ComparisonError(
-            f"budget={budget!r} is no time; give seconds, or a number with a unit: '90s', '30m', "
-            "'1.5h'"
+            f"budget={budget!r} is not a time above 0; give seconds, or a number with a unit: "
+            "'90s', '30m', '1.5h'"
         )
     return seconds
 
@@ -56,19 +56,18 @@ def jobs_within(
     device: torch.device,
     executor: Executor | None,
 ) -> list[Job]:
-    """Return the jobs that fit: whole seeds, so that pairs stay pairs.
+    """Return the jobs that fit: whole seeds, so that all variants have the same seeds.
 
-    A few steps of each variant are timed, as many side by side as will be. The choice is made
-    once: to go on for as long as the results please would be choosing by test. Runs that are
-    there already are taken, but cost as much as if they were to be trained, so that the same line
-    again does not add to them.
+    A few steps of each variant are timed, with as many runs side by side as in the comparison. The
+    choice is made once: to continue until the results look good would be choosing by test. Existing
+    runs are used, but cost as much as new ones, so that the same line again trains no more seeds.
 
     Args:
         budget: seconds.
         jobs: seed by seed.
         shared: where the data is.
         device: to train on.
-        executor: of the user; own processes when None.
+        executor: of the user; new processes when None.
 
     Raises:
         ComparisonError: not even one seed fits.
@@ -83,11 +82,11 @@ def jobs_within(
     chosen: list[Job] = []
     spent = 0.0
     for seed in dict.fromkeys(job.seed for job in jobs):
-        own = [job for job in jobs if job.seed == seed]
-        cost = sum(seconds[one.variant.name] for one in own) / side_by_side
+        at_seed = [job for job in jobs if job.seed == seed]
+        cost = sum(seconds[job.variant.name] for job in at_seed) / side_by_side
         spent += cost
-        if spent <= budget or all(one.is_done for one in own):
-            chosen += own
+        if spent <= budget or all(job.is_done for job in at_seed):
+            chosen += at_seed
     if not chosen:
         raise ComparisonError(
             f"one seed of {len(trials)} variants takes about {duration(cost)}, and the budget is "
@@ -99,7 +98,7 @@ def jobs_within(
 def _time(
     jobs: Sequence[Job], shared: SharedFolder, workers: Workers
 ) -> tuple[dict[str, float], int]:
-    """Return the seconds of one run of each variant, and how many will go side by side."""
+    """Return the seconds of one run of each variant, and how many runs go side by side."""
     futures = {
         job.variant.name: workers.executor.submit(time_job, job, shared, workers.threads)
         for job in jobs
@@ -108,15 +107,15 @@ def _time(
     for name, future in futures.items():
         try:
             seconds[name] = future.result()
-        except Exception:  # noqa: BLE001 - it fails again when it is trained, and is told then
+        except Exception:  # noqa: BLE001 - it fails again, and is reported, when it is trained
             seconds[name] = 0.0
     return seconds, workers.count or 1
 
 
 def time_job(job: Job, shared: SharedFolder, threads: int | None) -> float:
-    """Reckon the seconds that the run of a job will take, from a small run of it."""
+    """Estimate the seconds that the run of a job will take, from a small run of it."""
     with ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they come again when it is trained
+        warnings.simplefilter("ignore")  # the real training warns again
         if threads is not None:
             torch.set_num_threads(threads)
         splits = shared.take_data()
@@ -124,7 +123,7 @@ def time_job(job: Job, shared: SharedFolder, threads: int | None) -> float:
         few = _first(splits, TRIAL_STEPS * recipe.batch_size)
         epochs = min(TRIAL_EPOCHS, recipe.epochs)
         variant = dataclasses.replace(job.variant, recipe=recipe.replace(epochs=epochs))
-        for _ in range(2):  # the first time things are slow that are not slow again
+        for _ in range(2):  # the first time is slower
             began = time.perf_counter()
             train(variant, few, device=job.device, show_progress=False)
             seconds = time.perf_counter() - began
@@ -132,7 +131,7 @@ def time_job(job: Job, shared: SharedFolder, threads: int | None) -> float:
 
 
 def _first(splits: Splits, count: int) -> Splits:
-    """Return a set of the first images of train, with val in proportion."""
+    """Return the first images of train, and of val in proportion."""
 
     def part(image_set: ImageSet, share: float) -> ImageSet:
         return image_set.subset(range(max(2, round(share * len(image_set)))))

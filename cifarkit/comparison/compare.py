@@ -1,4 +1,4 @@
-"""From names to a comparison, in one call."""
+"""Train and compare variants, in one call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cifarkit.comparison.jobs import Job, plan_jobs
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pickling import check_sendable, pickled_by_value
 from cifarkit.comparison.progress import ComparisonProgress
-from cifarkit.comparison.scheduling import train_cells
+from cifarkit.comparison.scheduling import train_jobs
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.guidance import explains_arguments
@@ -57,43 +57,42 @@ def compare(
     show_progress: ShowProgress = "auto",
     **recipe_changes: Any,
 ) -> Comparison:
-    """Train every variant from every seed, and say what that allows to say.
+    """Train every variant from every seed, and compare their test accuracies.
 
     The same seed means the same split, order and augmentation draws for all variants, so that
-    pairs are pairs. Runs that are in `run_dir` already, made from the same code, recipe, seed,
-    data and versions, are taken as they are, and runs that were cut off resume: the same
-    call after Ctrl-C, or with one more seed or variant, trains only what is missing.
+    runs of one seed form pairs. Runs that are in `run_dir` already are used if they have the same
+    code, recipe, seed, data and versions. Runs that were interrupted resume. So the same call after
+    Ctrl-C, or with one more seed or variant, trains only what is missing.
 
-    Test is looked at once, at the end of each run. To choose one of the variants, choose by val:
+    Test is evaluated once, at the end of each run. To choose one of the variants, choose by val:
     `comparison.best()`.
 
     Args:
-        variants: registered names, variants or builders, each under a name of its own.
+        variants: registered names, variants or builders, each under its own name.
         splits: the data.
-        seeds: how many, counted from 0, or which.
+        seeds: how many, counted from 0, or a list of seeds.
         run_dir: the parent of all run folders.
         executor: where to train: anything with the interface of `concurrent.futures.Executor`
             whose workers see the same disk; one process for each core when None.
-        callbacks: who listens; each run has its own copies.
+        callbacks: for every run; each run has its own copies.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
-        budget: seconds, or a time such as `"30m"`; only as many seeds are trained as fit, and
-            which is decided before the first run.
-        show_progress: show how far each run is: True, False, or `"auto"`, which is in notebooks and
-            on terminals.
+        budget: seconds, or a time such as `"30m"`. Only the seeds that fit are trained; this is
+            decided before the first run.
+        show_progress: show how far each run is: True, False, or `"auto"`, which means in notebooks
+            and on terminals.
         recipe_changes: fields of every recipe to change, such as `epochs=3`.
 
     Returns:
-        The comparison, of all runs that came to their end.
+        The comparison, of all finished runs.
 
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
-        ComparisonError: there are no variants or seeds, one twice, nothing fits into the budget,
-            `executor` or `show_progress` is something else, what is to be trained cannot be
-            sent to another process, another comparison is at work in `run_dir`, or no
-            run came to its end.
+        ComparisonError: there are no variants or seeds, or one comes twice; nothing fits into the
+            budget; `executor` or `show_progress` is something else; the code to train cannot be
+            sent to another process; another comparison uses `run_dir`; or no run finished.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
 
-    And as `ck.train` raises, before anything is trained.
+    It also raises as `ck.train` does, before anything is trained.
 
     >>> import tempfile
     >>> from cifarkit.data.synthetic import load_synthetic
@@ -106,25 +105,27 @@ def compare(
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
-    where, place = choose_device(device), expanded(run_dir).absolute()
+    device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     _check_executor(executor)
     shows = wants_progress(show_progress, error=ComparisonError)
-    for variant in chosen:  # what cannot be built is known before anything is trained
+    for variant in chosen:  # a broken builder fails before anything is trained
         _build(variant, len(splits.classes))
-    jobs = plan_jobs(chosen, chosen_seeds, splits, run_dir=place, device=where, callbacks=listeners)
+    jobs = plan_jobs(
+        chosen, chosen_seeds, splits, run_dir=folder, device=device, callbacks=listeners
+    )
     planned: Sequence[Job] = jobs
-    ends: dict[Job, JobResult] = {}
-    if not all(job.is_done for job in jobs):  # else nothing is written: a disk may be read-only
-        sent = [*(one.builder for one in chosen), *listeners]
-        with _shared_folder(place) as shared, pickled_by_value(sent):
+    results: dict[Job, JobResult] = {}
+    if not all(job.is_done for job in jobs):  # else write nothing: a disk may be read-only
+        user_code = [*(variant.builder for variant in chosen), *listeners]
+        with _shared_folder(folder) as shared, pickled_by_value(user_code):
             if executor is None:
                 check_sendable([*chosen, *listeners])
             shared.put_data(splits)
             if seconds is not None:
-                planned = jobs_within(seconds, jobs, shared, device=where, executor=executor)
-            ends = _trained(planned, shared, where, executor, shows)
-    return _comparison(chosen, splits, jobs, planned, ends)
+                planned = jobs_within(seconds, jobs, shared, device=device, executor=executor)
+            results = _trained(planned, shared, device, executor, shows)
+    return _comparison(chosen, splits, jobs, planned, results)
 
 
 def _chosen(
@@ -135,11 +136,11 @@ def _chosen(
             f"variants must be a list of names, found {variants!r}; write ck.compare(['baseline', "
             "'batchnorm'], data)"
         )
-    chosen = [get_variant(one) for one in variants]
+    chosen = [get_variant(variant) for variant in variants]
     for variant in chosen:
         check_fields("ck.compare", changes, variant.recipe, beside=compare)
     names = [variant.name for variant in chosen]
-    for name in names:  # folders are named by it
+    for name in names:  # it becomes the name of a folder
         check_name(name)
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen or twice:
@@ -177,13 +178,13 @@ def _build(variant: Variant, num_classes: int) -> None:
     try:
         variant.build(num_classes=num_classes)
     except Exception as error:
-        error.add_note(f"This came while the variant {variant.name!r} was built.")
+        error.add_note(f"This happened while the variant {variant.name!r} was built.")
         raise
 
 
 @contextmanager
 def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
-    """Keep the folder through which workers are spoken to, for this comparison alone."""
+    """Create and lock the folder that this comparison shares with its workers."""
     folder = run_dir / ".comparison"
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,7 @@ def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
     except Timeout:
         raise ComparisonError(
             f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
-            "run_dir; under torchrun it is this one, in another process: start it without"
+            "run_dir. Under torchrun it is another process of this one: start it without torchrun"
         ) from None
     except (OSError, ValueError) as error:
         raise RunFolderError(
@@ -216,11 +217,11 @@ def _trained(
     show_progress: bool,
 ) -> dict[Job, JobResult]:
     waiting = [job for job in jobs if not job.is_done]
-    with ExitStack() as ends:
+    with ExitStack() as stack:
         watch: Callable[[Mapping[Job, JobResult | None]], None] | None = None
         if show_progress:
-            watch = ends.enter_context(ComparisonProgress(jobs)).update
-        return train_cells(
+            watch = stack.enter_context(ComparisonProgress(jobs)).update
+        return train_jobs(
             waiting,
             shared,
             device=device,
@@ -234,14 +235,14 @@ def _comparison(
     splits: Splits,
     jobs: Sequence[Job],
     planned: Sequence[Job],
-    ends: Mapping[Job, JobResult],
+    results: Mapping[Job, JobResult],
 ) -> Comparison:
-    failures = [f"{job.name}: {end.error}" for job, end in ends.items() if end.error]
-    for text in dict.fromkeys(text for end in ends.values() for text in end.warnings):
+    failures = [f"{job.name}: {result.error}" for job, result in results.items() if result.error]
+    for text in dict.fromkeys(text for result in results.values() for text in result.warnings):
         warn(text)
-    over = [job for job in planned if job.is_done or not ends[job].error]
+    over = [job for job in planned if job.is_done or not results[job].error]
     if not over:
-        raise ComparisonError("no run came to its end:\n  " + "\n  ".join(failures))
+        raise ComparisonError("no run finished:\n  " + "\n  ".join(failures))
     outcomes: list[Outcome] = []
     for job in over:
         try:
@@ -251,8 +252,8 @@ def _comparison(
             continue
         if first := _original(outcome, outcomes):
             failures.append(
-                f"{job.name}: its logits in {str(job.folder)!r} are those in "
-                f"{str(first.folder)!r}: one of the two is a copy under another seed; delete that"
+                f"{job.name}: its logits in {str(job.folder)!r} are the same as in "
+                f"{str(first.folder)!r}. One folder is a copy under another seed; delete the copy"
             )
             continue
         outcomes.append(outcome)
@@ -269,13 +270,10 @@ def _comparison(
 
 
 def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
-    """Return the run of the same variant that this one is a copy of, whatever its seed says."""
-    own = (other for other in others if other.variant.name == outcome.variant.name)
-    return next(
-        (
-            other
-            for other in own
-            if outcome.test_predictions.has_same_logits_as(other.test_predictions)
-        ),
-        None,
-    )
+    """Return the run of the same variant that has the same logits, under any seed."""
+    predictions = outcome.test_predictions
+    for other in others:
+        is_same_variant = other.variant.name == outcome.variant.name
+        if is_same_variant and predictions.has_same_logits_as(other.test_predictions):
+            return other
+    return None

@@ -1,4 +1,4 @@
-"""A comparison of variants, to be read: as text, in a notebook, Markdown, LaTeX, CSV and JSON."""
+"""A comparison of variants as text, in a notebook, and as Markdown, LaTeX, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["Comparison"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Results, Guided, Readable):
-    """Variants over the same seeds, and what they allow to say; from `ck.compare`.
+    """Variants over the same seeds, with the verdicts on each pair; from `ck.compare`.
 
-    `str()` is the table, the pairs and the verdicts, as they are to be read.
+    `str()` is a page with the table, the pairs and the verdicts.
 
     Args:
-        variants: with the recipes they were trained by, in the order asked for.
-        outcomes: one for each run that is over.
+        variants: with the recipes of their training, in the order of the call.
+        outcomes: one for each finished run.
         data: name, fingerprint and sizes of the data.
-        failures: what became of the other runs, a sentence each.
-        left_out: seeds that the budget had no room for.
+        failures: why the other runs are missing, a sentence each.
+        left_out: seeds that did not fit into the budget.
 
     >>> import tempfile
     >>> from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ class Comparison(Results, Guided, Readable):
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
     def __getitem__(self, key: Any) -> NoReturn:
-        """Say where the runs are: seeds and variants both could be meant by a place."""
+        """Refuse an index, which could mean a seed or a variant; the error says where runs are."""
         raise UnknownArgumentError(lacking("Comparison", "[]", ()))
 
     def to_markdown(self) -> str:
@@ -87,8 +87,8 @@ class Comparison(Results, Guided, Readable):
         """Write one row a run: variant, seed, accuracies, seconds, folder.
 
         Raises:
-            RunFolderError: the file is there already, and nothing is overwritten.
-            OSError: the disk refuses.
+            RunFolderError: the file exists already, and nothing is overwritten.
+            OSError: the file cannot be written.
         """
         write_new_text(path, as_csv(self))
 

@@ -19,35 +19,35 @@ def as_csv(results: Results) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["variant", "seed", "test_accuracy", "val_accuracy", "seconds", "folder"])
-    for one in results.outcomes:
-        val = "" if one.val_accuracy is None else one.val_accuracy
+    for run in results.outcomes:
+        val = "" if run.val_accuracy is None else run.val_accuracy
         table.writerow(
-            [one.variant.name, one.seed, one.accuracy, val, one.seconds, one.folder.name]
+            [run.variant.name, run.seed, run.accuracy, val, run.seconds, run.folder.name]
         )
     return text.getvalue()
 
 
 def as_json(results: Results) -> dict[str, Any]:
-    """Return everything as JSON types; what is not there is null."""
+    """Return everything as JSON types; missing values are null."""
     return {
         "data": dict(results.data),
         "variants": [
             {"name": name, **{key: _plain(value) for key, value in row.items()}}
             for name, row in results.table.iterrows()
         ],
-        "recipes": {one.name: one.recipe.to_json() for one in results.variants},
+        "recipes": {variant.name: variant.recipe.to_json() for variant in results.variants},
         "runs": [
             {
-                "variant": one.variant.name,
-                "seed": one.seed,
-                "test_accuracy": one.accuracy,
-                "val_accuracy": one.val_accuracy,
-                "seconds": one.seconds,
-                "started": one.facts.started,
-                "folder": one.folder.name,
-                "environment": one.facts.environment,
+                "variant": run.variant.name,
+                "seed": run.seed,
+                "test_accuracy": run.accuracy,
+                "val_accuracy": run.val_accuracy,
+                "seconds": run.seconds,
+                "started": run.facts.started,
+                "folder": run.folder.name,
+                "environment": run.facts.environment,
             }
-            for one in results.outcomes
+            for run in results.outcomes
         ],
         "pairs": [
             {key: _plain(value) for key, value in asdict(pair).items() if key != "changed"}

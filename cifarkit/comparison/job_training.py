@@ -1,4 +1,4 @@
-"""Training one job, in whatever process an executor has chosen for it."""
+"""Training one job, in the process that an executor has chosen for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JobResult:
 
     Args:
         error: why there is no run; empty when there is one.
-        warnings: what was warned of.
+        warnings: the texts of all warnings.
     """
 
     error: str = ""
@@ -47,9 +47,9 @@ class JobResult:
 
 @dataclass(frozen=True)
 class SharedFolder:
-    """The folder through which a comparison and its workers speak: the data, and a sign to stop.
+    """The folder that a comparison shares with its workers: the data, and a signal to stop.
 
-    Files are what every executor shares, be its workers threads, processes or other machines that
+    Every executor can share files: its workers may be threads, processes or other machines that
     see the same disk.
 
     Args:
@@ -60,7 +60,7 @@ class SharedFolder:
 
     @property
     def stop_sign(self) -> Path:
-        """The file at whose sight each worker finishes its step, saves, and ends."""
+        """The signal file: when it exists, each worker finishes its step, saves, and ends."""
         return self.path / "stop"
 
     @property
@@ -72,7 +72,7 @@ class SharedFolder:
         """Write the data for the workers.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: the file cannot be written.
         """
         parts = {"train": splits.train, "val": splits.val, "test": splits.test}
         tensors: dict[str, torch.Tensor] = {}
@@ -104,7 +104,7 @@ def _read_data(path: Path, _written: int) -> Splits:
 
 
 class _Overseer(Callback):
-    """Notes which job the run is of, and ends it as Ctrl-C would when the sign is there."""
+    """Records the job of the run, and interrupts the run when the signal file exists."""
 
     def __init__(self, key: str, sign: Path) -> None:
         self.key, self.sign = key, sign
@@ -118,17 +118,17 @@ class _Overseer(Callback):
 
 
 def end_with_parent(parent: int, shared: SharedFolder) -> None:
-    """Let this process finish its step, save, and end, when the one that started it was killed.
+    """Let this process finish its step, save, and end, when its parent process was killed.
 
     Args:
-        parent: the number of the process that compares; Windows tells nobody of its death.
+        parent: the id of the parent process; Windows does not report its death.
         shared: of the comparison.
     """
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
-        with suppress(OSError):  # the folder is gone too
+        with suppress(OSError):  # the folder is gone, too
             shared.stop_sign.touch()
         with ONE_AT_A_TIME:
             os._exit(1)
@@ -137,7 +137,7 @@ def end_with_parent(parent: int, shared: SharedFolder) -> None:
 
 
 def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
-    """Train a job, or go on with it, then look at test once.
+    """Train or resume a job, then evaluate it once on test.
 
     Args:
         job: what to train.
@@ -145,12 +145,12 @@ def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
         threads: for torch; None leaves them as they are.
 
     Returns:
-        How it ended; what it brought is in its folder.
+        How it ended; the run itself is in its folder.
     """
     with ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         error = _train(job, shared, threads)
-    return JobResult(error, tuple(dict.fromkeys(str(one.message) for one in caught)))
+    return JobResult(error, tuple(dict.fromkeys(str(warning.message) for warning in caught)))
 
 
 def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
@@ -159,7 +159,7 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
     if threads is not None:
         torch.set_num_threads(threads)
     overseer = _Overseer(job.key, shared.stop_sign)
-    listeners = copy.deepcopy(job.callbacks)  # workers that are threads share the job
+    listeners = copy.deepcopy(job.callbacks)  # threads would share them
     try:
         splits = shared.take_data()
         run = train(
@@ -173,7 +173,7 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
             resume=True,
         )
         score_on_test(run, splits)
-        CheckpointFiles(job.folder).close(keep_final=False)  # many runs, which get no more epochs
+        CheckpointFiles(job.folder).close(keep_final=False)  # many runs that end here
     except KeyboardInterrupt:
         return STOPPED
     except CifarkitError as error:

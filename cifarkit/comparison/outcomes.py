@@ -1,4 +1,4 @@
-"""What the run of one job brought, read from its folder."""
+"""The finished run of a job, read from its folder."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Outcome:
         variant: with its recipe.
         seed: of the run.
         folder: where the run is.
-        facts: what else `run.json` says.
+        facts: from `run.json`.
         history: one record an epoch.
-        test_predictions: what it said of each test image.
-        looks: how often test was looked at.
+        test_predictions: what it predicted for each test image.
+        looks: how often test was evaluated.
 
     >>> import numpy as np
     >>> from cifarkit.runs.facts import Facts
@@ -58,16 +58,16 @@ class Outcome:
 
     @classmethod
     def of(cls, variant: Variant, seed: int, folder: Path, labels: Tensor) -> Outcome:
-        """Read the folder of a run that is over, and look whether its files fit each other.
+        """Read the folder of a finished run, and check that its files agree with each other.
 
         Args:
-            variant: with the recipe it was trained by.
+            variant: with the recipe of its training.
             seed: of the run.
             folder: where the run is.
             labels: of the test images, int64 `n`.
 
         Raises:
-            RunFolderError: it cannot be read, or something in it was changed or damaged.
+            RunFolderError: the folder cannot be read, or a file in it was changed or damaged.
         """
         try:
             about = RunFolder(folder).about()
@@ -134,7 +134,7 @@ def _misfits(
     test_predictions: TestPredictions,
     labels: Tensor,
 ) -> str:
-    """Return what does not fit, in words; nothing when all does."""
+    """Return a sentence on what does not fit; empty when everything does."""
     facts: Facts = about["facts"]
     fault = test_predictions.fault(labels.cpu().numpy(), len(about["classes"]))
     checks = {
@@ -146,8 +146,8 @@ def _misfits(
         ),
         f"history.csv has {len(history)} epochs": facts.status == "stopped"
         or len(history) == about["recipe"]["epochs"],
-        f"the receipt cannot be right: {fault}": not fault,
-        "run.json has another score than the receipt": facts.test is not None
+        f"the test predictions cannot be right: {fault}": not fault,
+        "run.json has another score than the test predictions": facts.test is not None
         and facts.test["accuracy"] == test_predictions.accuracy,
     }
     return next((text for text, holds in checks.items() if not holds), "")

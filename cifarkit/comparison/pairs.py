@@ -1,4 +1,4 @@
-"""Every two variants of a comparison, over the seeds that both have."""
+"""Every pair of variants in a comparison, over the seeds that both have."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = ["Pair", "compare_pairs"]
 
 @dataclass(frozen=True)
 class Pair:
-    """What the seeds that two variants share say about them; accuracies are fractions.
+    """Two variants compared over the seeds that both have; accuracies are fractions.
 
     Args:
-        a: name of the one.
-        b: name of the other.
+        a: name of the first variant.
+        b: name of the second variant.
         n: seeds that both have.
         difference: the mean of a - b over these seeds; nan where there are none.
         interval: of the difference over seeds, Student's t; None for fewer than two.
-        two_level: of the difference over seeds and test images together; with one seed over
-            images alone, and None without any.
+        two_level: of the difference over seeds and test images together. With one seed, over
+            images alone; None without seeds.
         p: of the exact sign-flip test; 1 without seeds.
         p_error: the Monte Carlo standard error of p, 0 where exact.
         p_holm: p adjusted for all pairs of the comparison.
@@ -45,7 +45,7 @@ class Pair:
         detectable: the difference that a paired test on these seeds finds with 80 %
             probability; None for fewer than two.
         changed: what differs between them, `{factor: (b's, a's)}`.
-        mcnemar: of the two networks, where there is one seed only.
+        mcnemar: of the two networks, where there is only one seed.
 
     >>> right = np.arange(9) < 5
     >>> accuracies = {"a": {0: 5 / 9}, "b": {0: 5 / 9}}
@@ -72,7 +72,7 @@ class Pair:
     mcnemar: McNemar | None = None
 
     def mirrored(self) -> Pair:
-        """Return the same pair with the other named first."""
+        """Return the same pair with b named first."""
         return replace(
             self,
             a=self.b,
@@ -95,16 +95,17 @@ def compare_pairs(
 ) -> tuple[Pair, ...]:
     """Compare every two variants over the seeds that both have.
 
-    In which order the variants and their seeds are given only decides who is a and who is b.
+    The order of the variants only decides which is a and which is b.
 
     Args:
         accuracies: on test, `{variant: {seed: fraction}}`.
-        correct: bool `images`, whether each test image was called right, `{variant: {seed: …}}`.
+        correct: bool `images`, whether each test image was classified correctly,
+            `{variant: {seed: …}}`.
         changed: called with two names, gives `{factor: (the second's, the first's)}`, as
             `get_variant(first).differs_from(get_variant(second))` does.
 
     Returns:
-        One pair for every two variants, in their order; p is adjusted over all of them.
+        One pair for every two variants, in their order; p is adjusted over all pairs.
 
     Raises:
         DataError: an accuracy has no answers, or two runs were tested on different images.
@@ -134,7 +135,7 @@ def _pair(
     alpha: float,
     changed: Mapping[str, tuple[Any, Any]],
 ) -> Pair:
-    """Return what two variants' seeds say; p is not yet adjusted."""
+    """Compare two variants over their seeds; p is not yet adjusted."""
     seeds = sorted(accuracies[a].keys() & accuracies[b].keys())
     n = len(seeds)
     if n == 0:
@@ -175,13 +176,13 @@ def _check_answers(
         for seed in seeds:
             if seed not in correct.get(name, {}):
                 raise DataError(
-                    f"the accuracy of {name!r} with seed {seed} comes without its answers; give "
-                    "`predicted == labels` for every run, or leave the run out"
+                    f"the accuracy of {name!r} with seed {seed} comes without its correct images; "
+                    "give `predicted == labels` for every run, or leave the run out"
                 )
             images.setdefault(len(correct[name][seed]), f"{name!r} with seed {seed}")
     if len(images) > 1:
         found = ", ".join(f"{run} on {count} images" for count, run in images.items())
         raise DataError(
-            f"runs can only be compared on the same test images, found {found}; leave out those "
+            f"runs can only be compared on the same test images, found {found}; leave out the runs "
             "of another data set"
         )

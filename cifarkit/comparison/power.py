@@ -1,4 +1,4 @@
-"""Statistical power: what a study of so many seeds can tell, and what it cannot."""
+"""Statistical power: what a study with a number of seeds can find, and what it cannot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["detectable_difference", "seeds_needed", "smallest_p"]
 
 
 def smallest_p(n: int) -> float:
-    """Return the least p that the sign-flip test can give on n seeds: two patterns of 2^n.
+    """Return the smallest p that the sign-flip test can give on n seeds: two patterns of 2^n.
 
     >>> smallest_p(5), smallest_p(6)
     (0.0625, 0.03125)
@@ -21,7 +21,7 @@ def smallest_p(n: int) -> float:
 
 
 def seeds_needed(pairs: int, alpha: float = 0.05) -> int:
-    """Return the fewest seeds at which the smallest p survives Holm over so many pairs.
+    """Return the fewest seeds whose smallest p stays below alpha after Holm over the pairs.
 
     Args:
         pairs: of variants compared, 1 or more.
@@ -46,9 +46,9 @@ def seeds_needed(pairs: int, alpha: float = 0.05) -> int:
 def detectable_difference(sd: float, n: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return the difference that a paired t-test on n seeds finds with some probability.
 
-    What is smaller may well be missed. With the fewest seeds that can tell, all of which must
-    point the same way, the sign-flip test finds it in 63 % of studies where the t-test does in
-    80 %; from two seeds more on they differ little (simulated in the tests).
+    A smaller difference may well be missed. With the fewest seeds (`seeds_needed`), all of them
+    must point the same way: the sign-flip test then finds the difference in 63 % of studies, the
+    t-test in 80 %. With two seeds more, or more still, they differ little (simulated in the tests).
 
     Args:
         sd: of the paired differences over seeds, as a fraction.

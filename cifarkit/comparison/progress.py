@@ -1,4 +1,4 @@
-"""How far a comparison is: one table of all jobs, kept up to date while they are trained."""
+"""The progress of a comparison: one table of all jobs, updated while they are trained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH = 80
 class ComparisonProgress:
     """Show the jobs on stderr: a live table on a terminal or in a notebook, else plain lines.
 
-    What is shown of a run that goes on is read from its folder, wherever it is trained.
+    The progress of a run is read from its folder, so a run may train anywhere.
 
     Args:
         jobs: all of the comparison, done or not.
@@ -30,10 +30,10 @@ class ComparisonProgress:
     """
 
     def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
-        self._cells = jobs
+        self._jobs = jobs
         self._display = display_on(stream if stream is not None else sys.stderr)
-        self._ends: Mapping[Job, JobResult | None] = {}
-        self._told: set[Job] = set()
+        self._results: Mapping[Job, JobResult | None] = {}
+        self._logged: set[Job] = set()
         self._display.log(self.summary())
         self._display.show(*self.blocks())
 
@@ -41,35 +41,35 @@ class ComparisonProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Leave the table as it is at the end; of one that was interrupted, say so."""
+        """Show the table for the last time, with a note if the comparison was interrupted."""
         notes = []
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             notes = ["interrupted: all runs are saved, and the same call goes on with them"]
         self._display.show(*self.blocks(), *notes)
         self._display.close()
 
-    def update(self, ends: Mapping[Job, JobResult | None]) -> None:
-        """Show how it stands now.
+    def update(self, results: Mapping[Job, JobResult | None]) -> None:
+        """Show the state of all jobs.
 
         Args:
-            ends: of the jobs that are trained in this comparison; None for those that go on.
+            results: of the jobs that are trained in this comparison; None for unfinished jobs.
         """
-        self._ends = ends
+        self._results = results
         self._display.show(*self.blocks())
-        for job, end in ends.items():
-            if end is not None and job not in self._told:
-                self._told.add(job)
-                how = f"failed: {end.error}" if end.error else "done"
-                self._display.log(f"{job.name}: {how}; {self.summary()}")
+        for job, result in results.items():
+            if result is not None and job not in self._logged:
+                self._logged.add(job)
+                outcome = f"failed: {result.error}" if result.error else "done"
+                self._display.log(f"{job.name}: {outcome}; {self.summary()}")
 
     def blocks(self) -> list[Block]:
         """Return one row a variant, one column a seed, and how long it will take.
 
-        What is wider than a terminal goes on below.
+        Seeds that do not fit into the width of a terminal go into a table below.
         """
-        names = list(dict.fromkeys(job.variant.name for job in self._cells))
-        seeds = list(dict.fromkeys(job.seed for job in self._cells))
-        marks = {(job.variant.name, job.seed): self._mark(job) for job in self._cells}
+        names = list(dict.fromkeys(job.variant.name for job in self._jobs))
+        seeds = list(dict.fromkeys(job.seed for job in self._jobs))
+        marks = {(job.variant.name, job.seed): self._mark(job) for job in self._jobs}
         wide = 2 + max(len(f"seed {seed}") for seed in seeds)
         most = max(1, (WIDTH - max(map(len, names))) // wide)
         tables = [
@@ -83,42 +83,43 @@ class ComparisonProgress:
 
     def summary(self) -> str:
         """Return how many jobs are done, and how long the others will take."""
-        done = sum(job.is_done or self._ends.get(job) is not None for job in self._cells)
+        done = sum(job.is_done or self._results.get(job) is not None for job in self._jobs)
         left = self._seconds_left()
         eta = "" if left is None else f", about {duration(left)} left"
-        return f"{done} of {len(self._cells)} runs done{eta}"
+        return f"{done} of {len(self._jobs)} runs done{eta}"
 
     def _mark(self, job: Job) -> str:
         if job.is_done:
             return "there"
-        end = self._ends.get(job)
-        if end is not None:
-            return "failed" if end.error else "done"
+        result = self._results.get(job)
+        if result is not None:
+            return "failed" if result.error else "done"
         epochs = len(_seconds_of_epochs(job))
         return f"{epochs}/{job.variant.recipe.epochs}" if job.folder.exists() else "."
 
     def _seconds_left(self) -> float | None:
-        """Reckon from the epochs so far; None before there is one."""
+        """Estimate the time left from the epochs so far; None before the first epoch."""
         spent: dict[str, list[float]] = {}
         left: list[tuple[str, int]] = []
         running = 0
-        for job, end in self._ends.items():
+        for job, result in self._results.items():
             epochs = _seconds_of_epochs(job)
             spent.setdefault(job.variant.name, []).extend(epochs)
-            if end is None:
+            if result is None:
                 left.append((job.variant.name, job.variant.recipe.epochs - len(epochs)))
                 running += job.folder.exists()
-        everything = [seconds for one in spent.values() for seconds in one]
+        everything = [seconds for times in spent.values() for seconds in times]
         if not everything or not left:
             return None
         mean = {
-            name: sum(one or everything) / len(one or everything) for name, one in spent.items()
+            name: sum(times or everything) / len(times or everything)
+            for name, times in spent.items()
         }
         return sum(mean[name] * epochs for name, epochs in left) / max(1, running)
 
 
 def _batches(seeds: Sequence[int], count: int) -> list[Sequence[int]]:
-    return [seeds[at : at + count] for at in range(0, len(seeds), count)]
+    return [seeds[start : start + count] for start in range(0, len(seeds), count)]
 
 
 def _seconds_of_epochs(job: Job) -> list[float]:

@@ -26,7 +26,7 @@ __all__ = ["Results"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results:
-    """Variants over the same seeds, in numbers; `Comparison` says what it takes, and tells it."""
+    """The numbers of variants over the same seeds; `Comparison` describes the arguments."""
 
     variants: tuple[Variant, ...]
     outcomes: tuple[Outcome, ...]
@@ -38,29 +38,30 @@ class Results:
         """Return the outcomes of one variant, by seed.
 
         Raises:
-            ComparisonError: none of its variants has that name.
+            ComparisonError: no variant has that name.
         """
         known = [variant.name for variant in self.variants]
         if name not in known:
             raise ComparisonError(
                 f"no variant here is called {name!r}; there are {', '.join(known)}"
             )
-        own = [one for one in self.outcomes if one.variant.name == name]
-        return sorted(own, key=lambda one: one.seed)
+        found = [outcome for outcome in self.outcomes if outcome.variant.name == name]
+        return sorted(found, key=lambda outcome: outcome.seed)
 
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
-        """The runs of each variant by seed, with their networks; read when first asked for."""
+        """The runs of each variant by seed, with their networks; read at the first access."""
         return {
-            variant.name: [one.run() for one in self.of(variant.name)] for variant in self.variants
+            name: [outcome.run() for outcome in self.of(name)]
+            for name in (variant.name for variant in self.variants)
         }
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a variant: n, mean, sd and 95 % t-interval of test accuracy, cost, looks.
+        """One row a variant: n, mean, sd and 95 % t-interval of test accuracy, cost, test access.
 
-        Accuracies in [0, 1]; `low`, `high` and `sd` are NaN for a single seed; `seconds` is the
-        median of the training times, as they were on a machine that trained other runs beside.
+        Accuracies are in [0, 1]. `low`, `high` and `sd` are NaN for a single seed. `seconds` is the
+        median of the training times, measured while other runs trained on the same machine.
         """
         import pandas as pd
 
@@ -73,16 +74,16 @@ class Results:
     def pairs(self) -> tuple[Pair, ...]:
         """Every two variants over the seeds that both have, the later one first."""
         variants = {variant.name: variant for variant in reversed(self.variants)}
-        found = compare_pairs(
-            {name: {one.seed: one.accuracy for one in self.of(name)} for name in variants},
+        pairs = compare_pairs(
+            {name: {run.seed: run.accuracy for run in self.of(name)} for name in variants},
             {
-                name: {one.seed: one.test_predictions.correct for one in self.of(name)}
+                name: {run.seed: run.test_predictions.correct for run in self.of(name)}
                 for name in variants
             },
             lambda a, b: variants[a].differs_from(variants[b]),
         )
         order = list(variants)[::-1]
-        return tuple(sorted(found, key=lambda pair: (order.index(pair.b), order.index(pair.a))))
+        return tuple(sorted(pairs, key=lambda pair: (order.index(pair.b), order.index(pair.a))))
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -92,53 +93,53 @@ class Results:
     def best(self, column: str = "val_accuracy") -> str:
         """Return the name of the variant whose runs end with the best mean of a column.
 
-        Only seeds that all variants have count, so that a variant which fails with most seeds does
-        not win by the one that went well.
+        Only seeds that all variants have count: a variant that fails with most seeds does not win
+        by the one seed that went well.
 
         Args:
             column: of the history; lower is better for a name that ends in `loss`.
 
         Raises:
-            SelectionError: it is of test, which only reports, or not every run has it.
+            SelectionError: the column is of test, which only reports, or not every run has it.
             ComparisonError: the variants have no seed in common, or a run ends with NaN there.
         """
         if str(column).startswith("test"):
             raise SelectionError(
-                f"nothing may choose by {column!r}: what is chosen on test no longer tells how it "
-                f"does on new images. Use best({'val' + column[4:]!r})"
+                f"nothing may choose by {column!r}: after a choice on test, its accuracy no longer "
+                f"shows how it does on new images. Use best({'val' + column[4:]!r})"
             )
-        seeds = [{one.seed for one in self.of(variant.name)} for variant in self.variants]
+        seeds = [{run.seed for run in self.of(variant.name)} for variant in self.variants]
         common = set.intersection(*seeds)
         if not common:
             raise ComparisonError(
                 "the variants have no seed in common, so none can be chosen; train them with the "
-                "same seeds, or compare those whose runs came to their end"
+                "same seeds, or compare only the variants whose runs have finished"
             )
         means = {}
         for variant in self.variants:
-            own = [one for one in self.of(variant.name) if one.seed in common]
-            means[variant.name] = np.mean([one.history.column(column)[-1] for one in own])
+            runs = [run for run in self.of(variant.name) if run.seed in common]
+            means[variant.name] = np.mean([run.history.column(column)[-1] for run in runs])
         if not np.isfinite(list(means.values())).all():
             raise ComparisonError(
-                f"{column!r} is not a number in every run, so nothing can be chosen by it; look "
-                "into the histories"
+                f"{column!r} is not a number in every run, so it cannot choose a variant; check "
+                "the histories of the runs"
             )
         pick = min if column.endswith("loss") else max
         return pick(means, key=lambda name: float(means[name]))
 
     def _row(self, variant: Variant) -> dict[str, Any]:
-        own = self.of(variant.name)
-        accuracies = np.array([one.accuracy for one in own])
-        span = t_interval(accuracies) if len(own) > 1 else None
+        runs = self.of(variant.name)
+        accuracies = np.array([run.accuracy for run in runs])
+        span = t_interval(accuracies) if len(runs) > 1 else None
         network = summary(variant.build(num_classes=len(self.data["classes"])))
         return {
-            "n": len(own),
-            "mean": accuracies.mean() if own else np.nan,
-            "sd": accuracies.std(ddof=1) if len(own) > 1 else np.nan,
+            "n": len(runs),
+            "mean": accuracies.mean() if runs else np.nan,
+            "sd": accuracies.std(ddof=1) if len(runs) > 1 else np.nan,
             "low": span.low if span else np.nan,
             "high": span.high if span else np.nan,
             "parameters": network.parameters,
             "multiply_adds": network.multiply_adds,
-            "seconds": np.median([one.seconds for one in own]) if own else np.nan,
-            "test": " / ".join(sorted({str(one.looks) for one in own})) or "not looked at",
+            "seconds": np.median([run.seconds for run in runs]) if runs else np.nan,
+            "test": " / ".join(sorted({str(run.looks) for run in runs})) or "not looked at",
         }

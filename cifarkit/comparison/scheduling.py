@@ -14,25 +14,25 @@ from cifarkit.comparison.job_training import JobResult, SharedFolder, end_with_p
 from cifarkit.comparison.jobs import Job
 from cifarkit.errors import ComparisonError
 
-__all__ = ["Workers", "own_workers", "train_cells"]
+__all__ = ["Workers", "own_workers", "train_jobs"]
 
-GLANCE = 0.5  # seconds between two looks at how far the runs are
-# Bytes by which a worker may grow: the next network may be larger than the first. By itself loky
-# starts a new one after 300 MB, and warns of a leak; it looks where psutil is installed.
+GLANCE = 0.5  # seconds between two checks of how far the runs are
+# Bytes by which a worker may grow: the next network may be larger than the first. By default loky
+# starts a new one after 300 MB, and warns of a leak; it checks only if psutil is installed.
 LEAK = "2e9"
 PATIENCE = 20.0  # seconds for workers to finish their step and save
-DIED = "its worker died, also when it had the machine to itself: killed, or out of memory"
+DIED = "its worker died, even when no other run was training: it was killed, or out of memory"
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who trains.
+    """The workers that train.
 
     Args:
         executor: runs functions somewhere.
         threads: for torch in each run; None leaves them as they are.
         count: how many runs go side by side; None where only the executor knows.
-        futures: of the runs, as they are handed out.
+        futures: of the runs that were submitted.
     """
 
     executor: Executor
@@ -45,15 +45,15 @@ class Workers:
 def own_workers(device: torch.device, jobs: int, shared: SharedFolder) -> Iterator[Workers]:
     """Start processes that train side by side.
 
-    On a CPU one for each core, with one thread each: a small network cannot keep many cores busy.
-    (On two it can: there side by side was measured to be as quick as one after another, see
-    `docs/explanation/what-makes-it-fast.md`.) It stays one thread where there are more cores than
-    runs, because the bits of a run depend on it, and must not on how many others there are. A GPU
-    is kept busy by one run.
+    On a CPU there is one process for each core, with one thread each: a small network cannot keep
+    many cores busy. (It can keep two busy: there, side by side is as quick as one after another,
+    see `docs/explanation/what-makes-it-fast.md`.) It stays one thread even with more cores than
+    runs: the bits of a run depend on it, and must not depend on how many other runs there are. One
+    run keeps a GPU busy.
 
     Args:
         device: to train on.
-        jobs: more processes than jobs are of no use.
+        jobs: how many; there are at most as many processes.
         shared: of the comparison.
     """
     from loky import ProcessPoolExecutor, cpu_count
@@ -78,7 +78,7 @@ def own_workers(device: torch.device, jobs: int, shared: SharedFolder) -> Iterat
         executor.shutdown(wait=True, kill_workers=busy)
 
 
-def train_cells(
+def train_jobs(
     jobs: Sequence[Job],
     shared: SharedFolder,
     *,
@@ -89,11 +89,11 @@ def train_cells(
     """Train all jobs that are not done.
 
     Args:
-        jobs: in the order in which they are to be begun.
+        jobs: in the order in which they begin.
         shared: where the data is.
         device: to train on.
-        executor: of the user; own processes when None.
-        watch: is called twice a second with the jobs that were begun, and how they ended.
+        executor: of the user; new processes when None.
+        watch: called twice a second with the result of each job, None while it is not over.
 
     Returns:
         How each job ended.
@@ -101,58 +101,58 @@ def train_cells(
     Raises:
         KeyboardInterrupt: all runs have been saved, and the same comparison goes on with them.
     """
-    ends: dict[Job, JobResult] = {}
+    results: dict[Job, JobResult] = {}
 
-    def look() -> None:
+    def report() -> None:
         if watch is not None:
-            watch({job: ends.get(job) for job in jobs})
+            watch({job: results.get(job) for job in jobs})
 
     if executor is not None:
-        _train(jobs, shared, Workers(executor), ends, look)
-        return {job: ends.get(job, JobResult(DIED)) for job in jobs}
-    while left := [job for job in jobs if job not in ends]:
+        _train(jobs, shared, Workers(executor), results, report)
+        return {job: results.get(job, JobResult(DIED)) for job in jobs}
+    while left := [job for job in jobs if job not in results]:
         with own_workers(device, len(left), shared) as workers:
-            _train(left, shared, workers, ends, look)
-        # When one worker dies, the others' runs are cut off too: those that had begun go on one by
-        # one, and so the one that kills is found.
-        left = [job for job in left if job not in ends]
-        for job in [one for one in left if one.folder.exists()] or left[:1]:
+            _train(left, shared, workers, results, report)
+        # When one worker dies, the runs of the others end, too. The runs that had begun go on one
+        # by one, which finds the run that kills its worker.
+        left = [job for job in left if job not in results]
+        for job in [job for job in left if job.folder.exists()] or left[:1]:
             with own_workers(device, 1, shared) as workers:
-                _train([job], shared, workers, ends, look)
-            ends.setdefault(job, JobResult(DIED))
-    return ends
+                _train([job], shared, workers, results, report)
+            results.setdefault(job, JobResult(DIED))
+    return results
 
 
 def _train(
     jobs: Sequence[Job],
     shared: SharedFolder,
     workers: Workers,
-    ends: dict[Job, JobResult],
-    look: Callable[[], None],
+    results: dict[Job, JobResult],
+    report: Callable[[], None],
 ) -> None:
-    """Train jobs until each has ended, or the workers have died; note how in `ends`."""
+    """Train jobs until each has ended or the workers have died; fill `results`."""
     try:
         futures = {
             workers.executor.submit(train_job, job, shared, workers.threads): job for job in jobs
         }
     except BrokenExecutor:
         raise
-    except RuntimeError as error:  # such as one that was shut down
-        raise ComparisonError(f"the executor takes no work: {error}") from error
+    except RuntimeError as error:  # such as an executor that was shut down
+        raise ComparisonError(f"the executor does not accept work: {error}") from error
     workers.futures.extend(futures)
     waiting = set(futures)
     try:
         while waiting:
             over, waiting = wait(waiting, GLANCE, FIRST_COMPLETED)
-            ended = {futures[future]: _end_of(future) for future in over}
-            ends.update({job: end for job, end in ended.items() if end is not None})
-            look()
+            ended = {futures[future]: _result_of(future) for future in over}
+            results.update({job: result for job, result in ended.items() if result is not None})
+            report()
     except KeyboardInterrupt:
         _stop(set(futures), shared)
         raise KeyboardInterrupt("all runs are saved; the same call goes on with them") from None
 
 
-def _end_of(future: Future[JobResult]) -> JobResult | None:
+def _result_of(future: Future[JobResult]) -> JobResult | None:
     """Return how a job ended; None when its worker died."""
     try:
         return future.result()
@@ -163,7 +163,7 @@ def _end_of(future: Future[JobResult]) -> JobResult | None:
 
 
 def _stop(futures: set[Future[JobResult]], shared: SharedFolder) -> None:
-    """Let those that train finish their step and save; begin no more."""
+    """Let the runs in training finish their step and save; begin no other run."""
     shared.stop_sign.touch()
     for future in futures:
         future.cancel()

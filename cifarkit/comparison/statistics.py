@@ -1,6 +1,6 @@
 """Intervals and tests of paired numbers.
 
-Accuracies and their differences are fractions; every test is two-sided, every interval 95 %.
+Accuracies and their differences are fractions. Every test is two-sided, every interval 95 %.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ __all__ = [
     "t_interval",
 ]
 
-# Drawn where there are more sign patterns than this: those of 16 seeds are 65,536, of 17 131,072.
+# Patterns are drawn where there are more than this: 16 seeds have 65,536, and 17 have 131,072.
 SIGN_PATTERNS = 99_999
-# Of the largest sum possible. Sums nearer to each other than this differ by rounding alone:
-# accuracies on as many as a million images differ by more.
+# As a share of the largest possible sum. Sums closer than this differ only by rounding: accuracies
+# on up to a million images differ by more.
 ROUNDING = 1e-9
 
 
 class SignFlip(NamedTuple):
-    """What the sign-flip test found: `p`, and its Monte Carlo standard error, 0 where exact."""
+    """The result of the sign-flip test: `p`, and its Monte Carlo standard error, 0 if exact."""
 
     p: float
     error: float
@@ -54,7 +54,7 @@ def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
         values: accuracies of one variant, or paired differences of two, one per seed.
 
     Returns:
-        The interval; None for fewer than two values, which say nothing of how far they spread.
+        The interval; None for fewer than two values, which do not show how far they spread.
 
     Raises:
         DataError: a value is not finite.
@@ -72,16 +72,16 @@ def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
 
 
 def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
-    """Ask how often chance alone would give so large a mean difference: Fisher 1935, section 21.
+    """Return how often chance alone gives such a mean difference (Fisher 1935, section 21).
 
-    Were two variants equal, each seed's difference could as well have had the other sign. p is
-    the share of all 2^n sign patterns with a sum at least as far from 0; above 16 seeds, of
-    99,999 patterns drawn, where the one that was seen counts too (Phipson and Smyth 2010,
+    If two variants are equal, each seed's difference could as well have the other sign. p is the
+    share of all 2^n sign patterns with a sum at least as far from 0. Above 16 seeds it is the share
+    of 99,999 random patterns. There the observed pattern counts, too (Phipson and Smyth 2010,
     https://arxiv.org/abs/1603.05766), so p is never 0.
 
     Args:
         differences: paired, one per seed.
-        seed: of the patterns drawn.
+        seed: of the random patterns.
 
     Raises:
         DataError: there is no difference, or one is not finite.
@@ -96,7 +96,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
             "give one per seed that both variants have"
         )
     if len(numbers) == 1:
-        return SignFlip(1.0, 0.0)  # either sign is as far from 0; scipy asks for two or more
+        return SignFlip(1.0, 0.0)  # both signs are as far from 0; scipy needs two or more
     flipped = stats.permutation_test(
         (numbers,),
         _absolute_sum,
@@ -107,7 +107,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
         vectorized=True,
         rng=np.random.default_rng(seed),
     )
-    # scipy's own margin is a share of the observed sum, and too narrow where that is nearly 0.
+    # scipy's margin is a share of the observed sum, which is too narrow if the sum is nearly 0.
     margin = ROUNDING * float(np.abs(numbers).sum())
     sums = flipped.null_distribution
     as_far = int(np.count_nonzero(sums >= flipped.statistic - margin))
@@ -118,12 +118,12 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjust p-values for being several: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """Adjust several p-values together: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
 
-    Calling real what stays below .05 is wrong about any of them in at most 5 % of studies.
+    If every difference below .05 is called real, at most 5 % of studies contain a wrong one.
 
     Args:
-        ps: one per pair, in any order, which is kept.
+        ps: one per pair, in any order; the result has the same order.
 
     Raises:
         DataError: a p-value is not in [0, 1].
@@ -134,24 +134,24 @@ def holm(ps: Sequence[float]) -> list[float]:
     if wrong := [p for p in ps if not 0 <= p <= 1]:
         raise DataError(f"p-values must lie in [0, 1], found {wrong[0]!r}")
     adjusted, highest = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
-        adjusted[place] = highest
+    for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
+        adjusted[index] = highest
     return adjusted
 
 
 def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
-    """Compare two networks on the images on which one alone is right: McNemar 1947, exact.
+    """Compare two networks on the images where only one is right: McNemar 1947, exact.
 
-    It speaks of these two networks, not of the variants they came from: the next seed of either
-    would be another network, and p knows nothing of how much seeds differ.
+    The result is about these two networks, not about their variants: another seed would give
+    another network, and p does not include how much seeds differ.
 
     Args:
         correct_a: bool `images`, whether the first network was right.
         correct_b: the same of the second, in the same order.
 
     Raises:
-        DataError: the two are not bool of one length.
+        DataError: they are not bool arrays of the same length.
 
     >>> a = np.array([True, True, True, True, False])
     >>> mcnemar(a, np.array([False, False, False, True, True]))
@@ -166,7 +166,7 @@ def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     if only_a == only_b:
         return McNemar(only_a, only_b, 1.0)
-    # The smaller count, so that a and b exchanged give the same p bit by bit.
+    # The smaller count: then exchanging a and b gives the same p bit by bit.
     p = stats.binomtest(min(only_a, only_b), only_a + only_b).pvalue
     return McNemar(only_a, only_b, float(p))
 
@@ -176,7 +176,7 @@ def _finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
     if not np.isfinite(numbers).all():
         raise DataError(
             f"accuracies must be finite, found {numbers[~np.isfinite(numbers)][0]}; "
-            "leave out the runs that have none"
+            "leave out the runs without an accuracy"
         )
     return numbers
 

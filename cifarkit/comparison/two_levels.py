@@ -18,27 +18,27 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
     """Return the two-level bootstrap's 95 % interval of a difference in accuracy.
 
     Other seeds and other test images would have given another difference. The bootstrap draws
-    both again: seeds as pairs, and the same images for all seeds. It is the ideal one, of
-    endlessly many draws: of a mean its variances are known without drawing (Owen 2007, The
+    both again: seeds as pairs, and the same images for all seeds. This is the ideal bootstrap, with
+    infinitely many draws: the variances of a mean are known without drawing (Owen 2007, The
     pigeonhole bootstrap, Annals of Applied Statistics 1, 386-411; Owen and Eckles 2012,
-    https://arxiv.org/abs/1106.2125). Three corrections are for few seeds, with which its
-    percentiles cover too little:
+    https://arxiv.org/abs/1106.2125). With few seeds its percentiles cover too little, so there are
+    three corrections:
 
-    - The variance of either level is multiplied by n / (n - 1).
-    - The chance in single answers, which both levels contain, counts once.
-    - The reach is Student's t. The inverse of its degrees of freedom is that of seeds and that
-      of images, weighted by their shares of the variance. Satterthwaite 1946 (Biometrics
-      Bulletin 2, 110-114) weights by squared shares, and covers as little as 92 % with 3 seeds;
-      this covers 94 to 97 % from 3 seeds on, whatever the shares (simulated in the tests).
+    - The variance of each level is multiplied by n / (n - 1).
+    - The chance in single predictions, which both levels contain, counts once.
+    - The width comes from Student's t. The inverse of its degrees of freedom is the mean of the
+      inverses for seeds and images, weighted by their shares of the variance. Satterthwaite 1946
+      (Biometrics Bulletin 2, 110-114) weights by squared shares, and covers as little as 92 % with
+      3 seeds. This interval covers 94 to 97 % from 3 seeds on (simulated in the tests).
 
-    With one seed the interval is over test images alone; with two it covers 90 to 97 %.
+    With one seed the interval is over test images alone; with two seeds it covers 90 to 97 %.
 
     Args:
         correct_a: bool `seeds images`, whether the first variant was right.
         correct_b: the same of the second, seeds and images in the same order.
 
     Raises:
-        DataError: the two are not bool of one shape, of one seed and two images at least.
+        DataError: they are not bool arrays of the same shape, with a seed and two images or more.
 
     >>> right = np.random.default_rng(0).random((2, 3, 1000)) < [[[0.75]], [[0.70]]]
     >>> two_level_interval(right[0], right[1]).in_points()
@@ -61,15 +61,15 @@ def _gained(correct_a: Any, correct_b: Any) -> np.ndarray[Any, np.dtype[np.int64
         gained: np.ndarray[Any, np.dtype[np.int64]] = a.astype(np.int64) - b
         return gained
     raise DataError(
-        f"the interval needs bool `seeds images` of two variants, of one seed and two images at "
-        f"least, found {found}; give `predicted == labels` of both on the same seeds and images"
+        "the interval needs bool `seeds images` of two variants, 1 seed and 2 images at least, "
+        f"found {found}; give `predicted == labels` of both on the same seeds and images"
     )
 
 
 def _variance(gained: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float]:
     """Return the variance of the mean over both levels, and its degrees of freedom."""
     seeds, images = gained.shape
-    # Sums of whole numbers are exact: a and b exchanged mirror the interval bit by bit.
+    # Sums of whole numbers are exact: exchanging a and b mirrors the interval bit by bit.
     common = int(gained.sum()) ** 2 / gained.size
     between_seeds = int((gained.sum(axis=1) ** 2).sum()) / images - common
     between_images = int((gained.sum(axis=0) ** 2).sum()) / seeds - common
@@ -79,8 +79,8 @@ def _variance(gained: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float
         return max(image_level, 0.0), images - 1
     # Rounding could leave a sum of squares just below 0.
     seed_level = max(between_seeds, 0.0) / (seeds - 1) / gained.size
-    single_answers = rest / ((seeds - 1) * (images - 1)) / gained.size
-    variance = seed_level + max(image_level - single_answers, 0.0)
+    single_predictions = rest / ((seeds - 1) * (images - 1)) / gained.size
+    variance = seed_level + max(image_level - single_predictions, 0.0)
     if variance == 0:
         return 0.0, seeds - 1
     share = seed_level / variance

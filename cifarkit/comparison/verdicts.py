@@ -1,4 +1,4 @@
-"""What may be said of two variants, in sentences that can be read aloud."""
+"""What the results allow to say about two variants, in whole sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["better", "not distinguishable", "too few seeds"]
 
 
 class Verdict(NamedTuple):
-    """One of three kinds, and the sentences that say it with its numbers.
+    """One of three kinds, and the sentences that state it with its numbers.
 
     Attributes:
         kind: `"better"`, `"not distinguishable"` or `"too few seeds"`.
@@ -31,12 +31,12 @@ class Verdict(NamedTuple):
 
 
 def verdict(pair: Pair, *, pairs: int) -> Verdict:
-    """Say what the seeds of two variants allow to say.
+    """Return what the seeds of two variants allow to say.
 
-    One is better where p, after Holm over all pairs, is below .05. Otherwise there are either
-    too few seeds for any p to be, or the two are not distinguishable with so many: which is not
-    to say that they are equal, so the verdict names the difference that could have been missed.
-    Whichever is ahead is named first.
+    One is better if p, after Holm over all pairs, is below .05. Otherwise there are either too few
+    seeds for any p below .05, or the two are not distinguishable with that many seeds. This does
+    not mean that they are equal, so the verdict gives the difference that could have been missed.
+    The variant that is ahead is named first.
 
     Args:
         pair: of a comparison.
@@ -89,7 +89,7 @@ def _not_distinguishable(ahead: Pair, pairs: int) -> str:
     )
     if not ahead.detectable:
         return f"{seen}."
-    # Rounded up: what is missed must not look smaller than it is.
+    # Rounded up: the missed difference must not look smaller than it is.
     missed = math.ceil(1000 * ahead.detectable) / 10
     return f"{seen}; a difference below about {missed:.1f} points could well have been missed."
 
@@ -113,37 +113,37 @@ def _seen(ahead: Pair) -> str:
 def _one_or_none(ahead: Pair, needed: int) -> str:
     if ahead.mcnemar is None:
         return (
-            f"{ahead.a} and {ahead.b} have no seed in common, so nothing can be said of them; "
+            f"{ahead.a} and {ahead.b} have no seed in common, so they cannot be compared; "
             f"train both with the same {needed} seeds."
         )
     only_a, only_b, p = ahead.mcnemar
     return (
-        f"One seed cannot tell {ahead.a} from {ahead.b}; {needed} seeds could. Of the two "
-        f"networks trained, that of {ahead.a} alone was right on {only_a} images and that of "
-        f"{ahead.b} alone on {only_b} (exact McNemar test, {_p(p)}): this speaks of these two "
-        "networks and not of the variants."
+        f"One seed cannot tell {ahead.a} from {ahead.b}; {needed} seeds could. Only the network of "
+        f"{ahead.a} was right on {only_a} images, and only the network of {ahead.b} on {only_b} "
+        f"(exact McNemar test, {_p(p)}). This says something about these two networks, not about "
+        "the variants."
     )
 
 
 def _cautions(pair: Pair) -> list[str]:
-    """Return the sentences on what the numbers could be mistaken for."""
+    """Return warnings against wrong readings of the numbers."""
     cautions = []
     if pair.p_holm < 0.05 and pair.two_level and pair.two_level.low <= 0 <= pair.two_level.high:
         cautions.append(
-            "With other test images it could turn round: over seeds and images together the "
-            f"interval is {pair.two_level.in_points()}."
+            "Other test images could reverse it: over seeds and images together the interval is "
+            f"{pair.two_level.in_points()}."
         )
     if pair.same_answers:
         cautions.append(
-            "Both were right and wrong on the same images in every run, as one variant under two "
-            "names would be."
+            "Both were right and wrong on the same images in every run, like one variant under two "
+            "names."
         )
     if not pair.changed:
         cautions.append("Nothing was changed between them, so any difference is chance.")
     elif len(pair.changed) > 1:
         cautions.append(
             f"More than one thing was changed between them ({', '.join(sorted(pair.changed))}), "
-            "so a difference cannot be put down to one of them."
+            "so a difference cannot be attributed to one of them."
         )
     return cautions
 

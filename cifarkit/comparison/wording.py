@@ -1,4 +1,4 @@
-"""What a comparison says: its heading, rows, notes, changes and limitations, in words."""
+"""The text of a comparison: its heading, rows, notes, changes and limitations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cifarkit.values import Value
 
 __all__ = ["changes", "heading", "limitations", "notes", "outline", "pair_table", "variant_table"]
 
-# What is left out first where a line would be longer than the terminal.
+# Columns with the highest rank are left out first when a line is too long for the terminal.
 VARIANT_COLUMNS = {
     "variant": 0,
     "n": 0,
@@ -39,21 +39,21 @@ PAIR_COLUMNS = {
 
 
 def outline(results: Results) -> list[Block]:
-    """Return all that a comparison says, in the order in which it is to be read."""
+    """Return the whole text of a comparison, in reading order."""
     blocks: list[Block] = [heading(results), variant_table(results), Points(list(notes(results)))]
     if results.pairs:
-        said = [
+        sentences = [
             f"{verdict.text} Changed from {pair.b} to {pair.a}: {changes(pair)}."
             for pair, verdict in zip(results.pairs, results.verdicts, strict=True)
         ]
-        blocks += [pair_table(results), Heading("What may be said"), Points(said)]
+        blocks += [pair_table(results), Heading("What may be said"), Points(sentences)]
     return [*blocks, Heading("What this does not show"), Points(limitations(results))]
 
 
 def heading(results: Results) -> str:
-    """Return what was compared on what, in a line."""
+    """Return a line with the number of variants and seeds, and the data."""
     data = results.data
-    seeds = len({one.seed for one in results.outcomes})
+    seeds = len({outcome.seed for outcome in results.outcomes})
     return (
         f"{_count(len(results.variants), 'variant')}, {_count(seeds, 'seed')}, on "
         f"{data['name']}: {data['train']:,} train, {data['val']:,} val, {data['test']:,} test "
@@ -82,7 +82,7 @@ def variant_table(results: Results) -> Table:
 
 
 def pair_table(results: Results) -> Table:
-    """Return a row for each pair; points are of 100."""
+    """Return a row for each pair; differences are in percentage points."""
     rows = [
         [
             f"{pair.a} - {pair.b}",
@@ -99,33 +99,33 @@ def pair_table(results: Results) -> Table:
 
 
 def notes(results: Results) -> Iterator[str]:
-    """Yield what a reader must know of the runs."""
+    """Yield what a reader must know about the runs."""
     table = results.table
     ways = dict(table["test"])
     if len(set(ways.values())) == 1:
         yield f"Test: {next(iter(ways.values()))}."
     else:
         yield f"Test: {'; '.join(f'{name} {way}' for name, way in ways.items())}."
-    trained = sorted({one.seed for one in results.outcomes})
+    trained = sorted({outcome.seed for outcome in results.outcomes})
     if trained != list(range(len(trained))):
         yield f"Seeds: {', '.join(map(str, trained))}."
     error = max((pair.p_error for pair in results.pairs), default=0.0)
     if error:
         yield (
-            f"p is drawn, not counted out: with more than 16 seeds there are too many sign flips "
-            f"(standard error at most {error:.1g})."
+            f"p is estimated: with more than 16 seeds there are too many sign flips to count them "
+            f"all (standard error at most {error:.1g})."
         )
-    yield from (f"Not in the table: {' '.join(one.split())}" for one in results.failures)
+    yield from (f"Not in the table: {' '.join(failure.split())}" for failure in results.failures)
     if results.left_out:
         seeds = ", ".join(map(str, results.left_out))
         noun = "seed" if len(results.left_out) == 1 else "seeds"
-        yield f"Not in the table: {noun} {seeds}, for which the budget had no room."
-    kinds = {_environment(one.facts) for one in results.outcomes}
+        yield f"Not in the table: {noun} {seeds}, which did not fit into the budget."
+    kinds = {_environment(outcome.facts) for outcome in results.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
 
 
 def changes(pair: Pair) -> str:
-    """Return what differs between a pair, from the second to the first."""
+    """Return what changes from the second variant of a pair to the first."""
     if not pair.changed:
         return "nothing"
     return ", ".join(
@@ -137,27 +137,27 @@ def changes(pair: Pair) -> str:
 
 def limitations(results: Results) -> list[str]:
     """Return what the comparison does not show, a sentence each."""
-    data, several = results.data, len({one.seed for one in results.outcomes}) > 1
+    data, several = results.data, len({outcome.seed for outcome in results.outcomes}) > 1
     sentences = [
-        f"How the variants do on other pictures than those of {data['name']}.",
-        "What tuning would bring: every variant was trained by one recipe, and another rate or "
-        "more epochs can change its number, and the order.",
+        f"How the variants do on pictures that are not from {data['name']}.",
+        "What tuning would change: every variant was trained with one recipe. Another learning "
+        "rate or more epochs can change its accuracy, and the order.",
     ]
     if len(results.variants) > 1:
         sentences.append(
-            "Why one is ahead: where more than one thing was changed, the runs cannot tell which."
+            "Why one is ahead: if more than one thing was changed, the runs cannot tell which."
         )
     if several and results.pairs:
         sentences.append(
-            "That two variants are equal: not distinguishable means that so many seeds cannot "
-            "tell them apart."
+            "That two variants are equal: not distinguishable means only that this many seeds "
+            "cannot tell them apart."
         )
         sentences.append(
-            'How another set of test images would rank them, but for the column "and over images": '
-            "the other intervals speak of seeds alone, on these test images."
+            'How other test images would rank them, except in the column "and over images": the '
+            "other intervals include only the chance in the seeds."
         )
     if not several:
-        sentences.append("What another seed would bring: there is one seed of each.")
+        sentences.append("What another seed would change: there is one seed of each.")
     if data["name"] == "synthetic":
         sentences.insert(0, "Anything about CIFAR-10: the pictures are drawn by a program.")
     return sentences
@@ -184,12 +184,12 @@ def _count(number: int, noun: str) -> str:
 def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields in which two values of one kind differ, each under its path.
 
-    Of two tuples of values, such as augmentations, those that only one has; all where only their
-    order differs.
+    Two tuples of values, such as augmentations, are reduced to the values that only one has. If
+    only their order differs, all stay.
     """
     if _are_values(theirs) and _are_values(ours):
-        only_theirs = tuple(one for one in theirs if one not in ours)
-        only_ours = tuple(one for one in ours if one not in theirs)
+        only_theirs = tuple(value for value in theirs if value not in ours)
+        only_ours = tuple(value for value in ours if value not in theirs)
         return {factor: (only_theirs, only_ours) if only_theirs or only_ours else (theirs, ours)}
     if not isinstance(theirs, Value) or type(theirs) is not type(ours):
         return {factor: (theirs, ours)}
@@ -197,7 +197,7 @@ def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _are_values(thing: Any) -> bool:
-    return isinstance(thing, tuple) and all(isinstance(one, Value) for one in thing)
+    return isinstance(thing, tuple) and all(isinstance(value, Value) for value in thing)
 
 
 def _short(value: Any) -> str:

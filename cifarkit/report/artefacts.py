@@ -43,11 +43,11 @@ def draw_figures(
     Args:
         run: with its network.
         evaluation: of the run.
-        shown: what was evaluated.
+        shown: the evaluated images.
         splits: the data of the run.
 
     Returns:
-        The figures by name, each with a line below it that says what it was drawn from.
+        The figures by name, each with a line below it that names its origin.
     """
     classes = len(evaluation.classes)
     side = max(WIDTH, min(20.0, 0.3 * classes))
@@ -81,7 +81,7 @@ def draw_figures(
 
 
 def sign(figure: Figure, origin: str) -> None:
-    """Write below a figure what it was drawn from."""
+    """Write the origin of a figure below it."""
     lines = balanced(origin, 72 * figure.get_figwidth() - 8, SMALL)
     figure.supxlabel(lines, fontsize=SMALL, color=QUIET, **PLAIN)
 
@@ -118,11 +118,11 @@ def evaluation_to_json(evaluation: Evaluation, part: str, data: str) -> dict[str
 def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Path) -> None:
     """Write `evaluation.json`, unless it is there, and `figures/*.png` into the run's folder.
 
-    Evaluated on another machine, the numbers of a run may differ in their last digits; those of
-    the first time are the run's.
+    On another machine the numbers of a run may differ in their last digits, so the first
+    evaluation stays.
 
     Raises:
-        RunFolderError: the disk refuses.
+        RunFolderError: a file cannot be written.
     """
     try:
         numbers = evaluation_to_json(evaluation, "test", splits.name)

@@ -1,4 +1,4 @@
-"""The folder that `cifarkit compare` leaves beside the runs."""
+"""The folder that `cifarkit compare` writes next to the runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
     """Write the tables, the figures and the page of a comparison into a new folder.
 
     Raises:
-        RunFolderError: the disk refuses.
+        RunFolderError: the folder cannot be written.
     """
     texts = {
         "comparison.txt": f"{comparison}\n",

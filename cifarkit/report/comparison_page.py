@@ -1,4 +1,4 @@
-"""What the page of a comparison holds."""
+"""The contents of the page of a comparison."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = ["comparison_page", "draw_comparison"]
 
 
 def comparison_page(comparison: Comparison, words: Words) -> str:
-    """Return the page of a comparison as HTML, with the words of who hands it in."""
+    """Return the page of a comparison as HTML, with the author and the notes."""
     environments: list[dict[str, Any]] = []
-    for one in comparison.outcomes:
-        if one.facts.environment not in environments:
-            environments.append(one.facts.environment)
+    for outcome in comparison.outcomes:
+        if outcome.facts.environment not in environments:
+            environments.append(outcome.facts.environment)
     return rendered(
         "comparison.html.jinja",
         figures=draw_comparison(comparison),
@@ -62,7 +62,7 @@ def draw_comparison(comparison: Comparison) -> dict[str, Figure]:
     """Draw every figure of a comparison, without pyplot.
 
     Returns:
-        The figures by name, each with a line below it that says what it was drawn from.
+        The figures by name, each with a line below it that names its origin.
     """
     figures = {"comparison": _rows_figure(len(comparison.variants))}
     plots.comparison(comparison, ax=figures["comparison"].subplots())
@@ -88,19 +88,19 @@ def _rows_figure(rows: int) -> Figure:
 
 
 def _runs_with_history(comparison: Comparison) -> dict[str, list[Run]]:
-    """Return runs without their networks: curves ask for history and classes alone."""
+    """Return runs without their networks: curves need only history and classes."""
     runs: dict[str, list[Run]] = {}
     for variant in comparison.variants:
-        for one in comparison.of(variant.name):
-            if len(one.history):
-                seen = Run(
+        for outcome in comparison.of(variant.name):
+            if len(outcome.history):
+                run = Run(
                     None,
                     classes=comparison.data["classes"],
                     recipe=variant.recipe,
-                    seed=one.seed,
-                    history=one.history,
+                    seed=outcome.seed,
+                    history=outcome.history,
                 )
-                runs.setdefault(variant.name, []).append(seen)
+                runs.setdefault(variant.name, []).append(run)
     return runs
 
 
@@ -112,25 +112,27 @@ def _list(comparison: Comparison) -> str:
 
 
 def _by_recipe(variants: tuple[Variant, ...]) -> list[tuple[Recipe, list[Variant]]]:
-    """Gather the variants that share a recipe, so that each is read once."""
-    recipes = dict.fromkeys(variant.recipe for variant in variants)
-    return [(recipe, [one for one in variants if one.recipe == recipe]) for recipe in recipes]
+    """Group the variants by recipe, so that each recipe is shown once."""
+    groups: dict[Recipe, list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(variant.recipe, []).append(variant)
+    return list(groups.items())
 
 
 def _run_table(comparison: Comparison) -> Table:
-    head = ("run", "test accuracy", "val accuracy", "epochs", "time", "test was looked at")
+    head = ("run", "test accuracy", "val accuracy", "epochs", "time", "test was evaluated")
     names = [variant.name for variant in comparison.variants]
-    return Table(head, [_run_row(one) for name in names for one in comparison.of(name)])
+    return Table(head, [_run_row(run) for name in names for run in comparison.of(name)])
 
 
-def _run_row(one: Outcome) -> list[str]:
-    last = one.history[-1] if len(one.history) else {}
+def _run_row(run: Outcome) -> list[str]:
+    last = run.history[-1] if len(run.history) else {}
     val = last.get("val_accuracy")
     return [
-        f"{one.variant.name}, seed {one.seed}",
-        f"{100 * one.accuracy:.1f} %",
+        f"{run.variant.name}, seed {run.seed}",
+        f"{100 * run.accuracy:.1f} %",
         "-" if val is None else f"{100 * val:.1f} %",
-        str(len(one.history)),
-        duration(one.seconds),
-        str(one.looks),
+        str(len(run.history)),
+        duration(run.seconds),
+        str(run.looks),
     ]

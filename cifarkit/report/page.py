@@ -48,32 +48,31 @@ def write_report(
 ) -> Path:
     """Write the page to hand in, of a run or of a comparison.
 
-    Of a run, which is evaluated on test, or on val while it can be resumed, the page holds the
-    result with its interval, the recipe, curves, confusion matrix, per-class table, samples,
-    predictions, worst errors, layers and environment. Of a comparison it holds the finding, every
-    seed of every variant, the pairs and what may be said of them, curves, recipes, runs and
-    environment, and at its end what all that does not show. It needs no network and no other file.
+    A run is evaluated on test, or on val while it can be resumed. Its page has the result with its
+    interval, the recipe, curves, confusion matrix, per-class table, samples, predictions, worst
+    errors, layers and environment. The page of a comparison has the finding, every seed of every
+    variant, the pairs with their verdicts, curves, recipes, runs and environment, and at the end
+    what all this does not show. A page needs no network and no other file.
 
     Args:
         result: a run, or what `ck.compare` returned.
-        splits: the data of the run; a comparison needs none, for its runs keep what they said of
-            test.
+        splits: the data of the run; a comparison needs none, because its runs keep their test
+            predictions.
         path: of a new page. When None, `report.html` in the run's folder, or `comparison.html`
-            beside the folders of the comparison's runs, written anew.
-        author: who hands it in, written below the title.
-        notes: what the author says, written below the result: plain text, in which a blank line
-            begins a paragraph, or the `Path` of a UTF-8 file with it. A page that is written anew
-            has the author and the notes of that time alone.
+            next to the folders of the comparison's runs; both are overwritten.
+        author: your name, below the title.
+        notes: your text, below the result: plain text, in which a blank line begins a paragraph, or
+            the `Path` of a UTF-8 file. Each call writes the whole page: give both again.
 
     Returns:
         Where the page is.
 
     Raises:
-        DataError: a run came without its splits, or a comparison with some, or it is neither; the
-            author is no line of text, or the notes are no text or cannot be read.
+        DataError: a run comes without splits, or a comparison with splits, or `result` is neither.
+            Or the author is not a line of text, or the notes are not a text or cannot be read.
         TrainingError: the run can be resumed, and there is no val.
         NonFiniteLossError: the network gives NaN or infinity for an image.
-        RunFolderError: there is nowhere to write, a file has the name, or the disk refuses.
+        RunFolderError: the run has no folder, the file exists, or it cannot be written.
 
     >>> import tempfile
     >>> from cifarkit.data.synthetic import load_synthetic
@@ -93,8 +92,8 @@ def write_report(
     if isinstance(result, Comparison):
         if splits is not None:
             raise DataError(
-                "the report of a comparison takes no splits: its runs keep what they said of "
-                "test; write_report(comparison, path=...)"
+                "the report of a comparison takes no splits, because its runs keep their test "
+                "predictions: call write_report(comparison, path=...)"
             )
         page = comparison_page(result, words)
     elif splits is None:
@@ -119,5 +118,5 @@ def _target(result: Run | Comparison, path: str | Path | None) -> Path:
     if isinstance(result, Comparison):
         return result.outcomes[0].folder.parent / "comparison.html"
     if result.folder is None:
-        raise RunFolderError("the run has no folder; say with path= where the report shall go")
+        raise RunFolderError("the run has no folder; name the new file: path='report.html'")
     return Path(result.folder) / "report.html"

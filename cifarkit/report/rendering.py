@@ -1,4 +1,4 @@
-"""From a template and figures to one HTML file with everything in it."""
+"""Fill a template, with figures, into one HTML file with everything in it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def rendered(template: str, *, figures: Mapping[str, Figure], **values: Any) -> 
     """Fill a template that extends `page.html.jinja`.
 
     Args:
-        template: name of a file beside this one.
+        template: name of a file in this folder.
         figures: by name, written into the page as PNG.
-        values: what else it names; among them `title`, `subtitle` and `data`, the name of the data.
+        values: other names in the template: `title`, `subtitle`, `data` (its name) and more.
     """
     environment = Environment(
         loader=PackageLoader("cifarkit.report", "."),

@@ -1,4 +1,4 @@
-"""What the page of a run holds."""
+"""The contents of the page of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
     Args:
         run: with its network.
         splits: the data of the run.
-        words: of who hands it in.
+        words: of the author.
 
     Raises:
         TrainingError: it can be resumed, and there is no val.
@@ -32,8 +32,8 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
     if run.can_be_resumed:
         if splits.val is None:
             raise TrainingError(
-                f"test is looked at when training is over, the run is {run.status}, and there is "
-                "no val to look at in its place; go on with the run first"
+                f"test is evaluated only when training is over, the run is {run.status}, and there "
+                "is no val set to evaluate instead; finish the run first"
             )
         part, shown, views = "val", splits.val, None
     evaluation = evaluate(run.model, shown, test_time=views)

@@ -1,4 +1,4 @@
-"""What the student says on the page: a name, and a text of paragraphs."""
+"""The student's words on the page: a name, and a text of paragraphs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TEXT_FILES = (".md", ".txt", ".rst", ".markdown")
 
 
 class Words(NamedTuple):
-    """Who hands a page in, and what they say.
+    """The author of a page, and their notes.
 
     Attributes:
-        author: a name, or nothing.
+        author: a name, or empty.
         paragraphs: of plain text.
     """
 
@@ -33,7 +33,7 @@ def read_words(author: Any, notes: Any) -> Words:
     r"""Check what `write_report` was given, and read the file of the notes.
 
     Raises:
-        DataError: the author is no line of text, or the notes are neither text nor a text file.
+        DataError: the author is not a line of text, or the notes are neither text nor a text file.
 
     >>> read_words("Ada Lovelace", "It overfits.\n\nMore data would help.").paragraphs
     ['It overfits.', 'More data would help.']
@@ -71,7 +71,7 @@ def _text(notes: Any) -> list[str]:
 
 
 def _read(path: Path) -> str:
-    """Read a file of text, and no more of it than notes can have."""
+    """Read a text file, but not more than the longest notes."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(f"notes are read from a text file, and {str(path)!r} is something else")
@@ -83,20 +83,20 @@ def _read(path: Path) -> str:
         raise DataError(f"the notes file {str(path)!r} cannot be read: {error}") from error
     if len(content) > LONGEST_TEXT:
         raise DataError(
-            f"the notes file {str(path)!r} has more than {LONGEST_TEXT:,} bytes; notes are what "
-            "a reader reads, so give a shorter text"
+            f"the notes file {str(path)!r} has more than {LONGEST_TEXT:,} bytes; give a "
+            "shorter text"
         )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(
-            f"the notes file {str(path)!r} is no plain text in UTF-8; save it as plain text, with "
+            f"the notes file {str(path)!r} is not plain text in UTF-8; save it as plain text, with "
             "UTF-8 as its encoding"
         ) from None
 
 
 def _clean(text: str) -> str:
-    """Leave out what no page can show: control characters, and halves of letters."""
+    """Remove what a page cannot show: control characters, and halves of letters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return "".join(
         letter

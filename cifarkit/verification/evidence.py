@@ -1,4 +1,4 @@
-"""What a verification looks at, and how it words what it finds."""
+"""What a verification checks, and how it words what it finds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Evidence:
     Args:
         folder: of the run.
         about: what its `run.json` says.
-        run: as it was read from there, its network on the device to evaluate on.
+        run: as it was read from the folder. Its network is on the device to evaluate on.
         splits: the data.
     """
 
@@ -40,18 +40,18 @@ class Evidence:
 
     @cached_property
     def test_predictions(self) -> TestPredictions:
-        """The receipt in the folder."""
+        """The test predictions in the folder."""
         return TestPredictions.load(self.folder)
 
     @cached_property
     def on_test(self) -> Evaluation:
-        """What the weights in the folder say of test now."""
+        """What the weights in the folder predict on test now."""
         return measure(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
 
 
-def judged(check: str, holds: bool, found: str, hint: str = "") -> Finding:
+def judged(check: str, holds: bool, message: str, hint: str = "") -> Finding:
     """Return what a check found; the hint is for one that failed."""
-    return Finding(check, "passed" if holds else "failed", found, "" if holds else hint)
+    return Finding(check, "passed" if holds else "failed", message, "" if holds else hint)
 
 
 def percent(share: float) -> str:

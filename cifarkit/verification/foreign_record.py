@@ -1,4 +1,4 @@
-"""What is asked of a record that somebody else wrote, before anything is built or printed of it."""
+"""Checks of a record that somebody else wrote, before anything in it is built or printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_OPTIONS, LARGEST_OPTION = 10_000, 100_000
 
 
 def check_options(options: object) -> None:
-    """Refuse options of which a network could only be built by all the memory there is.
+    """Refuse options that would build a network too large for memory.
 
     Raises:
         RunFolderError: they are too many, or too large.
@@ -40,15 +40,15 @@ def check_texts(about: dict[str, Any]) -> None:
     """Refuse a record that could not be printed, sorted or compared with others.
 
     Raises:
-        DataError: the seed is no seed.
-        RunFolderError: something else stands where a text should be.
+        DataError: the seed is not a seed.
+        RunFolderError: a value that should be a text is not one.
     """
     check_seed("the seed in run.json", about["seed"])
     facts = about["facts"]
     data, versions = facts["data"], facts["environment"]["versions"]
     texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]
     texts += facts.get("changed_by_callbacks", [])
-    texts += [one for one in versions.values() if one is not None]
+    texts += [version for version in versions.values() if version is not None]
     for text in texts:
         if not isinstance(text, str) or not text.isprintable():
             raise RunFolderError(f"run.json has {text!r} where a text should be")

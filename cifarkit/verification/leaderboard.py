@@ -1,4 +1,4 @@
-"""Verified runs in an order that luck cannot buy: by the lower end of the 95 % interval."""
+"""Verified runs, ranked by the lower end of the 95 % interval, which luck cannot raise."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Leaderboard(Readable):
     """All standings, best first, and what could not be ranked; `str()` is a table.
 
     Args:
-        standings: those of one data source together, ranked by the lower end of the interval.
-        unverified: never ranked.
+        standings: ranked by the lower end of the interval, one data source after another.
+        unverified: the runs that failed; they are never ranked.
 
     >>> from cifarkit.evaluation.intervals import ConfidenceInterval
     >>> interval = ConfidenceInterval(0.65, 0.75)
-    >>> one = LeaderboardEntry("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
-    >>> print(Leaderboard((one,), ()))
+    >>> entry = LeaderboardEntry("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
+    >>> print(Leaderboard((entry,), ()))
     test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
     interval: t, of the mean over seeds; below these Wilson, of single runs
     #  accuracy  95 % interval   of  seeds  variant
@@ -60,7 +60,7 @@ class Leaderboard(Readable):
             for group in self.by_data.values()
             for rank, standing in enumerate(group, start=1)
         ]
-        return {"standings": ranked, "unverified": [one.to_json() for one in self.unverified]}
+        return {"standings": ranked, "unverified": [run.to_json() for run in self.unverified]}
 
     def blocks(self) -> Sequence[Block]:
         """Return a table for each data source, and what was not verified."""
@@ -76,21 +76,21 @@ class Leaderboard(Readable):
 def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = False) -> Leaderboard:
     """Rank verified runs.
 
-    Runs of the same variant, code, options, recipe, callbacks and data are one standing, whatever
-    their folders are called. With two seeds or more it is ranked by the lower end of the t-interval
-    of their mean. Single runs come below all of these, by the lower end of their Wilson interval,
-    which knows nothing of seeds: handing in the best of several runs gains nothing. Several runs
-    of one seed count once, by the lowest of them, so that trying again does not pay; and so do
-    runs with all but the same logits, which are copies under other seeds. Where two standings have
-    the same logits both stay, and name each other.
+    Runs of the same variant, code, options, recipe, callbacks and data are one standing; the names
+    of their folders do not matter. With two seeds or more it is ranked by the lower end of the
+    t-interval of their mean. Single runs come below all of these, by the lower end of their Wilson
+    interval. It says nothing about seeds, so handing in only the best of several runs gains
+    nothing. Several runs of one seed count once, by the lowest of them, so that trying again does
+    not pay. Runs with almost the same logits count once, too: they are copies under other seeds.
+    Where two standings have the same logits, both stay, and each names the other.
 
     Args:
-        verifications: of as many runs as there are, in any order.
-        by_folder: the runs in each folder are standings of their own, as `runs/ada/*` and
-            `runs/ben/*` of two students.
+        verifications: of any number of runs, in any order.
+        by_folder: rank the runs of each folder separately, such as `runs/ada/*` and `runs/ben/*`
+            of two students.
 
     Raises:
-        DataError: something in it is no verification, or `by_folder` neither True nor False.
+        DataError: an item is not a verification, or `by_folder` is neither True nor False.
 
     >>> leaderboard([]).standings
     ()
@@ -98,16 +98,16 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     checked_flag("by_folder", by_folder, error=DataError)
     groups: dict[tuple[str, str], list[Verification]] = {}
     unverified = []
-    for one in verifications:
-        if not isinstance(one, Verification):
-            raise DataError(f"what is ranked is what ck.verify returned, found {one!r}")
-        if one.passed and one.accuracy is not None:
-            owner = str(one.folder.parent) if by_folder else ""
-            groups.setdefault((training_of(one.about), owner), []).append(one)
+    for run in verifications:
+        if not isinstance(run, Verification):
+            raise DataError(f"a leaderboard ranks what ck.verify returned, found {run!r}")
+        if run.passed and run.accuracy is not None:
+            owner = str(run.folder.parent) if by_folder else ""
+            groups.setdefault((training_of(run.about), owner), []).append(run)
         else:
-            unverified.append(one)
+            unverified.append(run)
     records = [group[0].about for group in groups.values()]
-    pairs = list(same_logits(one for group in groups.values() for one in group))
+    pairs = list(same_logits(run for group in groups.values() for run in group))
     standings = sorted(
         (
             replace(
@@ -120,25 +120,25 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
         ),
         key=_order,
     )
-    unverified.sort(key=lambda one: str(one.folder))
+    unverified.sort(key=lambda run: str(run.folder))
     return Leaderboard(tuple(standings), tuple(unverified))
 
 
 def _order(standing: LeaderboardEntry) -> tuple[str, bool, float, float, str]:
-    place = (standing.fingerprint, standing.interval_of == "Wilson")
-    return (*place, -standing.interval.low, -standing.accuracy, standing.runs[0])
+    group = (standing.fingerprint, standing.interval_of == "Wilson")
+    return (*group, -standing.interval.low, -standing.accuracy, standing.runs[0])
 
 
 def _standing(group: Sequence[Verification]) -> LeaderboardEntry:
     counted: list[Verification] = []
-    for one in sorted(group, key=lambda one: (one.accuracy, str(one.folder))):
-        if not any(_is_double(one, other) for other in counted):
-            counted.append(one)
-    counted.sort(key=lambda one: str(one.folder))
-    doubles = sorted(str(one.folder) for one in group if one not in counted)
+    for run in sorted(group, key=lambda run: (run.accuracy, str(run.folder))):
+        if not any(_is_double(run, other) for other in counted):
+            counted.append(run)
+    counted.sort(key=lambda run: str(run.folder))
+    doubles = sorted(str(run.folder) for run in group if run not in counted)
     about, first = counted[0].about, counted[0]
     n, correct = first.n or 0, first.correct or 0
-    shares = [one.accuracy or 0.0 for one in counted]
+    shares = [run.accuracy or 0.0 for run in counted]
     over_seeds = t_interval(shares)
     return LeaderboardEntry(
         variant=about["variant"]["name"],
@@ -149,7 +149,7 @@ def _standing(group: Sequence[Verification]) -> LeaderboardEntry:
         accuracy=statistics.fmean(shares),
         interval=over_seeds.clipped() if over_seeds else wilson_interval(correct, n),
         interval_of="t" if over_seeds else "Wilson",
-        runs=tuple(str(one.folder) for one in counted),
+        runs=tuple(str(run.folder) for run in counted),
         doubles=tuple(doubles),
     )
 
@@ -157,22 +157,22 @@ def _standing(group: Sequence[Verification]) -> LeaderboardEntry:
 def _elsewhere(
     group: Sequence[Verification], pairs: Iterable[tuple[Verification, Verification]]
 ) -> tuple[str, ...]:
-    own = {one.folder for one in group}
-    found = {
+    folders = {run.folder for run in group}
+    elsewhere = {
         str(other.folder)
         for pair in pairs
-        for one, other in (pair, pair[::-1])
-        if one.folder in own and other.folder not in own
+        for run, other in (pair, pair[::-1])
+        if run.folder in folders and other.folder not in folders
     }
-    return tuple(sorted(found))
+    return tuple(sorted(elsewhere))
 
 
-def _is_double(one: Verification, other: Verification) -> bool:
-    return one.about["seed"] == other.about["seed"] or are_alike(one, other)
+def _is_double(first: Verification, second: Verification) -> bool:
+    return first.about["seed"] == second.about["seed"] or are_alike(first, second)
 
 
 def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
-    """Write what tells a training from the others of its variant and data."""
+    """Return the settings in which a training differs from others of its variant and data."""
 
     def is_akin(other: dict[str, Any]) -> bool:
         return bool(
@@ -181,17 +181,17 @@ def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
         )
 
     others = [_flat(other) for other in records if other is not about and is_akin(other)]
-    own = _flat(about)
+    ours = _flat(about)
     telling = [
         key
-        for key in sorted({key for flat in (own, *others) for key in flat})
-        if any(other.get(key) != own.get(key) for other in others)
+        for key in sorted({key for flat in (ours, *others) for key in flat})
+        if any(other.get(key) != ours.get(key) for other in others)
     ]
-    return ", ".join(f"{key} {own.get(key, 'none')}" for key in telling)
+    return ", ".join(f"{key} {ours.get(key, 'none')}" for key in telling)
 
 
 def _flat(about: dict[str, Any]) -> dict[str, str]:
-    """Return what decides a run's numbers, each setting under its path."""
+    """Return the settings that decide a run's numbers, each under its path."""
     flat: dict[str, str] = {}
 
     def put(path: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""One place on a leaderboard."""
+"""One entry of a leaderboard."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class LeaderboardEntry:
 
     Args:
         variant: its name.
-        same_logits: folders of other standings with all but the same logits: one is a copy, or
-            what differs has changed nothing.
-        owner: the folder that its runs lie in, where every such folder has standings of its own.
-        settings: in which it differs from other standings of that name on these data, such as
+        same_logits: folders of other standings with almost the same logits. Either one is a copy,
+            or what differs has changed nothing.
+        owner: the folder that its runs lie in, where each folder is ranked separately.
+        settings: in which it differs from other standings of that name on this data, such as
             `"recipe.epochs 3"`; empty when it is the only one.
         data: the name of the data source.
         fingerprint: of the data; standings with different ones are not compared.
@@ -27,10 +27,10 @@ class LeaderboardEntry:
         seeds: how many different ones.
         accuracy: the mean over the seeds, in [0, 1].
         interval: of 95 %.
-        interval_of: `"t"`, the mean over seeds by Student's t; `"Wilson"`, a single run, by the
-            chance in its test images.
+        interval_of: `"t"`, of the mean over seeds (Student's t); `"Wilson"`, of a single run, from
+            the chance in its test images.
         runs: the folders that count.
-        doubles: folders that do not, since another with the same seed, or the same logits, does.
+        doubles: folders that do not count, because one with the same seed or logits counts.
 
     >>> from cifarkit.evaluation.intervals import wilson_interval
     >>> interval = wilson_interval(732, 1000)

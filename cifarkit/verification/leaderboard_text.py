@@ -1,4 +1,4 @@
-"""A leaderboard to be read: as lines of text, and as tables for a notebook."""
+"""A leaderboard as lines of text, and as tables for a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["as_blocks", "as_text"]
 COLUMNS = ("#", "accuracy", "95 % interval", "of", "seeds", "variant")
 ALIGN = "rrllrl"
 WIDTH = 80
-SHOWN = 5  # folders in one place of the table; JSON has all
+SHOWN = 5  # folders in one cell of the table; JSON has all
 
 
 def as_text(
@@ -26,11 +26,11 @@ def as_text(
 
     Args:
         groups: the standings of each data source, best first.
-        unverified: what is not ranked.
+        unverified: the runs that are not ranked.
     """
     parts = [_ranking(group) for group in groups]
     if unverified:
-        lines = [line for one in unverified for line in _reasons(one)]
+        lines = [line for run in unverified for line in _reasons(run)]
         parts.append("\n".join(["not verified, so not ranked:", *lines]))
     return "\n\n".join(parts) or "no runs"
 
@@ -38,23 +38,21 @@ def as_text(
 def as_blocks(
     groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
 ) -> list[Block]:
-    """Return a table for each data source, and what was not verified.
+    """Return a table for each data source, and one of the runs that are not verified.
 
     Args:
         groups: the standings of each data source, best first.
-        unverified: what is not ranked.
+        unverified: the runs that are not ranked.
     """
     blocks: list[Block] = []
     for group in groups:
         rows = [
-            (*row, "; ".join(_details(one))) for row, one in zip(_rows(group), group, strict=True)
+            (*row, "; ".join(_details(entry)))
+            for row, entry in zip(_rows(group), group, strict=True)
         ]
         blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
     if unverified:
-        reasons = [
-            (str(one.folder), "; ".join(f"{it.check}: {it.message}" for it in one.failed))
-            for one in unverified
-        ]
+        reasons = [(str(run.folder), "; ".join(_failures(run))) for run in unverified]
         blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
     return blocks
 
@@ -72,32 +70,32 @@ def _rows(group: Sequence[LeaderboardEntry]) -> list[Sequence[str]]:
     return [
         (
             str(rank),
-            percent(one.accuracy),
-            str(one.interval),
-            one.interval_of,
-            str(one.seeds),
-            printable(", ".join(filter(None, (one.variant, one.owner)))),
+            percent(entry.accuracy),
+            str(entry.interval),
+            entry.interval_of,
+            str(entry.seeds),
+            printable(", ".join(filter(None, (entry.variant, entry.owner)))),
         )
-        for rank, one in enumerate(group, start=1)
+        for rank, entry in enumerate(group, start=1)
     ]
 
 
-def _details(one: LeaderboardEntry) -> list[str]:
+def _details(entry: LeaderboardEntry) -> list[str]:
     """Return what stands below a row."""
-    details = [f"with {one.settings}"] if one.settings else []
-    details.append(", ".join(one.runs))
-    if one.doubles:
-        details.append(f"not counted, seed or logits are there: {_some(one.doubles)}")
-    if one.same_logits:
-        details.append(f"the same logits are in {_some(one.same_logits)}")
+    details = [f"with {entry.settings}"] if entry.settings else []
+    details.append(", ".join(entry.runs))
+    if entry.doubles:
+        details.append(f"not counted, same seed or logits: {_some(entry.doubles)}")
+    if entry.same_logits:
+        details.append(f"the same logits are in {_some(entry.same_logits)}")
     return details
 
 
 def _ranking(group: Sequence[LeaderboardEntry]) -> str:
     head, *rows = Table(COLUMNS, _rows(group), align=ALIGN).as_text().split("\n")
     lines = [*textwrap.wrap(_head(group), WIDTH), head]
-    for row, one in zip(rows, group, strict=True):
-        lines += [row, *_indented(_details(one))]
+    for row, entry in zip(rows, group, strict=True):
+        lines += [row, *_indented(_details(entry))]
     return "\n".join(lines)
 
 
@@ -107,9 +105,12 @@ def _some(folders: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _reasons(one: Verification) -> list[str]:
-    reasons = [f"{finding.check}: {finding.message}" for finding in one.failed]
-    return [f"  {printable(one.folder)}", *_indented(reasons)]
+def _reasons(run: Verification) -> list[str]:
+    return [f"  {printable(run.folder)}", *_indented(_failures(run))]
+
+
+def _failures(run: Verification) -> list[str]:
+    return [f"{finding.check}: {finding.message}" for finding in run.failed]
 
 
 def _indented(texts: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether the files of a run agree with each other and with the data; nothing is computed anew."""
+"""Whether the files of a run agree with each other and with the data, without a new evaluation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
     "check_score",
 ]
 
-ROUNDING = 2.0**-11  # the most by which float16 rounds a number, as a share of it
+ROUNDING = 2.0**-11  # the most that float16 rounds a number, as a share of the number
 CHANGED = "one of the two was changed after the run"
 
 
@@ -50,7 +50,7 @@ def check_data(evidence: Evidence) -> Finding:
 
 
 def check_test_predictions(evidence: Evidence) -> Finding:
-    """Look whether the receipt is of this test set and agrees with itself."""
+    """Check that the test predictions are of this test set and agree with themselves."""
     test = evidence.splits.test
     fault = evidence.test_predictions.fault(test.labels.cpu().numpy(), len(test.classes))
     if fault:
@@ -62,83 +62,83 @@ def check_test_predictions(evidence: Evidence) -> Finding:
         )
     n = len(test)
     return judged(
-        "test predictions", True, f"it is whole and has the labels of the {n:,} test images"
+        "test predictions", True, f"they are whole, with the labels of the {n:,} test images"
     )
 
 
 def check_score(evidence: Evidence) -> Finding:
-    """Compare the score in `run.json` with that of the receipt."""
-    test_predictions, said = evidence.test_predictions, evidence.facts["test"]
+    """Compare the score in `run.json` with that of the test predictions."""
+    test_predictions, score = evidence.test_predictions, evidence.facts["test"]
     n, accuracy = len(test_predictions.labels), test_predictions.accuracy
-    theirs = f"the receipt scores {percent(accuracy)} of {n:,} images"
-    if (said["n"], said["accuracy"]) != (n, accuracy):
-        found = f"run.json says accuracy {percent(said['accuracy'])} of {said['n']:,}; {theirs}"
-        return judged("score", False, found, CHANGED)
+    theirs = f"the test predictions score {percent(accuracy)} of {n:,} images"
+    if (score["n"], score["accuracy"]) != (n, accuracy):
+        message = f"run.json says accuracy {percent(score['accuracy'])} of {score['n']:,}; {theirs}"
+        return judged("score", False, message, CHANGED)
     loss, reach = _loss_of(test_predictions)
-    if not abs(said["loss"] - loss) <= reach:
-        found = f"run.json says loss {said['loss']:.5f}; the receipt gives {loss:.5f}"
-        return judged("score", False, f"{found}, within {reach:.5f} of rounding", CHANGED)
-    return judged("score", True, f"run.json agrees: {theirs}, loss {said['loss']:.4f}")
+    if not abs(score["loss"] - loss) <= reach:
+        message = f"run.json says loss {score['loss']:.5f}; the test predictions give {loss:.5f}"
+        return judged("score", False, f"{message}, within {reach:.5f} of rounding", CHANGED)
+    return judged("score", True, f"run.json agrees: {theirs}, loss {score['loss']:.4f}")
 
 
 def _loss_of(test_predictions: TestPredictions) -> tuple[float, float]:
-    """Return the mean cross-entropy in nats, and how far rounding can have moved it."""
+    """Return the mean cross-entropy, and how far rounding can have moved it."""
     logits = test_predictions.logits.astype(np.float64)
     largest = np.abs(logits).max(axis=1)
     top = logits.max(axis=1)
-    own = np.take_along_axis(logits, test_predictions.labels[:, None], axis=1)[:, 0]
-    losses = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - own
-    # A loss moves by no more than twice what its logits do; beyond float16 nothing is known.
+    right = np.take_along_axis(logits, test_predictions.labels[:, None], axis=1)[:, 0]
+    losses = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - right
+    # A loss moves at most twice as far as its logits; beyond float16 nothing is known.
     beyond = bool((largest >= np.finfo(np.float16).max).any())
     reach = float("inf") if beyond else 2 * ROUNDING * float(largest.mean()) + 1e-6
     return float(losses.mean()), reach
 
 
 def check_evaluation(evidence: Evidence) -> Finding:
-    """Compare `evaluation.json`, where there is one, with `run.json` and the receipt."""
+    """Compare `evaluation.json`, where there is one, with the other two files."""
     path = evidence.folder / "evaluation.json"
     if not path.exists():
         return Finding("evaluation", "not run", "there is no evaluation.json")
-    said = json.loads(read_text(path))
+    recorded = json.loads(read_text(path))
     test_predictions, score = evidence.test_predictions, evidence.facts["test"]
     n, classes = test_predictions.logits.shape
-    places = test_predictions.labels * classes + test_predictions.predicted
-    due = {
+    cells = test_predictions.labels * classes + test_predictions.predicted
+    expected = {
         "part": "test",
         "n": n,
         "accuracy": test_predictions.accuracy,
         "loss": score["loss"],
         "accuracy_interval_95": list(wilson_interval(int(test_predictions.correct.sum()), n)),
-        "confusion": np.bincount(places, minlength=classes**2).reshape(classes, -1).tolist(),
+        "confusion": np.bincount(cells, minlength=classes**2).reshape(classes, -1).tolist(),
     }
-    others = [name for name, value in due.items() if said.get(name) != value]
+    others = [name for name, value in expected.items() if recorded.get(name) != value]
     if others:
-        shown = f"says {others[0]} {said.get(others[0])}, due is {due[others[0]]}"
-        found = "its confusion is another" if others == ["confusion"] else f"it {shown}"
-        return judged("evaluation", False, f"evaluation.json: {found}", CHANGED)
+        shown = f"says {others[0]} {recorded.get(others[0])}, expected is {expected[others[0]]}"
+        message = "its confusion matrix differs" if others == ["confusion"] else f"it {shown}"
+        return judged("evaluation", False, f"evaluation.json: {message}", CHANGED)
     return judged("evaluation", True, "evaluation.json says the same")
 
 
 def check_history(evidence: Evidence) -> Finding:
-    """Count the epochs, and look for numbers that no training gives."""
+    """Count the epochs, and search for numbers that no training gives."""
     history, planned = evidence.run.history, evidence.run.recipe.epochs
     if not (evidence.folder / HISTORY).exists():
         return judged("history", False, f"there is no {HISTORY}", "ask for the whole folder")
-    hint = "rows were taken away or added after the run"
+    hint = "rows were removed or added after the run"
     epochs = [record.get("epoch") for record in history]
     if epochs != list(range(1, len(epochs) + 1)):
-        found = f"the epochs in {HISTORY} are not numbered 1, 2, 3, …"
-        return judged("history", False, found, hint)
+        message = f"the epochs in {HISTORY} are not numbered 1, 2, 3, …"
+        return judged("history", False, message, hint)
     finished = evidence.run.status == "finished"
     fits = len(epochs) == planned if finished else 1 <= len(epochs) <= planned
     if fits and (wrong := next(filter(None, map(_impossible, history)), "")):
         return judged("history", False, f"{HISTORY}, {wrong}", "it was changed after the run")
-    due = f"{planned}" if finished else f"1 to {planned} (stopped)"
-    return judged("history", fits, f"{HISTORY} has {len(epochs)} of {due} epochs", hint)
+    expected = f"{planned}" if finished else f"1 to {planned} (stopped)"
+    return judged("history", fits, f"{HISTORY} has {len(epochs)} of {expected} epochs", hint)
 
 
 def _impossible(record: Record) -> str:
-    """Name a number of an epoch that no training gives, if there is one."""
+    """Describe a number of an epoch that no training gives, if there is one."""
     for name, number in record.items():
         part, _, kind = name.partition("_")
         is_share = part in ("train", "val", "test") and kind == "accuracy"
@@ -149,29 +149,29 @@ def _impossible(record: Record) -> str:
 
 
 def check_record(evidence: Evidence) -> Finding:
-    """Look whether `run.json` contradicts itself."""
+    """Check that `run.json` does not contradict itself."""
     recipe, facts = evidence.run.recipe, evidence.facts
     _, weights = input_like(evidence.run.model)
     is_double = weights == torch.float64
     if facts.precision is None or facts.seconds is None:
-        found = "it does not say in which precision it trained, or for how many seconds"
+        message = "it does not say in which precision, or for how many seconds, the run trained"
     elif facts.precision == "float64" and not is_double:
-        found = f"it trained in {facts.precision}, and its weights are {weights}"
+        message = f"it trained in {facts.precision}, and its weights are {weights}"
     elif not is_double and recipe.precision not in ("auto", facts.precision):
-        found = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
+        message = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
     elif not 0 <= facts.seconds < math.inf:
-        found = f"training cannot have taken {facts.seconds} s"
+        message = f"training cannot have taken {facts.seconds} s"
     else:
-        return judged("record", True, f"it trained in {facts.precision}, as the recipe lets it")
-    return judged("record", False, f"run.json: {found}", "it was changed after the run")
+        return judged("record", True, f"it trained in {facts.precision}, as the recipe allows")
+    return judged("record", False, f"run.json: {message}", "it was changed after the run")
 
 
 def check_code(evidence: Evidence) -> Finding:
-    """Compare the digest of the builder's code with that of the variant registered here."""
+    """Compare the hash of the builder's code with that of the variant registered here."""
     described, variant = evidence.about["variant"], evidence.run.variant
     recorded, here = described.get("code"), variant.code if variant else None
     if recorded == here:
-        return judged("code", True, f"{described['name']!r} is the code it is here ({here})")
+        return judged("code", True, f"{described['name']!r} has the same code here ({here})")
     return judged(
         "code",
         False,
@@ -183,7 +183,7 @@ def check_code(evidence: Evidence) -> Finding:
 
 
 def check_test_access(evidence: Evidence) -> Finding:
-    """Look whether training may have been steered by test."""
+    """Check that test did not steer the training."""
     looks = looks_at_test(evidence.run)
-    hint = "ask for the code of its callbacks; what chooses must choose on val"
+    hint = "ask for the code of its callbacks; a callback that chooses must choose on val"
     return judged("test access", not looks.flagged, f"test: {looks}", hint)

@@ -1,4 +1,4 @@
-"""Train a run again and compare: the strong check of a receipt."""
+"""Train a run again and compare: the strongest check of a run."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ __all__ = ["Likeness", "repeat"]
 Likeness = Literal["bitwise equal", "within seed noise", "different", "not repeatable"]
 
 FEWEST_SIBLINGS = 3
-# Those that can be made again from what the record says of their settings, and matter.
-REMADE: dict[str, type[Callback]] = {
-    qualified_name(one): type(one) for one in (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
-}
+# Callbacks that change a training and can be made again from the settings in the record.
+KNOWN = (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
+REMADE: dict[str, type[Callback]] = {qualified_name(known): type(known) for known in KNOWN}
 
 
 def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Finding]]:
@@ -53,7 +52,7 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
     """
     obstacle = _obstacle(evidence.facts)
     if obstacle:
-        hint = "judge it by its code; without --retrain its other checks stand alone"
+        hint = "judge it by its code; without --retrain only the other checks count"
         return "not repeatable", [judged("repeated", False, f"not repeatable: {obstacle}", hint)]
     run = evidence.run
     again = _train_again(evidence, device)
@@ -66,7 +65,7 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
 
 
 def _obstacle(facts: Facts) -> str:
-    """Say why a run cannot be repeated from its record; nothing when it can."""
+    """Return why a run cannot be repeated from its record; empty when it can."""
     if facts.processes != 1:
         return f"{facts['processes']} processes trained it together"
     unknown = [kind for kind in facts.intervening if kind not in REMADE]
@@ -74,7 +73,7 @@ def _obstacle(facts: Facts) -> str:
         names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
         return f"{names} may have changed its batches or gradients, and is not known here"
     if changed := facts.changed_by_callbacks:
-        return f"callbacks changed what no recipe says ({'; '.join(changed)})"
+        return f"callbacks changed settings that are not in the recipe ({'; '.join(changed)})"
     if facts.status == "stopped" and not _callbacks(facts):
         return f"a callback unknown here stopped it ({facts.stopped})"
     return ""
@@ -83,11 +82,11 @@ def _obstacle(facts: Facts) -> str:
 def _train_again(evidence: Evidence, device: torch.device) -> Run:
     run, facts = evidence.run, evidence.facts
     recipe = run.recipe
-    due = str(choose_precision(recipe, device)).removeprefix("torch.")
-    if facts.precision not in (due, "float64"):  # a network of float64 stays one
+    precision = str(choose_precision(recipe, device)).removeprefix("torch.")
+    if facts.precision not in (precision, "float64"):  # a network of float64 stays one
         recipe = recipe.replace(precision=facts.precision)
     variant = run.variant
-    if not isinstance(variant, Variant):  # `verify` has looked
+    if not isinstance(variant, Variant):  # `verify` has checked
         raise TypeError(f"a run is repeated by its variant, found {variant!r}")
     again = partial(
         train,
@@ -103,20 +102,20 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
             return again(compile=compiled, callbacks=_callbacks(facts))
         except TrainingError as error:
             cannot_compile = compiled == "on" and type(error) is TrainingError
-            if not cannot_compile:  # but lost its numbers, or found no memory
+            if not cannot_compile:  # but has lost its numbers, or had too little memory
                 raise
             return again(callbacks=_callbacks(facts))
 
 
 def _callbacks(facts: Facts) -> list[Callback]:
-    """Make those of cifarkit's callbacks again that changed or ended the run."""
-    listeners = facts.callbacks_as_values()
-    return [REMADE[one.kind](**(one.fields or {})) for one in listeners if one.kind in REMADE]
+    """Create again the callbacks of cifarkit that changed or ended the run."""
+    listeners = [each for each in facts.callbacks_as_values() if each.kind in REMADE]
+    return [REMADE[listener.kind](**(listener.fields or {})) for listener in listeners]
 
 
 @contextmanager
 def _threads(recorded: int) -> Iterator[None]:
-    """Add up with as many threads as the run did: on the CPU the last bits depend on it."""
+    """Use as many threads as the run did; on the CPU the last bits depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(recorded if recorded <= (os.cpu_count() or 1) else before)
     try:
@@ -126,37 +125,37 @@ def _threads(recorded: int) -> Iterator[None]:
 
 
 def _compare_histories(run: Run, again: Run) -> Finding:
-    """Compare every number of every epoch, apart from seconds, when the weights are the same."""
+    """Compare every number of every epoch, except seconds, when the weights are the same."""
     for kept, made in zip(run.history, again.history, strict=False):
         for name in made.keys() - {"seconds"}:
             if not math.isclose(kept.get(name, math.nan), made[name], rel_tol=1e-6, abs_tol=1e-9):
-                found = f"epoch {made['epoch']} has {name} {kept.get(name)}; it is {made[name]}"
+                message = f"epoch {made['epoch']} has {name} {kept.get(name)}; it is {made[name]}"
                 hint = "history.csv was changed after the run"
-                return judged("each epoch", False, f"history.csv, {found}", hint)
+                return judged("each epoch", False, f"history.csv, {message}", hint)
     return judged("each epoch", True, f"all {len(again.history)} epochs have the same numbers")
 
 
 def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
-    """Compare what the same weights say of each test image with the recorded test predictions.
+    """Compare the predictions of the same weights with the recorded test predictions.
 
-    Where training gave the same bits, so does evaluation: nothing is left for rounding.
+    Where training gave the same bits, evaluation does, too, so no rounding is allowed for.
     """
     test = evidence.splits.test
     made, kept = (
         TestPredictions.of(measure(again.model, test, test_time=again.recipe.test_time)),
         evidence.test_predictions,
     )
-    other = int((made.predicted != kept.predicted).sum())
+    flips = int((made.predicted != kept.predicted).sum())
     moved = int((made.logits != kept.logits).any(axis=1).sum())
-    found = f"trained again it has the receipt's logits for all {len(made.labels):,} test images"
-    if other or moved:
-        found = (
-            f"trained again it gives {other:,} test images another class than the recorded one, "
+    message = f"trained again, it has the same logits for all {len(made.labels):,} test images"
+    if flips or moved:
+        message = (
+            f"trained again, it gives {flips:,} test images another class than the recorded one, "
             f"and {moved:,} other logits; it scores {percent(made.accuracy)}, not "
             f"{percent(kept.accuracy)}"
         )
-    hint = "the receipt was changed, or scored on another device"
-    return judged("predictions", not (other or moved), found, hint)
+    hint = "the test predictions were changed, or made on another device"
+    return judged("predictions", not (flips or moved), message, hint)
 
 
 def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Finding]]:
@@ -165,21 +164,21 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
     made = measure(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
     others = sibling_accuracies(evidence.folder, evidence.about)
     if len(others) >= FEWEST_SIBLINGS:
-        sd, origin = statistics.stdev(others), f"the sd over {len(others)} runs beside it"
+        sd, origin = statistics.stdev(others), f"the sd over {len(others)} runs next to it"
     else:
         sd = math.sqrt(kept * (1 - kept) / n)
-        origin = f"sqrt(p(1-p)/n), a stand-in, for fewer than {FEWEST_SIBLINGS} seeds lie beside it"
+        origin = f"sqrt(p(1-p)/n), a stand-in: fewer than {FEWEST_SIBLINGS} seeds lie next to it"
     reach = 3 * math.sqrt(2) * sd
     likeness: Likeness = "within seed noise" if abs(kept - made) <= reach else "different"
-    found = (
-        f"{likeness}: trained again it scores {percent(made)}, not {percent(kept)}; between two "
-        f"seeds {percent(reach)} could be (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
+    message = (
+        f"{likeness}: trained again, it scores {percent(made)}, not {percent(kept)}. Two seeds may "
+        f"differ by {percent(reach)} (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
     )
     if (evidence.facts.compile == "on") != (again.facts.compile == "on"):
-        found += "; it was compiled, which could not be done here"
+        message += "; it was compiled, which could not be done here"
     elif evidence.facts.environment == again.facts.environment:
-        found += (
-            "; same versions, processor, device and threads, so the same bits were to be expected"
+        message += (
+            "; versions, processor, device and threads are the same, so equal bits were expected"
         )
-    hint = "weights, recipe, seed or code are not those that gave this score"
-    return likeness, [judged("repeated", likeness != "different", found, hint)]
+    hint = "this score came from other weights, or another recipe, seed or code"
+    return likeness, [judged("repeated", likeness != "different", message, hint)]

@@ -1,4 +1,4 @@
-"""The runs beside a run, of the same training but for the seed: read from their records alone."""
+"""The runs next to a run that differ from it only in the seed, read from their records alone."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["sibling_accuracies"]
 
 
 def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
-    """Return the test accuracies, in [0, 1], that the runs beside a run say of themselves.
+    """Return the test accuracies, in [0, 1], that the records next to a run contain.
 
-    Siblings lie in the same folder as the run, are over, and are of the same training with other
-    seeds; of several with one seed the first by name counts.
+    Siblings lie in the same folder as the run, are over, and have the same training with other
+    seeds. Where several have the same seed, the first by name counts.
 
     Args:
         folder: of the run.

@@ -1,4 +1,4 @@
-"""Score a run again from what its folder holds, and say what does not fit."""
+"""Score a run again from its folder, and report what does not fit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from cifarkit.verification.weight_checks import check_last_epoch, check_weights
 
 __all__ = ["Verification", "unreadable", "verify"]
 
-# Those of a stage mean something only when all before it have passed.
+# The checks of a stage mean something only when all earlier stages have passed.
 STAGES: tuple[dict[str, Callable[[Evidence], Finding]], ...] = (
     {"data": check_data},
     {"test predictions": check_test_predictions},
@@ -63,17 +63,17 @@ class Verification:
     """What was found about a run folder; `str()` is a table.
 
     Args:
-        folder: that was looked at.
-        findings: one for each check, in the order in which they were made.
+        folder: of the run.
+        findings: one for each check, in the order of the checks.
         about: what `run.json` says; empty where it cannot be read.
-        correct: how many test images got their own label, by the receipt; None without one.
-        n: how many test images the receipt is of.
-        repeated: how alike the run is to one that was trained again; None where none was.
-        test_predictions: with what the network said of each test image; None without one.
+        correct: how many test images were predicted correctly; None without test predictions.
+        n: how many test images the test predictions are of.
+        repeated: how alike the run and its repetition are; None where it was not trained again.
+        test_predictions: what the network predicted for each test image; None without them.
         data: the name of the data that it was verified on.
 
-    >>> found = Finding("run", "failed", "there is no run in 'runs/x'")
-    >>> print(Verification(Path("runs/x"), (found,)))
+    >>> finding = Finding("run", "failed", "there is no run in 'runs/x'")
+    >>> print(Verification(Path("runs/x"), (finding,)))
     runs/x: NOT VERIFIED
     run  failed   there is no run in 'runs/x'
     """
@@ -91,21 +91,21 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing speaks against the run."""
-        return all(one.outcome != "failed" for one in self.findings)
+        """Whether no check has failed."""
+        return all(finding.outcome != "failed" for finding in self.findings)
 
     @property
     def failed(self) -> tuple[Finding, ...]:
-        """The findings that speak against it."""
-        return tuple(one for one in self.findings if one.outcome == "failed")
+        """The findings of the checks that have failed."""
+        return tuple(finding for finding in self.findings if finding.outcome == "failed")
 
     @property
     def accuracy(self) -> float | None:
-        """The test accuracy by the test predictions, in [0, 1]; None without one."""
+        """The accuracy of the test predictions, in [0, 1]; None without them."""
         return None if self.correct is None or not self.n else self.correct / self.n
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as JSON types, with what the run says it is."""
+        """Return the findings as JSON types, with what the run's record says."""
         variant = self.about.get("variant") or {}
         return {
             "folder": str(self.folder),
@@ -116,7 +116,7 @@ class Verification:
             "accuracy": self.accuracy,
             "n": self.n,
             "repeated": self.repeated,
-            "findings": [asdict(one) for one in self.findings],
+            "findings": [asdict(finding) for finding in self.findings],
         }
 
     def __str__(self) -> str:
@@ -141,20 +141,20 @@ class Verification:
 def verify(
     folder: str | Path, splits: Splits, *, retrain: bool = False, device: str = "auto"
 ) -> Verification:
-    """Look whether a run folder is what a training leaves; nothing in it is changed.
+    """Check that a run folder is what a training leaves; nothing in it is changed.
 
-    The run must be over and of this data; the receipt must be whole, of this test set, and score
-    what `run.json` and `evaluation.json` say; the history must have its epochs; the code of the
-    variant must be that registered here; training must not have been steered by test; and the
-    weights, evaluated again, must give the receipt's logits and the history's val numbers. What
-    this cannot tell is what the weights were trained on.
+    The run must be over and of this data. The test predictions must be whole, of this test set, and
+    score what `run.json` and `evaluation.json` say. The history must have its epochs. The code of
+    the variant must be the code registered here. Test must not have steered the training. And the
+    weights, evaluated again, must give the logits of the test predictions and the history's val
+    numbers. This cannot show what the weights were trained on.
 
     Args:
         folder: of the run.
         splits: the data it should be of.
-        retrain: train it again, too, and say whether the weights are bitwise equal, the score is
-            within seed noise, or different; the last is a failure, and so is a run that cannot be
-            repeated from its record.
+        retrain: also train it again, and report whether the weights are bitwise equal, or the score
+            is within seed noise or different. A different score is a failure, and so is a run
+            that cannot be repeated from its record.
         device: to evaluate and train on: `"auto"` or a torch device.
 
     Returns:
@@ -177,25 +177,25 @@ def verify(
     """
     check_splits(splits)
     checked_flag("retrain", retrain, error=DataError)
-    place = choose_device(device)
+    chosen_device = choose_device(device)
     folder = expanded(folder)
     try:
-        evidence = _read(folder, splits, place)
+        evidence = _read(folder, splits, chosen_device)
     except Exception as error:  # noqa: BLE001 - neither the folder nor the model is our code
         return unreadable(folder, error)
     findings = [judged("run", True, f"{evidence.run.status}, seed {evidence.run.seed}")]
     for stage in STAGES:
         findings += [_made(name, check, evidence) for name, check in stage.items()]
-        if any(one.outcome == "failed" for one in findings):
+        if any(finding.outcome == "failed" for finding in findings):
             break
     else:
         if retrain:
-            return _with_repetition(evidence, findings, place)
+            return _with_repetition(evidence, findings, chosen_device)
     return _verification(evidence, findings)
 
 
 def unreadable(folder: Path, error: Exception) -> Verification:
-    """Return the verification of what cannot even be read."""
+    """Return the verification of a folder that cannot be read."""
     return Verification(folder, (judged("run", False, _in_words(error), _hint(folder)),))
 
 
@@ -221,7 +221,7 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
 
 
 def _made(name: str, check: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:
-    """Make a check; a file or a model that breaks it has failed it."""
+    """Run a check; a file or a model that breaks the check has failed it."""
     try:
         return check(evidence)
     except Exception as error:  # noqa: BLE001 - neither the folder nor the model is our code
@@ -243,7 +243,7 @@ def _verification(
     evidence: Evidence, findings: list[Finding], repeated: Likeness | None = None
 ) -> Verification:
     test_predictions = None
-    if any(one.check == "test predictions" and one.outcome == "passed" for one in findings):
+    if ("test predictions", "passed") in [(each.check, each.outcome) for each in findings]:
         test_predictions = evidence.test_predictions
     return Verification(
         evidence.folder,
@@ -264,10 +264,10 @@ def _in_words(error: Exception) -> str:
 
 
 def _hint(folder: Path) -> str:
-    """Say what to name in place of something that is no run folder."""
+    """Return what to type instead of a path that is not a run folder."""
     try:
         if folder.is_file():
-            return "it is a file; unpack what it holds, or name folders alone: runs/*/"
+            return "it is a file; unpack it if it is an archive, or name only folders: runs/*/"
         below = any(folder.glob("*/run.json"))
     except OSError:  # such as a name too long for any disk
         return ""

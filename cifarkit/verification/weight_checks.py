@@ -1,13 +1,13 @@
-"""Whether the weights in a run folder give the numbers beside them.
+"""Whether the weights in a run folder give the numbers that the folder holds.
 
 The network is evaluated again, perhaps on another device, by another version or with another
-number of threads, so that sums are rounded otherwise. Measured in parts of the spread (the
-standard deviation) of all logits, on 1,000 synthetic images: with weights rounded to ten bits, as
-a graphics card's TF32 does, the middle image moved by 0.01 % (`baseline`, `resnet20`) to 0.12 %
-(`speedrun`), the farthest by 0.3 %, and one image changed its class; weights of another seed moved
-the middle image by 66 % and more. No graphics card was tried. Allowed are 1 % for the middle
-image, 5 % for the farthest, and another class for one image in 500, one at least: that much
-accuracy, 0.2 points, can be forged within it, and `retrain` finds that, too.
+number of threads, which rounds sums differently. We measured how far the logits move, in parts of
+their spread (the standard deviation of all logits), on 1,000 synthetic images. With weights rounded
+to ten bits, as a graphics card's TF32 does, the middle image moved by 0.01 % (`baseline`,
+`resnet20`) to 0.12 % (`speedrun`), the farthest by 0.3 %, and one image changed its class. Weights
+of another seed moved the middle image by 66 % and more. No graphics card was tried. Allowed are
+1 % for the middle image, 5 % for the farthest, and another class for one image in 500, at least
+one image. Within this, 0.2 points of accuracy can be forged; `retrain` finds that, too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["check_last_epoch", "check_weights"]
 
 TYPICAL, WORST = 0.01, 0.05  # of the spread of the logits
 IMAGES_PER_FLIP = 500
-FLOAT32 = 1e-6  # nats, by which a mean of float32 losses may differ
+FLOAT32 = 1e-6  # by which a mean of float32 losses may differ
 
 
 def check_weights(evidence: Evidence) -> Finding:
-    """Compare what the weights say of test now with the receipt."""
+    """Compare what the weights predict on test now with the recorded test predictions."""
     now, kept = TestPredictions.of(evidence.on_test), evidence.test_predictions
     ours, theirs = (test_predictions.logits.astype(np.float64) for test_predictions in (now, kept))
     spread = float(ours.std())
@@ -43,52 +43,52 @@ def check_weights(evidence: Evidence) -> Finding:
         and flips <= _allowed_flips(n)
     )
     share = round(gaps.max() / spread if spread else gaps.max(), 6)
-    found = (
+    message = (
         f"{flips:,} of {n:,} images in another class, logits up to {percent(share)} of their "
         "spread apart"
     )
     if holds:
-        return judged("weights", True, f"they give the receipt's logits: {found}")
+        return judged("weights", True, f"they give the logits of the test predictions: {message}")
     return judged(
         "weights",
         False,
-        f"they give other logits than the receipt's: {found}; they score "
-        f"{percent(now.accuracy)}, the receipt {percent(kept.accuracy)} (allowed are "
+        f"they give other logits than the test predictions: {message}; they score "
+        f"{percent(now.accuracy)}, the test predictions {percent(kept.accuracy)} (allowed are "
         f"{_allowed_flips(n)} images and {percent(WORST)} of the logits' spread)",
-        "the weights or the receipt are of another run, or were changed",
+        "the weights or the test predictions are from another run, or were changed",
     )
 
 
 def check_last_epoch(evidence: Evidence) -> Finding:
-    """Compare what the weights say of val, and of test where it was tracked, with the history."""
+    """Compare the weights' results on val, and on test where tracked, with the history."""
     run, splits = evidence.run, evidence.splits
     epoch = evidence.facts.get("weights_of_epoch", len(run.history))
     if not 1 <= epoch <= len(run.history):
-        found = f"the weights are said to be of epoch {epoch} of {len(run.history)}"
-        return judged("epoch", False, found, "a run that kept no epoch's weights has no result")
+        message = f"run.json says the weights are from epoch {epoch} of {len(run.history)}"
+        return judged("epoch", False, message, "a run that kept no epoch's weights has no result")
     record = run.history[epoch - 1]
     evaluations = {} if splits.val is None else {"val": measure(run.model, splits.val)}
     if "test_accuracy" in record and run.recipe.test_time is None:
         evaluations["test"] = evidence.on_test
     if not evaluations:
         return Finding("epoch", "not run", "there is no val set to compare the history on")
-    place = f"history.csv, epoch {epoch}"
+    row = f"history.csv, epoch {epoch}"
     others = [text for part, now in evaluations.items() if (text := _other(part, now, record))]
     if others:
-        hint = "the history was changed, or the weights are of another run"
-        return judged("epoch", False, f"{place}: {'; '.join(others)}", hint)
-    said = f"{' and '.join(evaluations)} accuracy and loss"
-    return judged("epoch", True, f"the weights give the {said} in {place}")
+        hint = "the history was changed, or the weights are from another run"
+        return judged("epoch", False, f"{row}: {'; '.join(others)}", hint)
+    numbers = f"{' and '.join(evaluations)} accuracy and loss"
+    return judged("epoch", True, f"the weights give the {numbers} in {row}")
 
 
 def _other(part: str, now: Evaluation, record: Record) -> str:
-    """Say how the numbers of one part differ from those in the history, if they do."""
+    """Describe how the numbers of a part differ from those in the history, if they do."""
     accuracy, loss = record.get(f"{part}_accuracy"), record.get(f"{part}_loss")
     if accuracy is None or loss is None:
         return f"it has no {part} numbers"
     if not abs(accuracy - now.accuracy) * len(now) <= _allowed_flips(len(now)) + 0.5:
         return f"{part} accuracy {percent(accuracy)}; the weights give {percent(now.accuracy)}"
-    # A loss moves by no more than twice what the logits do.
+    # A loss moves at most twice as far as the logits.
     if not abs(loss - now.loss) <= 2 * TYPICAL * float(now.logits.std()) + FLOAT32:
         return f"{part} loss {loss:.4f}; the weights give {now.loss:.4f}"
     return ""

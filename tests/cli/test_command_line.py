@@ -289,7 +289,7 @@ def test_evaluate_takes_val_and_warns_of_other_data(
     assert f"warning: the data 'synthetic' {sizes}" in done.err
     unnamed = call("evaluate", run_folder)  # is not reported on as if it were the run's own
     assert (unnamed.status, unnamed.out) == (1, "")
-    assert "say with --data what to use in its place" in unnamed.err
+    assert "or name other data with --data" in unnamed.err
 
 
 def test_data_fetch_takes_an_archive_from_elsewhere(
@@ -327,7 +327,7 @@ def test_data_says_what_is_in_a_source(call: Any, tmp_path: Path) -> None:
     done = call("data", "synthetic", "--figure", tmp_path / "sample.png")
     *_, total, leaks, _ = done.out.splitlines()
     assert total.split() == ["total", "100", "20", "40"]
-    assert leaks == "0 test pictures are among those of train and val, too"
+    assert leaks == "0 test pictures are in train or val, too"
     assert is_png(tmp_path / "sample.png")
     assert call("data", "synthetic", "--figure", tmp_path / "sample.nonsense").status == 1
     again = call("data", "synthetic", "--figure", tmp_path / "sample.png")
@@ -373,17 +373,17 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert (run.status, len(run.history)) == ("interrupted", 1)
     looked = call("evaluate", folder)
     assert looked.status == 1
-    assert "test is looked at when training is over" in looked.err
+    assert "test is evaluated only when training is over" in looked.err
     assert call("evaluate", folder, "--on", "val").status == 0
     assert call("report", folder).status == 0
-    assert "did not come to its end" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "has not finished" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
     assert (done.status, "was over" in done.err) == (0, False)
     # The page is that of the whole run now.
     assert "those at the end" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
     assert not Path("whole/report.html").exists()
-    assert "was over; nothing was trained" in call(*line, "whole").err
+    assert "It is not trained again" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -534,12 +534,12 @@ def test_a_network_that_gives_nan_has_neither_score_nor_guesses(call: Any, tmp_p
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"command": {"data": "synthetic", "colour": "red"}}, "names no command"),
+        ({"command": {"data": "synthetic", "colour": "red"}}, "has no command"),
         (
             {"command": {"data": "x", "patience": 1, "device": "cpu", "imported": 5}},
-            "names no command",
+            "has no command",
         ),
-        ({}, "not begun by `cifarkit train`; go on with it in the way it was begun: ck.train("),
+        ({}, "not begun by `cifarkit train`. Resume it as it was begun: ck.train("),
     ],
     ids=["of another command", "of other types", "without a command"],
 )

@@ -53,7 +53,7 @@ def test_it_trains_prints_and_leaves_a_folder(call: Any, tmp_path: Path) -> None
     assert "Too few seeds" in ended.out
     assert ended.out.rstrip().endswith(f"are in {tmp_path / 'out'}")
     assert "4 of 4 runs done" in ended.err
-    assert "it takes --seeds 6" in ended.err
+    assert "use --seeds 6" in ended.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     text = (tmp_path / "out" / "comparison.txt").read_text()
     assert text in ended.out
@@ -102,7 +102,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt("all runs are saved")
 
-    monkeypatch.setattr(module, "train_cells", interrupted)
+    monkeypatch.setattr(module, "train_jobs", interrupted)
     ended = call(*line(tmp_path, "linear"))
     assert ended.status == 130
     assert "the same line goes on with them" in ended.err

@@ -40,7 +40,7 @@ def test_where_all_is_there_every_check_passes(call: Any, data: Path) -> None:
     assert (status, err) == (0, "")
     findings = json.loads(out)
     assert [one["check"] for one in findings] == list(CHECKS)
-    assert {one["outcome"] for one in findings} == {"passed"}
+    assert {finding["outcome"] for finding in findings} == {"passed"}
     assert findings[-1]["found"] == f"in {data / 'cifar10.safetensors'}"
 
 
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_is_named(call: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5, 5))
     status, out, _ = call("doctor")
     assert status == 1
-    assert "0.00 GB free and 0.1 are needed -> another folder with --run-dir" in words(out)
+    assert "0.00 GB free, and 0.1 GB are needed -> another folder with --run-dir" in words(out)
     assert "set CIFARKIT_DATA to a folder on another disk" in words(out)
 
 

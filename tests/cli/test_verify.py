@@ -101,7 +101,7 @@ def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
     status, out, _ = call("verify", *runs, "--json")
     found = json.loads(out)
     assert status == 1
-    assert [one["passed"] for one in found] == [False, True, True]
+    assert [run["passed"] for run in found] == [False, True, True]
     assert found[1]["n"] == 60
 
 
@@ -130,7 +130,7 @@ def test_retrain_says_how_alike_the_two_are(call: Any, runs: list[Path]) -> None
     assert status == 0
     assert ", bitwise equal" in out
     assert ", within seed noise" in out
-    assert "repeated: within seed noise: trained again it scores" in out
+    assert "repeated: within seed noise: trained again, it scores" in out
     assert f"{runs[0]}: checked, then trained again" in err
 
 
@@ -178,7 +178,7 @@ def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
     about["recipe"]["optimizer"]["eps"] = 1.1e-08
     (copy / "run.json").write_text(json.dumps(about))
     out = " ".join(call("verify", *runs, copy).out.split())
-    assert f"the same logits under records that differ: {runs[0]}, {copy}" in out
+    assert f"the same logits, but different records: {runs[0]}, {copy}" in out
     said = json.loads(call("verify", *runs, copy, "--json").out)
     about = [(one["variant"], one["seed"], one["data"]) for one in said]
     assert about == [("linear", seed, "synthetic") for seed in (0, 1, 2, 0)]

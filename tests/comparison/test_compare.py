@@ -228,7 +228,7 @@ def wild(*, num_classes: int = 10) -> nn.Module:
 
 def test_a_run_that_fails_does_not_take_the_others_along(compare: Any) -> None:
     comparison = compare(["linear", ck.Variant("wild", wild)], epochs=2)
-    assert [one.variant.name for one in comparison.outcomes] == ["linear", "linear"]
+    assert [outcome.variant.name for outcome in comparison.outcomes] == ["linear", "linear"]
     assert len(comparison.failures) == 2
     assert "wild seed 0: NonFiniteLossError" in str(comparison)
     assert "no seed in common" in comparison.verdicts[0].text
@@ -241,7 +241,7 @@ def test_one_that_fails_while_it_is_timed_does_not_either(compare: Any) -> None:
 
 
 def test_when_every_run_fails_there_is_no_comparison(compare: Any) -> None:
-    with pytest.raises(ck.ComparisonError, match=r"no run came to its end:\n.*NonFinite"):
+    with pytest.raises(ck.ComparisonError, match=r"no run finished:\n.*NonFinite"):
         compare([ck.Variant("wild", wild)], epochs=2)
 
 
@@ -298,7 +298,7 @@ def test_what_a_builder_raises_names_the_variant(compare: Any, tmp_path: Path) -
 
     with pytest.raises(ck.ModelContractError, match="ZeroDivisionError: one layer too") as raised:
         compare(["linear", ck.Variant("mine", broken)])
-    assert raised.value.__notes__ == ["This came while the variant 'mine' was built."]
+    assert raised.value.__notes__ == ["This happened while the variant 'mine' was built."]
     assert not (tmp_path / "runs").exists()
 
 
@@ -335,7 +335,7 @@ def test_a_network_without_a_score_is_left_out_and_named(compare: Any) -> None:
     variants = [ck.Variant("lost", only_in_training), "linear"]
     assert "lost seed 1: NonFiniteLossError" in str(compare(variants))
     again = compare(variants)
-    assert [one.variant.name for one in again.outcomes] == ["linear", "linear"]
+    assert [outcome.variant.name for outcome in again.outcomes] == ["linear", "linear"]
 
 
 @pytest.mark.filterwarnings("ignore::cifarkit.CifarkitWarning")
@@ -357,7 +357,7 @@ def test_what_a_run_leaves_the_program_by_is_its_own_failure(compare: Any) -> No
 def test_an_executor_that_was_shut_down_takes_no_work(compare: Any) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(ck.ComparisonError, match="takes no work: cannot schedule"):
+    with pytest.raises(ck.ComparisonError, match="does not accept work: cannot schedule"):
         compare(["linear"], executor=executor)
 
 
@@ -441,7 +441,7 @@ def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.Mon
     comparison = compare(["linear", "mlp"], seeds=5, budget="5m")
     assert comparison.left_out == (2, 3, 4)
     assert len(comparison.outcomes) == 4
-    assert "seeds 2, 3, 4, for which the budget had no room" in str(comparison)
+    assert "seeds 2, 3, 4, which did not fit into the budget" in str(comparison)
     with pytest.raises(ck.ComparisonError, match=r"one seed of 2 variants takes about 2 min"):
         compare(["linear", "mlp"], seeds=[7], budget="1m")
     # What is there costs nothing.
@@ -545,7 +545,7 @@ def test_a_worker_that_is_killed_costs_no_run(tiny: ck.Splits, tmp_path: Path) -
     )
     assert (tmp_path / "killed").exists()
     assert comparison.failures == ()
-    assert any("resumed" in one.facts for one in comparison.outcomes)
+    assert any("resumed" in outcome.facts for outcome in comparison.outcomes)
     for name in ("linear", "mlp"):
         alone = ck.train(name, tiny, epochs=3)
         assert same(comparison.runs[name][0], alone)
@@ -603,7 +603,7 @@ def test_dask_goes_on_when_one_of_its_workers_is_killed(tmp_path: Path) -> None:
                 callbacks=[KillOnce()], executor=client.get_executor(), show_progress=False,
             )
             print(len(result.outcomes), result.failures)
-            print(sum("resumed" in one.facts for one in result.outcomes))
+            print(sum("resumed" in outcome.facts for outcome in result.outcomes))
     """
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(code))
@@ -630,7 +630,7 @@ def test_a_variant_that_kills_its_worker_takes_no_other_along(
         run_dir=tmp_path / "runs",
         show_progress=False,
     )
-    assert [one.variant.name for one in comparison.outcomes] == ["linear", "mlp"]
+    assert [outcome.variant.name for outcome in comparison.outcomes] == ["linear", "mlp"]
     (failure,) = comparison.failures
     assert failure.startswith("deadly seed 0: its worker died")
 
@@ -670,12 +670,12 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda folder: (folder / "history.csv").write_text("epoch,seconds\n"),
     ),
     "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
-    "a forged receipt": ("not those of its logits", lambda folder: forge(folder)),
-    "a receipt of other images": (
+    "forged test predictions": ("not those of its logits", lambda folder: forge(folder)),
+    "test predictions of other images": (
         "labels are not those of the test set",
         lambda folder: relabel(folder),
     ),
-    "a receipt cut short": (
+    "test predictions cut short": (
         "cannot be read",
         lambda folder: (folder / "test_logits.safetensors").write_bytes(b"half"),
     ),
@@ -771,5 +771,5 @@ def test_a_copy_under_another_seed_is_left_out(
     test_predictions.logits[0] += np.float16(moved_by)  # which leaves the order, and the answer
     test_predictions.save(tmp_path / "runs" / "copy")
     comparison = compare(["linear"], seeds=2)
-    assert [one.seed for one in comparison.outcomes] == [0]
-    assert "one of the two is a copy under another seed" in comparison.failures[0]
+    assert [outcome.seed for outcome in comparison.outcomes] == [0]
+    assert "One folder is a copy under another seed" in comparison.failures[0]

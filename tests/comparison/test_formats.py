@@ -142,7 +142,7 @@ def test_seeds_and_drawn_p_are_told(make_comparison: Any) -> None:
     assert "Seeds: 3, 7." in few
     many = [0.4 + 0.001 * seed for seed in range(17)]
     text = " ".join(str(make_comparison({"linear": many, "mlp": [0.5] * 17})).split())
-    assert "p is drawn" in text
+    assert "p is estimated" in text
     assert "Seeds:" not in text
 
 

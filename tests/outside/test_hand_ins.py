@@ -87,7 +87,7 @@ def write_pickle(folder: Path) -> None:
     torch.save({"weight": torch.zeros(2)}, folder / "weights.safetensors")
 
 
-def swap_receipt(folder: Path) -> None:
+def swap_predictions(folder: Path) -> None:
     save_file({"logits": torch.zeros(2**10, 2**10)}, folder / "test_logits.safetensors")
 
 
@@ -96,7 +96,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a history of 20 GB": stretch("history.csv"),
     "weights of 20 GB": stretch("weights.safetensors"),
     "a tensor of 20 GB": declare_large_tensor,
-    "a receipt of 20 GB": stretch("test_logits.safetensors"),
+    "test predictions of 20 GB": stretch("test_logits.safetensors"),
     "an evaluation of 20 GB": lambda folder: (
         replace("evaluation.json", "{}")(folder),
         stretch("evaluation.json")(folder),
@@ -130,7 +130,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a record that is a link to zeros": link("run.json", "/dev/zero"),
     "a record that is a link to itself": link("run.json", "run.json"),
     "weights that are a pickle": write_pickle,
-    "another receipt": swap_receipt,
+    "other test predictions": swap_predictions,
     "weights that are a folder": lambda folder: (
         (folder / "weights.safetensors").unlink(),
         (folder / "weights.safetensors").mkdir(),
@@ -246,8 +246,12 @@ def _rescore(folder: Path) -> None:
     from cifarkit.runs.test_predictions import TestPredictions
     from cifarkit.verification.record_checks import _loss_of
 
-    receipt = TestPredictions.load(folder)
-    score = {"n": len(receipt.labels), "accuracy": receipt.accuracy, "loss": _loss_of(receipt)[0]}
+    predictions = TestPredictions.load(folder)
+    score = {
+        "n": len(predictions.labels),
+        "accuracy": predictions.accuracy,
+        "loss": _loss_of(predictions)[0],
+    }
     change("facts", test=score)(folder)
 
 

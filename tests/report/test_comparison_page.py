@@ -76,7 +76,7 @@ def test_failures_and_left_out_seeds_are_told(
     )
     text = text_of(comparison, tmp_path)
     assert "Not in the table: wide seed 0: TrainingError: lost" in text
-    assert "Not in the table: seed 9, for which the budget had no room." in text
+    assert "Not in the table: seed 9, which did not fit into the budget." in text
 
 
 def test_recipes_are_whole_and_each_is_told_once(

@@ -125,7 +125,7 @@ def test_a_file_that_is_there_is_not_overwritten(
 def test_without_a_folder_one_must_say_where() -> None:
     data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
     run = ck.train("linear", data, epochs=1)
-    with pytest.raises(ck.RunFolderError, match="say with path="):
+    with pytest.raises(ck.RunFolderError, match="name the new file: path="):
         ck.write_report(run, data)
 
 
@@ -147,11 +147,11 @@ class Observes(ck.Callback):
 @pytest.mark.parametrize(
     ("track_test", "callbacks", "said", "unsaid"),
     [
-        (False, [], "those at the end, whichever epoch was the best", "Test was observed"),
+        (False, [], "from the end, even if another epoch was better", "Test was observed"),
         (True, [], "Test was observed at each epoch; nothing was chosen by it", "steered"),
         (False, [ck.EarlyStopping("val_loss")], "the best by val_loss.", "Test was observed"),
         (False, [ck.EarlyStopping("train_loss")], "the best by train_loss.", "on val"),
-        (True, [Observes()], "callbacks that are not cifarkit&#39;s own were there", "nothing was"),
+        (True, [Observes()], "other callbacks than cifarkit&#39;s were there", "nothing was"),
         (True, [Observes(), ck.EarlyStopping("score")], "may have been steered by it", "nothing"),
     ],
     ids=["plain", "observed", "by val", "by train", "own callback", "chosen by test"],
@@ -168,7 +168,7 @@ def test_the_page_says_by_what_the_weights_were_chosen(
     data = ck.load_synthetic(n_train=120, n_test=40, val_size=20)
     run = ck.train("linear", data, epochs=2, track_test=track_test, callbacks=callbacks)
     text = ck.write_report(run, data, tmp_path / "page.html").read_text(encoding="utf-8")
-    about = " ".join(text[text.index("The interval tells") : text.index("<h2>Training")].split())
+    about = " ".join(text[text.index("The interval shows") : text.index("<h2>Training")].split())
     assert said.replace("&#39;", "'") in about.replace("&#39;", "'")
     assert unsaid not in about
 
@@ -180,7 +180,7 @@ def test_a_run_that_was_killed_has_a_page_without_a_time(tmp_path: Path) -> None
     run.facts.seconds = None  # it is written when training ends
     run.facts.status = "running"
     text = ck.write_report(run, data).read_text(encoding="utf-8")
-    assert "did not come to its end" in text
+    assert "has not finished" in text
     assert "training took" not in text
 
 
@@ -204,7 +204,9 @@ def test_test_is_not_looked_at_before_the_end(tmp_path: Path) -> None:
     assert f"test loss\n{on_test.loss:.4f}" in text
     run.folder = tmp_path / "run"
     without = ck.load_synthetic(n_train=120, n_test=40, val_size=0)
-    with pytest.raises(ck.TrainingError, match="is interrupted, and there is no val to look at"):
+    with pytest.raises(
+        ck.TrainingError, match="is interrupted, and there is no val set to evaluate"
+    ):
         ck.write_report(run, without, tmp_path / "none.html")
     assert not (tmp_path / "none.html").exists()
 

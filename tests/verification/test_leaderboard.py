@@ -35,7 +35,7 @@ def verified(
         "seed": seed,
         "facts": Facts(data={"name": data, "fingerprint": f"fingerprint of {data}"}),
     }
-    found = ck.Finding("weights", "passed", "they give the receipt's logits")
+    found = ck.Finding("weights", "passed", "they give the logits of the test predictions")
     logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)
     test_predictions = TestPredictions(logits, logits.argmax(1), logits.argmax(1))
     return ck.Verification(
@@ -71,9 +71,9 @@ def test_copies_under_other_seeds_count_once() -> None:
     assert test_predictions is not None
     logits = test_predictions.logits + np.eye(9, 10, dtype=np.float16)[:1] * np.float16(0.004)
     moved = replace(test_predictions, logits=logits)  # by a little, in one image
-    receipts = [test_predictions, moved, test_predictions, moved]
+    predictions = [test_predictions, moved, test_predictions, moved]
     copies = [
-        replace(verified(f"{seed}", 690, seed=seed), test_predictions=receipts[seed])
+        replace(verified(f"{seed}", 690, seed=seed), test_predictions=predictions[seed])
         for seed in range(4)
     ]
     board = ck.leaderboard([*copies, *honest])
@@ -112,7 +112,7 @@ def test_what_differs_in_more_than_the_seed_stands_apart(change: dict[str, Any])
 
 def test_standings_of_one_name_say_in_what_they_differ() -> None:
     runs = [verified("a", 700), verified("b", 720, epochs=3), verified("c", 730, variant="mlp")]
-    by_run = {one.runs[0]: one.settings for one in ck.leaderboard(runs).standings}
+    by_run = {standing.runs[0]: standing.settings for standing in ck.leaderboard(runs).standings}
     assert by_run == {"a": "recipe.epochs 1", "b": "recipe.epochs 3", "c": ""}
     assert "with recipe.epochs 3" in str(ck.leaderboard(runs))
 
@@ -123,7 +123,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, seed or logits are there: a, c" in str(board)
+    assert "not counted, same seed or logits: a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
@@ -138,7 +138,7 @@ def test_the_order_of_the_runs_does_not_matter() -> None:
 
 def test_what_is_not_verified_is_listed_and_not_ranked() -> None:
     board = ck.leaderboard([refused("forged"), verified("a", 500)])
-    assert [one.runs for one in board.standings] == [("a",)]
+    assert [standing.runs for standing in board.standings] == [("a",)]
     below = str(board).partition("not verified, so not ranked:")[2]
     assert "forged" in below
     assert "test predictions: the labels are others" in below
@@ -167,7 +167,7 @@ def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
     copy = replace(verified("copy", 700, epochs=2), test_predictions=first.test_predictions)
     other = verified("other", 650, epochs=3)
     board = ck.leaderboard([first, copy, other])
-    assert {one.runs: one.same_logits for one in board.standings} == {
+    assert {standing.runs: standing.same_logits for standing in board.standings} == {
         ("honest",): ("copy",),
         ("copy",): ("honest",),
         ("other",): (),
@@ -186,7 +186,7 @@ def test_the_same_training_may_give_two_students_the_same_logits() -> None:
     ]
     again = replace(second, about={**second.about, "seed": 7})
     board = ck.leaderboard([first, again], by_folder=True)
-    assert [one.same_logits for one in board.standings] == [("ben/run",), ("ada/run",)]
+    assert [standing.same_logits for standing in board.standings] == [("ben/run",), ("ada/run",)]
 
 
 def test_by_folder_each_student_has_standings_of_their_own() -> None:
@@ -203,7 +203,7 @@ def test_by_folder_each_student_has_standings_of_their_own() -> None:
 
 
 def test_only_verifications_are_ranked() -> None:
-    with pytest.raises(ck.DataError, match=r"what ck.verify returned, found 'runs/a'"):
+    with pytest.raises(ck.DataError, match=r"ranks what ck.verify returned, found 'runs/a'"):
         ck.leaderboard(["runs/a"])
 
 

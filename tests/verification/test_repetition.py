@@ -78,7 +78,7 @@ def test_what_cannot_be_compiled_here_is_repeated_uncompiled(
     assert verification.repeated == "within seed noise"
     found = the_finding(verification).message
     assert "it was compiled, which could not be done here" in found
-    assert "same bits" not in found
+    assert "equal bits" not in found
 
 
 def test_another_failure_is_not_taken_for_one_of_the_compiler(
@@ -152,7 +152,7 @@ def test_weights_that_saw_the_test_set_are_different(tmp_path: Path) -> None:
     (folder / TEST_PREDICTIONS).unlink()
     run.facts.test = None
     ck.score_on_test(run, data)
-    assert ck.verify(folder, data).passed  # the honest limit of a receipt
+    assert ck.verify(folder, data).passed  # the honest limit of test predictions
     verification = ck.verify(folder, data, retrain=True)
     assert verification.repeated == "different"
     assert not verification.passed
@@ -167,7 +167,7 @@ def test_another_seed_under_this_name_is_within_seed_noise(tiny: ck.Splits, tmp_
     assert verification.passed
     found = the_finding(verification).message
     assert "a stand-in" in found
-    assert "the same bits were to be expected" in found
+    assert "equal bits were expected" in found
 
 
 def test_on_another_processor_the_same_bits_are_not_expected(
@@ -181,7 +181,7 @@ def test_on_another_processor_the_same_bits_are_not_expected(
     rewrite(folder / "run.json", elsewhere)
     found = the_finding(ck.verify(folder, tiny, retrain=True)).message
     assert found.startswith("within seed noise")
-    assert "same bits" not in found
+    assert "equal bits" not in found
 
 
 def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Pa
     assert sorted(sibling_accuracies(folders[0], about)) == sorted(accuracies)
     rewrite(folders[0] / "run.json", lambda about: about.update(seed=9))
     verification = ck.verify(folders[0], tiny, retrain=True)
-    assert "the sd over 3 runs beside it" in the_finding(verification).message
+    assert "the sd over 3 runs next to it" in the_finding(verification).message
 
 
 CALLBACKS: dict[str, Callable[[], list[ck.Callback]]] = {

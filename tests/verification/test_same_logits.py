@@ -40,10 +40,10 @@ def test_the_same_record_with_the_same_logits_and_other_logits_do_not() -> None:
 def test_families_that_a_later_pair_joins_become_one() -> None:
     a, b, c, d = (run(name, 0) for name in "abcd")
     (family,) = families([(a, d), (b, c), (c, d)])
-    assert sorted(str(one.folder) for one in family) == ["a", "b", "c", "d"]
+    assert sorted(str(run.folder) for run in family) == ["a", "b", "c", "d"]
 
 
-def test_what_has_no_receipt_is_no_copy() -> None:
+def test_a_run_without_test_predictions_is_not_a_copy() -> None:
     empty = ck.Verification(Path("none"), ())
     assert list(same_logits([empty, empty, run("a", 0)])) == []
 
@@ -52,7 +52,7 @@ def test_a_family_names_each_run_once_and_families_stay_apart() -> None:
     honest = [run(f"student {number}", 0) for number in range(4)]
     others = [run("x", 1), run("y", 1, seed=5)]
     found = families(same_logits([*honest, *others, run("copied", 0, seed=3)]))
-    folders = [[str(one.folder) for one in family] for family in found]
+    folders = [[str(run.folder) for run in family] for family in found]
     assert sorted(map(sorted, folders)) == [
         ["copied", "student 0", "student 1", "student 2", "student 3"],
         ["x", "y"],

@@ -69,8 +69,8 @@ def edit_evaluation(**changes: Any) -> Callable[[Path], None]:
     return lambda run: edit(run / "evaluation.json", lambda said: said.update(changes))
 
 
-def edit_receipt(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
-    """Write the receipt anew, with a checksum that fits."""
+def edit_predictions(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Write the test predictions anew, with a checksum that fits."""
 
     def tamper(run: Path) -> None:
         test_predictions = TestPredictions.load(run)
@@ -126,7 +126,7 @@ def lower_loss(records: list[Any]) -> list[Any]:
 
 
 def all_right(run: Path) -> None:
-    """Forge a receipt that scores 100 %, and a record that agrees with it."""
+    """Forge test predictions that score 100 %, and a record that agrees with it."""
     test_predictions = TestPredictions.load(run)
     logits = np.full_like(test_predictions.logits, -9)
     np.put_along_axis(logits, test_predictions.labels[:, None], 9, axis=1)
@@ -180,31 +180,31 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "data",
         "contents, classes or split differ",
     ),
-    "no receipt": (
+    "no test predictions": (
         lambda run: (run / TEST_PREDICTIONS).unlink(),
         "test predictions",
         "has no receipt",
     ),
     "a flipped bit": (flip_a_byte, "test predictions", "cannot be read"),
-    "a shorter receipt": (
-        edit_receipt(
+    "shorter test predictions": (
+        edit_predictions(
             logits=lambda it: it[:9], predicted=lambda it: it[:9], labels=lambda it: it[:9]
         ),
         "test predictions",
         "9 10, 9, 9",
     ),
     "other labels": (
-        edit_receipt(labels=lambda it: (it + 1) % 10),
+        edit_predictions(labels=lambda it: (it + 1) % 10),
         "test predictions",
         "60 of its 60 labels are not those of the test set",
     ),
     "answers that its logits do not give": (
-        edit_receipt(predicted=lambda it: (it + 1) % 10),
+        edit_predictions(predicted=lambda it: (it + 1) % 10),
         "test predictions",
         "predicted classes are not those of its logits",
     ),
     "an answer that is no class": (
-        edit_receipt(predicted=lambda it: it + 10),
+        edit_predictions(predicted=lambda it: it + 10),
         "test predictions",
         "not one of the 10 classes",
     ),
@@ -213,7 +213,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a lower loss": (edit_score(loss=0.01), "score", "run.json says loss 0.01000"),
     "a loss that is no number": (edit_score(loss=float("nan")), "score", "loss nan"),
     "another evaluation": (edit_evaluation(accuracy=1.0), "evaluation", "says accuracy 1.0"),
-    "another confusion": (edit_evaluation(confusion=[]), "evaluation", "confusion is another"),
+    "another confusion": (edit_evaluation(confusion=[]), "evaluation", "confusion matrix differs"),
     "an epoch less": (edit_history(lambda it: it[:1]), "history", "has 1 of 2 epochs"),
     "an epoch twice": (edit_history(lambda it: it[:1] * 2), "history", "not numbered"),
     "no history": (lambda run: (run / "history.csv").unlink(), "history", "no history.csv"),
@@ -240,9 +240,9 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "other weights": (
         edit_weights(lambda it: it + 0.05 * torch.randn_like(it)),
         "weights",
-        "they give other logits than the receipt's",
+        "they give other logits than the test predictions",
     ),
-    "a forged receipt with a record to fit": (all_right, "weights", "the receipt 100 %"),
+    "forged test predictions and record": (all_right, "weights", "the test predictions 100 %"),
     "a better val accuracy": (edit_history(better), "epoch", "val accuracy 100 %"),
     "a lower val loss": (edit_history(lower_loss), "epoch", "val loss"),
     "weights of an epoch that was not": (edit_facts(weights_of_epoch=7), "epoch", "epoch 7 of 2"),
@@ -270,7 +270,7 @@ def test_a_forgery_is_found_by_the_check_named_for_it(
     verification = ck.verify(run, tiny)
     assert not verification.passed
     assert verification.verdict == "NOT VERIFIED"
-    by_check = {one.check: one for one in verification.failed}
+    by_check = {finding.check: finding for finding in verification.failed}
     assert check in by_check, verification
     assert text in by_check[check].message
     assert all(len(line) <= 80 or "/" in line for line in str(verification).splitlines())
@@ -373,7 +373,7 @@ def test_an_honest_pair_of_one_seed_is_named_and_not_judged(
         run = ck.train("linear", tiny, epochs=1, run_dir=tmp_path / name, callbacks=callbacks)
         ck.score_on_test(run, tiny)
         found.append(ck.verify(tmp_path / name, tiny))
-    assert all(one.passed for one in found)
+    assert all(run.passed for run in found)
     board = str(ck.leaderboard(found))
     assert board.count("the same logits are in") == 2
     assert "copy" not in board
