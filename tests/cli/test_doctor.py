@@ -41,7 +41,7 @@ def test_where_all_is_there_every_check_passes(call: Any, data: Path) -> None:
     findings = json.loads(out)
     assert [one["check"] for one in findings] == list(CHECKS)
     assert {finding["outcome"] for finding in findings} == {"passed"}
-    assert findings[-1]["found"] == f"in {data / 'cifar10.safetensors'}"
+    assert findings[-1]["message"] == f"in {data / 'cifar10.safetensors'}"
 
 
 def test_the_table_fits_a_terminal(call: Any, data: Path) -> None:

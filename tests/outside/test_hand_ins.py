@@ -174,7 +174,7 @@ def test_every_bad_folder_fails_alone_in_little_memory(good: Path, tmp_path: Pat
     assert sorted(found) == folders
     assert {name for name, one in found.items() if one["passed"]} == {"00 ada", "99 zoe"}
     for one in found.values():
-        said = [finding["found"] for finding in one["findings"] if finding["outcome"] == "failed"]
+        said = [finding["message"] for finding in one["findings"] if finding["outcome"] == "failed"]
         assert one["passed"] or (said and len(said[0]) < 3_000)
 
 
