@@ -6,6 +6,7 @@ range, `Literal`, tuples, unions, `Any`, and classes.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,13 @@ class Range:
     def __str__(self) -> str:
         left = "<" if "(" in self.open else "<="
         right = "<" if ")" in self.open else "<="
-        return f"{self.least:.10g} {left} value {right} {self.most:.10g}"
+        if self.most == math.inf:
+            return f"value {left.replace('<', '>')} {_shown(self.least)}"
+        return f"{_shown(self.least)} {left} value {right} {_shown(self.most)}"
+
+
+def _shown(end: float) -> str:
+    return str(end) if isinstance(end, int) else f"{end:.10g}"
 
 
 class Mismatch(Exception):  # noqa: N818 - whoever asks makes an error of it

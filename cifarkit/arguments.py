@@ -1,84 +1,43 @@
-"""Refusing arguments that nobody can mean, where they are given."""
+"""Refusing an argument that does not fit, where it is given."""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
-from cifarkit.annotations import Mismatch, Range, coerced, is_whole
+from cifarkit.annotations import Mismatch, Range, coerced
 from cifarkit.errors import CifarkitError, DataError
 
-__all__ = ["check_seed", "checked_flag", "checked_number", "checked_whole"]
+__all__ = ["Count", "Seed", "checked"]
+
+Seed = Annotated[int, Range(0, 2**63 - 1)]
+Count = Annotated[int, Range(1, math.inf)]
 
 
-def checked_number(name: str, value: Any, allowed: Range, *, error: type[CifarkitError]) -> float:
-    """Return a number as a plain float.
+def checked(name: str, value: Any, allowed: Any, *, error: type[CifarkitError] = DataError) -> Any:
+    """Return an argument as plain Python; refuse it where it does not fit.
 
     Args:
         name: of the argument.
         value: that was given.
-        allowed: the numbers it may be.
-        error: what to raise when it is no number, or not one of these.
+        allowed: an annotation, as the fields of values have (see `cifarkit.annotations`); a range
+            allows the numbers in it.
+        error: what to raise when the value does not fit.
 
     >>> from cifarkit.errors import TrainingError
-    >>> checked_number("alpha", 1, Range(0, 100), error=TrainingError)
+    >>> checked("alpha", 1, Range(0, 100))
     1.0
-    """
-    try:
-        number: float = coerced(value, Annotated[float, allowed])
-    except Mismatch as refused:
-        raise error(f"{name} must be {refused}; found {value!r}") from None
-    return number
-
-
-def checked_whole(
-    name: str, value: Any, least: int, most: int | None = None, *, error: type[CifarkitError]
-) -> int:
-    """Return a whole number as a plain int.
-
-    Args:
-        name: of the argument.
-        value: that was given.
-        least: the smallest number it may be.
-        most: the largest; None for any.
-        error: what to raise when it is no whole number, or not between these.
-
-    >>> from cifarkit.errors import TrainingError
-    >>> checked_whole("patience", 0, least=1, error=TrainingError)
+    >>> checked("patience", 0, Count, error=TrainingError)
     Traceback (most recent call last):
     ...
-    cifarkit.errors.TrainingError: patience must be a whole number from 1 on, found 0
-    """
-    if not is_whole(value) or value < least or (most is not None and value > most):
-        end = "on" if most is None else f"to {most:,}"
-        raise error(f"{name} must be a whole number from {least} {end}, found {value!r}")
-    return int(value)
-
-
-def checked_flag(name: str, value: Any, *, error: type[CifarkitError]) -> bool:
-    """Return True or False; a text such as "no" would be taken for True.
-
-    Args:
-        name: of the argument.
-        value: that was given.
-        error: what to raise when it is neither.
-
-    >>> checked_flag("download", "no", error=DataError)
+    cifarkit.errors.TrainingError: patience must be a whole number, value >= 1; found 0
+    >>> checked("download", "no", bool, error=TrainingError)
     Traceback (most recent call last):
     ...
-    cifarkit.errors.DataError: download must be True or False, found 'no'
+    cifarkit.errors.TrainingError: download must be True or False; found 'no'
     """
+    annotation = Annotated[float, allowed] if isinstance(allowed, Range) else allowed
     try:
-        flag: bool = coerced(value, bool)
-    except Mismatch as refused:
-        raise error(f"{name} must be {refused}, found {value!r}") from None
-    return flag
-
-
-def check_seed(name: str, seed: Any) -> None:
-    """Refuse what is not a whole number from 0 to 2**63 - 1.
-
-    Raises:
-        DataError: naming the argument and what was found.
-    """
-    if not is_whole(seed) or not 0 <= seed < 2**63:
-        raise DataError(f"{name} must be a whole number from 0 to 2**63 - 1, found {seed!r}")
+        return coerced(value, annotation)
+    except Mismatch as fitting:
+        raise error(f"{name} must be {fitting}; found {value!r}") from None

@@ -77,7 +77,7 @@ def test_what_fits_is_kept_as_plain_python(value: Any, hint: Any, kept: Any) -> 
         (1, Literal[True], "one of True"),
         ("3", Literal[3], "one of 3"),
         (10**400, float, "a number"),
-        (10**400, Annotated[float, Range(0, math.inf)], "a number, 0 <= value <= inf"),
+        (10**400, Annotated[float, Range(0, math.inf)], "a number, value >= 0"),
         (3, Callable, "a value of type Callable"),
         ("x", int | ck.Optimizer, "a whole number or a value of type Optimizer, such as Adam"),
     ],

@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a model, evaluate it once on test, and save everything in a folder."""
     import_models(imported)
-    from cifarkit.arguments import check_seed
+    from cifarkit.arguments import Seed, checked
     from cifarkit.models.registry import get_variant
     from cifarkit.runs.environment import is_first_process
     from cifarkit.runs.folder import RunFolder
@@ -68,7 +68,7 @@ def train(
     recipe = variant.recipe.replace(**_changes(variant.recipe, epochs, batch_size, lr))
     new = Path("runs") / f"{model}-seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = new if run_dir is None else expanded(run_dir)
-    check_seed("seed", seed)
+    checked("seed", seed, Seed)
     choose_device(device)
     if is_first_process() and not RunFolder(folder).holds_run():
         RunFolder(folder).check_free()

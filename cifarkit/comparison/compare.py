@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from cifarkit.annotations import is_whole
-from cifarkit.arguments import check_seed
+from cifarkit.arguments import Seed, checked
 from cifarkit.comparison.budget import jobs_within, seconds_of
 from cifarkit.comparison.comparison import Comparison
 from cifarkit.comparison.job_training import JobResult, SharedFolder
@@ -160,7 +160,7 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
         raise ComparisonError(f"seeds must be a count, 1 or more, or a list, found {seeds!r}")
     chosen = list(seeds)
     for seed in chosen:
-        check_seed("a seed", seed)
+        checked("a seed", seed, Seed)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
     return [int(seed) for seed in chosen]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cifarkit.arguments import checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.data.augmentation_context import AugmentationContext
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.image_set import ImageSet, to_floats
@@ -143,7 +143,7 @@ def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Ten
 def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
     if len(order) == 0:
         raise DataError("there are no images to train on; load more, or take a smaller val_size")
-    batches = list(order.split(checked_whole("batch_size", batch_size, 1, error=DataError)))
+    batches = list(order.split(checked("batch_size", batch_size, Count)))
     if batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from cifarkit.arguments import checked_flag
+from cifarkit.arguments import checked
 from cifarkit.data.archives import CIFAR10, CIFAR100, Archive
 from cifarkit.data.cache import cached
 from cifarkit.data.download import fetch
@@ -176,7 +176,7 @@ def _home(root: str | Path | None) -> Path:
 
 def _load(archive: Archive, root: str | Path | None, download: bool) -> tuple[ImageSet, ...]:
     """Return train and test from the tensor file, or else from wherever the data set is."""
-    checked_flag("download", download, error=DataError)
+    checked("download", download, bool)
 
     def read() -> tuple[ImageSet, ...]:
         import_datasets()  # fail before the download, not after it

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cifarkit.annotations import is_whole
-from cifarkit.arguments import check_seed
+from cifarkit.arguments import Seed, checked
 from cifarkit.blocks import Block, Readable
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.loaders import loader_for
@@ -228,7 +228,7 @@ def _drawn(
     """Return what is left of train, and what was drawn out of it."""
     if len(train) == 0:
         raise DataError(f"{name} has no train images; train and test need one or more each")
-    check_seed("split_seed", seed)
+    checked("split_seed", seed, Seed)
     count = _count(part, size, len(train))
     chosen = _stratified(train.labels, count, purpose, seed)
     rest = train.subset(torch.nonzero(~chosen).flatten())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from typing import Annotated
 
 import torch
 
-from cifarkit.arguments import check_seed, checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import Seed, checked
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, split_off_val
 from cifarkit.data.synthetic_drawing import SYNTHETIC_CLASSES, draw_pictures
-from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import generator_for
 
@@ -45,7 +46,7 @@ def load_synthetic(
     >>> load_synthetic(n_train=200, n_test=50, val_size=20).train
     ImageSet(180 images of 10 classes)
     """
-    check_seed("seed", seed)
+    checked("seed", seed, Seed)
     train = _draw("n_train", n_train, seed, "train")
     test = _draw("n_test", n_test, seed, "test")
     settings = {"n_train": n_train, "n_test": n_test, "val_size": val_size, "seed": seed}
@@ -61,7 +62,7 @@ DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
 
 
 def _draw(name: str, count: int, seed: int, part: str) -> ImageSet:
-    count = checked_whole(name, count, 1, MOST_PICTURES, error=DataError)
+    count = checked(name, count, Annotated[int, Range(1, MOST_PICTURES)])
     # Classes take turns, so that every set is balanced as well as its size allows.
     labels = torch.arange(count) % len(SYNTHETIC_CLASSES)
     images = draw_pictures(labels, generator_for("synthetic", seed, part))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from cifarkit.arguments import checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
 from cifarkit.blocks import Block, Readable
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Floats, Integers, check_evaluation
@@ -81,7 +83,7 @@ def calibrate(evaluation: Evaluation, bins: int = 15) -> Calibration:
     (array([0, 3]), 0.333)
     """
     check_evaluation(evaluation)
-    bins = checked_whole("bins", bins, 1, 1_000, error=DataError)
+    bins = checked("bins", bins, Annotated[int, Range(1, 1_000)])
     confidence = evaluation.probabilities.max(axis=1).astype(np.float64)
     unknown = np.flatnonzero(np.isnan(confidence))
     if len(unknown):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from cifarkit.arguments import checked_whole
-from cifarkit.errors import DataError
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
 from cifarkit.evaluation.evaluation import Evaluation, check_evaluation
 from cifarkit.guidance import explains_arguments
 from cifarkit.tables import percent
@@ -58,7 +59,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     array([2, 1])
     """
     check_evaluation(evaluation)
-    checked_whole("k", k, 0, error=DataError)
+    checked("k", k, Annotated[int, Range(0, math.inf)])
     return np.argsort(-evaluation.losses, kind="stable")[:k]
 
 
@@ -78,7 +79,7 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     dog called cat: 1 (50.0 %)
     """
     check_evaluation(evaluation)
-    checked_whole("k", k, 0, error=DataError)
+    checked("k", k, Annotated[int, Range(0, math.inf)])
     errors = evaluation.confusion.copy()
     np.fill_diagonal(errors, 0)
     totals = evaluation.confusion.sum(axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cifarkit.arguments import checked_flag
+from cifarkit.arguments import checked
 from cifarkit.errors import DuplicateModelError, ModelContractError, UnknownModelError
 from cifarkit.guidance import explains_arguments, nearest
 from cifarkit.models.builders import (
@@ -79,7 +79,7 @@ class Registry(Mapping[str, Variant]):
         """Return a decorator that registers a builder; see `register_model`."""
         check_name(name)
         check_arguments(name, recipe, summary, options)
-        checked_flag(f"replace of {name!r}", replace, error=ModelContractError)
+        checked(f"replace of {name!r}", replace, bool, error=ModelContractError)
 
         def decorate(builder: B) -> B:
             self._fill()  # a clash with a built-in must show here, not at the first look-up

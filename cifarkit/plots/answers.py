@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cifarkit.arguments import checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Evaluation, Integers, check_evaluation
@@ -60,7 +60,7 @@ def drawn(indices: Integers, n: int, seed: int) -> Integers:
     array([8, 5])
     """
     order = torch.randperm(len(indices), generator=generator_for("pictures", seed)).numpy()
-    chosen: Integers = indices[order[: checked_whole("n", n, 1, error=DataError)]]
+    chosen: Integers = indices[order[: checked("n", n, Count)]]
     return chosen
 
 

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-from cifarkit.arguments import checked_flag
-from cifarkit.errors import DataError
+from cifarkit.arguments import checked
 from cifarkit.evaluation.evaluation import Evaluation, Floats, check_evaluation
 from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.guidance import explains_arguments
@@ -82,7 +81,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     '66.7 % right; most often wrong: dog called cat (50.0 %)'
     """
     check_evaluation(evaluation)
-    checked_flag("counts", counts, error=DataError)
+    checked("counts", counts, bool)
     classes = len(evaluation.classes)
     side = min(20.0, max(4.8, 2.2 + 0.48 * classes))
     ax = axes_or_new(ax, side, side)

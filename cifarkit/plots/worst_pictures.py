@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from cifarkit.arguments import checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.data.image_set import ImageSet
-from cifarkit.errors import DataError
 from cifarkit.evaluation import mistakes
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.guidance import explains_arguments
@@ -47,7 +46,7 @@ def top_losses(
     'The largest loss: 33.3 % of the images, 87.4 % of the whole loss'
     """
     check_match(evaluation, image_set)
-    indices = mistakes.top_losses(evaluation, checked_whole("n", n, 1, error=DataError))
+    indices = mistakes.top_losses(evaluation, checked("n", n, Count))
     losses = np.abs(evaluation.losses.astype(np.float64))  # a loss of -0.0 shows as 0
     tiles = [
         Tile(answer.picture, f"{answer}\ntrue: {answer.true}\nloss {loss:.2f}", answer.wrong)
@@ -101,8 +100,8 @@ def confused(
     '1 of all 1 mistakes are of the most frequent kind'
     """
     check_match(evaluation, image_set)
-    checked_whole("n", n, 1, error=DataError)
-    most = mistakes.confused_pairs(evaluation, checked_whole("pairs", pairs, 1, error=DataError))
+    checked("n", n, Count)
+    most = mistakes.confused_pairs(evaluation, checked("pairs", pairs, Count))
     sections = []
     for pair in most:
         true, called = (evaluation.classes.index(name) for name in (pair.true, pair.predicted))

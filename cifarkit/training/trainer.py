@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cifarkit.arguments import check_seed, checked_flag
+from cifarkit.arguments import Seed, checked
 from cifarkit.data.splits import Splits
 from cifarkit.errors import CheckpointError, TrainingError
 from cifarkit.guidance import Guided, explains_arguments
@@ -85,14 +85,14 @@ class Trainer(Guided):
         compile: Compile = "auto",
         show_progress: ShowProgress = "auto",
     ) -> None:
-        check_seed("seed", seed)
+        checked("seed", seed, Seed)
         self.recipe = checked_recipe(recipe)
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)
         self.listeners = with_progress(self.callbacks, show_progress)
         self.run_dir = None if run_dir is None else expanded(run_dir)
-        self.track_test = checked_flag("track_test", track_test, error=TrainingError)
+        self.track_test = checked("track_test", track_test, bool, error=TrainingError)
         self.compile = checked_compile(compile)
         self._is_training = False
 
@@ -136,7 +136,7 @@ class Trainer(Guided):
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
-        if checked_flag("resume", resume, error=CheckpointError) and self.run_dir is None:
+        if checked("resume", resume, bool, error=CheckpointError) and self.run_dir is None:
             raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
         with (
             self._one_at_a_time(),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cifarkit.arguments import check_seed
+from cifarkit.arguments import Seed, checked
 from cifarkit.errors import RunFolderError
 
 __all__ = ["check_options", "check_texts"]
@@ -43,7 +43,7 @@ def check_texts(about: dict[str, Any]) -> None:
         DataError: the seed is not a seed.
         RunFolderError: a value that should be a text is not one.
     """
-    check_seed("the seed in run.json", about["seed"])
+    checked("the seed in run.json", about["seed"], Seed)
     facts = about["facts"]
     data, versions = facts["data"], facts["environment"]["versions"]
     texts = [data["name"], data["fingerprint"], *facts["callbacks"], *facts["intervening"]]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cifarkit.arguments import checked_flag
+from cifarkit.arguments import checked
 from cifarkit.blocks import Block, Readable
 from cifarkit.comparison.statistics import t_interval
 from cifarkit.errors import DataError
@@ -95,7 +95,7 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     >>> leaderboard([]).standings
     ()
     """
-    checked_flag("by_folder", by_folder, error=DataError)
+    checked("by_folder", by_folder, bool)
     groups: dict[tuple[str, str], list[Verification]] = {}
     unverified = []
     for run in verifications:

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from cifarkit.arguments import checked_flag
+from cifarkit.arguments import checked
 from cifarkit.blocks import as_html
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import CifarkitError, DataError, RunFolderError
+from cifarkit.errors import CifarkitError, RunFolderError
 from cifarkit.findings import Finding, table_of, tabulated
 from cifarkit.guidance import explains_arguments
 from cifarkit.renamed import RenamedAttribute
@@ -176,7 +176,7 @@ def verify(
     (True, 'bitwise equal')
     """
     check_splits(splits)
-    checked_flag("retrain", retrain, error=DataError)
+    checked("retrain", retrain, bool)
     chosen_device = choose_device(device)
     folder = expanded(folder)
     try:

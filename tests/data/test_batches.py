@@ -93,7 +93,7 @@ def test_no_images_are_an_error_before_any_batch() -> None:
 
 @pytest.mark.parametrize("batch_size", [0, -3, 2.0, "8", None, True])
 def test_nonsense_for_a_batch_size_is_refused(batch_size: Any) -> None:
-    with pytest.raises(ck.DataError, match="batch_size must be a whole number from 1 on, found"):
+    with pytest.raises(ck.DataError, match="batch_size must be a whole number, value >= 1; found"):
         next(training_batches(numbered(9), batch_size, seed=0, epoch=0))
 
 

@@ -104,6 +104,6 @@ def test_a_loss_without_end_is_the_worst() -> None:
 @pytest.mark.parametrize("function", [ck.top_losses, ck.confused_pairs])
 def test_a_count_that_is_none_is_refused(function: Any, k: Any) -> None:
     evaluation = ck.Evaluation(np.eye(3, dtype=np.float32), np.array([0, 1, 1]), NAMES[:3])
-    with pytest.raises(ck.DataError, match="k must be a whole number from 0 on, found"):
+    with pytest.raises(ck.DataError, match="k must be a whole number, value >= 0; found"):
         function(evaluation, k=k)
     assert len(function(evaluation, k=np.int64(1))) == 1

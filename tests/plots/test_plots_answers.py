@@ -37,7 +37,7 @@ def test_every_place_is_drawn_about_alike() -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True, "9", None])
 def test_nonsense_for_a_count_is_refused(n: Any) -> None:
-    with pytest.raises(DataError, match=r"^n must be a whole number from 1 on, found"):
+    with pytest.raises(DataError, match=r"^n must be a whole number, value >= 1; found"):
         drawn(np.array([3, 5, 8]), n, seed=0)
 
 

@@ -72,5 +72,5 @@ def test_the_title_gives_verdict_and_ece(
 
 
 def test_nonsense_for_bins_is_refused(ax: Axes, mixed: Evaluation) -> None:
-    with pytest.raises(DataError, match="bins must be a whole number from 1 to 1,000, found 0"):
+    with pytest.raises(DataError, match="bins must be a whole number, 1 <= value <= 1000; found 0"):
         reliability(mixed, bins=0, ax=ax)

@@ -104,7 +104,7 @@ def test_nonsense_for_a_count_is_refused(
     evaluation: Evaluation, image_set: ImageSet, options: dict[str, int]
 ) -> None:
     (name,) = options
-    with pytest.raises(DataError, match=f"^{name} must be a whole number from 1 on, found 0"):
+    with pytest.raises(DataError, match=f"^{name} must be a whole number, value >= 1; found 0"):
         confused(evaluation, image_set, figure=Figure(), **options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cifarkit.annotations import Range
-from cifarkit.arguments import checked_number, checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.errors import TrainingError
 from cifarkit.runs.folder import BEST, RunFolder
 from cifarkit.runs.run import Run
@@ -38,9 +38,9 @@ class Checkpoint(Callback):
 
     def __init__(self, every_steps: int | None = None, every_seconds: float | None = None) -> None:
         if every_steps is not None:
-            every_steps = checked_whole("every_steps", every_steps, least=1, error=TrainingError)
+            every_steps = checked("every_steps", every_steps, Count, error=TrainingError)
         if every_seconds is not None:
-            every_seconds = checked_number(
+            every_seconds = checked(
                 "every_seconds", every_seconds, Range(0, 1e9, open="("), error=TrainingError
             )
         self.every_steps = every_steps

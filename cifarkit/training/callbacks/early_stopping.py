@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.annotations import Range
-from cifarkit.arguments import checked_flag, checked_number, checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
 from cifarkit.runs.run import Run
@@ -56,9 +56,9 @@ class EarlyStopping(Callback):
                 "write EarlyStopping('val_loss', patience=5)"
             )
         self.column = column
-        self.patience = checked_whole("patience", patience, least=1, error=TrainingError)
-        self.min_delta = checked_number("min_delta", min_delta, Range(0, 1e9), error=TrainingError)
-        self.restore = checked_flag("restore", restore, error=TrainingError)
+        self.patience = checked("patience", patience, Count, error=TrainingError)
+        self.min_delta: float = checked("min_delta", min_delta, Range(0, 1e9), error=TrainingError)
+        self.restore = checked("restore", restore, bool, error=TrainingError)
         self._begin_anew()
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch.nn.utils import clip_grad_norm_
 
 from cifarkit.annotations import Range
-from cifarkit.arguments import checked_number
+from cifarkit.arguments import checked
 from cifarkit.errors import TrainingError
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
@@ -32,9 +32,7 @@ class GradientClip(Callback):
     fields = ("max_norm",)
 
     def __init__(self, max_norm: float = 1.0) -> None:
-        self.max_norm = checked_number(
-            "max_norm", max_norm, Range(0, 1e9, open="("), error=TrainingError
-        )
+        self.max_norm = checked("max_norm", max_norm, Range(0, 1e9, open="("), error=TrainingError)
 
     def __repr__(self) -> str:
         return f"GradientClip({self.max_norm})"

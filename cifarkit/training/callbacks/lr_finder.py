@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
 from torch import Tensor
 
 from cifarkit.annotations import Range
-from cifarkit.arguments import checked_number, checked_whole
+from cifarkit.arguments import checked
 from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
 from cifarkit.runs.run import Run
@@ -44,9 +45,11 @@ class LRFinder(Callback):
     SMOOTHING = 0.9
 
     def __init__(self, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> None:
-        self.start = checked_number("start", start, Range(0, 1e9, open="()"), error=TrainingError)
-        self.end = checked_number("end", end, Range(self.start, 1e9, open="("), error=TrainingError)
-        self.steps = checked_whole("steps", steps, least=10, error=TrainingError)
+        self.start = checked("start", start, Range(0, 1e9, open="()"), error=TrainingError)
+        self.end = checked("end", end, Range(self.start, 1e9, open="("), error=TrainingError)
+        self.steps = checked(
+            "steps", steps, Annotated[int, Range(10, math.inf)], error=TrainingError
+        )
         self._begin_anew()
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from cifarkit.annotations import Range
-from cifarkit.arguments import checked_number
+from cifarkit.arguments import checked
 from cifarkit.data.batches import Batch
 from cifarkit.data.transfer import to_device
 from cifarkit.errors import TrainingError
@@ -36,7 +36,7 @@ class Mixup(Callback):
     fields = ("alpha",)
 
     def __init__(self, alpha: float = 0.2) -> None:
-        self.alpha = checked_number("alpha", alpha, Range(0, 100, open="("), error=TrainingError)
+        self.alpha = checked("alpha", alpha, Range(0, 100, open="("), error=TrainingError)
 
     def __repr__(self) -> str:
         return f"Mixup(alpha={self.alpha})"

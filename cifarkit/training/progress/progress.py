@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal, TextIO
 
-from cifarkit.arguments import checked_flag
+from cifarkit.arguments import checked
 from cifarkit.blocks import Bar
 from cifarkit.display import Display, Notebook, display_on, in_notebook, is_terminal
 from cifarkit.errors import CifarkitError, TrainingError
@@ -113,7 +113,8 @@ def wants_progress(show_progress: Any, *, error: type[CifarkitError]) -> bool:
         return in_notebook() or is_terminal(sys.stderr)
     if isinstance(show_progress, str):
         raise error(f'show_progress must be True, False or "auto", found {show_progress!r}')
-    return checked_flag("show_progress", show_progress, error=error)
+    wanted: bool = checked("show_progress", show_progress, bool, error=error)
+    return wanted
 
 
 def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) -> Sequence[Callback]:
