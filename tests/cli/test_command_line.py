@@ -380,7 +380,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     done = call("resume", folder)
     assert (done.status, "was over" in done.err) == (0, False)
     # The page is that of the whole run now.
-    assert "those at the end" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "from the end, even if" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
     assert not Path("whole/report.html").exists()
     assert "It is not trained again" in call(*line, "whole").err
