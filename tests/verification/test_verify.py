@@ -183,7 +183,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "no test predictions": (
         lambda run: (run / TEST_PREDICTIONS).unlink(),
         "test predictions",
-        "has no receipt",
+        "has no test predictions",
     ),
     "a flipped bit": (flip_a_byte, "test predictions", "cannot be read"),
     "shorter test predictions": (
