@@ -193,7 +193,7 @@ def test_the_command_line_page_has_every_command_and_option(hooks: Any) -> None:
         for parameter in command.params:
             spelling = (parameter.metavar or parameter.name.upper(), parameter.opts[0])
             assert spelling[parameter.param_type_name == "option"] in page
-    assert "| `--seed SEED` | Of weights, order, augmentation, dropout. | `0` |" in page
+    assert "| `--seed SEED` | Seed of weights, order, augmentation, dropout. | `0` |" in page
 
 
 def test_the_table_of_variants_has_every_model(hooks: Any) -> None:

@@ -31,6 +31,7 @@ FLOORS = [
         "guidance",
         "values",
         "randomness",
+        "modes",
         "tables",
         "blocks",
         "display",
@@ -60,6 +61,7 @@ GROUND = {
     *(("renamed", "warn"), ("findings", "renamed")),
     *(("foreign_names", "foreign_words"), ("foreign_names", "synonyms")),
     ("guidance", "foreign_names"),
+    ("modes", "randomness"),
     *(("values", "synonyms"), ("values", "guidance")),
 }
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

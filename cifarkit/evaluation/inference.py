@@ -10,12 +10,12 @@ from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import DataError
 from cifarkit.models.contract import (
     check_network,
-    in_evaluation,
     input_like,
     layout_of,
     logits_of,
     show_grey,
 )
+from cifarkit.modes import in_evaluation
 
 __all__ = ["compute_logits"]
 

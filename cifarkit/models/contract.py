@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from torch import nn
 from cifarkit.errors import CifarkitError, ModelContractError
 from cifarkit.models.torch_errors import torch_hint
 from cifarkit.models.wrappers import input_hint, output_hint, shape_hint
-from cifarkit.randomness import fork_rng
+from cifarkit.modes import in_evaluation
 
 __all__ = [
     "check_answer",
@@ -26,7 +24,6 @@ __all__ = [
     "check_tensor",
     "grey_images",
     "show_grey",
-    "in_evaluation",
     "input_like",
     "layout_of",
     "logits_of",
@@ -240,22 +237,6 @@ def check_tensor(
             f"{who} must give a float tensor of logits, found {found}"
             f"{output_hint(output, n, num_classes, in_training=in_training)}"
         )
-
-
-@contextmanager
-def in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Hold a network in evaluation mode for a block.
-
-    After it every layer is in the mode it was in, and the global generators are where they were.
-    """
-    modes = {module: module.training for module in model.modules()}
-    try:
-        with fork_rng():
-            model.eval()
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:

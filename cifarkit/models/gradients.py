@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -13,21 +11,9 @@ from torch import Tensor, nn
 from cifarkit.errors import ModelContractError
 from cifarkit.models.contract import check_answer
 
-__all__ = ["check_trainable", "gradients_enabled", "gradients_of"]
+__all__ = ["check_trainable", "gradients_of"]
 
 PASSES = 10  # enough for a layer that forward leaves out at random to take part once
-
-
-@contextmanager
-def gradients_enabled() -> Iterator[None]:
-    """Compute gradients in a block, also inside no_grad and inference mode.
-
-    >>> with torch.inference_mode(), gradients_enabled():
-    ...     nn.Linear(2, 1)(torch.ones(1, 2)).requires_grad
-    True
-    """
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def check_trainable(model: nn.Module, who: str) -> None:

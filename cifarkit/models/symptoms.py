@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from cifarkit.models.contract import check_answer, in_evaluation, input_like
+from cifarkit.models.contract import check_answer, input_like
 from cifarkit.models.gradients import gradients_of
 from cifarkit.models.visits import uncompiled
+from cifarkit.modes import in_evaluation
 from cifarkit.randomness import seeded
 
 __all__ = [

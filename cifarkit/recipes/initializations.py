@@ -130,25 +130,22 @@ def _first_convolution(model: nn.Module, images: Tensor) -> tuple[nn.Conv2d, Ten
     from torch import nn
 
     from cifarkit.data.image_set import to_floats
+    from cifarkit.modes import in_evaluation
 
     def stop(layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
         raise _Reached(cast("nn.Conv2d", layer), given[0] if given else named["input"])
 
-    modes = {layer: layer.training for layer in model.modules()}
-    convolutions = [layer for layer in modes if isinstance(layer, nn.Conv2d)]
+    convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     hooks = [layer.register_forward_pre_hook(stop, with_kwargs=True) for layer in convolutions]
     weights = [weight for weight in model.parameters() if weight.is_floating_point()]
     try:
-        model.eval()  # so that the layers before it learn nothing
-        with torch.no_grad():
+        with in_evaluation(model), torch.no_grad():  # so that the layers before it learn nothing
             if convolutions:
                 model(to_floats(images).to(weights[0].device, weights[0].dtype))
     except _Reached as reached:
         _check(reached.layer, reached.given)
         return reached.layer, reached.given
     finally:
-        for layer, mode in modes.items():
-            layer.training = mode
         for hook in hooks:
             hook.remove()
     raise ModelContractError(

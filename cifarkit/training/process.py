@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cifarkit.models.gradients import gradients_enabled
+from cifarkit.modes import gradients_enabled
 from cifarkit.randomness import fork_rng
 from cifarkit.training.engine.memory import retained_memory
 from cifarkit.training.interruption import Interruption, noticed_interruptions

@@ -13,10 +13,10 @@ from torch import nn
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import DataError, ModelContractError
 from cifarkit.guidance import as_written, explains_arguments
-from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant
 from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
+from cifarkit.modes import gradients_enabled
 from cifarkit.randomness import seeded
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback

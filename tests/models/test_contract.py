@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.models.contract import check_logits, check_module, check_network, in_evaluation
+from cifarkit.models.contract import check_logits, check_module, check_network
+from cifarkit.modes import in_evaluation
 
 
 @pytest.mark.parametrize(

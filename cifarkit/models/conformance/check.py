@@ -18,9 +18,9 @@ from cifarkit.models.conformance.global_state import settings_kept
 from cifarkit.models.conformance.report import ConformanceReport
 from cifarkit.models.conformance.subject import Subject
 from cifarkit.models.contract import text_of
-from cifarkit.models.gradients import gradients_enabled
 from cifarkit.models.registry import get_variant, registry
 from cifarkit.models.variant import Variant
+from cifarkit.modes import gradients_enabled
 from cifarkit.randomness import fork_rng
 
 if TYPE_CHECKING:
