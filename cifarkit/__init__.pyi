@@ -83,6 +83,10 @@ from cifarkit.randomness import seed_for as seed_for
 from cifarkit.randomness import seeded as seeded
 from cifarkit.recipes.initializations import Initialization as Initialization
 from cifarkit.recipes.initializations import Whitening as Whitening
+from cifarkit.recipes.losses import CrossEntropy as CrossEntropy
+from cifarkit.recipes.losses import FocalLoss as FocalLoss
+from cifarkit.recipes.losses import Loss as Loss
+from cifarkit.recipes.losses import MultiMargin as MultiMargin
 from cifarkit.recipes.optimizers import SGD as SGD
 from cifarkit.recipes.optimizers import Adam as Adam
 from cifarkit.recipes.optimizers import AdamW as AdamW

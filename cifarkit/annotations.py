@@ -6,6 +6,7 @@ range, `Literal`, tuples, unions, `Any`, and classes.
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Iterator, Sequence
@@ -186,9 +187,11 @@ def _instance(value: Any, kind: Any, hint: Any) -> Any:
         return value
     if hasattr(kind, "taken_from") and (taken := kind.taken_from(value)) is not None:
         return taken
-    is_own = kind.__module__ not in ("builtins", "collections.abc")
-    names = [one.__name__ for one in all_subclasses(kind)] if is_own else []  # type: ignore[var-annotated]
-    known = ", ".join(sorted(names))
+    names: list[str] = []
+    if kind.__module__ not in ("builtins", "collections.abc"):
+        kinds: Iterator[type] = all_subclasses(kind)
+        names = sorted(each.__name__ for each in kinds if not inspect.isabstract(each))
+    known = ", ".join(names)
     if isinstance(value, str) and (close := nearest(value, names)):
         raise Mismatch(f"one of {known}; did you mean {close!r}?")
     raise Mismatch(f"a value of type {kind.__name__}" + (f", such as {known}" if known else ""))

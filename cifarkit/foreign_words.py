@@ -15,7 +15,7 @@ SAVING = "run_dir='runs/mine' keeps the run with its weights, and ck.Checkpoint 
 METRICS = (
     "loss and accuracy are always measured, and run.log(name, value) in a ck.Callback adds a column"
 )
-LOSS = "training uses cross-entropy, and only label_smoothing= changes it"
+LOSS = "the recipe has one loss: loss=ck.CrossEntropy(), ck.FocalLoss() or your own ck.Loss"
 _RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
 _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
@@ -40,7 +40,7 @@ _SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck
 # means to all functions that begin with `ck.load_`.
 WAYS = by_word(
     {
-        _RECIPE: "epochs batch_size optimizer schedule augment label_smoothing initialization "
+        _RECIPE: "epochs batch_size optimizer schedule augment loss clip_norm initialization "
         "ema_decay test_time precision",
         _TRAINING: "seed device callbacks run_dir track_test compile show_progress",
         _STOPPING: "column patience min_delta restore",
@@ -56,8 +56,9 @@ WAYS = by_word(
         "write show_progress=False, to ck.train or ck.Trainer": "disable_tqdm silent quiet",
         "write device='cpu', to ck.train or ck.Trainer": "no_cuda use_cpu no_mps",
         "write compile='off', to ck.train or ck.Trainer": "run_eagerly",
-        LOSS: "loss loss_fn loss_func criterion class_weight class_weights pos_weight "
-        "loss_weights sample_weight bce_loss from_logits",
+        "it belongs to the loss: loss=ck.CrossEntropy({word}={value})": "label_smoothing "
+        "class_weights",
+        LOSS: "loss_weights sample_weight pos_weight bce_loss from_logits",
         METRICS: "metrics scoring eval_metric compute_metrics weighted_metrics",
         SAVING: "checkpoint checkpoints checkpointing checkpoint_dir save save_every ckpt_path "
         "save_best save_best_only save_weights_only save_top_k filepath dirpath filename "
@@ -83,10 +84,10 @@ WAYS = by_word(
         "data)": "Trainer.model",
         "it belongs to the recipe: ck.Trainer(ck.Recipe({word}={value})).fit(network, "
         "data)": "Trainer.epochs Trainer.batch_size Trainer.optimizer Trainer.schedule "
-        "Trainer.augment Trainer.label_smoothing Trainer.initialization Trainer.ema_decay "
+        "Trainer.augment Trainer.loss Trainer.initialization Trainer.ema_decay "
         "Trainer.test_time Trainer.precision Trainer.fit.epochs Trainer.fit.batch_size "
         "Trainer.fit.optimizer Trainer.fit.schedule Trainer.fit.augment "
-        "Trainer.fit.label_smoothing Trainer.fit.precision",
+        "Trainer.fit.loss Trainer.fit.precision",
         "it belongs to the recipe's optimiser: "
         "ck.Trainer(ck.Recipe(optimizer=ck.Adam({word}={value}))).fit(network, "
         "data)": "Trainer.lr Trainer.weight_decay Trainer.fit.lr Trainer.fit.weight_decay",
@@ -114,8 +115,7 @@ WAYS = by_word(
         "local_rank dist_url",
         "write callbacks=[ck.EarlyStopping('val_loss', patience=5)]": "early_stopping early_stop "
         "n_iter_no_change",
-        "write callbacks=[ck.GradientClip({value})]": "max_norm",
-        "gradients are clipped by their norm: callbacks=[ck.GradientClip(1.0)]": "clipvalue "
+        "gradients are clipped by their norm: clip_norm=1.0": "clipvalue "
         "clip_value clip_mode gradient_clip_algorithm",
         "write seeds=[{value}]": "ck.compare.seed",
         "the variants come first: ck.compare(['baseline', 'batchnorm'], data)": "ck.compare.model "

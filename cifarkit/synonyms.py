@@ -34,8 +34,10 @@ SYNONYMS = by_word(
         "image_set": "images_set dataset data test_data test_set",
         "images": "x inputs",
         "label_smoothing": "smoothing label_smoothing_factor",
+        "loss": "loss_fn loss_func criterion loss_function",
+        "class_weights": "class_weight weight",
         "lr": "learning_rate learning_rate_init base_lr init_lr initial_lr lr_base lr_rate eta0",
-        "max_norm": "max_grad_norm clip_norm clipnorm clip grad_clip gradient_clip clip_grad "
+        "clip_norm": "max_norm max_grad_norm clipnorm clip grad_clip gradient_clip clip_grad "
         "gradient_clip_val gradient_clipping clip_grad_norm global_clipnorm",
         "min_delta": "delta tol threshold",
         "model": "net network module arch architecture model_name model_init",
@@ -85,7 +87,10 @@ EXAMPLES = {
     "factor": "0.1",
     "final": "0.01",
     "initialization": "ck.Whitening()",
+    "class_weights": "'balanced'",
+    "clip_norm": "1.0",
     "label_smoothing": "0.1",
+    "loss": "ck.CrossEntropy()",
     "lr": "0.1",
     "max_norm": "1.0",
     "min_delta": "0.001",

@@ -42,7 +42,7 @@ ck.register_model("quick", recipe=recipe, options=options, summary="a small spee
     speedrun.builder
 )
 print(ck.summary("quick"))
-for name in ("optimizer", "schedule", "augment", "label_smoothing", "initialization", "test_time"):
+for name in ("optimizer", "schedule", "augment", "loss", "initialization", "test_time"):
     print(f"{name}: {getattr(recipe, name)}")
 
 # %% [markdown]
@@ -113,7 +113,7 @@ without = {
     "falling-rate": recipe.replace(schedule=ck.Constant()),
     "flip": recipe.replace(augment=(crop,)),
     "windows": recipe.replace(augment=(flip,)),
-    "smoothing": recipe.replace(label_smoothing=0.0),
+    "smoothing": recipe.replace(loss=ck.CrossEntropy()),
 }
 for name, changed in without.items():
     ck.register_model(f"no-{name}", recipe=changed, options=options)(speedrun.builder)

@@ -8,6 +8,7 @@ from cifarkit.data.augmentations import AlternatingFlip, GrowingCrop
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.models.registry import register_model
 from cifarkit.recipes.initializations import Whitening
+from cifarkit.recipes.losses import CrossEntropy
 from cifarkit.recipes.optimizers import Muon
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.recipes.schedules import Linear
@@ -23,7 +24,7 @@ RECIPE = Recipe(
     optimizer=Muon(lr=0.12, matrix_lr=0.02, bias_lr=26.5),
     schedule=Linear(),
     augment=(AlternatingFlip(), GrowingCrop(first=20, last=28)),
-    label_smoothing=0.2,
+    loss=CrossEntropy(label_smoothing=0.2),
     initialization=Whitening(),
     test_time=TestTimeAugmentation(flip=True, shift=2, size=28),
 )

@@ -10,6 +10,7 @@ from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import RecipeError
 from cifarkit.recipes.initializations import Initialization
+from cifarkit.recipes.losses import CrossEntropy, Loss
 from cifarkit.recipes.optimizers import Adam, Optimizer
 from cifarkit.recipes.schedules import Constant, Schedule
 from cifarkit.values import Value
@@ -29,8 +30,9 @@ class Recipe(Value):
         optimizer: it turns gradients into steps.
         schedule: how the learning rate changes.
         augment: augmentations of the training images, in this order; val and test never change.
-        label_smoothing: the share of certainty spread over all classes (Szegedy et al. 2016,
-            section 7).
+        loss: what training makes small; val and test are always measured by plain cross-entropy.
+        clip_norm: the largest Euclidean norm of the gradient of all weights together; a longer one
+            is shortened (Pascanu et al. 2013, section 3.2). None leaves it as it is.
         initialization: computes first weights from the training images; None keeps those
             that the network was built with.
         ema_decay: how much of the running average of the weights each step keeps; the network is
@@ -45,12 +47,12 @@ class Recipe(Value):
     Raises:
         RecipeError: a field does not fit; the message lists every such field.
 
-    >>> Recipe(epochs=0, label_smoothing=2)
+    >>> Recipe(epochs=0, ema_decay=2)
     Traceback (most recent call last):
     ...
     cifarkit.errors.RecipeError: Recipe cannot be made of these values:
       epochs=0: allowed is a whole number, 1 <= value <= 100000
-      label_smoothing=2: allowed is a number, 0 <= value < 1
+      ema_decay=2: allowed is a number, 0 <= value < 1
     >>> Recipe().replace(epochs=20).differs_from(Recipe())
     {'epochs': (10, 20)}
     """
@@ -60,7 +62,8 @@ class Recipe(Value):
     optimizer: Optimizer = Adam(lr=1e-3)
     schedule: Schedule = Constant()
     augment: tuple[Augmentation, ...] = ()
-    label_smoothing: Annotated[float, Range(0, 1, open=")")] = 0.0
+    loss: Loss = CrossEntropy()
+    clip_norm: Annotated[float, Range(0, 1e9, open="(")] | None = None
     initialization: Initialization | None = None
     ema_decay: Annotated[float, Range(0, 1, open=")")] = 0.0
     test_time: TestTimeAugmentation | None = None

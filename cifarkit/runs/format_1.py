@@ -1,15 +1,31 @@
-"""How records of format 1 were written before callbacks were values: read here, nowhere else."""
+"""What earlier versions wrote into records of format 1: read here, nowhere else."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["CURRENT_NAMES", "listener_of_text"]
+from cifarkit.recipes.losses import CrossEntropy
+from cifarkit.recipes.recipe import Recipe
+
+__all__ = ["CURRENT_NAMES", "current_recipe", "listener_of_text"]
 
 CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
 # The arguments that were printed without their names.
 UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
+
+
+def current_recipe(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a recipe with the fields that recipes have now.
+
+    >>> current_recipe({"epochs": 3, "label_smoothing": 0.1})["loss"]["label_smoothing"]
+    0.1
+    """
+    recipe = Recipe().to_json() | dict(document)
+    if "label_smoothing" in recipe:  # a field of its own, before there were losses
+        recipe["loss"] = CrossEntropy(label_smoothing=recipe.pop("label_smoothing")).to_json()
+    return recipe
 
 
 def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:

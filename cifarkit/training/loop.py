@@ -83,6 +83,7 @@ class Loop:
         optimizer.zero_grad()
         loss.backward()
         self.callbacks.notify("on_backward_end", run)
+        self.engine.clip_gradients(run.model)
         optimizer.step()
         return run.state.loss, correct
 

@@ -119,6 +119,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     batches = _batches_by_size(run, splits.train)
     batch = batches[0]
     engine.distributed.check_sizes(splits, recipe.batch_size)
+    labels, classes = splits.train.labels, len(splits.classes)
+    engine.loss_function = recipe.loss.for_training_set(labels, classes)
     steps = count_batches(len(splits.train), recipe.batch_size)
     _check_rates(recipe, steps)
     shown = {batch.images.shape[-1] for batch in batches}
@@ -151,7 +153,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         ) from error
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
-    engine.network = engine.distributed.wrap(model, batch, recipe.label_smoothing)
+    engine.network = engine.distributed.wrap(model, batch, engine.loss_function)
     run.begin(TrainingState(splits, optimizer, steps))
 
 
@@ -201,7 +203,7 @@ def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     began = time.perf_counter()
     with fork_rng(), engine.arithmetic():
         for batch in batches:
-            engine.forward.warm_up(model, batch, engine.recipe.label_smoothing)
+            engine.forward.warm_up(model, batch, engine.loss_function)
     return time.perf_counter() - began
 
 

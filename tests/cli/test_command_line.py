@@ -166,7 +166,7 @@ def test_cifar_by_name_does_not_fall_back(
         (["train", "linear", "--lr", "nan"], 1, "lr=float('nan'): allowed is a number"),
         (["train", "linear", "--seed", "-1", "--data", "synthetic"], 1, "seed must be a whole"),
         (["train", "linear", "--data", "nowhere"], 1, "there is no data source 'nowhere'"),
-        (["train", "linear", "--device", "gpu", "--data", "synthetic"], 1, "'auto' takes what"),
+        (["train", "linear", "--device", "gpu", "--data", "synthetic"], 1, "write 'cpu', 'cuda'"),
         (["train", "linear", "--import", "nowhere.py"], 1, "there is no file 'nowhere.py'"),
         (["train", "linear", "--patience", "0", "--data", "synthetic"], 1, "patience must be"),
         (["evaluate", "nowhere"], 1, "there is no run in"),

@@ -288,7 +288,7 @@ def swap_splits(run: ck.Run) -> None:
 
 
 def swap_recipe(run: ck.Run) -> None:
-    run.recipe = run.recipe.replace(label_smoothing=0.1)
+    run.recipe = run.recipe.replace(ema_decay=0.1)
 
 
 def swap_history(run: ck.Run) -> None:

@@ -51,6 +51,12 @@ augmentations = st.one_of(
     st.builds(ck.Cutout, size=st.integers(1, 32)),
     st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32)),
 )
+weights = st.none() | st.just("balanced") | st.lists(st.floats(0, 9), min_size=2).map(tuple)
+losses = st.one_of(
+    st.builds(ck.CrossEntropy, label_smoothing=shares, class_weights=weights),
+    st.builds(ck.FocalLoss, gamma=st.floats(0, 9), class_weights=weights),
+    st.builds(ck.MultiMargin, margin=st.floats(0.01, 9), p=st.sampled_from([1, 2])),
+)
 recipes = st.builds(
     ck.Recipe,
     epochs=st.integers(1, 100_000),
@@ -58,7 +64,8 @@ recipes = st.builds(
     optimizer=optimizers,
     schedule=schedules,
     augment=st.lists(augmentations, max_size=3).map(tuple),
-    label_smoothing=shares,
+    loss=losses,
+    clip_norm=st.none() | st.floats(0.01, 100),
     initialization=st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
     ema_decay=shares,
     test_time=st.none()
@@ -113,7 +120,8 @@ def test_a_recipe_travels_to_another_process() -> None:
 def test_the_default_recipe_is_the_assignments() -> None:
     assert repr(ck.Recipe()) == (
         "Recipe(epochs=10, batch_size=64, optimizer=Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, "
-        "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), label_smoothing=0.0, "
+        "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), "
+        "loss=CrossEntropy(class_weights=None, label_smoothing=0.0), clip_norm=None, "
         "initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
     )
 
@@ -152,7 +160,8 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
         "optimizer": "adm",
         "schedule": ck.Adam,
         "augment": "flop",
-        "label_smoothing": math.nan,
+        "loss": "CrossEntrpy",
+        "clip_norm": 0.0,
         "initialization": "whitenig",
         "ema_decay": 1,
         "test_time": True,
@@ -169,15 +178,17 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     ] == ours
     assert "did you mean 'Adam'?" in lines[2]
     assert "did you mean 'Flip'?" in lines[4]
-    assert "did you mean 'Whitening'?" in lines[6]
-    assert "'auto', 'float32', 'bfloat16'" in lines[9]
+    assert "did you mean 'CrossEntropy'?" in lines[5]
+    assert "did you mean 'Whitening'?" in lines[7]
+    assert "'auto', 'float32', 'bfloat16'" in lines[10]
 
 
 NONSENSE = [-1, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]
 FIELDS = [
     (ck.Recipe, "epochs"),
     (ck.Recipe, "batch_size"),
-    (ck.Recipe, "label_smoothing"),
+    (ck.CrossEntropy, "label_smoothing"),
+    (ck.MultiMargin, "margin"),
     (ck.Adam, "lr"),
     (ck.Adam, "eps"),
     (ck.AdamW, "weight_decay"),
@@ -222,9 +233,9 @@ def test_every_float_is_either_kept_exactly_or_refused(found: float, place: Any)
 
 
 def test_numpys_numbers_become_plain_ones() -> None:
-    recipe = ck.Recipe(epochs=np.int32(3), label_smoothing=np.float64(0.1))
+    recipe = ck.Recipe(epochs=np.int32(3), ema_decay=np.float64(0.1))
     assert type(recipe.epochs) is int
-    assert type(recipe.label_smoothing) is float
+    assert type(recipe.ema_decay) is float
     assert eval(repr(recipe), HOUSE) == recipe
 
 

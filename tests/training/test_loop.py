@@ -58,6 +58,7 @@ def test_a_step_is_that_of_a_bare_loop_in_its_order() -> None:
         "optimizer.zero_grad",
         "loss.backward",
         "on_backward_end",
+        "engine.clip_gradients",
         "optimizer.step",
     ]
 

@@ -54,7 +54,11 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
         list,
     ),
     "augmented": (PLAIN.replace(augment=(ck.AlternatingFlip(), ck.Crop(), ck.Cutout())), list),
-    "averaged": (PLAIN.replace(ema_decay=0.8, label_smoothing=0.1), list),
+    "averaged": (PLAIN.replace(ema_decay=0.8, loss=ck.CrossEntropy(label_smoothing=0.1)), list),
+    "weighted, clipped": (
+        PLAIN.replace(loss=ck.FocalLoss(class_weights="balanced"), clip_norm=0.5),
+        list,
+    ),
     "orthogonal momentum": (PLAIN.replace(optimizer=ck.Muon(lr=0.02), ema_decay=0.5), list),
     "early stopping, mixup, clipping": (
         PLAIN,

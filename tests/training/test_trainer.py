@@ -26,7 +26,10 @@ STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
 RECIPES = {
     "the assignment's": STRICT,
     "augmented": STRICT.replace(augment=(ck.Flip(), ck.Crop(), ck.Cutout())),
-    "smoothed": STRICT.replace(label_smoothing=0.1),
+    "smoothed": STRICT.replace(loss=ck.CrossEntropy(label_smoothing=0.1)),
+    "focal, balanced": STRICT.replace(loss=ck.FocalLoss(gamma=1.5, class_weights="balanced")),
+    "margins": STRICT.replace(loss=ck.MultiMargin(margin=0.5)),
+    "clipped": STRICT.replace(clip_norm=0.5),
     "scheduled": STRICT.replace(
         optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
         schedule=ck.OneCycle(peak=0.1),
@@ -35,8 +38,24 @@ RECIPES = {
 }
 
 
+def loss_by_hand(
+    loss: ck.Loss, logits: torch.Tensor, labels: torch.Tensor, train_labels: torch.Tensor
+) -> torch.Tensor:
+    """Compute a recipe's loss as a student would, with torch alone."""
+    if isinstance(loss, ck.CrossEntropy):
+        return F.cross_entropy(logits, labels, label_smoothing=loss.label_smoothing)
+    if isinstance(loss, ck.MultiMargin):
+        return F.multi_margin_loss(logits, labels, margin=loss.margin, reduction="none").mean()
+    assert isinstance(loss, ck.FocalLoss)
+    weights = (len(train_labels) / (10 * train_labels.bincount().double())).float()
+    logs, wanted = F.log_softmax(logits, 1), F.one_hot(labels, 10)
+    return (-wanted * (1 - logs.exp()) ** loss.gamma * logs * weights).sum(1).mean()
+
+
 def bare_loop(model: nn.Module, splits: ck.Splits, recipe: ck.Recipe, seed: int) -> None:
     """Train as a student would by hand, without the trainer."""
+    if recipe.clip_norm is not None:  # a norm adds up in the order of memory
+        model.to(memory_format=torch.channels_last)
     optimizer = recipe.optimizer.build(model.parameters())
     model.train()
     for epoch in range(recipe.epochs):
@@ -50,9 +69,11 @@ def bare_loop(model: nn.Module, splits: ck.Splits, recipe: ck.Recipe, seed: int)
             rate = recipe.schedule.rate(place, recipe.epochs, recipe.optimizer.lr)
             optimizer.param_groups[0]["lr"] = rate
             torch.manual_seed(ck.seed_for("dropout", seed, epoch, step))
-            loss = F.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
+            loss = loss_by_hand(recipe.loss, model(images), labels, splits.train.labels)
             optimizer.zero_grad()
             loss.backward()
+            if recipe.clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             optimizer.step()
 
 

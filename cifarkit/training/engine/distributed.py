@@ -23,6 +23,7 @@ from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.models.symptoms import as_found
 from cifarkit.randomness import fork_rng, seed_for, seed_generators
+from cifarkit.recipes.losses import Loss
 from cifarkit.runs.environment import TORCHRUN
 from cifarkit.runs.history import Record
 from cifarkit.training.engine.forward import forward
@@ -93,19 +94,19 @@ class DistributedContext:
         loss, correct, images = self.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
         return {f"{part}_loss": loss / images, f"{part}_accuracy": correct / images}
 
-    def wrap(self, model: nn.Module, batch: Batch, label_smoothing: float) -> nn.Module:
+    def wrap(self, model: nn.Module, batch: Batch, loss: Loss) -> nn.Module:
         """Return the network with its gradients averaged over all processes.
 
         Args:
             model: left as it is.
             batch: to find out which weights a gradient reaches; PyTorch waits for those of all
                 others, unless it is told to look for them.
-            label_smoothing: of the loss.
+            loss: that training makes small.
         """
         if self.count == 1:
             return model
         # They have to agree, or wait for each other for ever.
-        [has_more] = self.any(_leaves_weights_out(model, batch, label_smoothing))
+        [has_more] = self.any(_leaves_weights_out(model, batch, loss))
         return DistributedDataParallel(model, find_unused_parameters=has_more)
 
     def sum(self, numbers: Tensor) -> Tensor:
@@ -124,11 +125,11 @@ class DistributedContext:
         return self.sum(torch.tensor(flags, dtype=torch.float32)).bool().tolist()
 
 
-def _leaves_weights_out(model: nn.Module, batch: Batch, label_smoothing: float) -> bool:
+def _leaves_weights_out(model: nn.Module, batch: Batch, loss: Loss) -> bool:
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     with as_found(model), fork_rng():
-        loss, _ = forward(model.train(), batch, label_smoothing)
-        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+        mean, _ = forward(model.train(), batch, loss)
+        gradients = torch.autograd.grad(mean, weights, allow_unused=True)
     return any(gradient is None for gradient in gradients)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from cifarkit.data.batches import Batch
 from cifarkit.recipes.recipe import Recipe
@@ -36,7 +37,7 @@ class Engine:
     """Computes for one training.
 
     Args:
-        recipe: says the precision and the label smoothing.
+        recipe: says the precision and the loss.
         device: where.
         compile: see `Trainer`.
         track_test: whether to measure on test too.
@@ -52,6 +53,7 @@ class Engine:
         self.can_capture = can_capture(compile, device, self.precision)
         self.distributed = join_processes(device)
         self.interrupted = False  # as all processes have agreed
+        self.loss_function = recipe.loss  # with the numbers of the training set, once it is known
         self.network: nn.Module  # the model, wrapped where several processes train it
         self._step: Step | None = None
 
@@ -68,9 +70,14 @@ class Engine:
         """
         share = self.distributed.shard(batch)
         with self.arithmetic():
-            loss, logits = self.forward(self.network, share, self.recipe.label_smoothing)
+            loss, logits = self.forward(self.network, share, self.loss_function)
         correct = count_correct(logits, share.targets)
         return self.distributed.rescaled(loss, share, batch), loss.detach(), correct
+
+    def clip_gradients(self, model: nn.Module) -> None:
+        """Shorten the gradient to the recipe's `clip_norm`, where it has one."""
+        if self.recipe.clip_norm is not None:
+            clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
 
     def seed_step(self, run: Run) -> None:
         """Key the global generators, from which dropout draws, by seed, epoch and step."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cifarkit.data.batches import Batch
 from cifarkit.errors import TrainingError
 from cifarkit.models.contract import input_like
+from cifarkit.recipes.losses import Loss
 from cifarkit.training.engine.out_of_memory import is_shortage
 
 __all__ = [
@@ -26,15 +26,15 @@ __all__ = [
 ]
 
 Compile = Literal["auto", "on", "off"]
-Forward = Callable[[nn.Module, Batch, float], tuple[Tensor, Tensor]]
+Forward = Callable[[nn.Module, Batch, Loss], tuple[Tensor, Tensor]]
 Options = dict[str, str | int | bool | Callable[..., Any]]  # as torch.compile types them
 
 
-def forward(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
-    """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
+def forward(model: nn.Module, batch: Batch, loss: Loss) -> tuple[Tensor, Tensor]:
+    """Return the mean loss of a batch, and the logits `batch classes`."""
     _, dtype = input_like(model)
     logits = model(batch.images.to(dtype))
-    return F.cross_entropy(logits, batch.targets, label_smoothing=label_smoothing), logits
+    return loss.mean(logits, batch.targets), logits
 
 
 class CompiledForward:
@@ -51,14 +51,12 @@ class CompiledForward:
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
         self.signatures: set[object] = set()
 
-    def __call__(
-        self, model: nn.Module, batch: Batch, label_smoothing: float
-    ) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of a batch, in nats, and the logits `batch classes`."""
+    def __call__(self, model: nn.Module, batch: Batch, loss: Loss) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a batch, and the logits `batch classes`."""
         chosen = self.compiled if batch.signature in self.signatures else forward
-        return chosen(model, batch, label_smoothing)
+        return chosen(model, batch, loss)
 
-    def warm_up(self, model: nn.Module, batch: Batch, label_smoothing: float) -> None:
+    def warm_up(self, model: nn.Module, batch: Batch, loss: Loss) -> None:
         """Compile for batches of this signature, on a copy of the network.
 
         Raises:
@@ -67,9 +65,9 @@ class CompiledForward:
         self.signatures.add(batch.signature)
         try:
             with _unlimited_tracing():
-                loss, _ = self(copy.deepcopy(model).train(), batch, label_smoothing)
-                loss.backward()
-            loss.item()  # waits for the device
+                mean, _ = self(copy.deepcopy(model).train(), batch, loss)
+                mean.backward()
+            mean.item()  # waits for the device
         except Exception as error:
             if isinstance(error, RuntimeError | MemoryError) and is_shortage(error):
                 raise

@@ -63,17 +63,17 @@ def test_a_batch_of_another_form_goes_the_plain_way(
 ) -> None:
     model, compiled = ck.create_model("linear"), CompiledForward()
     whole = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
-    compiled.warm_up(model, whole, 0.0)
+    compiled.warm_up(model, whole, ck.CrossEntropy())
     calls: list[ck.Batch] = []
 
-    def noted(model: nn.Module, batch: ck.Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+    def noted(model: nn.Module, batch: ck.Batch, loss: ck.Loss) -> tuple[Tensor, Tensor]:
         calls.append(batch)
-        return forward(model, batch, smoothing)
+        return forward(model, batch, loss)
 
     monkeypatch.setattr(compiled, "compiled", noted)
     shares = nn.functional.one_hot(whole.targets, 10).float()  # as Mixup gives
     for batch in (whole, ck.Batch(*(part[:8] for part in whole)), whole._replace(targets=shares)):
-        compiled(model, batch, 0.0)
+        compiled(model, batch, ck.CrossEntropy())
     assert [batch is whole for batch in calls] == [True]
 
 
@@ -123,7 +123,7 @@ def test_an_old_torch_is_told_before_it_compiles(monkeypatch: pytest.MonkeyPatch
 def test_the_loss_is_the_mean_over_the_batch(tiny: ck.Splits) -> None:
     model = ck.create_model("linear")
     batch = ck.Batch(ck.to_floats(tiny.train.images[:9]), tiny.train.labels[:9])
-    loss, logits = forward(model, batch, 0.1)
+    loss, logits = forward(model, batch, ck.CrossEntropy(label_smoothing=0.1))
     oracle = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
     assert torch.equal(loss, oracle(model(batch.images), batch.targets))
     assert logits.shape == (9, 10)
@@ -144,8 +144,8 @@ def test_compiled_bfloat16_rounds_as_it_does_uncompiled(tiny: ck.Splits) -> None
             model = Peaks(nn.Conv2d(3, 8, 3), nn.Linear(8, 10))
         with torch.autocast("cpu", torch.bfloat16):
             if isinstance(forward, CompiledForward):
-                forward.warm_up(model, batch, 0.0)
-            loss, _ = forward(model, batch, 0.0)
+                forward.warm_up(model, batch, ck.CrossEntropy())
+            loss, _ = forward(model, batch, ck.CrossEntropy())
         loss.backward()
         return loss.item(), model[0].weight.grad
 
