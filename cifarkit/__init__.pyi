@@ -11,10 +11,15 @@ from cifarkit.data.arrays import load_arrays as load_arrays
 from cifarkit.data.augmentation_context import AugmentationContext as AugmentationContext
 from cifarkit.data.augmentations import AlternatingFlip as AlternatingFlip
 from cifarkit.data.augmentations import Augmentation as Augmentation
+from cifarkit.data.augmentations import ColorJitter as ColorJitter
 from cifarkit.data.augmentations import Crop as Crop
 from cifarkit.data.augmentations import Cutout as Cutout
 from cifarkit.data.augmentations import Flip as Flip
 from cifarkit.data.augmentations import GrowingCrop as GrowingCrop
+from cifarkit.data.augmentations import Noise as Noise
+from cifarkit.data.augmentations import RandomErasing as RandomErasing
+from cifarkit.data.augmentations import Rotation as Rotation
+from cifarkit.data.augmentations import TrivialAugment as TrivialAugment
 from cifarkit.data.batches import Batch as Batch
 from cifarkit.data.batches import training_batches as training_batches
 from cifarkit.data.cifar import load_cifar10 as load_cifar10
