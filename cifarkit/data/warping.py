@@ -12,7 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["rotate", "shear_x", "shear_y", "translate_x", "translate_y"]
+__all__ = [
+    "rotate",
+    "sample",
+    "shear_x",
+    "shear_y",
+    "steps_from_middle",
+    "translate_x",
+    "translate_y",
+]
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
@@ -55,6 +63,33 @@ def translate_y(images: Tensor, pixels: Tensor) -> Tensor:
     return translate_x(images.mT, pixels).mT
 
 
+def steps_from_middle(images: Tensor) -> Tensor:
+    """Return how far each column, or row, is from the middle of the picture, in pixels.
+
+    >>> steps_from_middle(torch.zeros(1, 3, 4, 4))
+    tensor([-1.5000, -0.5000,  0.5000,  1.5000])
+    """
+    side = images.shape[-1]
+    return torch.arange(side, device=images.device) - (side - 1) / 2
+
+
+def sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Fetch pixels from positions in the pictures, also between pixels and outside.
+
+    Args:
+        images: float32 `batch channels side side`.
+        x: the columns to fetch from, `batch side side`, in pixels from the middle.
+        y: the rows.
+
+    Returns:
+        float32 `batch channels side side`.
+    """
+    grid = torch.stack([x, y], -1) / ((images.shape[-1] - 1) / 2)  # torch counts from -1 to 1
+    return F.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=True
+    )
+
+
 Row = tuple[Tensor, Tensor, Tensor]
 
 
@@ -67,14 +102,10 @@ def _warp(images: Tensor, x: Row, y: Row) -> Tensor:
             from; each `batch`. Columns and rows count from the middle of the picture.
         y: the same for the row.
     """
-    reach = (images.shape[-1] - 1) / 2  # from the middle to the border pixels
-    steps = torch.arange(images.shape[-1], device=images.device) - reach
+    steps = steps_from_middle(images)
 
     def source(row: Row) -> Tensor:
         across, down, shift = (each[:, None, None] for each in row)
         return across * steps + down * steps[:, None] + shift  # batch side side
 
-    grid = torch.stack([source(x), source(y)], -1) / reach  # torch counts from -1 to 1
-    return F.grid_sample(
-        images, grid, mode="bilinear", padding_mode="reflection", align_corners=True
-    )
+    return sample(images, source(x), source(y))
