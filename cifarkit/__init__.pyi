@@ -24,6 +24,8 @@ from cifarkit.data.batches import Batch as Batch
 from cifarkit.data.batches import training_batches as training_batches
 from cifarkit.data.cifar import load_cifar10 as load_cifar10
 from cifarkit.data.cifar import load_cifar100 as load_cifar100
+from cifarkit.data.corruptions.corrupt import corrupt as corrupt
+from cifarkit.data.corruptions.corrupt import list_corruptions as list_corruptions
 from cifarkit.data.datasets import load_dataset as load_dataset
 from cifarkit.data.image_folder import load_image_folder as load_image_folder
 from cifarkit.data.image_set import ImageSet as ImageSet
@@ -69,6 +71,8 @@ from cifarkit.evaluation.mistakes import top_losses as top_losses
 from cifarkit.evaluation.predictions import Prediction as Prediction
 from cifarkit.evaluation.predictions import Predictions as Predictions
 from cifarkit.evaluation.predictions import predict as predict
+from cifarkit.evaluation.robustness import Robustness as Robustness
+from cifarkit.evaluation.robustness import evaluate_corrupted as evaluate_corrupted
 from cifarkit.findings import Finding as Finding
 from cifarkit.models.conformance.check import check_model as check_model
 from cifarkit.models.conformance.report import ConformanceReport as ConformanceReport

@@ -110,7 +110,7 @@ def auto_contrast(images: Tensor) -> Tensor:
 
 def equalize(images: Tensor) -> Tensor:
     """Let each channel use all brightnesses about equally often, as Pillow does."""
-    pixels = images.flatten(2)  # batch 3 pixels
+    pixels = images.flatten(2).contiguous()  # batch 3 pixels
     ordered = pixels.sort(-1).values
     levels = torch.arange(256, device=images.device).float().expand(*pixels.shape[:2], 256)
     below = torch.searchsorted(ordered, levels.contiguous())  # how many are darker than a level

@@ -566,3 +566,12 @@ def test_noise_has_the_spread_it_says() -> None:
     rounding = 1 / 12
     assert spread(ck.Noise(sd=4)) == pytest.approx((16 + rounding) ** 0.5, rel=0.02)
     assert spread(ck.Noise(sd=4.2)) != pytest.approx((16 + rounding) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("augmentation", EACH, ids=repr)
+def test_how_pictures_lie_in_memory_makes_no_difference(augmentation: Augmentation) -> None:
+    images = pictures(60)
+    other = images.contiguous(memory_format=torch.channels_last)
+    seen, also = (augmentation(batch, seeded(0, 60)) for batch in (images, other))
+    assert int((seen.int() - also.int()).abs().max()) <= 1  # sums may be rounded otherwise
+    assert float((seen != also).double().mean()) < 1e-3
