@@ -90,10 +90,11 @@ def augmented(
 
 def _check_recipe(recipe: Any) -> None:
     if not isinstance(recipe, Recipe):
-        way = "write .recipe after it" if hasattr(recipe, "recipe") else "ck.Recipe(augment=…) is"
+        way = (
+            "write .recipe after it" if hasattr(recipe, "recipe") else "ck.Recipe(augment=…) is one"
+        )
         raise RecipeError(
-            "augmented shows the augmentations of a recipe, found "
-            f"{type(recipe).__name__}; {way} one"
+            f"augmented shows the augmentations of a recipe, found {type(recipe).__name__}; {way}"
         )
 
 
