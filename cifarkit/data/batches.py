@@ -120,7 +120,7 @@ def batch_indices(images: int, batch_size: int, *, seed: int, epoch: int) -> lis
         int64 `batch` for each batch, on the CPU.
 
     >>> [indices.tolist() for indices in batch_indices(5, 3, seed=0, epoch=0)]
-    [[2, 1, 3], [4, 0]]
+    [[2, 0, 4], [3, 1]]
     """
     order = torch.randperm(images, generator=generator_for("order", seed, epoch))
     return _cut(order, batch_size)

@@ -56,8 +56,9 @@ def augmented(
     >>> pictures = ImageSet(torch.zeros(40, 3, 32, 32, dtype=torch.uint8),
     ...                     torch.arange(40) % 2, ("cat", "dog"))
     >>> recipe = Recipe(epochs=3, augment=(Flip(), Crop(padding=4)))
-    >>> augmented(recipe, pictures, n=2, figure=Figure()).get_suptitle()
-    '2 of 40 images: left as they are, then as epochs 1 to 3 of 3 show them (seed 0) ...'
+    >>> figure = augmented(recipe, pictures, n=2, figure=Figure(figsize=(5, 3)))
+    >>> [ax.get_title(loc="left") for ax in figure.axes[:4]]
+    ['cat', 'epoch 1', 'epoch 2', 'epoch 3']
     """
     _check_recipe(recipe)
     check_image_set(image_set)

@@ -54,8 +54,8 @@ def robustness(
     >>> right, half = (Evaluation(logits, np.array(labels), ("cat", "dog"))
     ...                for labels in ([0, 1], [0, 0]))
     >>> fog = Robustness(right, {"fog": (right, right, right, half, half)})
-    >>> robustness(fog, ax=Figure().subplots()).get_title(loc="left")
-    'From 100.0 % right to 50.0 % at severity 5; fog costs most, 50.0 points'
+    >>> print(robustness(fog, ax=Figure().subplots()).get_title(loc="left"))
+    From 100.0 % right to 50.0 % at severity 5; fog costs ...
     """
     named = robustness if isinstance(robustness, Mapping) else {"": robustness}
     _check(named)
