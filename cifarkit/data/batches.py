@@ -17,7 +17,7 @@ from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import generator_for, seeded
 
-__all__ = ["Batch", "count_batches", "training_batches"]
+__all__ = ["Batch", "batch_indices", "count_batches", "training_batches"]
 
 
 class Batch(NamedTuple):
@@ -87,9 +87,9 @@ def training_batches(
         raise DataError(
             f"batches are cut from one image set, such as data.train; found {type(train).__name__}"
         )
-    order = torch.randperm(len(train), generator=generator_for("order", seed, epoch))
-    batches = _cut(order, batch_size)
-    on_device = _cut(order.to(train.images.device), batch_size)  # one transfer, as each costs
+    batches = batch_indices(len(train), batch_size, seed=seed, epoch=epoch)
+    order = torch.cat(batches).to(train.images.device)  # one transfer, as each costs
+    on_device = _cut(order, batch_size)
     epochs = epoch + 1 if epochs is None else epochs
 
     def batch_of(step: int) -> Batch:
@@ -105,6 +105,25 @@ def training_batches(
         return Batch(to_floats(images), train.labels[on_device[step]])
 
     return map(batch_of, range(first_step, len(batches)))
+
+
+def batch_indices(images: int, batch_size: int, *, seed: int, epoch: int) -> list[Tensor]:
+    """Return which images the batches of an epoch hold, one after the other.
+
+    Args:
+        images: how many the training set has.
+        batch_size: images a batch.
+        seed: the seed of the run.
+        epoch: counted from 0.
+
+    Returns:
+        int64 `batch` for each batch, on the CPU.
+
+    >>> [indices.tolist() for indices in batch_indices(5, 3, seed=0, epoch=0)]
+    [[2, 0, 4], [3, 1]]
+    """
+    order = torch.randperm(images, generator=generator_for("order", seed, epoch))
+    return _cut(order, batch_size)
 
 
 def count_batches(images: int, batch_size: int) -> int:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.errors import UnknownAttributeError
 from cifarkit.guidance import lacking
+from cifarkit.plots.augmented_pictures import augmented
 from cifarkit.plots.class_scores import per_class
 from cifarkit.plots.confidence_bins import reliability
 from cifarkit.plots.confusion_grid import confusion
 from cifarkit.plots.epoch_curves import curves
 from cifarkit.plots.picture_samples import predictions, samples
+from cifarkit.plots.robustness_curves import robustness
 from cifarkit.plots.seed_dots import comparison, differences
 from cifarkit.plots.worst_pictures import confused, top_losses
 
 __all__ = [
+    "augmented",
     "comparison",
     "confused",
     "confusion",
@@ -28,6 +31,7 @@ __all__ = [
     "per_class",
     "predictions",
     "reliability",
+    "robustness",
     "samples",
     "top_losses",
 ]

@@ -14,9 +14,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from cifarkit.comparison.comparison import Comparison
+from cifarkit.data.corruptions.corrupt import list_corruptions
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.evaluation.robustness import Robustness
 from cifarkit.plots import (
+    augmented,
     comparison,
     confused,
     confusion,
@@ -25,9 +28,11 @@ from cifarkit.plots import (
     per_class,
     predictions,
     reliability,
+    robustness,
     samples,
     top_losses,
 )
+from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
 
 SHORT = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -188,11 +193,25 @@ def test_pictures_have_room(names: str, width: float) -> None:
     image_set = pictures_of(evaluation)
     for figure in (
         samples(image_set, n=4, figure=Figure(figsize=(width, 3))),
+        augmented(Recipe(), image_set, n=2, figure=Figure(figsize=(width, 3))),
         predictions(evaluation, image_set, n=4, figure=Figure(figsize=(width, 3))),
         top_losses(evaluation, image_set, n=4, figure=Figure(figsize=(width, 3))),
         confused(evaluation, image_set, pairs=2, n=4, figure=Figure(figsize=(width, 3))),
     ):
         assert faults(figure) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(4.0, 3.5), (6.4, 4.6), (10.0, 5.0)])
+@pytest.mark.parametrize("names", [None, "short", "unbroken"])
+def test_robustness_has_room(names: str | None, width: float, height: float) -> None:
+    skills = [2.0, 1.8, 1.6, 1.4, 1.2]
+    evaluations = [evaluation_of(SHORT, skill=skill) for skill in skills]
+    kinds = dict.fromkeys(list_corruptions(), evaluations)
+    one = Robustness(evaluation_of(SHORT, skill=3.0), kinds)
+    figure = Figure(figsize=(width, height))
+    several = one if names is None else dict.fromkeys(NAMES[names][:5], one)
+    robustness(several, ax=figure.subplots())
+    assert faults(figure) == []
 
 
 def test_two_plots_share_a_figure() -> None:
