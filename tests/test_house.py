@@ -42,6 +42,7 @@ FLOORS = [
     {"recipes"},
     {"models"},
     {"evaluation"},
+    {"inspection"},
     {"runs"},
     {"training"},
     {"comparison"},
