@@ -34,9 +34,9 @@ def randomised_similarity(
     """Return how alike heat maps are before and after the weights of a network are drawn again.
 
     This is the model parameter randomisation test, on all layers at once (section 3). A map that
-    stays alike ignores what the network has learnt, however convincing it looks. Each tensor of
-    weights is drawn from a normal distribution with its own mean and standard deviation, in a
-    copy of the network. So the layers keep their scale.
+    stays alike ignores what the network has learnt, however convincing it looks. In a copy of the
+    network each tensor of weights is drawn from a normal distribution around 0, with the root mean
+    square that it had. So the layers keep their scale.
 
     Args:
         method: `ck.grad_cam`, `ck.occlusion`, or your own function of a network, pictures and
@@ -48,9 +48,9 @@ def randomised_similarity(
         seed: of the draw.
 
     Returns:
-        float64 `n`, Spearman's rank correlation of the two maps of each picture, in [-1, 1]. It is
-        NaN where a map is the same everywhere. One draw of coarse maps varies a lot from picture
-        to picture, so look at the mean over many.
+        float64 `n`, Spearman's rank correlation of the two maps of each picture, in [-1, 1]. Where
+        one map is the same everywhere it is 0, and where both are it is 1. Coarse maps are alike
+        or unlike by chance, so look at the mean over many pictures.
 
     Raises:
         DataError: a picture cannot be read, there is no such class, or the method does not return
@@ -82,8 +82,9 @@ def _redrawn(model: nn.Module, seed: int) -> nn.Module:
         for name, weight in drawn.named_parameters():
             if weight.is_floating_point():
                 noise = torch.randn(weight.shape, generator=generator_for("redrawn", seed, name))
-                mean, deviation = weight.float().mean(), weight.float().std(correction=0)
-                weight.copy_(mean + deviation * noise.to(weight.device))
+                # Around 0: around a mean below it, a wide layer would never pass its ReLU.
+                size = weight.float().square().mean().sqrt()
+                weight.copy_(size * noise.to(weight.device))
     return drawn
 
 
@@ -99,9 +100,10 @@ def _checked(maps: Any, n: int) -> Floats:
 
 
 def _rank_correlations(first: Floats, second: Floats) -> Floats:
-    """Return Spearman's correlation of each row, float64 `n`; NaN for a row without two ranks."""
+    """Return Spearman's correlation of each row, float64 `n`; 0 beside a flat row, 1 for two."""
     ranks = [stats.rankdata(maps, axis=1) for maps in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    correlations: Floats = (a * b).sum(axis=1) / np.where(scale == 0, np.nan, scale)
-    return correlations
+    spreads = (a**2).sum(axis=1), (b**2).sum(axis=1)
+    scale = np.sqrt(spreads[0] * spreads[1])
+    correlations: Floats = (a * b).sum(axis=1) / np.where(scale == 0, 1, scale)
+    return np.where(spreads[0] + spreads[1] == 0, 1.0, correlations)
