@@ -14,7 +14,7 @@ from cifarkit.evaluation.trained import Trained
 from cifarkit.guidance import explains_arguments
 from cifarkit.inspection.layers import PassedLayer, hooked, spatial_layer
 from cifarkit.inspection.subject import BATCH, float_batches, network_and_pictures, targets_of
-from cifarkit.models.contract import in_evaluation, logits_of
+from cifarkit.models.contract import in_evaluation, logits_of, text_of
 from cifarkit.models.gradients import gradients_enabled
 
 __all__ = ["grad_cam"]
@@ -98,13 +98,12 @@ def _features_and_gradients(
     with hooked(layer.module, begin_graph):
         logits = logits_of(model, images)
         features = outputs[-1]
-        scores = logits.gather(1, labels[:, None].to(logits.device)).sum()
-        gradient = None
-        if scores.requires_grad:
-            (gradient,) = torch.autograd.grad(scores, features, allow_unused=True)
-    if gradient is None:
-        raise ModelContractError(
-            f"no gradient of the scores reaches the layer {layer}. Choose another layer, or leave "
-            "torch.no_grad() and detach() out of forward"
-        )
+        scores = logits[torch.arange(len(labels)), labels.tolist()].sum()
+        try:
+            (gradient,) = torch.autograd.grad(scores, features)
+        except RuntimeError as error:
+            raise ModelContractError(
+                f"no gradient of the scores reaches the layer {layer}: {text_of(error)}. Choose "
+                "another layer, or leave torch.no_grad() and detach() out of forward"
+            ) from error
     return features.detach().float(), gradient.float()

@@ -48,9 +48,9 @@ def randomised_similarity(
         seed: of the draw.
 
     Returns:
-        float64 `n`, Spearman's rank correlation of the two maps of each picture, in [-1, 1]. Where
-        one map is the same everywhere it is 0, and where both are it is 1. Coarse maps are alike
-        or unlike by chance, so look at the mean over many pictures.
+        float64 `n`, Spearman's rank correlation of the two maps of each picture, in [-1, 1]. It is
+        NaN where the first map is the same everywhere, and 0 where the second alone is. Coarse
+        maps are alike or unlike by chance, so look at the mean over many pictures, `nanmean()`.
 
     Raises:
         DataError: a picture cannot be read, there is no such class, or the method does not return
@@ -100,10 +100,13 @@ def _checked(maps: Any, n: int) -> Floats:
 
 
 def _rank_correlations(first: Floats, second: Floats) -> Floats:
-    """Return Spearman's correlation of each row, float64 `n`; 0 beside a flat row, 1 for two."""
+    """Return Spearman's correlation of each row, float64 `n`.
+
+    NaN where the first row is flat, 0 where the second alone is.
+    """
     ranks = [stats.rankdata(maps, axis=1) for maps in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    spreads = (a**2).sum(axis=1), (b**2).sum(axis=1)
-    scale = np.sqrt(spreads[0] * spreads[1])
-    correlations: Floats = (a * b).sum(axis=1) / np.where(scale == 0, 1, scale)
-    return np.where(spreads[0] + spreads[1] == 0, 1.0, correlations)
+    spread, other = (a**2).sum(axis=1), (b**2).sum(axis=1)
+    scale = np.sqrt(spread * np.where(other == 0, 1, other))
+    correlations: Floats = (a * b).sum(axis=1) / np.where(spread == 0, np.nan, scale)
+    return correlations
