@@ -74,6 +74,10 @@ from cifarkit.evaluation.predictions import predict as predict
 from cifarkit.evaluation.robustness import Robustness as Robustness
 from cifarkit.evaluation.robustness import evaluate_corrupted as evaluate_corrupted
 from cifarkit.findings import Finding as Finding
+from cifarkit.inspection.activations import activations as activations
+from cifarkit.inspection.grad_cam import grad_cam as grad_cam
+from cifarkit.inspection.occlusion import occlusion as occlusion
+from cifarkit.inspection.randomisation import randomised_similarity as randomised_similarity
 from cifarkit.models.conformance.check import check_model as check_model
 from cifarkit.models.conformance.report import ConformanceReport as ConformanceReport
 from cifarkit.models.dropout import Dropout as Dropout

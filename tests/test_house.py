@@ -43,6 +43,7 @@ FLOORS = [
     {"recipes"},
     {"models"},
     {"evaluation"},
+    {"inspection"},
     {"runs"},
     {"training"},
     {"comparison"},

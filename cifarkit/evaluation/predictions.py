@@ -30,7 +30,7 @@ from cifarkit.evaluation.trained import Trained, check_not_splits, network_of
 from cifarkit.guidance import Guided, explains_arguments
 from cifarkit.tables import Table, percent
 
-__all__ = ["Prediction", "Predictions", "predict"]
+__all__ = ["Prediction", "Predictions", "as_images", "predict"]
 
 SHOWN = 20  # pictures in a notebook
 
@@ -178,7 +178,7 @@ def predict(
     if classes is None and isinstance(images, ImageSet):
         classes = images.classes
     model, test_time = network_of(model, test_time)
-    pictures = _as_tensor(images, value_range)
+    pictures = as_images(images, value_range)
     if len(pictures) == 0:
         raise DataError("there is nothing to predict: no images were given")
     logits = compute_logits(model, pictures, test_time)
@@ -192,7 +192,12 @@ def predict(
     return Predictions(probabilities, tuple(classes))
 
 
-def _as_tensor(images: Any, value_range: Any) -> Tensor:
+def as_images(images: Any, value_range: Any) -> Tensor:
+    """Return what `predict` takes as pictures: uint8 `n 3 32 32`, or float32 in [-1, 1].
+
+    Raises:
+        DataError: a picture cannot be read, or an array has another shape, type or range.
+    """
     value_range = _checked_range(value_range)
     if isinstance(images, ImageSet):
         if value_range is None:

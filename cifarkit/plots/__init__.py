@@ -1,4 +1,4 @@
-"""Figures of evaluations, runs and comparisons, on the axes or the figure that is passed.
+"""Figures of evaluations, networks, runs and comparisons, on the axes or the figure that is passed.
 
 Single plots take `ax=None` and return `Axes`, grids take `figure=None` and return a `Figure`.
 Nothing is shown and no global style is touched; pyplot makes a figure only where none is given.
@@ -16,18 +16,26 @@ from cifarkit.plots.class_scores import per_class
 from cifarkit.plots.confidence_bins import reliability
 from cifarkit.plots.confusion_grid import confusion
 from cifarkit.plots.epoch_curves import curves
+from cifarkit.plots.feature_maps import activations
+from cifarkit.plots.heat_maps import grad_cam
+from cifarkit.plots.kernels import filters
 from cifarkit.plots.picture_samples import predictions, samples
+from cifarkit.plots.rate_curve import lr_finder
 from cifarkit.plots.robustness_curves import robustness
 from cifarkit.plots.seed_dots import comparison, differences
 from cifarkit.plots.worst_pictures import confused, top_losses
 
 __all__ = [
+    "activations",
     "augmented",
     "comparison",
     "confused",
     "confusion",
     "curves",
     "differences",
+    "filters",
+    "grad_cam",
+    "lr_finder",
     "per_class",
     "predictions",
     "reliability",

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifarkit.plots.answers import Picture
-from cifarkit.plots.lettering import LEADING, PITCH, balanced, broken
+from cifarkit.plots.colour_key import BAR, ColourKey, draw_key
+from cifarkit.plots.lettering import LEADING, PITCH, balanced, broken, width_of
 from cifarkit.plots.style import (
     BODY,
     INK,
     PLAIN,
+    QUIET,
     SMALL,
     TITLE,
     WRONG,
@@ -28,6 +30,7 @@ __all__ = ["Section", "Tile", "draw_grid", "square_columns"]
 
 PICTURE, GAP, MARGIN = 1.0, 0.2, 0.06  # inches
 FOOT = 0.3  # inches: a report writes below the pictures what they are from
+KEY = 0.25  # inches: the row of the colours' key
 MOST_COLUMNS = 10
 LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
 
@@ -37,7 +40,7 @@ class Tile:
     """One picture of a grid.
 
     Args:
-        picture: uint8 `32 32 3`.
+        picture: uint8 `height width 3`, drawn as a square.
         text: what stands above it.
         wrong: it is framed and crossed.
     """
@@ -56,7 +59,14 @@ class Section:
 
 
 def draw_grid(
-    title: str, sections: Sequence[Section], *, columns: int, figure: Figure | None
+    title: str,
+    sections: Sequence[Section],
+    *,
+    columns: int,
+    figure: Figure | None,
+    together: int = 1,
+    note: str = "",
+    key: ColourKey | None = None,
 ) -> Figure:
     """Draw pictures in rows on a figure, which gets the height that they need.
 
@@ -65,14 +75,18 @@ def draw_grid(
         sections: from top to bottom.
         columns: pictures in a row of a new figure.
         figure: an empty one, whose width is kept and filled; when None, a new pyplot figure.
+        together: so many pictures in turn stay in one row, where the figure is wide enough.
+        note: below the title: what a reader must know.
+        key: of the colours, below the note.
     """
     if figure is None:
         width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
         figure = new_figure(width, LEAST_WIDTH)
     else:
         columns = max(1, int((figure.get_figwidth() - 2 * MARGIN + GAP) / (PICTURE + GAP)))
+    columns = columns // together * together or columns
     with styled():
-        _Page(figure, columns).fill(title, sections)
+        _Page(figure, columns).fill(title, note, key, sections)
     show_once(figure)
     return figure
 
@@ -96,14 +110,19 @@ class _Page:
         self.columns = columns
         self.width = figure.get_figwidth()
 
-    def fill(self, title: str, sections: Sequence[Section]) -> None:
+    def fill(
+        self, title: str, note: str, key: ColourKey | None, sections: Sequence[Section]
+    ) -> None:
         headline = self._lines(title, TITLE, "bold")
+        notes = self._lines(note, SMALL, "normal")
         headings = [self._lines(section.heading, BODY, "bold") for section in sections]
         texts = [
             [broken(tile.text, 72 * (PICTURE + GAP / 2), SMALL) for tile in section.tiles]
             for section in sections
         ]
-        tops, below = [], MARGIN + _height(headline, TITLE) + GAP / 4
+        under_title = MARGIN + _height(headline, TITLE)
+        under_note = under_title + _height(notes, SMALL)
+        tops, below = [], under_note + (KEY if key else 0) + GAP / 4
         for heading, section_texts in zip(headings, texts, strict=True):
             tops.append(below + GAP / 2 * bool(heading))
             rows = -(-len(section_texts) // self.columns)
@@ -113,6 +132,11 @@ class _Page:
         self.height = below + FOOT
         self.figure.set_size_inches(self.width, self.height)
         self.figure.suptitle(headline, **self._position(MARGIN), **_text_style(TITLE))
+        if notes:
+            quiet = _text_style(SMALL) | {"fontweight": "normal", "color": QUIET}
+            self.figure.text(s=notes, **self._position(under_title), **quiet)
+        if key is not None:
+            self._draw_key(key, under_note)
         for section, heading, lines, top in zip(sections, headings, texts, tops, strict=True):
             if heading:
                 self.figure.text(s=heading, **self._position(top), **_text_style(BODY))
@@ -123,6 +147,12 @@ class _Page:
 
     def _position(self, top: float) -> dict[str, Any]:
         return {"x": MARGIN / self.width, "y": 1 - top / self.height}
+
+    def _draw_key(self, key: ColourKey, top: float) -> None:
+        left = MARGIN + (width_of(key.low, SMALL) + 4) / 72
+        lower = 1 - (top + KEY / 2 + BAR / 2) / self.height
+        box = (left / self.width, lower, PICTURE / self.width, BAR / self.height)
+        draw_key(self.figure.add_axes(box), key)
 
     def _draw_tiles(self, tiles: Sequence[Tile], texts: Sequence[str], top: float) -> None:
         for index, (tile, text) in enumerate(zip(tiles, texts, strict=True)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from cifarkit import plots
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits
+from cifarkit.errors import ModelContractError
 from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.plots.lettering import balanced
@@ -75,6 +77,10 @@ def draw_figures(
     plots.predictions(evaluation, shown, n=MANY, figure=figures["predictions"])
     plots.top_losses(evaluation, shown, n=MANY, figure=figures["top_losses"])
     plots.confused(evaluation, shown, n=4, figure=figures["confused"])
+    with suppress(ModelContractError):  # not every network has a layer for a heat map
+        figures["grad_cam"] = plots.grad_cam(
+            run, evaluation, shown, n=4, figure=Figure(figsize=(WIDTH, WIDTH))
+        )
     for figure in figures.values():
         sign(figure, _origin(run, splits))
     return figures

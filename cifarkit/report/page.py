@@ -50,9 +50,10 @@ def write_report(
 
     A run is evaluated on test, or on val while it can be resumed. Its page has the result with its
     interval, the recipe, curves, confusion matrix, per-class table, samples, predictions, worst
-    errors, layers and environment. The page of a comparison has the finding, every seed of every
-    variant, the pairs with their verdicts, curves, recipes, runs and environment, and at the end
-    what all this does not show. A page needs no network and no other file.
+    errors, heat maps where a layer allows them, layers and environment. The page of a comparison
+    has the finding, every seed of every variant, the pairs with their verdicts, curves, recipes,
+    runs and environment, and at the end what all this does not show. A page needs no network and no
+    other file.
 
     Args:
         result: a run, or what `ck.compare` returned.
