@@ -62,7 +62,8 @@ WAYS = by_word(
         _SCHEDULE + "Plateau({word}={value})": "cooldown",
         "it goes by the val loss, where lower is better; leave it out": "Plateau.monitor "
         "Plateau.mode Plateau.metric Plateau.column",
-        "a drop of the loss counts by its size: ck.Plateau(min_delta=0.001)": "Plateau.threshold_mode",
+        "a better loss is lower by more than a number: ck.Plateau(min_delta=0.001)": "Plateau."
+        "threshold_mode",
         "the lowest rate is a share of the optimiser's: ck.Plateau(final=0.01)": "Plateau.min_lr",
         "it belongs to the data: ck.load_cifar10({word}={value})": "root val_size split_seed "
         "download",

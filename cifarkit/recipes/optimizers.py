@@ -353,10 +353,11 @@ class TorchOptimizer(Optimizer):
     >>> import torch
     >>> TorchOptimizer(torch.optim.RAdam, lr=0.01)
     TorchOptimizer(torch.optim.RAdam, lr=0.01)
-    >>> TorchOptimizer(torch.optim.Adadelta, roh=0.95)
+    >>> TorchOptimizer(torch.optim.RAdam, bets=(0.8, 0.9))
     Traceback (most recent call last):
     ...
-    cifarkit.errors.UnknownFieldError: torch.optim.Adadelta takes no roh=: did you mean rho=0.95?
+    cifarkit.errors.UnknownFieldError: torch.optim.RAdam takes no bets=: did you mean betas=(0.9,
+    0.999)?
     """
 
     lr: Rate = dataclasses.field()  # without the default of the base: torch's classes have theirs

@@ -63,9 +63,9 @@ class GivenOptimizer(NamedTuple):
 
 
 def given_optimizer(found: Any) -> GivenOptimizer | None:
-    """Return what an optimiser of torch's kind is; None where something is none.
+    """Return the class and the settings of an optimiser of torch's kind; else None.
 
-    `fused` and `foreach` are left out: they say how to compute, not what.
+    Settings do not include `fused` and `foreach`, which say how torch computes a step.
 
     Args:
         found: a class, a `partial` of one, an object, or the name of a class of `torch.optim`.
@@ -86,7 +86,7 @@ def given_optimizer(found: Any) -> GivenOptimizer | None:
         for base in kind.__mro__
     ):
         return None
-    is_bound, defaults = kind is type(found), settings_of(kind)
+    defaults, is_bound = settings_of(kind), kind is type(found)
     if is_bound:  # torch lists more than the user gave
         settings = {name: value for name, value in settings.items() if name in defaults}
     chosen = {
