@@ -20,6 +20,7 @@ _RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
 _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
 _OPTIMIZER = "it belongs to the optimiser: optimizer=ck."
+_TORCH = "only torch's has this setting: optimizer=ck.TorchOptimizer(torch.optim."
 _SCHEDULE = "it belongs to the schedule: schedule=ck."
 _NETWORK = (
     "it belongs to the network: train functools.partial(MyNet, {word}={value}), a builder that "
@@ -51,9 +52,9 @@ WAYS = by_word(
         _OPTIMIZER + "RMSprop({word}={value})": "centered",
         _OPTIMIZER + "NAdam({word}={value})": "momentum_decay",
         _OPTIMIZER + "Adagrad({word}={value})": "initial_accumulator_value",
-        _OPTIMIZER + "TorchOptimizer(torch.optim.Adam, {word}={value})": "amsgrad maximize",
-        _OPTIMIZER + "TorchOptimizer(torch.optim.SGD, momentum=0.9, {word}={value})": "dampening",
-        _OPTIMIZER + "TorchOptimizer(torch.optim.Adadelta, {word}={value})": "rho",
+        _TORCH + "Adam, {word}={value})": "amsgrad maximize",
+        _TORCH + "SGD, momentum=0.9, {word}={value})": "dampening",
+        _TORCH + "Adadelta, {word}={value})": "rho",
         "write alpha={value}": "RMSprop.rho RMSprop.decay RMSprop.beta",
         _SCHEDULE + "Cosine({word}={value})": "warmup final",
         _SCHEDULE + "OneCycle({word}={value})": "peak rise",
