@@ -40,7 +40,7 @@ def set_learning_rates(run: Run) -> None:
 
 def _rate(run: Run, step: int, lr: float) -> float:
     """Return what the schedule makes of a rate at one step of the whole run."""
-    epoch, within = divmod(step, run.state.steps_per_epoch)
-    losses = [record["val_loss"] for record in run.history[:epoch] if "val_loss" in record]
+    schedule, (epoch, within) = run.recipe.schedule, divmod(step, run.state.steps_per_epoch)
+    losses = [record["val_loss"] for record in run.history[:epoch]] if schedule.needs_val else []
     progress = epoch + within / run.state.steps_per_epoch
-    return run.recipe.schedule.rate(progress, run.recipe.epochs, lr, losses)
+    return schedule.rate(progress, run.recipe.epochs, lr, losses)
