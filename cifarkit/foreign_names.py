@@ -77,11 +77,17 @@ ATTRIBUTES = by_word(
         "cifarkit.cifar10 cifarkit.DataLoader",
         _SPLIT: "cifarkit.random_split cifarkit.train_test_split cifarkit.split "
         "cifarkit.train_val_split",
-        "the optimisers are ck.SGD, ck.Adam, ck.AdamW and ck.Muon": "cifarkit.optim "
+        "the optimisers are ck.SGD, ck.Adam, ck.AdamW, ck.NAdam, ck.RMSprop, ck.Adagrad and "
+        "ck.Muon, and ck.TorchOptimizer takes the others of torch.optim": "cifarkit.optim "
         "cifarkit.optimizers",
-        "the schedules are ck.Cosine, ck.Linear, ck.OneCycle and ck.Step": "cifarkit.schedulers "
-        "cifarkit.ReduceLROnPlateau",
-        "write ck.Step(every=30, factor=0.1)": "cifarkit.StepLR cifarkit.MultiStepLR",
+        "write ck.TorchOptimizer, as in ck.TorchOptimizer(torch.optim.RAdam, "
+        "lr=0.001)": "cifarkit.Adadelta cifarkit.Adafactor cifarkit.Adamax cifarkit.ASGD "
+        "cifarkit.RAdam cifarkit.Rprop",
+        "the schedules are ck.Cosine, ck.Linear, ck.MultiStep, ck.OneCycle, ck.Plateau and "
+        "ck.Step": "cifarkit.schedulers",
+        "write ck.Plateau(factor=0.1, patience=10)": "cifarkit.ReduceLROnPlateau",
+        "write ck.MultiStep(milestones=(30, 40), factor=0.1)": "cifarkit.MultiStepLR",
+        "write ck.Step(every=30, factor=0.1)": "cifarkit.StepLR",
         "write ck.Cosine()": "cifarkit.CosineAnnealingLR",
         "write ck.OneCycle()": "cifarkit.OneCycleLR",
         _TRANSFORMS: "cifarkit.augmentations",

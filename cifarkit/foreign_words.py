@@ -20,6 +20,7 @@ _RECIPE = "it belongs to the recipe: ck.train('baseline', data, {word}={value})"
 _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
 _OPTIMIZER = "it belongs to the optimiser: optimizer=ck."
+_TORCH = "only torch's has this setting: optimizer=ck.TorchOptimizer(torch.optim."
 _SCHEDULE = "it belongs to the schedule: schedule=ck."
 _NETWORK = (
     "it belongs to the network: train functools.partial(MyNet, {word}={value}), a builder that "
@@ -48,9 +49,23 @@ WAYS = by_word(
         _OPTIMIZER + "AdamW(lr=0.001, {word}={value})": "weight_decay",
         _OPTIMIZER + "SGD(lr=0.1, {word}={value})": "momentum",
         _OPTIMIZER + "SGD(lr=0.1, momentum=0.9, {word}={value})": "nesterov",
+        _OPTIMIZER + "RMSprop({word}={value})": "centered",
+        _OPTIMIZER + "NAdam({word}={value})": "momentum_decay",
+        _OPTIMIZER + "Adagrad({word}={value})": "initial_accumulator_value",
+        _TORCH + "Adam, {word}={value})": "amsgrad maximize",
+        _TORCH + "SGD, momentum=0.9, {word}={value})": "dampening",
+        _TORCH + "Adadelta, {word}={value})": "rho",
+        "write alpha={value}": "RMSprop.rho RMSprop.decay RMSprop.beta",
         _SCHEDULE + "Cosine({word}={value})": "warmup final",
         _SCHEDULE + "OneCycle({word}={value})": "peak rise",
         _SCHEDULE + "Step({word}={value})": "every factor",
+        _SCHEDULE + "MultiStep({word}={value})": "milestones",
+        _SCHEDULE + "Plateau({word}={value})": "cooldown",
+        "it goes by the val loss, where lower is better; leave it out": "Plateau.monitor "
+        "Plateau.mode Plateau.metric Plateau.column",
+        "a better loss is lower by more than a number: ck.Plateau(min_delta=0.001)": "Plateau."
+        "threshold_mode",
+        "the lowest rate is a share of the optimiser's: ck.Plateau(final=0.01)": "Plateau.min_lr",
         "it belongs to the data: ck.load_cifar10({word}={value})": "root val_size split_seed "
         "download",
         "write show_progress=False, to ck.train or ck.Trainer": "disable_tqdm silent quiet",
@@ -143,15 +158,14 @@ WAYS = by_word(
         "min_lr",
         "warm-up is counted in epochs: schedule=ck.Cosine(warmup=5)": "warmup_steps warmup_ratio "
         "num_warmup_steps warmup_lr",
-        "write schedule=ck.Step(every=30, factor=0.1)": "milestones drop_every decay_milestones",
+        "write schedule=ck.Step(every=30, factor=0.1)": "drop_every",
         "for the weights write optimizer=ck.AdamW(weight_decay=0.0005), and for the rate "
         "schedule=ck.Step(every=30, factor=0.1)": "decay",
         "a running average of the weights is ema_decay=0.999": "swa swa_start swa_lr",
-        "only torch's optimiser has this setting: write a subclass of ck.Optimizer, a frozen "
-        "dataclass whose build(self, parameters) returns torch's": "amsgrad dampening maximize rho "
-        "lookahead layer_decay",
+        "write a subclass of ck.Optimizer that does this, a frozen dataclass whose "
+        "build(self, parameters) returns a torch.optim.Optimizer": "lookahead layer_decay",
         "cifarkit chooses the fastest way itself; leave it out": "channels_last memory_format "
-        "fused foreach capturable gradient_checkpointing grad_checkpointing",
+        "fused foreach capturable differentiable gradient_checkpointing grad_checkpointing",
         "an optimiser gets its weights when training starts: optimizer=ck.SGD(lr=0.1)": "params "
         "parameters model_parameters",
         "a run with run_dir='runs/mine' continues with resume=True": "resume resume_from "
@@ -177,7 +191,8 @@ WAYS = by_word(
         "run_dir='runs/mine')": "Checkpoint.filepath Checkpoint.dirpath Checkpoint.filename "
         "Checkpoint.path Checkpoint.run_dir",
         "the progress table shows it; leave it out": "EarlyStopping.verbose Checkpoint.verbose",
-        "it has no name; leave it out": "Adam.name AdamW.name SGD.name Muon.name Recipe.name",
+        "it has no name; leave it out": "Adagrad.name Adam.name AdamW.name Muon.name NAdam.name "
+        "RMSprop.name SGD.name Recipe.name",
         "one call returns all: data.train, data.val and data.test": "ck.load.train ck.load.test "
         "ck.load.split ck.load.is_train ck.load.val ck.load.partition ck.load.subset",
         "test comes with the data; leave it out": "ck.load.test_size",
@@ -239,8 +254,10 @@ CALLS = {
     "ck.plots.samples": "write ck.plots.samples(data.train, n=16)",
     "ck.plots.top_losses": "write ck.plots.top_losses(ck.evaluate(run, data.val), data.val, n=9)",
     "Splits": "write ck.Splits(train, val, test, name='mine')",
+    "TorchOptimizer": "a class of torch's, then its settings by name: "
+    "ck.TorchOptimizer(torch.optim.RAdam, lr=0.01)",
     "Recipe": "every argument has a name: ck.Recipe(epochs=3, optimizer=ck.SGD(lr=0.1))",
 } | {
     kind: f"its weights come when training starts: optimizer=ck.{kind}(lr=0.1)"
-    for kind in ("SGD", "Adam", "AdamW", "Muon")
+    for kind in ("Adagrad", "Adam", "AdamW", "Muon", "NAdam", "RMSprop", "SGD")
 }

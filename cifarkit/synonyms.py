@@ -39,6 +39,7 @@ SYNONYMS = by_word(
         "lr": "learning_rate learning_rate_init base_lr init_lr initial_lr lr_base lr_rate eta0",
         "clip_norm": "max_norm max_grad_norm clipnorm clip grad_clip gradient_clip clip_grad "
         "gradient_clip_val gradient_clipping clip_grad_norm global_clipnorm",
+        "milestones": "decay_milestones lr_milestones lr_steps",
         "min_delta": "delta tol threshold",
         "model": "net network module arch architecture model_name model_init",
         "n": "num_images num_samples n_images n_samples max_n",
@@ -93,6 +94,7 @@ EXAMPLES = {
     "loss": "ck.CrossEntropy()",
     "lr": "0.1",
     "max_norm": "1.0",
+    "milestones": "(30, 40)",
     "min_delta": "0.001",
     "model": "'baseline'",
     "momentum": "0.9",
@@ -123,10 +125,17 @@ VALUES = {
     "device": by_word({"'cpu'": "cpu false", "'cuda'": "cuda gpu true"}),
     "optimizer": by_word(
         {
-            "ck.Adam(lr=0.001)": "adam nadam radam",
+            "ck.Adagrad(lr=0.01)": "adagrad",
+            "ck.Adam(lr=0.001)": "adam",
             "ck.AdamW(lr=0.001)": "adamw",
             "ck.Muon()": "muon",
+            "ck.NAdam(lr=0.002)": "nadam",
+            "ck.RMSprop(lr=0.01)": "rmsprop",
             "ck.SGD(lr=0.1, momentum=0.9)": "sgd",
+            "ck.TorchOptimizer(torch.optim.Adadelta, lr=1.0)": "adadelta",
+            "ck.TorchOptimizer(torch.optim.Adafactor, lr=0.01)": "adafactor",
+            "ck.TorchOptimizer(torch.optim.Adamax, lr=0.002)": "adamax",
+            "ck.TorchOptimizer(torch.optim.RAdam, lr=0.001)": "radam",
         }
     ),
     "precision": by_word({"'float32'": "false float float32 torchfloat32 32 32true"}),
@@ -137,8 +146,10 @@ VALUES = {
             "ck.Cosine()": "cosine cosineannealing cosineannealinglr cosinedecay",
             "ck.Linear()": "linear polynomial polynomiallr polynomialdecay",
             "ck.OneCycle()": "onecycle onecyclelr",
-            "ck.Step(every=30, factor=0.1)": "step steplr multistep multisteplr exponential "
-            "exponentiallr exponentialdecay plateau reducelronplateau",
+            "ck.MultiStep(milestones=(30, 40), factor=0.1)": "multistep multisteplr",
+            "ck.Plateau(factor=0.1, patience=10)": "plateau reducelronplateau reduceonplateau",
+            "ck.Step(every=30, factor=0.1)": "step steplr exponential exponentiallr "
+            "exponentialdecay",
         }
     ),
 }

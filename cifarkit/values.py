@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast, get_type_hints
 
@@ -26,7 +26,7 @@ from cifarkit.guidance import CheckedConstruction, as_written, way_for
 from cifarkit.synonyms import SYNONYMS
 from cifarkit.tables import Table
 
-__all__ = ["Value", "check_fields", "from_json", "written"]
+__all__ = ["Value", "check_fields", "coerced_fields", "from_json", "written"]
 
 
 class _CheckedFields(CheckedConstruction):
@@ -37,7 +37,8 @@ class _CheckedFields(CheckedConstruction):
         *,
         error: type[UnknownArgumentError] = UnknownFieldError,
     ) -> None:
-        check_fields(cls.__name__, keywords, cast(type[Value], cls))
+        if not any(each.kind is each.VAR_KEYWORD for each in _parameters(cls)):
+            check_fields(cls.__name__, keywords, cast(type[Value], cls))
         super().check_construction(arguments, keywords, error=error)
 
 
@@ -61,18 +62,9 @@ class Value(metaclass=_CheckedFields):
     """
 
     def __post_init__(self) -> None:
-        hints, problems = _hints(type(self)), []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            try:
-                fit = coerced(value, hints[field.name])
-            except Mismatch as allowed:
-                problems.append(f"{field.name}={_short(value)}: allowed is {allowed}")
-            else:
-                object.__setattr__(self, field.name, fit)
-        if problems:
-            name = type(self).__name__
-            raise RecipeError("\n  ".join([f"{name} cannot be made of these values:", *problems]))
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, fit in coerced_fields(type(self).__name__, given, _hints(type(self))).items():
+            object.__setattr__(self, name, fit)
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
@@ -99,9 +91,19 @@ class Value(metaclass=_CheckedFields):
         return None if needed or inspect.isabstract(kind) else kind()
 
     def _repr_html_(self) -> str:
-        rows = [(field.name, repr(getattr(self, field.name))) for field in dataclasses.fields(self)]
+        rows = [(name, repr(value)) for name, value in self._arguments().items()]
         table = [Table(("field", "value"), rows, align="l")] if rows else []
         return as_html(type(self).__name__, *table)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return what the class makes this value of, by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def _call(self, texts: Mapping[str, str]) -> str:
+        """Return the call of the class with these arguments, each `{name: text}`."""
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in texts.items())})"
+        )
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
@@ -142,10 +144,34 @@ class Value(metaclass=_CheckedFields):
                 f"the class {type(self).__module__}.{name} cannot be saved: cifarkit has a {name}, "
                 "too, which would be read instead; give yours another name"
             )
-        fields = {
-            field.name: _to_json(getattr(self, field.name)) for field in dataclasses.fields(self)
-        }
-        return {"kind": name, **fields}
+        return {"kind": name} | {key: _to_json(item) for key, item in self._arguments().items()}
+
+
+def coerced_fields(
+    owner: str, given: Mapping[str, Any], hints: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the fields of a value as their annotations want them.
+
+    Args:
+        owner: the name of its class, for the message.
+        given: `{name: value}`.
+        hints: `{name: annotation}`.
+
+    Raises:
+        RecipeError: a field does not fit; the message lists every such field.
+
+    >>> coerced_fields("Zoom", {"factor": 2}, {"factor": float})
+    {'factor': 2.0}
+    """
+    fields, problems = {}, []
+    for name, value in given.items():
+        try:
+            fields[name] = coerced(value, hints[name])
+        except Mismatch as allowed:
+            problems.append(f"{name}={_short(value)}: allowed is {allowed}")
+    if problems:
+        raise RecipeError("\n  ".join([f"{owner} cannot be made of these values:", *problems]))
+    return fields
 
 
 def check_fields(
@@ -176,7 +202,7 @@ def check_fields(
         owner = getattr(value, field.name, None)
         if not isinstance(owner, Value):
             continue
-        theirs = {field.name for field in dataclasses.fields(owner)}
+        theirs = owner._arguments()
         inner = {name: SYNONYMS.get(name, name) for name in unknown}
         inner = {name: ours for name, ours in inner.items() if ours in theirs and ours not in known}
         if inner:
@@ -241,6 +267,10 @@ def _kinds_by_name() -> dict[str, type[Value]]:
     return {kind.__name__: kind for kind in kinds}
 
 
+def _parameters(kind: Any) -> Iterable[inspect.Parameter]:
+    return inspect.signature(kind).parameters.values()
+
+
 def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
@@ -251,12 +281,14 @@ def _is_cifarkits(kind: type[Value]) -> bool:
 
 def written(value: Value, changes: Mapping[str, str] | None = None) -> str:
     """Write a value as a script would, with some fields as given; defaults are left out."""
-    fields = dataclasses.fields(value)
-    changed = [field.name for field in fields if getattr(value, field.name) != field.default]
-    texts = {name: _short(getattr(value, name)) for name in changed}
+    defaults = {field.name: field.default for field in dataclasses.fields(value)}
+    texts = {
+        name: _short(item)
+        for name, item in value._arguments().items()
+        if item != defaults.get(name, dataclasses.MISSING)
+    }
     home = "ck." if _is_cifarkits(type(value)) else ""
-    written = ", ".join(f"{name}={text}" for name, text in (texts | dict(changes or {})).items())
-    return f"{home}{type(value).__name__}({written})"
+    return home + value._call(texts | dict(changes or {}))
 
 
 def _short(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,13 +126,19 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
     )
 
 
+TORCHS = Literal["Adadelta", "Adamax", "ASGD", "RAdam"]
+
+
 def hints_of(kind: type[Value]) -> dict[str, Any]:
+    if kind is ck.TorchOptimizer:  # made of settings, not of its fields
+        return {"lr": Annotated[float, Range(0, 1_000, open="(")], "maximize": bool}
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def values_of(kind: type[Value]) -> st.SearchStrategy[Value]:
-    return st.builds(kind, **{name: good(hint) for name, hint in hints_of(kind).items()})
+    given = {"torch_class": good(TORCHS)} if kind is ck.TorchOptimizer else {}
+    return st.builds(kind, **given, **{name: good(hint) for name, hint in hints_of(kind).items()})
 
 
 def test_the_kinds_under_test_are_those_a_recipe_is_made_of() -> None:
@@ -145,7 +152,7 @@ def test_good_values_pass_and_come_back_from_json_and_from_their_repr(
     kind: type[Value], data: st.DataObject
 ) -> None:
     value = data.draw(values_of(kind))
-    names = {**vars(ck), **{known.__name__: known for known in EVERY}}
+    names = {"torch": torch, **vars(ck), **{known.__name__: known for known in EVERY}}
     back = [
         from_json(json.loads(json.dumps(value.to_json()))),
         eval(repr(value), names),
@@ -175,8 +182,9 @@ def test_one_error_names_every_bad_field_and_no_good_one(
         name: data.draw(bad(hint) if name in wrong else good(hint), label=name)
         for name, hint in hints.items()
     }
+    given = {"torch_class": "RAdam"} if kind is ck.TorchOptimizer else {}
     with pytest.raises(ck.RecipeError) as caught:
-        kind(**arguments)
+        kind(**given, **arguments)
     title, *lines = str(caught.value).split("\n  ")
     assert title == f"{kind.__name__} cannot be made of these values:"
     assert {line.partition("=")[0] for line in lines} == wrong

@@ -1,27 +1,43 @@
 """Optimisers as values, which are made before there are weights.
 
-torch's own are fused: one pass over all weights in place of many, on every device that cifarkit
-knows.
+torch's own are fused where it has that: one pass over all weights in place of many.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from cifarkit.annotations import Mismatch, Range
-from cifarkit.values import Value, written
+from cifarkit.errors import RecipeError, UnknownFieldError
+from cifarkit.guidance import way_for
+from cifarkit.recipes.torch_classes import (
+    GivenOptimizer,
+    TorchClass,
+    given_optimizer,
+    hint_like,
+    settings_of,
+)
+from cifarkit.values import Value, coerced_fields, written
 
 if TYPE_CHECKING:  # recipes are listed without torch
     import torch
     from torch.nn import Parameter
 
-__all__ = ["SGD", "Adam", "AdamW", "Muon", "Optimizer"]
+__all__ = [
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RMSprop",
+    "SGD",
+    "TorchOptimizer",
+]
 
 Rate = Annotated[float, Range(0, 1_000, open="(")]
 Share = Annotated[float, Range(0, 1, open=")")]
@@ -41,18 +57,20 @@ class Optimizer(Value, ABC):
             the device, and `lr` may be one too (torch calls that `capturable`). It is not
             inherited; set it in your own class only when you know it.
 
-    A recipe also takes torch's classes where there is a counterpart, with their settings.
+    A recipe also takes torch's classes, with their settings: as the counterpart here, else as a
+    `TorchOptimizer`.
 
     >>> import torch
+    >>> from functools import partial
     >>> Optimizer.taken_from(partial(torch.optim.Adam, lr=0.01)).lr
     0.01
     >>> @dataclass(frozen=True)
-    ... class Adagrad(Optimizer):
-    ...     lr_decay: float = 0.0
+    ... class HeavyBall(Optimizer):
+    ...     mass: float = 0.9
     ...     def build(self, parameters):
-    ...         return torch.optim.Adagrad(parameters, lr=self.lr, lr_decay=self.lr_decay)
-    >>> Adagrad(lr=0.01)
-    Adagrad(lr=0.01, lr_decay=0.0)
+    ...         return torch.optim.SGD(parameters, lr=self.lr, momentum=self.mass)
+    >>> HeavyBall(lr=0.01)
+    HeavyBall(lr=0.01, mass=0.9)
     """
 
     recordable: ClassVar[bool] = False
@@ -61,24 +79,16 @@ class Optimizer(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the value of a torch class, alone or in a `functools.partial`.
+        """Return the value of a torch class, alone, in a `functools.partial`, or by its name.
 
         Raises:
-            Mismatch: cifarkit has no such optimiser, or it is bound to weights already.
+            Mismatch: it is not torch's own, the loop cannot use it, or it is bound to weights
+                already.
         """
         if (value := super().taken_from(found)) is not None:
             return value
-        kind, settings = found, {}
-        if isinstance(found, partial) and not found.args:
-            kind, settings = found.func, found.keywords
-        elif not isinstance(found, type):
-            kind, settings = type(found), getattr(found, "defaults", {})
-        if not isinstance(kind, type) or not any(
-            (base.__module__, base.__name__) == ("torch.optim.optimizer", "Optimizer")
-            for base in kind.__mro__
-        ):
-            return None
-        return _counterpart(kind, settings, is_bound=kind is type(found))
+        given = given_optimizer(found)
+        return None if given is None else _counterpart(given)
 
     @abstractmethod
     def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
@@ -179,6 +189,103 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """Divide each gradient by the root of the running mean of its square.
+
+    Tieleman and Hinton 2012, lecture 6e of "Neural Networks for Machine Learning"; with `centered`,
+    Graves 2013, equations 38 to 41 (https://arxiv.org/abs/1308.0850), which put `eps` inside the
+    root.
+
+    Args:
+        lr: the learning rate.
+        alpha: how much of the running mean of squares each step keeps.
+        eps: added to the denominator.
+        weight_decay: L2 penalty, added to the gradient.
+        momentum: how much of the last step each step keeps.
+        centered: divide by the standard deviation of the gradient instead.
+
+    >>> RMSprop(lr=0.001)
+    RMSprop(lr=0.001, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=False)
+    """
+
+    lr: Rate = 0.01
+    alpha: Share = 0.99
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    momentum: Share = 0.0
+    centered: bool = False
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.RMSprop`, which has no fused steps."""
+        import torch
+
+        return torch.optim.RMSprop(parameters, **dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Divide each gradient by the root of the sum of its squares: Duchi et al. 2011, figure 1.
+
+    The sum only grows, so steps become shorter by themselves.
+
+    Args:
+        lr: the learning rate.
+        lr_decay: what is added, each step, to the number that the rate is divided by.
+        weight_decay: L2 penalty, added to the gradient.
+        initial_accumulator_value: what the sum of squares begins with.
+        eps: added to the denominator.
+
+    >>> Adagrad().lr
+    0.01
+    """
+
+    lr: Rate = 0.01
+    lr_decay: Decay = 0.0
+    weight_decay: Decay = 0.0
+    initial_accumulator_value: Decay = 0.0
+    eps: Epsilon = 1e-10
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.Adagrad`."""
+        import torch
+
+        weights = list(parameters)
+        is_on_cpu = all(weight.device.type == "cpu" for weight in weights)
+        fused = _can_fuse(weights) and is_on_cpu  # older versions of torch have no other
+        return torch.optim.Adagrad(weights, **dataclasses.asdict(self), fused=fused or None)
+
+
+@dataclass(frozen=True)
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum: Dozat 2016, algorithm 2.
+
+    Args:
+        lr: the learning rate.
+        betas: how much of the running mean and of the running square each step keeps.
+        eps: added to the denominator.
+        weight_decay: L2 penalty, added to the gradient.
+        momentum_decay: how fast the first beta, which starts at about half of it, comes near it.
+        decoupled_weight_decay: decay the weights outside the gradient, as `AdamW` does.
+
+    >>> NAdam().lr
+    0.002
+    """
+
+    lr: Rate = 0.002
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    momentum_decay: Decay = 0.004
+    decoupled_weight_decay: bool = False
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make `torch.optim.NAdam`, which has no fused steps."""
+        import torch
+
+        return torch.optim.NAdam(parameters, **dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
 class Muon(Optimizer):
     """Momentum whose every step on a filter is made orthogonal: Jordan et al. 2024.
 
@@ -223,41 +330,146 @@ class Muon(Optimizer):
         return OrthogonalMomentum([group for group in groups if group["params"]])
 
 
+@dataclass(frozen=True, init=False, repr=False)
+class TorchOptimizer(Optimizer):
+    """Any optimiser of `torch.optim`, with torch's own settings and defaults.
+
+    It computes as torch does by default, and its steps are not captured in a CUDA graph. Where
+    cifarkit has a counterpart, such as `Adam`, that is faster.
+
+    Args:
+        torch_class: a class of `torch.optim`, or its name; `LBFGS`, `SparseAdam` and `Muon` are
+            refused, since the loop cannot train a network with them.
+        settings: what the class takes beside the weights, `lr` included.
+
+    Attributes:
+        torch_class: the name of the class.
+        settings: the names and values of the settings that are not torch's default, `lr` apart.
+
+    Raises:
+        RecipeError: it is no class of `torch.optim`, or it refuses the settings.
+        UnknownFieldError: the class takes no setting of that name.
+
+    >>> import torch
+    >>> TorchOptimizer(torch.optim.RAdam, lr=0.01)
+    TorchOptimizer(torch.optim.RAdam, lr=0.01)
+    >>> TorchOptimizer(torch.optim.RAdam, bets=(0.8, 0.9))
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.UnknownFieldError: torch.optim.RAdam takes no bets=: did you mean betas=(0.9,
+    0.999)?
+    """
+
+    lr: Rate = dataclasses.field()  # without the default of the base: torch's classes have theirs
+    torch_class: str
+    settings: tuple[tuple[str, Any], ...]
+
+    def __init__(self, torch_class: Any, **settings: Any) -> None:
+        owner, hint = type(self).__name__, {"torch_class": TorchClass}
+        kind = coerced_fields(owner, {"torch_class": torch_class}, hint)["torch_class"]
+        defaults = settings_of(kind)
+        if unknown := [name for name in settings if name not in defaults]:
+            name = f"torch.optim.{kind.__name__}"
+            ways = [
+                f"{name} takes no {one}=: {way_for(name, one, settings[one], defaults)}"
+                for one in unknown
+            ]
+            raise UnknownFieldError("\n  ".join(ways))
+        hints = {name: hint_like(default) for name, default in defaults.items()} | {"lr": Rate}
+        fields = coerced_fields(owner, {"lr": defaults["lr"], **settings}, hints)
+        object.__setattr__(self, "lr", fields.pop("lr"))
+        object.__setattr__(self, "torch_class", kind.__name__)
+        chosen = ((name, fields[name]) for name in defaults if name in fields)
+        object.__setattr__(
+            self, "settings", tuple(one for one in chosen if one[1] != defaults[one[0]])
+        )
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Refuse what torch refuses, as soon as the value is made."""
+        import torch
+
+        try:
+            self.build([torch.nn.Parameter(torch.zeros(1))])
+        except Exception as error:
+            raise RecipeError(f"{self!r} cannot be made; torch says: {error}") from error
+
+    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Make the optimiser as torch does by default."""
+        kind: Any = TorchClass.taken_from(self.torch_class)
+        optimizer: torch.optim.Optimizer = kind(parameters, lr=self.lr, **dict(self.settings))
+        return optimizer
+
+    def __repr__(self) -> str:
+        return self._call({name: repr(value) for name, value in self._arguments().items()})
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"torch_class": self.torch_class, "lr": self.lr, **dict(self.settings)}
+
+    def _call(self, texts: Mapping[str, str]) -> str:
+        settings = [f"{name}={text}" for name, text in texts.items() if name != "torch_class"]
+        return f"{type(self).__name__}({', '.join([f'torch.optim.{self.torch_class}', *settings])})"
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some settings changed.
+
+        Raises:
+            RecipeError: torch's class takes no such setting, or not this value.
+        """
+        return type(self)(**{**self._arguments(), **changes})
+
+    def differs_from(self, other: Value) -> dict[str, tuple[Any, Any]]:
+        """Return the settings that differ from another's: `{name: (theirs, ours)}`.
+
+        Raises:
+            RecipeError: the other is of another kind.
+        """
+        if not isinstance(other, TorchOptimizer):
+            return super().differs_from(other)
+        theirs, ours = (
+            {**settings_of(TorchClass.taken_from(one.torch_class)), **one._arguments()}
+            for one in (other, self)
+        )
+        return {
+            name: (theirs.get(name), ours.get(name))
+            for name in {**theirs, **ours}
+            if theirs.get(name) != ours.get(name)
+        }
+
+
+COUNTERPARTS: dict[str, type[Optimizer]] = {
+    kind.__name__: kind for kind in (Adagrad, Adam, AdamW, NAdam, RMSprop, SGD)
+}
+
+
 def _can_fuse(weights: list[Parameter]) -> bool:
     """Return whether torch has fused steps for these weights: it has none for complex ones."""
     return all(weight.is_floating_point() for weight in weights)
 
 
-def _counterpart(kind: type, settings: Mapping[str, Any], *, is_bound: bool) -> Optimizer:
+def _counterpart(given: GivenOptimizer) -> Optimizer:
     """Return the value that means the same as a torch optimiser.
 
     Raises:
-        Mismatch: there is none, or the torch optimiser has weights already.
+        Mismatch: it is not torch's own, the loop cannot use it, or it has weights already.
     """
-    defaults = {name: given.default for name, given in inspect.signature(kind).parameters.items()}
-    if is_bound:  # torch lists more than the user gave
-        settings = {name: value for name, value in settings.items() if name in defaults}
-    chosen = {
-        name: value
-        for name, value in settings.items()
-        if value != defaults.get(name, ...) and name not in ("fused", "foreach")
-    }
-    counterparts: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
-    target = counterparts.get(kind.__name__)
-    known = {field.name for field in dataclasses.fields(target)} if target is not None else set()
-    if (
-        target is None
-        or not kind.__module__.startswith("torch.")
-        or (chosen.keys() & defaults.keys()) - known
-    ):
-        given = ", ".join(["parameters", *(f"{name}={value!r}" for name, value in chosen.items())])
+    kind, chosen = given.kind, given.chosen
+    if not kind.__module__.startswith("torch."):
+        texts = ", ".join(["parameters", *(f"{name}={value!r}" for name, value in chosen.items())])
         raise Mismatch(
             "your own ck.Optimizer, a frozen dataclass whose build(self, parameters) returns "
-            f"{kind.__name__}({given})"
+            f"{kind.__name__}({texts})"
         )
-    if is_bound:
+    TorchClass.taken_from(kind)  # raises for those that cannot be used
+    ours = COUNTERPARTS.get(kind.__name__)
+    known = {field.name for field in dataclasses.fields(ours)} if ours is not None else set()
+    if ours is not None and not (chosen.keys() & settings_of(kind).keys()) - known:
+        value: Optimizer = ours(**chosen)
+    else:
+        value = TorchOptimizer(kind, **chosen)
+    if given.is_bound:
         raise Mismatch(
-            f"{written(target(**chosen))}, which gets its weights when training starts; this has "
-            "those of a network already"
+            f"{written(value)}, which gets its weights when training starts; this has those of a "
+            "network already"
         )
-    return target(**chosen)
+    return value

@@ -1,12 +1,15 @@
 """Learning-rate schedules as values: the rate is a pure function of the progress of training.
 
-A schedule has no state, so training can be resumed at any step.
+A schedule has no state, so training can be resumed at any step. One that goes by the val loss gets
+those of all epochs before.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,7 +17,16 @@ from cifarkit.annotations import Mismatch, Range
 from cifarkit.errors import RecipeError
 from cifarkit.values import Value
 
-__all__ = ["Constant", "Cosine", "Linear", "OneCycle", "Schedule", "Step"]
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Linear",
+    "MultiStep",
+    "OneCycle",
+    "Plateau",
+    "Schedule",
+    "Step",
+]
 
 # What to write in place of torch's schedulers.
 TORCHS = {
@@ -22,18 +34,31 @@ TORCHS = {
     "OneCycleLR": "ck.OneCycle(peak={max_lr})",
     "StepLR": "ck.Step(every={step_size}, factor={gamma})",
     "ExponentialLR": "ck.Step(every=1, factor={gamma})",
-    "MultiStepLR": "ck.Step(every=30, factor={gamma})",
+    "MultiStepLR": "ck.MultiStep(milestones={milestones}, factor={gamma})",
     "LinearLR": "ck.Constant(warmup=5)",
     "ConstantLR": "ck.Constant()",
-    "ReduceLROnPlateau": "ck.Cosine() or ck.Step(every=30, factor=0.1)",
+    "ReduceLROnPlateau": "ck.Plateau(factor={factor}, patience={patience})",
+}
+# What their settings are where they are not told.
+DEFAULTS = {
+    "step_size": 30,
+    "gamma": 0.1,
+    "max_lr": 0.1,
+    "milestones": (30, 40),
+    "factor": 0.1,
+    "patience": 10,
 }
 Epochs = Annotated[float, Range(0, 100_000)]
+Count = Annotated[int, Range(0, 100_000)]
 Share = Annotated[float, Range(0, 1)]
+Factor = Annotated[float, Range(0, 1, open="(")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Value, ABC):
     """Base of all schedules. To add one, write a frozen dataclass with a `shape`.
+
+    One that goes by the val loss also has a `share_after`.
 
     Args:
         warmup: epochs over which the rate first climbs in a straight line to where the schedule
@@ -64,19 +89,43 @@ class Schedule(Value, ABC):
         if kind.__module__ != "torch.optim.lr_scheduler":
             return super().taken_from(found)
         way = TORCHS.get(kind.__name__, "your own ck.Schedule, with shape(epoch, epochs, lr)")
-        for name, default in (("step_size", 30), ("gamma", 0.1), ("max_lr", 0.1)):
-            way = way.replace(f"{{{name}}}", f"{settings.get(name, default)}")
+        told = {name: settings.get(name, default) for name, default in DEFAULTS.items()}
+        told["milestones"] = tuple(sorted(Counter(told["milestones"]).elements()))
+        way = way.format_map(told)
         raise Mismatch(
             f"{way}, a value that knows the rate of every step; torch's is bound to weights"
         )
 
-    def rate(self, epoch: float, epochs: int, lr: float) -> float:
+    @property
+    def needs_val(self) -> bool:
+        """Whether rates depend on the val loss.
+
+        >>> Plateau().needs_val, Step().needs_val
+        (True, False)
+        """
+        return type(self).share_after is not Schedule.share_after
+
+    def share_after(self, val_losses: Sequence[float]) -> float:
+        """Return the share of its rates that a schedule uses after epochs with these val losses.
+
+        It is 1 for a schedule that does not go by them.
+
+        Args:
+            val_losses: of all epochs that are over, in order.
+
+        >>> Constant().share_after([0.7, 0.9])
+        1.0
+        """
+        return 1.0
+
+    def rate(self, epoch: float, epochs: int, lr: float, val_losses: Sequence[float] = ()) -> float:
         """Return the learning rate at one point of training.
 
         Args:
             epoch: the point, counted from 0 in fractions of an epoch.
             epochs: how many epochs the training has in all.
             lr: the optimiser's own rate.
+            val_losses: of the epochs before.
 
         Raises:
             RecipeError: `shape` does not give a finite number from 0 on.
@@ -84,20 +133,21 @@ class Schedule(Value, ABC):
         >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
         0.05
         """
-        remaining = max(epochs - self.warmup, 0.0)
+        remaining, share = max(epochs - self.warmup, 0.0), self.share_after(val_losses)
         if epoch < self.warmup:
-            return self._checked(self.shape(0.0, remaining, lr)) * epoch / self.warmup
-        return self._checked(self.shape(epoch - self.warmup, remaining, lr))
+            return self._checked(self.shape(0.0, remaining, lr), share) * epoch / self.warmup
+        return self._checked(self.shape(epoch - self.warmup, remaining, lr), share)
 
-    def _checked(self, rate: Any) -> float:
+    def _checked(self, rate: Any, share: float) -> float:
         try:  # NumPy's numbers and tensors become floats, for the history
-            number = math.nan if isinstance(rate, str | bytes) else float(rate)
+            number = math.nan if isinstance(rate, str | bytes) else float(rate) * share
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not 0 <= number < math.inf:
+            times = "" if share == 1 else f" times {share!r}, from share_after()"
             raise RecipeError(
-                f"{self!r} gives the learning rate {rate!r}; its shape() must return a finite "
-                "number, 0 or more"
+                f"{self!r} gives the learning rate {rate!r}{times}; its shape() must return a "
+                "finite number, 0 or more"
             )
         return number
 
@@ -135,11 +185,76 @@ class Step(Schedule):
     """
 
     every: Annotated[float, Range(0.001, 100_000)] = 30.0
-    factor: Annotated[float, Range(0, 1, open="(")] = 0.1
+    factor: Factor = 0.1
 
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate after the drops so far."""
         return lr * self.factor ** math.floor(epoch / self.every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiStep(Schedule):
+    """Multiply the rate by `factor` at each milestone.
+
+    Args:
+        milestones: the epochs at which it drops, counted from the end of the warm-up, in any order.
+        factor: what each drop multiplies by.
+
+    >>> schedule = MultiStep(milestones=(6, 8))
+    >>> [round(schedule.rate(epoch, epochs=9, lr=0.1), 6) for epoch in (0, 5.9, 6, 8)]
+    [0.1, 0.1, 0.01, 0.001]
+    """
+
+    milestones: tuple[Epochs, ...] = (30, 40)
+    factor: Factor = 0.1
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the rate after the drops so far."""
+        return lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Schedule):
+    """Multiply the rate by `factor` when the val loss has not improved for some time.
+
+    It drops where `torch.optim.lr_scheduler.ReduceLROnPlateau` does with `threshold_mode="abs"`. It
+    is a function of the val losses so far, so a run that is resumed has the same rates. It needs a
+    val set, and never goes by test.
+
+    Args:
+        factor: what each drop multiplies by.
+        patience: how many epochs in a row may be no better; the next such epoch is a drop.
+        min_delta: a loss counts as better only when it is lower by more than this.
+        cooldown: how many epochs after a drop do not count.
+        final: the lowest rate, as a share of the optimiser's.
+
+    >>> schedule = Plateau(patience=1)
+    >>> losses = [0.9, 0.8, 0.8, 0.8]
+    >>> [round(schedule.rate(n, epochs=9, lr=0.1, val_losses=losses[:n]), 6) for n in range(5)]
+    [0.1, 0.1, 0.1, 0.1, 0.01]
+    """
+
+    factor: Factor = 0.1
+    patience: Count = 10
+    min_delta: Annotated[float, Range(0, 1e9)] = 0.0
+    cooldown: Count = 0
+    final: Share = 0.0
+
+    def shape(self, epoch: float, epochs: float, lr: float) -> float:
+        """Return the optimiser's rate, from which the drops begin."""
+        return lr
+
+    def share_after(self, val_losses: Sequence[float]) -> float:
+        """Return the product of the drops so far."""
+        best, waited, resting, share = math.inf, 0, 0, 1.0
+        for loss in val_losses:
+            if is_better := loss < best - self.min_delta:
+                best = loss
+            waited = 0 if is_better or resting else waited + 1
+            resting = max(resting - 1, 0)
+            if waited > self.patience:
+                share, waited, resting = max(share * self.factor, self.final), 0, self.cooldown
+        return share
 
 
 @dataclass(frozen=True, kw_only=True)

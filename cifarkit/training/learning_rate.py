@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from cifarkit.errors import TrainingError
-from cifarkit.recipes.recipe import Recipe
-from cifarkit.runs.state import TrainingState
+from cifarkit.runs.run import Run
 
 __all__ = ["set_learning_rates"]
 
 
-def set_learning_rates(state: TrainingState, recipe: Recipe) -> None:
+def set_learning_rates(run: Run) -> None:
     """Set the rates where the schedule changes them; else they stay what they are.
 
     So under `Constant` a rate that a callback sets holds, as with torch's schedulers.
 
     Args:
-        state: before a step.
-        recipe: whose schedule to follow.
+        run: before a step.
 
     Raises:
         TrainingError: a callback has changed a rate, and now the schedule does.
         RecipeError: the schedule returns an invalid rate.
     """
-    steps, schedule = state.steps_per_epoch, recipe.schedule
+    state, schedule = run.state, run.recipe.schedule
+    steps = state.steps_per_epoch
     done = state.epoch * steps + state.step
-    progress, last = (
-        epoch + step / steps for epoch, step in (divmod(done, steps), divmod(done - 1, steps))
-    )
     for group in state.optimizer.param_groups:
         own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
-        before = schedule.rate(last, recipe.epochs, own) if done else own
-        rate = schedule.rate(progress, recipe.epochs, own)
+        before = _rate(run, done - 1, own) if done else own
+        rate = _rate(run, done, own)
         if rate == before:
             continue
         if group["lr"] != before:
@@ -40,3 +36,11 @@ def set_learning_rates(state: TrainingState, recipe: Recipe) -> None:
                 "callbacks"
             )
         group["lr"] = rate
+
+
+def _rate(run: Run, step: int, lr: float) -> float:
+    """Return what the schedule makes of a rate at one step of the whole run."""
+    schedule, (epoch, within) = run.recipe.schedule, divmod(step, run.state.steps_per_epoch)
+    losses = [record["val_loss"] for record in run.history[:epoch]] if schedule.needs_val else []
+    progress = epoch + within / run.state.steps_per_epoch
+    return schedule.rate(progress, run.recipe.epochs, lr, losses)

@@ -64,7 +64,7 @@ class Loop:
             self.callbacks.notify("on_epoch_start", run)
         step = self.engine.captured_or_eager(self.step, run, self.callbacks)
         for state.step, state.batch in enumerate(epoch_batches(run, first_step), first_step):
-            set_learning_rates(state, run.recipe)
+            set_learning_rates(run)
             self.callbacks.notify("on_batch_start", run)
             self.engine.seed_step(run)
             state.loss, correct = step(state.batch)

@@ -16,7 +16,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import DataError, RecipeError
+from cifarkit.errors import DataError, RecipeError, SelectionError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -111,6 +111,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         OutOfMemoryError: the first batch is too large for this machine's memory.
         RecipeError: the schedule returns an invalid rate for the first or last step of an epoch, or
             `build` does not return an optimiser of torch's.
+        SelectionError: the schedule goes by the val loss, and there is no val set.
         TrainingError: some process would get too few images.
     """
     recipe, model = run.recipe, run.model
@@ -122,7 +123,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     labels, classes = splits.train.labels, len(splits.classes)
     engine.loss_function = recipe.loss.for_training_set(labels, classes)
     steps = count_batches(len(splits.train), recipe.batch_size)
-    _check_rates(recipe, steps)
+    _check_rates(recipe, steps, has_val=splits.val is not None)
     shown = {batch.images.shape[-1] for batch in batches}
     if recipe.test_time is not None:
         shown.add(recipe.test_time.size)
@@ -157,8 +158,13 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     run.begin(TrainingState(splits, optimizer, steps))
 
 
-def _check_rates(recipe: Recipe, steps: int) -> None:
+def _check_rates(recipe: Recipe, steps: int, *, has_val: bool) -> None:
     """Let a schedule that gives no rate say so, at both ends of every epoch."""
+    if recipe.schedule.needs_val and not has_val:
+        raise SelectionError(
+            f"{recipe.schedule!r} goes by the val loss, and the data was loaded with val_size=0; "
+            "load it with a val set, or write schedule=ck.Step(every=30, factor=0.1)"
+        )
     for epoch in range(recipe.epochs):
         for progress in (epoch, epoch + (steps - 1) / steps):
             recipe.schedule.rate(progress, recipe.epochs, recipe.optimizer.lr)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cifarkit as ck
 from cifarkit.values import from_json
 
-HOUSE = {name: getattr(ck, name) for name in ck.__all__}
+HOUSE = {"torch": torch} | {name: getattr(ck, name) for name in ck.__all__}
 fast = settings(max_examples=60, deadline=None, database=None)
 
 
@@ -35,6 +36,16 @@ optimizers = st.one_of(
     st.builds(ck.AdamW, lr=rates, weight_decay=numbers(0, 100)),
     st.builds(ck.SGD, lr=rates, momentum=shares, nesterov=st.booleans()),
     st.builds(ck.Muon, lr=rates, momentum=shares, matrix_lr=rates, bias_lr=rates),
+    st.builds(ck.RMSprop, lr=rates, alpha=shares, momentum=shares, centered=st.booleans()),
+    st.builds(ck.Adagrad, lr=rates, lr_decay=numbers(0, 100)),
+    st.builds(ck.NAdam, lr=rates, betas=st.tuples(shares, shares), momentum_decay=numbers(0, 100)),
+    st.builds(
+        ck.TorchOptimizer,
+        st.sampled_from([torch.optim.RAdam, torch.optim.Adamax]),
+        lr=rates,
+        betas=st.tuples(shares, shares),
+        foreach=st.none() | st.booleans(),
+    ),
 )
 warmups = numbers(0, 100_000)
 schedules = st.one_of(
@@ -43,6 +54,8 @@ schedules = st.one_of(
     st.builds(ck.Linear, warmup=warmups, final=numbers(0, 1)),
     st.builds(ck.Step, every=numbers(0.001, 100_000), factor=numbers(0, 1, above=True)),
     st.builds(ck.OneCycle, peak=rates, rise=numbers(0, 1, above=True, below=True)),
+    st.builds(ck.MultiStep, milestones=st.lists(warmups, max_size=4).map(tuple)),
+    st.builds(ck.Plateau, patience=st.integers(0, 100_000), final=numbers(0, 1)),
 )
 augmentations = st.one_of(
     st.builds(ck.Flip, probability=numbers(0, 1)),
@@ -142,6 +155,22 @@ def test_replace_with_unknown_fields_says_what_to_write_for_each() -> None:
     )
 
 
+def test_a_difference_of_optimizers_is_named_by_them_and_by_their_settings() -> None:
+    ours, theirs = (
+        ck.TorchOptimizer(torch.optim.RAdam, eps=0.1),
+        ck.TorchOptimizer(torch.optim.RAdam, betas=(0.5, 0.9)),
+    )
+    recipe = ck.Recipe(optimizer=ours)
+    assert recipe.differs_from(ck.Recipe()) == {"optimizer": (ck.Adam(), ours)}
+    assert recipe.differs_from(ck.Recipe(optimizer=theirs)) == {"optimizer": (theirs, ours)}
+    assert ours.differs_from(theirs) == {
+        "betas": ((0.5, 0.9), (0.9, 0.999)),
+        "eps": (1e-8, 0.1),
+    }
+    with pytest.raises(ck.RecipeError, match="found TorchOptimizer and Adam"):
+        ours.differs_from(ck.Adam())
+
+
 def test_a_hint_does_not_forget_what_was_chosen() -> None:
     recipe = ck.Recipe(optimizer=ck.Muon(lr=0.1, bias_lr=26.5))
     with pytest.raises(ck.RecipeError, match=r"optimizer=ck\.Muon\(lr=0\.2, bias_lr=26\.5\)"):
@@ -194,8 +223,15 @@ FIELDS = [
     (ck.AdamW, "weight_decay"),
     (ck.SGD, "lr"),
     (ck.SGD, "momentum"),
+    (ck.RMSprop, "lr"),
+    (ck.RMSprop, "momentum"),
+    (ck.Adagrad, "eps"),
+    (ck.NAdam, "weight_decay"),
     (ck.Step, "every"),
     (ck.Step, "factor"),
+    (ck.MultiStep, "factor"),
+    (ck.Plateau, "factor"),
+    (ck.Plateau, "final"),
     (ck.Cosine, "final"),
     (ck.OneCycle, "peak"),
     (ck.OneCycle, "rise"),

@@ -56,6 +56,102 @@ def test_step_is_torchs(every: int, factor: float) -> None:
     assert ours == pytest.approx(torchs, rel=1e-9)
 
 
+@pytest.mark.parametrize("milestones", [(3,), (2, 5, 9), (9, 2, 5), (4, 4, 7), (0, 1), ()])
+@pytest.mark.parametrize("factor", [0.1, 0.5, 1.0])
+def test_multi_step_is_torchs(milestones: tuple[int, ...], factor: float) -> None:
+    torchs = rates_of_torch(
+        lambda optimizer: lr_scheduler.MultiStepLR(optimizer, milestones, factor), 0.2, EPOCHS
+    )
+    ours = rates_of(ck.MultiStep(milestones=milestones, factor=factor), 0.2, EPOCHS)
+    assert ours == pytest.approx(torchs, rel=1e-9)
+
+
+def rates_on_plateau(losses: list[float], **settings: Any) -> list[float]:
+    """Return the rate after each of the losses by torch, whose improvements are differences."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, threshold_mode="abs", eps=0, **settings)
+    rates = [0.2]
+    for loss in losses:
+        scheduler.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
+def our_rates_on_plateau(losses: list[float], schedule: ck.Schedule) -> list[float]:
+    return [schedule.rate(epoch + 0.5, 10, 0.2, losses[:epoch]) for epoch in range(len(losses) + 1)]
+
+
+val_losses = st.lists(
+    st.sampled_from([0.5, 0.6, 0.7, 1.0, math.nan, math.inf]) | st.floats(0, 2), max_size=60
+)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    val_losses,
+    st.floats(0, 1, exclude_min=True),
+    st.integers(0, 4),
+    st.sampled_from([0.0, 0.01, 0.3]),
+    st.integers(0, 4),
+    st.sampled_from([0.0, 0.05, 1.0]),
+)
+def test_plateau_is_torchs(
+    losses: list[float],
+    factor: float,
+    patience: int,
+    min_delta: float,
+    cooldown: int,
+    final: float,
+) -> None:
+    assume(factor < 1)  # which torch refuses
+    torchs = rates_on_plateau(
+        losses,
+        factor=factor,
+        patience=patience,
+        threshold=min_delta,
+        cooldown=cooldown,
+        min_lr=0.2 * final,
+    )
+    ours = ck.Plateau(
+        factor=factor, patience=patience, min_delta=min_delta, cooldown=cooldown, final=final
+    )
+    assert our_rates_on_plateau(losses, ours) == pytest.approx(torchs, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"patience": 2}, {"cooldown": 0}, {"threshold": 0.0}, {"min_lr": 0.1}, {"factor": 0.4}],
+)
+def test_the_oracle_would_find_a_plateau_with_another_setting(wrong: dict[str, float]) -> None:
+    losses = [1.0, 1.0, 0.99, 1.0, 1.0, 0.98, 0.94, 0.94, 0.94, 0.98, 0.95, 0.97]
+    settings = {"factor": 0.5, "patience": 1, "threshold": 0.015, "cooldown": 1, "min_lr": 0.02}
+    ours = our_rates_on_plateau(
+        losses, ck.Plateau(factor=0.5, patience=1, min_delta=0.015, cooldown=1, final=0.1)
+    )
+    assert ours == pytest.approx(rates_on_plateau(losses, **settings), rel=1e-9)
+    assert ours != pytest.approx(rates_on_plateau(losses, **settings | wrong), rel=1e-9)
+
+
+def test_plateau_listens_to_val_and_no_other_schedule_does() -> None:
+    others = [ck.Constant(), ck.Cosine(), ck.Linear(), ck.MultiStep(), ck.OneCycle(), ck.Step()]
+    assert [schedule.needs_val for schedule in (ck.Plateau(), *others)] == [True] + 6 * [False]
+    for schedule in others:
+        assert schedule.rate(5.0, 10, 0.1, [1.0] * 99) == schedule.rate(5.0, 10, 0.1)
+    assert ck.Plateau(warmup=10).rate(5.0, 20, 0.1, [1.0] * 12) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("share", [None, -1.0, math.nan, "1", math.inf])
+def test_a_share_of_ones_own_that_is_none_is_refused(share: Any) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Shares(ck.Constant):
+        def share_after(self, val_losses: Any) -> float:
+            return share
+
+    assert Shares().needs_val
+    with pytest.raises(ck.RecipeError, match=r"Shares.* times .*, from share_after\(\)"):
+        Shares().rate(2.0, 10, 0.1)
+
+
 @pytest.mark.parametrize("steps", [10, 101])
 @pytest.mark.parametrize(("start", "final"), [(0.04, 1e-5), (0.5, 0.1)])
 def test_one_cycle_is_torchs(steps: int, start: float, final: float) -> None:
@@ -118,6 +214,13 @@ schedules = st.one_of(
         every=numbers(0.001, 100_000),
         factor=numbers(0, 1, exclude_min=True),
     ),
+    st.builds(
+        ck.MultiStep,
+        warmup=warmups,
+        milestones=st.lists(numbers(0, 100_000), max_size=5).map(tuple),
+        factor=numbers(0, 1, exclude_min=True),
+    ),
+    st.builds(ck.Plateau, warmup=warmups, final=shares),
     st.builds(ck.OneCycle, warmup=warmups, peak=peaks, rise=rises, start=shares, final=shares),
 )
 
@@ -181,7 +284,7 @@ def test_after_the_warmup_the_schedule_fills_what_is_left(
 ) -> None:
     late = schedule.replace(warmup=7)
     plain = schedule.replace(warmup=0)
-    assume(not isinstance(schedule, ck.Step))  # its drops are at places, not at shares
+    assume(not isinstance(schedule, ck.Step | ck.MultiStep))  # drops are at places, not at shares
     ours = late.rate(7 + share * left, 7 + left, 0.1)
     # 7 + x - 7 is not x to the last bit, and a steep rise makes much of that.
     assume(not isinstance(schedule, ck.OneCycle) or 0.01 < schedule.rise < 0.99)
@@ -212,7 +315,9 @@ def test_cosine_only_falls(final: float, epochs: int, places: list[float]) -> No
     assert all(one >= two - 1e-12 for one, two in itertools.pairwise(rates))
 
 
-@pytest.mark.parametrize("schedule", [ck.Constant(), ck.Cosine(), ck.Step(), ck.OneCycle()])
+@pytest.mark.parametrize(
+    "schedule", [ck.Constant(), ck.Cosine(), ck.Step(), ck.MultiStep(), ck.Plateau(), ck.OneCycle()]
+)
 def test_a_rate_depends_on_the_place_alone(schedule: ck.Schedule) -> None:
     there = [schedule.rate(place / 7, 10, 0.1) for place in range(70)]
     back = [schedule.rate(place / 7, 10, 0.1) for place in reversed(range(70))]

@@ -17,6 +17,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "constant": {},
     "steps": {"schedule": ck.Step(every=1, factor=0.5)},
     "warmed up": {"schedule": ck.Constant(warmup=1.5)},
+    "on a plateau": {"schedule": ck.Plateau(factor=0.5, patience=0, min_delta=9.0)},
+    "milestones": {"schedule": ck.MultiStep(milestones=(1, 3), factor=0.5)},
+    "torch's": {"optimizer": ck.TorchOptimizer("RAdam", lr=0.01)},
     "augmented, averaged": {"augment": (ck.AlternatingFlip(), ck.Crop()), "ema_decay": 0.8},
 }
 

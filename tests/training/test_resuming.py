@@ -70,6 +70,24 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
         list,
     ),
     "searching the rate": (PLAIN, lambda: [ck.LRFinder(steps=10, end=10.0)]),
+    "centred squares, plateau": (
+        PLAIN.replace(
+            optimizer=ck.RMSprop(momentum=0.5, centered=True),
+            schedule=ck.Plateau(factor=0.5, patience=0, min_delta=9.0),
+        ),
+        list,
+    ),
+    "sums of squares, milestones": (
+        PLAIN.replace(
+            optimizer=ck.Adagrad(lr_decay=0.1), schedule=ck.MultiStep(milestones=(0.5, 1))
+        ),
+        list,
+    ),
+    "Nesterov's Adam": (PLAIN.replace(optimizer=ck.NAdam(momentum_decay=0.1)), list),
+    **{
+        f"torch's {name}": (PLAIN.replace(optimizer=ck.TorchOptimizer(name)), list)
+        for name in ("Adadelta", "Adafactor", "Adamax", "ASGD", "RAdam", "Rprop")
+    },
 }
 STEPS = 4  # 240 - 40 images in batches of 64
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ import cifarkit as ck
 from cifarkit.errors import CifarkitWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 STRICT = ck.Recipe(epochs=2, batch_size=32, precision="float32")
@@ -35,6 +37,28 @@ RECIPES = {
         schedule=ck.OneCycle(peak=0.1),
     ),
     "warmed up": STRICT.replace(optimizer=ck.AdamW(), schedule=ck.Cosine(warmup=0.5)),
+    "RMSprop": STRICT.replace(
+        optimizer=ck.RMSprop(lr=1e-3, momentum=0.5, centered=True),
+        schedule=ck.MultiStep(milestones=(0.5, 1), factor=0.5),
+    ),
+    "Adagrad": STRICT.replace(optimizer=ck.Adagrad(lr_decay=0.1), schedule=ck.Linear()),
+    "NAdam": STRICT.replace(optimizer=ck.NAdam(weight_decay=0.1, decoupled_weight_decay=True)),
+    "torch's": STRICT.replace(
+        optimizer=ck.TorchOptimizer(torch.optim.ASGD, lr=0.05, t0=5), schedule=ck.Step(every=1)
+    ),
+}
+# What a student would write, with torch's own names.
+BY_TORCH: dict[str, tuple[ck.Optimizer, Callable[..., torch.optim.Optimizer]]] = {
+    "RMSprop": (
+        ck.RMSprop(lr=1e-3, momentum=0.5),
+        partial(torch.optim.RMSprop, lr=1e-3, momentum=0.5),
+    ),
+    "Adagrad": (ck.Adagrad(lr=0.02), partial(torch.optim.Adagrad, lr=0.02, fused=True)),
+    "NAdam": (ck.NAdam(betas=(0.8, 0.9)), partial(torch.optim.NAdam, betas=(0.8, 0.9))),
+    **{
+        name: (ck.TorchOptimizer(name, maximize=False), getattr(torch.optim, name))
+        for name in ("Adadelta", "Adafactor", "Adamax", "ASGD", "RAdam", "Rprop")
+    },
 }
 
 
@@ -52,11 +76,17 @@ def loss_by_hand(
     return (-wanted * (1 - logs.exp()) ** loss.gamma * logs * weights).sum(1).mean()
 
 
-def bare_loop(model: nn.Module, splits: ck.Splits, recipe: ck.Recipe, seed: int) -> None:
+def bare_loop(
+    model: nn.Module,
+    splits: ck.Splits,
+    recipe: ck.Recipe,
+    seed: int,
+    make: Callable[..., torch.optim.Optimizer] | None = None,
+) -> None:
     """Train as a student would by hand, without the trainer."""
     if recipe.clip_norm is not None:  # a norm adds up in the order of memory
         model.to(memory_format=torch.channels_last)
-    optimizer = recipe.optimizer.build(model.parameters())
+    optimizer = (make or recipe.optimizer.build)(model.parameters())
     model.train()
     for epoch in range(recipe.epochs):
         batches = list(
@@ -103,6 +133,88 @@ def test_the_law_holds_for_every_part_of_a_recipe(recipe: ck.Recipe, tiny: ck.Sp
     with ck.seeded("anything"):
         bare_loop(theirs, tiny, recipe, seed=1)
     assert same_bits(ours, theirs)
+
+
+@pytest.mark.parametrize("name", BY_TORCH)
+def test_the_law_holds_for_optimizers_as_torch_makes_them(name: str, tiny: ck.Splits) -> None:
+    optimizer, make = BY_TORCH[name]
+    recipe, ours, theirs = STRICT.replace(optimizer=optimizer), built("mlp"), built("mlp")
+    ck.Trainer(recipe, seed=1, device="cpu").fit(ours, tiny)
+    bare_loop(theirs, tiny, recipe, seed=1, make=make)
+    assert same_bits(ours, theirs)
+    slower, other = recipe.replace(optimizer=optimizer.replace(lr=optimizer.lr / 2)), built("mlp")
+    bare_loop(other, tiny, slower, seed=1)
+    assert not same_bits(ours, other)
+
+
+def bare_loop_on_plateau(
+    model: nn.Module, splits: ck.Splits, epochs: int, **settings: float
+) -> list[float]:
+    """Train as torch's manual does with `ReduceLROnPlateau`; return the rate of each epoch."""
+    assert splits.val is not None
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, fused=True)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, threshold_mode="abs", factor=0.5, **settings
+    )
+    rates = []
+    for epoch in range(epochs):
+        model.train()
+        rates.append(optimizer.param_groups[0]["lr"])
+        for images, labels in ck.training_batches(splits.train, 32, seed=1, epoch=epoch):
+            optimizer.zero_grad()
+            F.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        scheduler.step(ck.evaluate(model, splits.val).loss)
+    return rates
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+def test_the_law_holds_for_a_rate_that_falls_when_val_does_not(
+    patience: int, tiny: ck.Splits
+) -> None:
+    recipe = STRICT.replace(
+        epochs=6,
+        optimizer=ck.SGD(lr=0.5),
+        schedule=ck.Plateau(factor=0.5, patience=patience, min_delta=0.05),
+    )
+    ours, theirs = built("linear"), built("linear")
+    run = ck.Trainer(recipe, seed=1, device="cpu").fit(ours, tiny)
+    rates = bare_loop_on_plateau(theirs, tiny, 6, patience=patience, threshold=0.05)
+    assert same_bits(ours, theirs)
+    assert run.history.column("lr") == rates
+    assert 1 < len(set(rates)) < 6
+    other = built("linear")
+    bare_loop_on_plateau(other, tiny, 6, patience=patience + 1, threshold=0.05)
+    assert not same_bits(ours, other)
+
+
+def relabelled(images: ck.ImageSet) -> ck.ImageSet:
+    return dataclasses.replace(images, labels=(images.labels + 1) % 10)
+
+
+def test_a_plateau_never_goes_by_test(tiny: ck.Splits) -> None:
+    """Other labels of test change no rate; another val set does."""
+    assert tiny.val is not None
+    settings = {"epochs": 5, "schedule": ck.Plateau(factor=0.5, patience=0), "track_test": True}
+    runs = [
+        ck.train("linear", data, optimizer=ck.SGD(lr=0.003), **settings)
+        for data in (
+            tiny,
+            dataclasses.replace(tiny, test=relabelled(tiny.test)),
+            dataclasses.replace(tiny, val=tiny.train),
+        )
+    ]
+    plain, other_test, other_val = (run.history for run in runs)
+    assert plain["test_loss"] != other_test["test_loss"]
+    assert plain["lr"] == other_test["lr"]
+    assert same_bits(runs[0].model, runs[1].model)
+    assert plain["lr"] != other_val["lr"]  # a control
+
+
+def test_a_plateau_without_val_says_what_to_do() -> None:
+    data = ck.load_synthetic(n_train=100, n_test=20, val_size=0)
+    with pytest.raises(ck.SelectionError, match=r"Plateau\(.* val_size=0; load it with a val set"):
+        ck.train("linear", data, epochs=1, schedule=ck.Plateau())
 
 
 def test_another_seed_gives_other_bits(tiny: ck.Splits) -> None:
