@@ -12,7 +12,8 @@ from cifarkit.evaluation.trained import Trained
 from cifarkit.guidance import explains_arguments
 from cifarkit.inspection.layers import first_tensor, hooked, layer_at
 from cifarkit.inspection.subject import float_batches, network_and_pictures
-from cifarkit.models.contract import in_evaluation, run_network
+from cifarkit.models.contract import run_network
+from cifarkit.modes import in_evaluation
 
 __all__ = ["activations"]
 

@@ -14,8 +14,8 @@ from cifarkit.evaluation.trained import Trained
 from cifarkit.guidance import explains_arguments
 from cifarkit.inspection.layers import PassedLayer, hooked, spatial_layer
 from cifarkit.inspection.subject import BATCH, float_batches, network_and_pictures, targets_of
-from cifarkit.models.contract import in_evaluation, logits_of, text_of
-from cifarkit.models.gradients import gradients_enabled
+from cifarkit.models.contract import logits_of, text_of
+from cifarkit.modes import gradients_enabled, in_evaluation
 
 __all__ = ["grad_cam"]
 

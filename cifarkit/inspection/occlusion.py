@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
-from cifarkit.arguments import checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
 from cifarkit.data.image_set import IMAGE_SHAPE, to_floats
-from cifarkit.errors import DataError
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.evaluation.trained import Trained
 from cifarkit.guidance import explains_arguments
@@ -61,8 +61,8 @@ def occlusion(
     >>> occlusion(create_model("linear"), test.images[:2]).shape
     torch.Size([2, 32, 32])
     """
-    checked_whole("size", size, 1, SIDE, error=DataError)
-    checked_whole("stride", stride, 1, size, error=DataError)
+    checked("size", size, Annotated[int, Range(1, SIDE)])
+    checked("stride", stride, Annotated[int, Range(1, size)])
     network, pictures = network_and_pictures(model, images, value_range)
     labels = targets_of(network, pictures, targets)
     squares = _squares(size, stride)

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from cifarkit.arguments import check_seed
+from cifarkit.arguments import Seed, checked
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats
 from cifarkit.evaluation.trained import Trained
@@ -65,7 +65,7 @@ def randomised_similarity(
     >>> randomised_similarity(brightness, create_model("mlp"), pictures).round()
     tensor([1., 1., 1., 1.], dtype=torch.float64)
     """
-    check_seed("seed", seed)
+    checked("seed", seed, Seed)
     network, pictures = network_and_pictures(model, images, None)
     labels = targets_of(network, pictures, targets)
     before, after = (

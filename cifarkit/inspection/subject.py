@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cifarkit.arguments import checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
 from cifarkit.data.image_set import to_floats
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import check_finite
@@ -61,7 +62,7 @@ def targets_of(model: nn.Module, pictures: Tensor, targets: Any) -> Tensor:
         return logits.argmax(dim=1)
     labels = np.asarray(targets.cpu() if isinstance(targets, Tensor) else targets)
     if labels.ndim == 0:
-        label = checked_whole("targets", labels.item(), 0, classes - 1, error=DataError)
+        label = checked("targets", labels.item(), Annotated[int, Range(0, classes - 1)])
         return torch.full((n,), label)
     if labels.dtype.kind not in "iu" or labels.shape != (n,):
         raise DataError(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cifarkit.arguments import check_seed, checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import Seed, checked
 from cifarkit.data.epoch_pictures import pictures_in_epoch
 from cifarkit.data.image_set import ImageSet, check_image_set
-from cifarkit.errors import DataError, RecipeError
+from cifarkit.errors import RecipeError
 from cifarkit.guidance import explains_arguments
 from cifarkit.plots.answers import drawn, pictures_at
 from cifarkit.plots.picture_grid import Section, Tile, draw_grid
@@ -62,8 +63,8 @@ def augmented(
     """
     _check_recipe(recipe)
     check_image_set(image_set)
-    check_seed("seed", seed)
-    epochs = min(checked_whole("epochs", epochs, 1, MOST_EPOCHS, error=DataError), recipe.epochs)
+    checked("seed", seed, Seed)
+    epochs = min(checked("epochs", epochs, Annotated[int, Range(1, MOST_EPOCHS)]), recipe.epochs)
     indices = drawn(np.arange(len(image_set)), n, seed)
     labels = image_set.labels[indices].tolist()
     seen = [

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from cifarkit.arguments import checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.data.image_set import to_bytes
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats
@@ -65,7 +65,7 @@ def activations(
     >>> activations(create_model("baseline"), picture, "3", figure=Figure()).get_suptitle()
     'The 15 strongest of 64 channels of layer 3, 16 by 16'
     """
-    checked_whole("n", n, 1, error=DataError)
+    checked("n", n, Count)
     batch = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
     network, pictures = network_and_pictures(model, batch, None)
     if len(pictures) > 1:

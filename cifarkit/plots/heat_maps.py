@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from cifarkit.arguments import checked_whole
+from cifarkit.arguments import Count, checked
 from cifarkit.data.image_set import ImageSet
 from cifarkit.errors import DataError
 from cifarkit.evaluation import mistakes
@@ -74,7 +74,7 @@ def grad_cam(
     if evaluation is None:
         evaluation = evaluate(model, image_set)
     check_match(evaluation, image_set)
-    checked_whole("n", n, 1, error=DataError)
+    checked("n", n, Count)
     chosen = spatial_layer(network_of(model, None)[0], layer)
     worst = mistakes.top_losses(evaluation, n)
     which = "The largest loss" if len(worst) == 1 else f"The {len(worst)} largest losses"

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from cifarkit.arguments import checked_whole
-from cifarkit.errors import DataError, ModelContractError
+from cifarkit.arguments import Count, checked
+from cifarkit.errors import ModelContractError
 from cifarkit.evaluation.trained import Trained, network_of
 from cifarkit.guidance import explains_arguments
 from cifarkit.inspection.layers import layer_at, layers_of
@@ -54,7 +54,7 @@ def filters(
     >>> filters(create_model("baseline"), figure=Figure()).get_suptitle()
     'The 32 kernels of layer 0, 3 by 3 by 3'
     """
-    checked_whole("n", n, 1, error=DataError)
+    checked("n", n, Count)
     network, _ = network_of(model, None)
     check_network(network)
     name, kernels = _kernels(network, layer)

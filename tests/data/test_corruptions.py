@@ -365,10 +365,10 @@ def test_an_empty_set_stays_empty(image_set: ck.ImageSet) -> None:
         ("gausian_noise", 1, r"'gausian_noise': did you mean 'gaussian_noise'\? There are .*fog"),
         ("qqq", 1, r"no corruption 'qqq': There are gaussian_noise, "),
         (["fog"], 1, r"no corruption \['fog'\]"),
-        ("fog", 0, "severity must be a whole number from 1 to 5, found 0"),
-        ("fog", 6, "severity must be a whole number from 1 to 5, found 6"),
-        ("fog", 2.5, "severity must be a whole number from 1 to 5, found 2.5"),
-        ("fog", True, "severity must be a whole number from 1 to 5, found True"),
+        ("fog", 0, "severity must be a whole number, 1 <= value <= 5; found 0"),
+        ("fog", 6, "severity must be a whole number, 1 <= value <= 5; found 6"),
+        ("fog", 2.5, "severity must be a whole number, 1 <= value <= 5; found 2.5"),
+        ("fog", True, "severity must be a whole number, 1 <= value <= 5; found True"),
     ],
 )
 def test_a_wrong_name_or_severity_is_named(

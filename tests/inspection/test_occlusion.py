@@ -94,10 +94,10 @@ def test_it_works_without_a_spatial_layer(name: str, pictures: Tensor) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "size must be a whole number from 1 to 32, found 0"),
-        ({"size": 33}, "size must be a whole number from 1 to 32, found 33"),
-        ({"size": 4, "stride": 5}, "stride must be a whole number from 1 to 4, found 5"),
-        ({"stride": 1.5}, "stride must be a whole number from 1 to 8, found 1.5"),
+        ({"size": 0}, "size must be a whole number, 1 <= value <= 32; found 0"),
+        ({"size": 33}, "size must be a whole number, 1 <= value <= 32; found 33"),
+        ({"size": 4, "stride": 5}, "stride must be a whole number, 1 <= value <= 4; found 5"),
+        ({"stride": 1.5}, "stride must be a whole number, 1 <= value <= 8; found 1.5"),
     ],
 )
 def test_squares_that_leave_pixels_out_are_refused(

@@ -43,10 +43,10 @@ def test_what_is_no_network_or_no_picture_is_refused(
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (10, "targets must be a whole number from 0 to 9, found 10"),
-        (-1, "targets must be a whole number from 0 to 9, found -1"),
-        (1.5, "targets must be a whole number from 0 to 9, found 1.5"),
-        ("cat", "targets must be a whole number from 0 to 9, found 'cat'"),
+        (10, "targets must be a whole number, 0 <= value <= 9; found 10"),
+        (-1, "targets must be a whole number, 0 <= value <= 9; found -1"),
+        (1.5, "targets must be a whole number, 0 <= value <= 9; found 1.5"),
+        ("cat", "targets must be a whole number, 0 <= value <= 9; found 'cat'"),
         ([0, 1], r"or 6 whole numbers, one for each picture; found int64 \(2,\)"),
         (torch.zeros(6), r"one for each picture; found float32 \(6,\)"),
         ([0, 1, 2, 3, 4, 11], "targets must be labels from 0 to 9, found 11"),

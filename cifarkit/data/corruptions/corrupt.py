@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from cifarkit.arguments import checked_whole
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
 from cifarkit.data.corruptions.blurs import defocus_blur, gaussian_blur, motion_blur, zoom_blur
 from cifarkit.data.corruptions.digital import elastic_transform, jpeg_compression, pixelate
 from cifarkit.data.corruptions.draws import Draws
@@ -84,7 +85,7 @@ def corrupt(image_set: ImageSet, name: str, severity: int) -> ImageSet:
     """
     check_image_set(image_set)
     check_corruption(name)
-    severity = checked_whole("severity", severity, SEVERITIES[0], SEVERITIES[-1], error=DataError)
+    severity = checked("severity", severity, Annotated[int, Range(SEVERITIES[0], SEVERITIES[-1])])
     chunks: Sequence[Tensor] = image_set.images.cpu().split(AT_ONCE)
     images = torch.cat(
         [
