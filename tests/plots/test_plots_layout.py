@@ -17,14 +17,23 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.corruptions.corrupt import list_corruptions
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
+<<<<<<< HEAD
 from cifarkit.evaluation.robustness import Robustness
 from cifarkit.plots import (
     augmented,
+=======
+from cifarkit.models.registry import create_model
+from cifarkit.plots import (
+    activations,
+>>>>>>> look
     comparison,
     confused,
     confusion,
     curves,
     differences,
+    filters,
+    grad_cam,
+    lr_finder,
     per_class,
     predictions,
     reliability,
@@ -34,6 +43,7 @@ from cifarkit.plots import (
 )
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
+from cifarkit.training.callbacks.lr_finder import LRFinder
 
 SHORT = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 LONG = tuple(f"{name} of the kind whose name has no end to it"[:40] for name in SHORT)
@@ -201,6 +211,7 @@ def test_pictures_have_room(names: str, width: float) -> None:
         assert faults(figure) == []
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(("width", "height"), [(4.0, 3.5), (6.4, 4.6), (10.0, 5.0)])
 @pytest.mark.parametrize("names", [None, "short", "unbroken"])
 def test_robustness_has_room(names: str | None, width: float, height: float) -> None:
@@ -211,6 +222,26 @@ def test_robustness_has_room(names: str | None, width: float, height: float) -> 
     figure = Figure(figsize=(width, height))
     several = one if names is None else dict.fromkeys(NAMES[names][:5], one)
     robustness(several, ax=figure.subplots())
+=======
+@pytest.mark.parametrize(("names", "width"), [("short", 4.0), ("unbroken", 4.0), ("long", 10.0)])
+def test_what_a_network_looks_at_has_room(names: str, width: float) -> None:
+    evaluation = evaluation_of(NAMES[names], n=40)
+    image_set, model = pictures_of(evaluation), create_model("baseline")
+    for figure in (
+        grad_cam(model, evaluation, image_set, n=2, figure=Figure(figsize=(width, 3))),
+        activations(model, image_set[0][0], "3", n=5, figure=Figure(figsize=(width, 3))),
+        filters(model, n=5, figure=Figure(figsize=(width, 3))),
+    ):
+        assert faults(figure) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(4.0, 3.0), (10.0, 5.0)])
+def test_the_rate_test_has_room(width: float, height: float) -> None:
+    finder = LRFinder()
+    finder.rates, finder.losses = np.geomspace(1e-6, 1, 5).tolist(), [2.3, 2.2, 1.8, 1.5, 9.0]
+    figure = Figure(figsize=(width, height))
+    lr_finder(finder, ax=figure.subplots())
+>>>>>>> look
     assert faults(figure) == []
 
 

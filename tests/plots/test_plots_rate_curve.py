@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 import cifarkit as ck
 from cifarkit.plots import lr_finder
+from cifarkit.plots.rate_curve import rate_finding
 
 
 def finder_of(losses: list[float]) -> ck.LRFinder:
@@ -24,9 +25,8 @@ def test_the_curve_is_that_of_the_finder_and_its_suggestion_is_marked(ax: Axes) 
     assert ax.get_xscale() == "log"
     assert suggested.get_xdata()[0] == finder.suggestion == pytest.approx(0.01)
     assert (lowest.get_xdata()[0], lowest.get_ydata()[0]) == (pytest.approx(0.1), 1.5)
-    assert ax.get_title(loc="left") == (
-        "Suggested rate: 0.01, a tenth of the rate with the lowest loss"
-    )
+    assert ax.get_title(loc="left").split() == rate_finding(finder).split()
+    assert rate_finding(finder) == "Suggested rate: 0.01, a tenth of the rate with the lowest loss"
     assert "not the best rate" in ax.get_xlabel()
 
 

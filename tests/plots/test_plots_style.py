@@ -17,12 +17,16 @@ import cifarkit.plots
 from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.models.registry import create_model
 from cifarkit.plots.contrast import contrast
 from cifarkit.runs.history import History
+from cifarkit.training.callbacks.lr_finder import LRFinder
 
 COMPARING = ("comparison", "differences")
-SINGLE = ("curves", "confusion", "per_class", "reliability", *COMPARING)
-GRIDS = ("samples", "predictions", "top_losses", "confused")
+SINGLE = ("curves", "confusion", "per_class", "reliability", "lr_finder", *COMPARING)
+OF_PICTURES = ("samples", "predictions", "top_losses", "confused")
+OF_NETWORKS = ("grad_cam", "activations", "filters")
+GRIDS = OF_PICTURES + OF_NETWORKS
 
 
 @pytest.fixture
@@ -35,7 +39,12 @@ def draw(
     """Draw any of the plots by name."""
     result = make_comparison({"plain": [0.1, 0.2, 0.15], "wide": [0.3, 0.25, 0.3]})
     data = {"curves": (history,), "samples": (image_set,)}
-    data |= dict.fromkeys(GRIDS[1:], (evaluation, image_set)) | dict.fromkeys(COMPARING, (result,))
+    data |= dict.fromkeys(OF_PICTURES[1:], (evaluation, image_set))
+    data |= dict.fromkeys(COMPARING, (result,))
+    network, finder = create_model("baseline", num_classes=3), LRFinder()
+    finder.rates, finder.losses = [1e-3, 1e-2, 1e-1, 1.0], [2.3, 2.0, 1.5, 9.0]
+    data |= {"filters": (network,), "activations": (network, image_set[0][0], "3")}
+    data |= {"grad_cam": (network, evaluation, image_set), "lr_finder": (finder,)}
 
     def by_name(name: str, **where: Axes | Figure) -> object:
         return getattr(cifarkit.plots, name)(*data.get(name, (evaluation,)), **where)

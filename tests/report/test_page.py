@@ -93,6 +93,14 @@ def test_every_figure_says_what_it_was_drawn_from(
     }
 
 
+def test_a_network_with_a_spatial_layer_has_heat_maps_on_its_page(tmp_path: Path) -> None:
+    data = ck.load_synthetic(n_train=60, n_test=20, val_size=0)
+    run = ck.train("baseline", data, epochs=1)
+    text = ck.write_report(run, data, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(Page(text).pictures) == 10
+    assert "where the score of the predicted class is sensitive, not why" in text
+
+
 def test_drawing_opens_no_pyplot_figure(run_and_page: tuple[ck.Run, ck.Splits, str]) -> None:
     import matplotlib.pyplot as plt
 
