@@ -77,5 +77,7 @@ def test_anything_but_a_recipe_is_refused_with_what_to_write(image_set: ImageSet
         augmented(ck.get_variant("augmented"), image_set, figure=Figure())  # type: ignore[arg-type]
     with pytest.raises(ck.RecipeError, match=r"found Flip; ck\.Recipe\(augment=…\) is one"):
         augmented(ck.Flip(), image_set, figure=Figure())  # type: ignore[arg-type]
-    with pytest.raises(ck.DataError, match="epochs must be a whole number, 1 <= value <= 20; found 0"):
+    with pytest.raises(
+        ck.DataError, match="epochs must be a whole number, 1 <= value <= 20; found 0"
+    ):
         augmented(ck.Recipe(), image_set, epochs=0, figure=Figure())

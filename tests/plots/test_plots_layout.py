@@ -17,15 +17,11 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.corruptions.corrupt import list_corruptions
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
-<<<<<<< HEAD
 from cifarkit.evaluation.robustness import Robustness
-from cifarkit.plots import (
-    augmented,
-=======
 from cifarkit.models.registry import create_model
 from cifarkit.plots import (
     activations,
->>>>>>> look
+    augmented,
     comparison,
     confused,
     confusion,
@@ -211,7 +207,6 @@ def test_pictures_have_room(names: str, width: float) -> None:
         assert faults(figure) == []
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(("width", "height"), [(4.0, 3.5), (6.4, 4.6), (10.0, 5.0)])
 @pytest.mark.parametrize("names", [None, "short", "unbroken"])
 def test_robustness_has_room(names: str | None, width: float, height: float) -> None:
@@ -222,7 +217,9 @@ def test_robustness_has_room(names: str | None, width: float, height: float) -> 
     figure = Figure(figsize=(width, height))
     several = one if names is None else dict.fromkeys(NAMES[names][:5], one)
     robustness(several, ax=figure.subplots())
-=======
+    assert faults(figure) == []
+
+
 @pytest.mark.parametrize(("names", "width"), [("short", 4.0), ("unbroken", 4.0), ("long", 10.0)])
 def test_what_a_network_looks_at_has_room(names: str, width: float) -> None:
     evaluation = evaluation_of(NAMES[names], n=40)
@@ -241,7 +238,6 @@ def test_the_rate_test_has_room(width: float, height: float) -> None:
     finder.rates, finder.losses = np.geomspace(1e-6, 1, 5).tolist(), [2.3, 2.2, 1.8, 1.5, 9.0]
     figure = Figure(figsize=(width, height))
     lr_finder(finder, ax=figure.subplots())
->>>>>>> look
     assert faults(figure) == []
 
 
