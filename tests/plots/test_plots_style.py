@@ -15,18 +15,21 @@ from matplotlib.figure import Figure
 
 import cifarkit.plots
 from cifarkit.comparison.comparison import Comparison
+from cifarkit.data.augmentations import Flip
 from cifarkit.data.image_set import ImageSet
 from cifarkit.evaluation.evaluation import Evaluation
+from cifarkit.evaluation.robustness import Robustness
 from cifarkit.models.registry import create_model
 from cifarkit.plots.contrast import contrast
+from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
 from cifarkit.training.callbacks.lr_finder import LRFinder
 
 COMPARING = ("comparison", "differences")
-SINGLE = ("curves", "confusion", "per_class", "reliability", "lr_finder", *COMPARING)
+SINGLE = ("curves", "confusion", "per_class", "reliability", "lr_finder", "robustness", *COMPARING)
 OF_PICTURES = ("samples", "predictions", "top_losses", "confused")
 OF_NETWORKS = ("grad_cam", "activations", "filters")
-GRIDS = OF_PICTURES + OF_NETWORKS
+GRIDS = (*OF_PICTURES, *OF_NETWORKS, "augmented")
 
 
 @pytest.fixture
@@ -45,6 +48,8 @@ def draw(
     finder.rates, finder.losses = [1e-3, 1e-2, 1e-1, 1.0], [2.3, 2.0, 1.5, 9.0]
     data |= {"filters": (network,), "activations": (network, image_set[0][0], "3")}
     data |= {"grad_cam": (network, evaluation, image_set), "lr_finder": (finder,)}
+    data["robustness"] = (Robustness(evaluation, {"fog": [evaluation] * 5}),)
+    data["augmented"] = (Recipe(augment=Flip()), image_set)
 
     def by_name(name: str, **where: Axes | Figure) -> object:
         return getattr(cifarkit.plots, name)(*data.get(name, (evaluation,)), **where)
