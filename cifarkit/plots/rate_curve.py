@@ -68,7 +68,7 @@ def lr_finder(finder: LRFinder, *, ax: Axes | None = None) -> Axes:
         ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_ylabel("train loss, smoothed, in nats")
+        ax.set_ylabel("train loss, smoothed")
         key = _mark_suggestion(ax, finder)
         axis = "learning rate, on a log scale"
         title = write_words(ax, rate_finding(finder), axis, key, NOTE)

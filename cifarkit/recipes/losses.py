@@ -90,8 +90,14 @@ class Loss(Value, ABC):
             targets: as of `__call__`.
 
         Raises:
-            RecipeError: the loss does not give one number for each image.
+            RecipeError: the targets are shares, and the loss takes labels; or it does not give one
+                number for each image.
         """
+        if targets.ndim == 2 and not self.soft_targets:
+            raise RecipeError(
+                f"{self!r} takes labels, and this batch has shares of classes, as ck.Mixup gives; "
+                "take loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
+            )
         losses = self(logits, targets)
         if losses.shape != logits.shape[:1]:
             raise RecipeError(

@@ -161,6 +161,13 @@ def test_a_loss_that_is_already_a_mean_is_refused(tiny: ck.Splits) -> None:
         ck.train("linear", tiny, epochs=1, loss=Squared(reduced=True))
 
 
+def test_a_loss_of_labels_refuses_shares_with_the_way(tiny: ck.Splits) -> None:
+    with pytest.raises(ck.RecipeError, match=r"MultiMargin.* takes labels.*ck\.CrossEntropy\(\)"):
+        ck.train("linear", tiny, epochs=1, loss=ck.MultiMargin(), callbacks=[ck.Mixup()])
+    run = ck.train("linear", tiny, epochs=1, loss=ck.FocalLoss(), callbacks=[ck.Mixup()])
+    assert run.status == "finished"
+
+
 def test_the_loss_is_a_factor_of_a_variant() -> None:
     plain = ck.Recipe()
     focal = plain.replace(loss=ck.FocalLoss())
