@@ -79,7 +79,7 @@ def test_what_fits_is_kept_as_plain_python(value: Any, hint: Any, kept: Any) -> 
         (10**400, float, "a number"),
         (10**400, Annotated[float, Range(0, math.inf)], "a number, value >= 0"),
         (3, Callable, "a value of type Callable"),
-        ("x", int | ck.Optimizer, "a whole number or a value of type Optimizer, such as Adam"),
+        ("x", int | ck.Optimizer, "a whole number or a value of type Optimizer, such as Ada"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(value: Any, hint: Any, said: str) -> None:

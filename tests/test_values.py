@@ -117,8 +117,10 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
         wrong = st.tuples(*map(good, arguments)).map(lambda items: (*items, items[0]))
         return nonsense | wrong | st.tuples(bad(arguments[0]), *map(good, arguments[1:]))
     if origin in (Union, UnionType):
-        (inner,) = (argument for argument in arguments if argument is not NoneType)
-        return bad(inner).filter(lambda value: value is not None)
+        inner = [argument for argument in arguments if argument is not NoneType]
+        # What one of several does not take, another may.
+        drawn = bad(inner[0]) if len(inner) == 1 else nonsense
+        return drawn.filter(lambda value: value is not None)
     if hint is bool:
         return nonsense | st.sampled_from([None, 0, 1, np.True_])
     return nonsense | st.sampled_from(

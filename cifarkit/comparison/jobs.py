@@ -109,7 +109,7 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
         try:
             about = RunFolder(file.parent).about()
             facts: Facts = about["facts"]
-            key = key_of(about) if is_known(about) else facts.cell
+            key = facts.cell or (is_known(about) and key_of(about))
             rank = (facts.status in OVER, (file.parent / TEST_PREDICTIONS).is_file(), file.parent)
         except RunFolderError as error:
             warn(f"the run in {str(file.parent)!r} is not used: {error}")

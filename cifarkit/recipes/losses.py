@@ -168,7 +168,7 @@ class ClassWeightedLoss(Loss, ABC):
 
 def _plain(weights: Any) -> Any:
     """Return class weights as a list where they are a tensor, an array, or a dict as of Keras."""
-    if isinstance(weights, dict) and sorted(weights) == list(range(len(weights))):
+    if isinstance(weights, dict) and weights and sorted(weights) == list(range(len(weights))):
         return [weights[label] for label in range(len(weights))]
     return weights.tolist() if hasattr(weights, "tolist") else weights
 

@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from cifarkit.errors import CheckpointError
-from cifarkit.runs.format_1 import current_recipe
 from cifarkit.storage.atomic import leftovers, rename
 from cifarkit.storage.formats import refusal
 from cifarkit.storage.state_file import load_state, save_state
@@ -81,7 +80,6 @@ class CheckpointFiles:
                 raise CheckpointError(refused)
             for text in damaged:
                 warn(f"the newest checkpoint is damaged, so the previous one is taken ({text})")
-            state["about"]["recipe"] = current_recipe(state["about"]["recipe"])
             return state
         if damaged:
             raise CheckpointError(

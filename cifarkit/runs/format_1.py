@@ -9,7 +9,7 @@ from typing import Any
 from cifarkit.recipes.losses import CrossEntropy
 from cifarkit.recipes.recipe import Recipe
 
-__all__ = ["CURRENT_NAMES", "current_recipe", "listener_of_text"]
+__all__ = ["CURRENT_NAMES", "current_recipe", "first_recipe", "listener_of_text"]
 
 CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
 # The arguments that were printed without their names.
@@ -24,8 +24,27 @@ def current_recipe(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     recipe = Recipe().to_json() | dict(document)
     if "label_smoothing" in recipe:  # a field of its own, before there were losses
-        recipe["loss"] = CrossEntropy(label_smoothing=recipe.pop("label_smoothing")).to_json()
+        recipe["loss"] = _smoothed(recipe.pop("label_smoothing"))
     return recipe
+
+
+def first_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a recipe as it was first written, where it has nothing new.
+
+    Keys of runs are made of it, so what is trained as before has the key that it had.
+
+    >>> first_recipe(current_recipe({"epochs": 3, "label_smoothing": 0.1}))["label_smoothing"]
+    0.1
+    """
+    first = {name: value for name, value in recipe.items() if (name, value) != ("clip_norm", None)}
+    loss = recipe.get("loss")
+    if isinstance(loss, dict) and loss == _smoothed(loss.get("label_smoothing")):
+        first["label_smoothing"] = first.pop("loss")["label_smoothing"]
+    return first
+
+
+def _smoothed(label_smoothing: Any) -> dict[str, Any]:
+    return CrossEntropy().to_json() | {"label_smoothing": label_smoothing}
 
 
 def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from cifarkit.runs.facts import Facts, is_user_code
+from cifarkit.runs.format_1 import first_recipe
 
 __all__ = [
     "conditions_of",
@@ -100,7 +101,7 @@ def training_of(about: dict[str, Any]) -> str:
     variant = about["variant"] or {}
     parts = {
         **{name: variant.get(name) for name in ("name", "code", "options")},
-        "recipe": about["recipe"],
+        "recipe": first_recipe(about["recipe"]),
         "data": _facts_of(about).data["fingerprint"],
         "callbacks": sorted(_that_matter(about)),
     }

@@ -21,6 +21,7 @@ from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
 from cifarkit.runs.facts import Facts
 from cifarkit.runs.folder import RunFolder, check_epochs
+from cifarkit.runs.format_1 import current_recipe
 from cifarkit.runs.history import History
 from cifarkit.runs.identity import conditions_of, factors_of, has_comparable_code
 from cifarkit.runs.run import Run
@@ -74,6 +75,7 @@ def load_checkpoint(
             "more epochs train anew, in another run_dir"
         )
     if state is not None:
+        state["about"]["recipe"] = current_recipe(state["about"]["recipe"])
         _check_same_run(state["about"], run, str(path))  # it may be a stray copy
         if "test" in about["facts"]:  # scored when it was over
             state["about"]["facts"]["test"] = about["facts"]["test"]

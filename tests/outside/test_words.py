@@ -320,7 +320,7 @@ LACKED = [
     (ck.plots, "show", "matplotlib.pyplot.show()"),
     (ck.plots, "confusion_matrix", "ck.plots.confusion("),
     (ck.plots, "confusoin", "did you mean confusion?"),
-    (ck.plots, "zzz", "it has comparison, confused"),
+    (ck.plots, "zzz", "it has activations, augmented"),
     (EVALUATION, "confusion_matrix", "evaluation.confusion"),
     *((EVALUATION, name, "evaluation.predicted") for name in ("predictions", "y_pred")),
     (EVALUATION, "acc", "evaluation.accuracy"),

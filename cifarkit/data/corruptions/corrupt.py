@@ -41,6 +41,7 @@ AT_ONCE = 1_000  # pictures, so that large sets fit in memory
 ROUNDING = 1e-3  # of a byte: a whole number that arithmetic made a little smaller stays one
 
 
+@explains_arguments("ck.list_corruptions")
 def list_corruptions() -> list[str]:
     """Return the names that `corrupt` knows.
 
