@@ -110,7 +110,8 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
         outside += [[], np.True_] + ([2.5, 3.0, Fraction(5, 2)] if kind is int else [])
         return nonsense | st.sampled_from(outside + ends)
     if origin is Literal:
-        return nonsense | st.sampled_from([None, True, 1, "One", ["one"]])
+        others = [3 if 1 in arguments else 1, None, True, "One", ["one"]]
+        return nonsense | st.sampled_from(others)
     if origin is tuple and arguments[-1] is Ellipsis:
         return nonsense | bad(arguments[0]).map(lambda item: (item,))
     if origin is tuple:
