@@ -39,7 +39,7 @@ class Job:
         device: a torch device.
         callbacks: who listens; each job has its own copies.
         folder: of the run.
-        key: a digest of all that the run is.
+        key: a hash of all that the run is.
         is_done: whether the run is there, over, and was scored on test.
     """
 
@@ -70,7 +70,7 @@ def plan_jobs(
 
     A run is taken for a job when all that makes it is the same: name, options and code of the
     variant, recipe, seed, data and split, callbacks, device, and the versions of cifarkit and
-    torch; and when its record, history and receipt fit each other and the test set.
+    torch; and when its record, history and test predictions fit each other and the test set.
 
     Args:
         variants: with the recipes they are trained by.

@@ -56,7 +56,8 @@ def curves(
     Args:
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
         column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column of
-            the history. Losses in nats; accuracies are shown in per cent.
+            the history. Accuracies are shown in per cent. Val and test losses are
+            cross-entropy in nats (natural logarithms); the train loss is the recipe's.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
@@ -97,8 +98,7 @@ def _scale(column: str) -> float:
 
 def _axis_label(column: str) -> str:
     words = column.replace("_", " ")
-    units = {"accuracy": " in %", "loss": " in nats"}
-    return words + units.get(column.rpartition("_")[2], "")
+    return f"{words} in %" if column.endswith("accuracy") else words
 
 
 def _chance_text(chance: float, column: str) -> str:

@@ -347,7 +347,7 @@ class TorchOptimizer(Optimizer):
         settings: the names and values of the settings that are not torch's default, `lr` apart.
 
     Raises:
-        RecipeError: it is no class of `torch.optim`, or it refuses the settings.
+        RecipeError: it is not a class of `torch.optim`, or it refuses the settings.
         UnknownFieldError: the class takes no setting of that name.
 
     >>> import torch

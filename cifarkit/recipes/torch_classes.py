@@ -36,7 +36,7 @@ class TorchClass:
         """Return the class.
 
         Raises:
-            Mismatch: it is no class of `torch.optim`, or one that the loop cannot use.
+            Mismatch: it is not a class of `torch.optim`, or one that the loop cannot use.
 
         >>> TorchClass.taken_from("RAdam")
         <class 'torch.optim.radam.RAdam'>

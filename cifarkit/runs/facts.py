@@ -46,7 +46,7 @@ class Facts(Mapping[str, Any]):
 
     Args:
         status: `"running"`, `"finished"`, `"stopped"`, `"interrupted"` or `"failed"`.
-        network: a short digest of the layers that the network prints.
+        network: a short hash of the layers that the network prints.
         data: name, fingerprint, sizes and split of the data.
         precision: of the arithmetic, such as `"float32"`.
         compile: what was asked for, as of `Trainer`.

@@ -96,7 +96,7 @@ class RunFolder:
         What a program that was killed as it began has left half-written is nothing.
 
         Raises:
-            RunFolderError: it holds something, or is no folder.
+            RunFolderError: it holds something, or is not a folder.
         """
         try:
             litter = {LOCK, *(left.name for left in leftovers(self.path))}
@@ -186,7 +186,7 @@ class RunFolder:
         try:
             for entry in self.path.glob("*"):  # to read a pipe would never end
                 if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
-                    raise OSError(f"{entry.name} is no file")
+                    raise OSError(f"{entry.name} is not a file")
             about: dict[str, Any] = json.loads(read_text(path))
             version = about["format"]
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -308,7 +308,7 @@ def load_run(folder: str | Path) -> Run:
         The run, the model in evaluation mode on the CPU.
 
     Raises:
-        RunFolderError: it is no run folder, or one from a newer version.
+        RunFolderError: it is not a run folder, or is one from a newer version.
         UnknownModelError: its variant is not registered here; import the file that does first.
         CheckpointError: the weights are damaged or do not fit the network.
 

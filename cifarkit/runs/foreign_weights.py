@@ -82,7 +82,7 @@ def _mappings(
         if not isinstance(part, Mapping) or not OPTIMISER.isdisjoint(part):
             continue
         tensors = [v for n, v in part.items() if isinstance(n, str) and isinstance(v, Tensor)]
-        # Numbers alone, such as {"loss": tensor(0.3)}, and states of generators are no weights.
+        # Numbers alone, such as {"loss": tensor(0.3)}, and states of generators are not weights.
         reals = [v for v in tensors if v.ndim and (v.is_floating_point() or v.is_complex())]
         if reals and (mixed or len(tensors) == len(part)):
             yield where, part

@@ -26,9 +26,9 @@ class History(Guided, Readable):
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
     step) and `seconds`; with a val set `val_loss` and `val_accuracy`; with `track_test` the same
-    of test; and what callbacks logged. Losses are in nats, accuracies in [0, 1]. The train
-    numbers are running means: over the images as they went by, while the weights moved, with
-    dropout on.
+    of test; and what callbacks logged. Val and test losses are cross-entropy in nats, the train
+    loss is the recipe's; accuracies are in [0, 1]. The train numbers are running means: over the
+    images as they went by, while the weights moved, with dropout on.
 
     Args:
         records: the epochs so far, `{column: number}` each.
@@ -158,7 +158,7 @@ class History(Guided, Readable):
         """Read what `to_csv` wrote.
 
         Raises:
-            OSError: it is no regular file, or too large.
+            OSError: it is not a regular file, or too large.
             ValueError: it holds something else.
         """
         # Spreadsheets put a mark before the first name, which this encoding leaves out.

@@ -79,7 +79,7 @@ def conditions_of(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def has_comparable_code(about: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether the digests of the code of two runs were made in the same way.
+    """Return whether the hashes of the code of two runs were made in the same way.
 
     Args:
         about: what one `run.json` says.

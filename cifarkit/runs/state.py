@@ -24,7 +24,7 @@ class TrainingState:
         epoch: counted from 0.
         step: within the epoch, counted from 0.
         batch: what the network is given next; `on_batch_start` may replace it.
-        loss: mean loss of the last batch, in nats (natural logarithms); a tensor on the device,
+        loss: mean loss of the last batch, by the recipe's loss; a tensor on the device,
             without a graph; None before the first.
     """
 

@@ -64,7 +64,7 @@ def looks_at_test(run: Run) -> TestAccess:
         run: read, or as training left it.
 
     Raises:
-        TrainingError: it is no run.
+        TrainingError: it is not a run.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.training.train import train
@@ -118,10 +118,10 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
         The evaluation, with the recipe's `test_time` views.
 
     Raises:
-        TrainingError: it is no run; or it is still training, or was interrupted and can resume,
+        TrainingError: it is not a run; or it is still training, or was interrupted and can resume,
             and test is only for the end.
         NonFiniteLossError: the network gives NaN or infinity for a test image.
-        DataError: these are no splits, or not those the run was trained on.
+        DataError: these are not splits, or not those the run was trained on.
         RunFolderError: the disk refuses.
 
     >>> from cifarkit.data.synthetic import load_synthetic

@@ -46,7 +46,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises:
         CheckpointError: there is no such file, it is damaged, or it holds other tensors than
             the network; the message lists which.
-        ModelContractError: it is no network.
+        ModelContractError: it is not a network.
 
     >>> import tempfile
     >>> from cifarkit.models.registry import create_model
@@ -121,7 +121,7 @@ def import_weights(
     Raises:
         CheckpointError: there is no such file, it is damaged, or holds no weights, several sets,
             or other tensors than the network; the message lists which.
-        ModelContractError: the model is no network.
+        ModelContractError: the model is not a network.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "theirs.pth"

@@ -297,7 +297,7 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
     """Return the callbacks as a tuple.
 
     Raises:
-        TypeError: something in it is no callback.
+        TypeError: something in it is not a callback.
     """
     if isinstance(callbacks, Callback):
         raise TypeError(f"callbacks must be a list: [{type(callbacks).__name__}(…)]")

@@ -123,7 +123,7 @@ class Network:
             if now.get(name) != self.forms.get(name):
                 old, new = (_told(one.get(name)) for one in (self.forms, now))
                 raise CallbackError(
-                    f"{caller} made {name!r} {new}, which was {old}, and who loads the run would "
+                    f"{caller} made {name!r} {new}, which was {old}, and loading the run would "
                     "build the old one; change names, shapes and types before training"
                 )
 

@@ -48,7 +48,7 @@ class EpochMetrics:
         """Look at a loss before its step, where that can be done at once.
 
         Raises:
-            NonFiniteLossError: the loss is no number; the weights have not made this step.
+            NonFiniteLossError: the loss is not a number; the weights have not made this step.
         """
         if self.checks_at_once:
             self._check_losses([loss.item()], [self._rate()], first=self.run.state.step)
@@ -64,7 +64,7 @@ class EpochMetrics:
         """Return loss and accuracy over the images so far, of all processes.
 
         Raises:
-            NonFiniteLossError: a loss or a weight is no number; the weights are those of the
+            NonFiniteLossError: a loss or a weight is not a number; the weights are those of the
                 epoch's start.
         """
         self.check()
@@ -80,7 +80,7 @@ class EpochMetrics:
         """Look at the losses that were not looked at yet, and at the weights.
 
         Raises:
-            NonFiniteLossError: one is no number; the weights are those from before this epoch.
+            NonFiniteLossError: one is not a number; the weights are those from before this epoch.
         """
         if not self.checks_at_once:
             losses = torch.stack(self.losses).cpu().tolist()
@@ -117,7 +117,7 @@ class EpochMetrics:
         return rate
 
     def _check_losses(self, losses: list[float], rates: list[float], first: int) -> None:
-        """Refuse a loss that is no number; `first` is the step of the first of these."""
+        """Refuse a loss that is not a number; `first` is the step of the first of these."""
         wrong = [index for index, loss in enumerate(losses) if not math.isfinite(loss)]
         if wrong:
             state, step = self.run.state, first + wrong[0]

@@ -71,7 +71,7 @@ def validate(
         run_dir: the run's folder, if it has one.
 
     Raises:
-        DataError: these are no splits.
+        DataError: these are not splits.
         ModelContractError: the network does not give one logit per class, for a single picture
             too, or its state is more than tensors.
     """

@@ -66,7 +66,7 @@ def train(
         The run, with its model and history.
 
     Raises:
-        DataError: these are no splits.
+        DataError: these are not splits.
         UnknownModelError: no variant has that name.
         ModelContractError: the builder has several names, or none that can be used.
         UnknownFieldError: the recipe has no field of that name; the message says what to write.

@@ -125,7 +125,7 @@ class Trainer(Guided):
             The run, with its history; the model in evaluation mode. In a notebook after Ctrl-C too.
 
         Raises:
-            CheckpointError: `resume` is no bool, has no `run_dir`, or the run there does not fit.
+            CheckpointError: `resume` is not a bool or has no `run_dir`, or the run there differs.
             RecipeError: the schedule returns an invalid rate.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
             ModelContractError: the network does not give one logit per class, or cannot be trained.

@@ -285,7 +285,7 @@ def test_a_pipe_for_a_file_does_not_keep_the_others_waiting(
 ) -> None:
     put_a_pipe(run / name)
     (finding,) = ck.verify(run, tiny).failed
-    assert f"{name} is no file" in finding.message
+    assert f"{name} is not a file" in finding.message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
@@ -293,7 +293,7 @@ def test_a_link_to_what_never_ends_is_not_read(run: Path, tiny: ck.Splits) -> No
     (run / "history.csv").unlink()
     (run / "history.csv").symlink_to("/dev/zero")
     (finding,) = ck.verify(run, tiny).failed
-    assert "history.csv is no file" in finding.message
+    assert "history.csv is not a file" in finding.message
 
 
 def test_a_history_that_a_spreadsheet_has_saved_is_the_same(run: Path, tiny: ck.Splits) -> None:

@@ -31,8 +31,8 @@ class EarlyStopping(Callback):
         restore: give the best weights back at the end.
 
     Raises:
-        TrainingError: `column` is no name, `patience` or `min_delta` is out of range, or `restore`
-            is neither True nor False.
+        TrainingError: `column` is not a name, `patience` or `min_delta` is out of range, or
+            `restore` is neither True nor False.
         SelectionError: at the start of training, when no such column will be there or it is of
             test.
 
