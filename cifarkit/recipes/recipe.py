@@ -41,8 +41,8 @@ class Recipe(Value):
         test_time: the views that are averaged when the trained network is evaluated on test, and
             when `cifarkit predict` uses it; train and val are measured on each image unchanged.
         precision: of the arithmetic in training. `"auto"` is bfloat16 autocast where the hardware
-            is faster with it (CUDA cards that multiply it, CPUs with AMX, AMD's Zen 5), and
-            float32 elsewhere. `"float32"` is strict: its bits are those of a bare loop.
+            is faster with it (CUDA cards that multiply it, CPUs with AMX, AMD's from Zen 4 on),
+            and float32 elsewhere. `"float32"` is strict: its bits are those of a bare loop.
 
     Raises:
         RecipeError: a field does not fit; the message lists every such field.

@@ -32,9 +32,9 @@ def test_a_named_precision_is_taken_at_its_word(precision: str, dtype: torch.dty
     ("found", "dtype"),
     [
         ({"avx2": True}, torch.float32),
-        ({"avx512_bf16": True}, torch.float32),  # Zen 4, Cooper Lake
-        ({"avx512_vp2intersect": True}, torch.float32),  # Tiger Lake
-        ({"avx512_bf16": True, "avx512_vp2intersect": True}, torch.bfloat16),  # Zen 5
+        ({"avx512_bf16": True}, torch.float32),  # Cooper Lake
+        ({"sse4a": True}, torch.float32),  # Zen 3
+        ({"avx512_bf16": True, "sse4a": True}, torch.bfloat16),  # Zen 4, Zen 5
         ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
     ],
 )
