@@ -85,7 +85,7 @@ def train(
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What a run folder must know of the command that made it, for `cifarkit resume`.
+    """The options of `cifarkit train` that `cifarkit resume` needs; a run folder records them.
 
     Args:
         data: the source that was loaded, in a form that `load_data` finds from any folder.
@@ -146,7 +146,7 @@ def train_and_report(
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if was_over:
-        _say(f"The run in {folder} was over. It is not trained again, only evaluated.")
+        _say(f"The run in {folder} is over already. It is only evaluated, not trained again.")
     elif (folder / "report.html").is_file() and is_first_process():
         write_report(run, splits)  # the page is from an earlier epoch
     if is_first_process():

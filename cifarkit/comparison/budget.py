@@ -59,7 +59,7 @@ def jobs_within(
     """Return the jobs that fit: whole seeds, so that all variants have the same seeds.
 
     A few steps of each variant are timed, with as many runs side by side as in the comparison. The
-    choice is made once: to continue until the results look good would be choosing by test. Existing
+    choice is made once: continuing until the results look good would be choosing by test. Existing
     runs are used, but cost as much as new ones, so that the same line again trains no more seeds.
 
     Args:
@@ -67,7 +67,7 @@ def jobs_within(
         jobs: seed by seed.
         shared: where the data is.
         device: to train on.
-        executor: of the user; new processes when None.
+        executor: the user's; new processes when None.
 
     Raises:
         ComparisonError: not even one seed fits.

@@ -1,4 +1,4 @@
-"""Values that hold numbers, turned into NumPy arrays; other values are refused with a hint."""
+"""Turn values that hold numbers into NumPy arrays; refuse other values with a hint."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _why_not_array(thing: Any) -> str:
             "[x for x, _ in dataset] takes the pictures alone"
         )
     if isinstance(thing, torch.nn.Module):
-        return "it is a network, which stands before the pictures"
+        return "it is a network; give the network first, and then the pictures"
     if isinstance(thing, Set | Iterator):
         return f"it is a {type(thing).__name__}; list(…) makes a list of it"
     if isinstance(thing, list | tuple) and thing:
