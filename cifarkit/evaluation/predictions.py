@@ -239,7 +239,7 @@ def _checked_range(value_range: Any) -> tuple[int, int] | None:
 
 
 def _check_range_is_clear(pictures: Sequence[Any]) -> None:
-    """Refuse fractions if none is negative: in [-1, 1] pictures nearly always have negative ones."""
+    """Refuse fractions without a negative one: nearly all pictures in [-1, 1] have some."""
     floats = [picture for picture in pictures if _is_float(picture) and picture.size]
     if not floats:
         return

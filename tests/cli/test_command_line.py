@@ -378,7 +378,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert call("report", folder).status == 0
     assert "has not finished" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
-    assert (done.status, "was over" in done.err) == (0, False)
+    assert (done.status, "is over already" in done.err) == (0, False)
     # The page is that of the whole run now.
     assert "from the end, even if" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
@@ -392,7 +392,7 @@ def test_a_run_that_is_over_gets_more_epochs(call: Any) -> None:
     line = ("train", "linear", "--data", "synthetic", "--run-dir", "run", "--epochs")
     assert call(*line, "1").status == 0
     done = call("resume", "run", "--epochs", "2")
-    assert (done.status, "was over" in done.err) == (0, False)
+    assert (done.status, "is over already" in done.err) == (0, False)
     assert len(ck.load_run("run").history) == 2
     assert call(*line, "3").status == 0
     assert len(ck.load_run("run").history) == 3
