@@ -1,4 +1,4 @@
-"""How well each class is known: precision, recall and F1 side by side."""
+"""How well each class is recognised: precision, recall and F1 side by side."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     """Draw precision and recall of each class, sorted by F1.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of an image set.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
@@ -72,8 +72,8 @@ def _finding(scores: pd.DataFrame) -> str:
     if best == worst:
         return f"Every class has F1 {best:.1f} %"
     return (
-        f"Best known: {scores.index[0]}, F1 {best:.1f} %; "
-        f"least: {scores.index[-1]}, F1 {worst:.1f} %"
+        f"Best known: {scores.index[0]}, F1 {best:.1f} %; least: {scores.index[-1]}, F1 "
+        f"{worst:.1f} %"
     )
 
 
