@@ -24,7 +24,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step on each weight that has a gradient; return the result of `closure`, if any."""
+        """Make one step on each weight that has a gradient; return the closure's result, if any."""
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:

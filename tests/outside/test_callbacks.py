@@ -392,7 +392,7 @@ def test_a_callback_listens_to_a_scripted_network(tiny: ck.Splits) -> None:
 
 
 def test_a_number_that_no_float_holds_is_refused(tiny: ck.Splits) -> None:
-    with pytest.raises(ck.TrainingError, match=r"run.log\('size', …\) wants a number"):
+    with pytest.raises(ck.TrainingError, match=r"run.log\('size', …\) takes a number"):
         trained(tiny, listener(on_epoch_end=lambda run: run.log("size", 10**400)))
 
 

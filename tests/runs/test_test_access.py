@@ -114,7 +114,7 @@ def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits
     for weight in edited.model.parameters():
         torch.nn.init.zeros_(weight)
     with pytest.warns(
-        ck.CifarkitWarning, match="the test predictions of other weights, and they stay"
+        ck.CifarkitWarning, match="keeps the test predictions of other weights"
     ):
         assert ck.score_on_test(edited, tiny).accuracy < 0.5
     assert (run.folder / TEST_PREDICTIONS).read_bytes() == receipt

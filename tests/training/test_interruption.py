@@ -123,7 +123,7 @@ def test_one_in_the_last_step_still_reaches_the_script(tiny: ck.Splits, tmp_path
 
 
 def test_without_a_folder_the_network_keeps_what_it_has_learnt(tiny: ck.Splits) -> None:
-    with pytest.raises(KeyboardInterrupt, match="nothing was saved, there is no run_dir"):
+    with pytest.raises(KeyboardInterrupt, match="without a run_dir nothing was saved"):
         fit(tiny, None, Send(signal.SIGINT))
 
 
