@@ -143,7 +143,7 @@ def check_robustness(robustness: Any) -> None:
     if not isinstance(robustness, Robustness):
         raise DataError(
             "this needs the result of ck.evaluate_corrupted(run, data.val); found "
-            "{type(robustness).__name__}"
+            f"{type(robustness).__name__}"
         )
 
 

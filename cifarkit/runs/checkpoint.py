@@ -86,7 +86,7 @@ class CheckpointFiles:
                 "\n  ".join(
                     [
                         "no checkpoint can be read; put a copy back, or delete the folder "
-                        "{str(self.folder)!r} and train again:",
+                        f"{str(self.folder)!r} and train again:",
                         *damaged,
                     ]
                 )

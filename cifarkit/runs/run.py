@@ -298,6 +298,6 @@ def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
     if run_dir is None:
         return (
             "the network keeps what it has learnt, but the run cannot resume: without a run_dir "
-            "nothing was saved. Next time: {call}"
+            f"nothing was saved. Next time: {call}"
         )
     return f"all is saved; the same call with resume=True resumes it: {call}"
