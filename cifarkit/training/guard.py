@@ -181,7 +181,7 @@ def _free(state: TrainingState) -> dict[str, Any]:
 
 
 def _check_settings(state: TrainingState, caller: str, before: dict[str, Any]) -> None:
-    """Refuse rates and settings that are negative or not numbers; convert the others to float."""
+    """Refuse rates and settings that are negative or not numbers; make rates plain floats."""
     settings = before["settings of the optimiser"]
     known = [value for group in settings for value in group.values()]
     for group in state.optimizer.param_groups:

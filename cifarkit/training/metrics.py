@@ -124,9 +124,7 @@ class EpochMetrics:
             self._refuse(
                 f"the loss became {losses[wrong[0]]} in epoch {state.epoch + 1}, step {step + 1} "
                 f"of {state.steps_per_epoch}",
-                rates[
-                    wrong[0] - len(losses)
-                ],  # from the end: rates from before a resume are missing
+                rates[wrong[0] - len(losses)],  # from the end: older rates are missing
                 before=step,
             )
 

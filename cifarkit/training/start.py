@@ -186,7 +186,7 @@ def _symptoms(run: Run, batch: Batch) -> list[str]:
 
 
 def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
-    """Return the first batch of the first epoch, and of each epoch with pictures of another size."""
+    """Return the first batch of the first epoch, and one for each other size of pictures."""
 
     def of_epoch(epoch: int) -> Batch:
         return next(batches_of(run, train, epoch))

@@ -53,7 +53,7 @@ class WeightAverage:
         return self.steps > 0
 
     def update(self) -> None:
-        """Add the weights after a step to the average; after the first step they are the average."""
+        """Add the weights after a step; after the first step they are the average."""
         if not self.decay:
             return
         weights = self.model.state_dict()
