@@ -84,7 +84,7 @@ def as_numbers(answer: Any, count: int) -> list[float]:
     """Return an answer as `count` floats, from a list, a tuple, an array or a tensor of any shape.
 
     Raises:
-        NotYet: the answer holds something else than numbers, or more or fewer of them.
+        NotYet: the answer does not hold numbers, or holds more or fewer of them.
 
     >>> import torch
     >>> as_numbers((torch.tensor(0.5), 1), 2)

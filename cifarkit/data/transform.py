@@ -35,7 +35,7 @@ class Transform(Augmentation):
 
     They get each picture as a Pillow image. All their randomness is keyed by the seed,
     whichever global generator they draw from. The result may be a Pillow image, whole numbers, or
-    fractions 0 to 1 as of `ToTensor()`. This is far slower than `Flip`, `Crop` and `Cutout`,
+    fractions 0 to 1 as from `ToTensor()`. This is far slower than `Flip`, `Crop` and `Cutout`,
     which change a whole batch at once; where those do what you need, use them.
 
     Args:

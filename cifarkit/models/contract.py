@@ -178,7 +178,7 @@ def logits_of(
         in_training: in evaluation mode it gave logits.
 
     Raises:
-        ModelContractError: it raises an error, or gives something else than float `batch classes`.
+        ModelContractError: it raises an error, or does not give float `batch classes`.
     """
     logits: torch.Tensor = run_network(model, images, who)
     check_answer(logits, len(images), num_classes, who, in_training=in_training)

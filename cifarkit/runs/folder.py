@@ -3,13 +3,13 @@
 ::
 
     run.json               recipe, variant, seed, versions, device, data, times, status
-    history.csv            one row an epoch
+    history.csv            one row for each epoch
     weights.safetensors    the weights when training ended
-    best.safetensors       those of the best epoch on val, where `Checkpoint` listens
+    best.safetensors       the weights of the best epoch on val, if `Checkpoint` is a callback
     checkpoint.safetensors, checkpoint-previous.safetensors
-                           what it is taken up from, until it is over
-    checkpoint-final.safetensors   the state at the end, where it can get more epochs
-    test_logits.safetensors        what it said of each test image, from `score_on_test`
+                           the state from which the run resumes, until it is over
+    checkpoint-final.safetensors   the state at the end, if the run can get more epochs
+    test_logits.safetensors        the predictions for test images, from `score_on_test`
     evaluation.json, figures/, report.html    from the command line
 """
 

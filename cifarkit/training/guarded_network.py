@@ -149,7 +149,7 @@ class Network:
             )
 
     def _check_trained(self, caller: str, seen: _Seen) -> None:
-        """Refuse weights that the optimiser does not train, and removed ones that it still trains."""
+        """Refuse weights the optimiser does not train, and replaced ones that it still trains."""
         held, before = _held(self.run), self.names
         trained = {name: id(w) for name, w in seen.tensors.items() if w.requires_grad}
         for name, number in trained.items():

@@ -383,7 +383,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert "from the end, even if" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
     assert not Path("whole/report.html").exists()
-    assert "It is not trained again" in call(*line, "whole").err
+    assert "It is only evaluated, not trained again" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -459,7 +459,7 @@ def test_resume_knows_the_patience_and_the_data_and_runs_no_file_that_nobody_nam
     assert way_on in done.err
     done = call("resume", folder, "--import", tmp_path / "mine.py")
     assert done.status == 0
-    assert "goes on from epoch 2, step 2" in done.err
+    assert "resumes from epoch 2, step 2" in done.err
     run = ck.load_run(folder)
     assert len(run.history) == 3
     assert run.facts["weights_of_epoch"] > 0  # early stopping was there
@@ -487,7 +487,7 @@ def test_resume_finds_data_and_files_that_were_moved(
     mine = mine.rename(tmp_path / "moved.py")
     del registry._variants["my_net"]  # as in a new process
     done = call("resume", "~/run", "--data", moved, "--import", mine)
-    assert (done.status, done.err.count("goes on from")) == (0, 1), done.err
+    assert (done.status, done.err.count("resumes from")) == (0, 1), done.err
     assert ck.load_run(home / "run").status == "finished"
 
 
