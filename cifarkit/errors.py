@@ -129,7 +129,7 @@ class ComparisonError(CifarkitError, ValueError):
 
 
 class CheckpointError(CifarkitError, ValueError):
-    """Weights or a checkpoint that cannot be read, or are those of another network or run."""
+    """Weights or a checkpoint that cannot be read, or belong to another network or run."""
 
 
 class RunFolderError(CifarkitError, OSError):

@@ -42,7 +42,7 @@ def seed_for(*key: str | int) -> int:
     >>> seed_for("order", 0, 1) == seed_for("order", 1, 0)
     False
     """
-    # NumPy's numbers and strings are equal to Python's, but print otherwise.
+    # NumPy's numbers and strings are equal to Python's, but their repr differs.
     plain = tuple(str(part) if isinstance(part, str) else int(operator.index(part)) for part in key)
     digest = hashlib.sha256(repr(plain).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

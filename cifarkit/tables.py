@@ -78,7 +78,7 @@ class Table:
         """Return lines in columns, with a rule above a total.
 
         Args:
-            width: of the lines, in characters; None for any width.
+            width: the width of the lines, in characters; None for any width.
         """
         every = [row for row in (self.headings, *self.rows, self.total) if row]
         widths = [max(map(len, column)) for column in zip(*every, strict=True)]

@@ -100,5 +100,5 @@ def main() -> None:
 
 
 def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
-    # The source line of a warning means nothing to somebody who typed a command.
+    # The source line of a warning does not help a user who typed a command.
     say(f"cifarkit: warning: {message}")

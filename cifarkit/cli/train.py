@@ -89,7 +89,7 @@ class Command:
 
     Args:
         data: the source that was loaded, in a form that `load_data` finds from any folder.
-        patience: of early stopping, if any.
+        patience: the patience of early stopping, if it was asked for.
         device: what `--device` named.
         imported: the files of `--import`.
     """
@@ -142,7 +142,7 @@ def train_and_report(
     except KeyboardInterrupt:
         began = RunFolder(folder).holds_run()
         named = [f" --import {shlex.quote(file)}" for file in command.imported]
-        way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}{''.join(named)}"
+        way_on = f"resume it with: cifarkit resume {shlex.quote(str(folder))}{''.join(named)}"
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if was_over:

@@ -84,7 +84,7 @@ def verifications(
         folders: the runs' folders.
         data: what `--data` names. When None, the data that each run says it was trained on.
         retrain: train each run again.
-        device: to evaluate and train on.
+        device: the device to evaluate and train on.
     """
     from cifarkit.runs.folder import RunFolder
     from cifarkit.verification.verify import unreadable

@@ -66,7 +66,7 @@ def jobs_within(
         budget: seconds.
         jobs: seed by seed.
         shared: where the data is.
-        device: to train on.
+        device: the device to train on.
         executor: the user's; new processes when None.
 
     Raises:

@@ -78,7 +78,7 @@ def plan_jobs(
         seeds: whole numbers.
         splits: the data.
         run_dir: the parent of all run folders.
-        device: to train on.
+        device: the device to train on.
         callbacks: every run's callbacks.
 
     Returns:

@@ -28,7 +28,7 @@ class Outcome:
 
     Args:
         variant: the variant, with its recipe.
-        seed: of the run.
+        seed: the seed of the run.
         folder: where the run is.
         facts: the facts in `run.json`.
         history: one record an epoch.
@@ -62,7 +62,7 @@ class Outcome:
 
         Args:
             variant: the variant, with the recipe it was trained by.
-            seed: of the run.
+            seed: the seed of the run.
             folder: where the run is.
             labels: the labels of the test images, int64 `n`.
 

@@ -33,9 +33,10 @@ class Pair:
         b: name of the second variant.
         n: how many seeds both have.
         difference: the mean of a - b over these seeds; nan where there are none.
-        interval: of the difference over seeds, by Student's t; None for fewer than two seeds.
-        two_level: of the difference over seeds and test images together. With one seed, over
-            images alone; None without seeds.
+        interval: the interval of the difference over seeds, by Student's t; None for fewer than two
+            seeds.
+        two_level: the interval of the difference over seeds and test images together. With one
+            seed, it is over images only; None without seeds.
         p: the p-value of the exact sign-flip test; 1 without seeds.
         p_error: the Monte Carlo standard error of p, 0 where exact.
         p_holm: p adjusted for all pairs of the comparison.
@@ -98,7 +99,7 @@ def compare_pairs(
     The order of the variants only decides which is a and which is b.
 
     Args:
-        accuracies: on test, `{variant: {seed: fraction}}`.
+        accuracies: the accuracies on test, `{variant: {seed: fraction}}`.
         correct: bool `images`, whether each test image was classified correctly,
             `{variant: {seed: …}}`.
         changed: called with two names, gives `{factor: (the second's, the first's)}`, as

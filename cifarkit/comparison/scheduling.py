@@ -52,9 +52,9 @@ def own_workers(device: torch.device, jobs: int, shared: SharedFolder) -> Iterat
     other runs there are. One run keeps a GPU busy.
 
     Args:
-        device: to train on.
+        device: the device to train on.
         jobs: how many jobs; there are at most as many processes.
-        shared: of the comparison.
+        shared: the comparison's folder.
     """
     from loky import ProcessPoolExecutor, cpu_count
 
@@ -89,10 +89,10 @@ def train_jobs(
     """Train all jobs that are not done.
 
     Args:
-        jobs: in the order in which they begin.
+        jobs: the jobs, in the order in which they begin.
         shared: where the data is.
-        device: to train on.
-        executor: of the user; new processes when None.
+        device: the device to train on.
+        executor: the user's; new processes when None.
         watch: called twice a second with the result of each job, None while it is not over.
 
     Returns:

@@ -81,7 +81,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
 
     Args:
         differences: paired, one per seed.
-        seed: of the random patterns.
+        seed: the seed of the random patterns.
 
     Raises:
         DataError: there is no difference, or one is not finite.

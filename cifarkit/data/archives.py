@@ -15,7 +15,8 @@ class Archive:
 
     Args:
         title: the name in a sentence.
-        name: of the data source; in capitals it names the class in torchvision that reads it.
+        name: the name of the data source; in capitals, the name of torchvision's class that reads
+            it.
         file: the name of the archive.
         bytes: the size of the archive.
         md5: the checksum of the archive, in hexadecimal digits.

@@ -51,7 +51,7 @@ def to_byte_range(
     Args:
         pixels: whole numbers 0 to 255, in floats too; fractions from 0 to 1; or fractions from -1
             to 1, some of them negative.
-        name: of the argument, for messages.
+        name: the argument's name, for messages.
         value_range: `(0, 1)`, `(-1, 1)` or `(0, 255)`, where the user gives it.
         found_range: from `find_ranges`; when None, found from these pixels only.
 

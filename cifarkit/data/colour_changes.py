@@ -1,7 +1,7 @@
 """Change the colours of whole batches of pictures, each picture by its own amount.
 
 All take and return float32 `batch 3 height width`, 0 to 255, and amounts `batch` on the same
-device. The formulas are those of Pillow and torchvision, without their rounding.
+device. The formulas are the same as in Pillow and torchvision, without their rounding.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class Form:
     """Size and kind of pictures.
 
     Args:
-        width: in pixels.
-        height: in pixels.
+        width: the width in pixels.
+        height: the height in pixels.
         channels: 1 for grey, 3 for RGB, 4 for RGBA.
         is_flat: whether each was a row of numbers.
 

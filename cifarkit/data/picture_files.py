@@ -43,8 +43,8 @@ class PictureFile:
 
     Args:
         path: absolute.
-        size: in bytes.
-        modified: in nanoseconds.
+        size: the size in bytes.
+        modified: the time of the last change, in nanoseconds.
     """
 
     path: str

@@ -217,7 +217,7 @@ def check_splits(splits: Any) -> None:
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            f"training takes Splits, such as those of {loader_for(splits)}, found "
+            f"training takes Splits, such as from {loader_for(splits)}, found "
             f"{type(splits).__name__}"
         )
 

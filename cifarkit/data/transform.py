@@ -43,8 +43,8 @@ class Transform(Augmentation):
             It is stored as that text, also in the records of a run.
 
     Raises:
-        RecipeError: one is not torchvision's, is `Normalize` or another that cannot change
-            pictures alone, or cannot be written down.
+        RecipeError: one is not torchvision's, is `Normalize` or another that needs more than
+            pictures, or cannot be written as text.
 
     >>> from torchvision.transforms import v2
     >>> Transform([v2.RandomHorizontalFlip(), v2.RandomGrayscale(p=0.2)])

@@ -34,7 +34,7 @@ class ConfidenceInterval(NamedTuple):
         return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
 
     def in_points(self) -> str:
-        """Return the interval as that of a difference, in percentage points.
+        """Return the text of the interval of a difference, in percentage points.
 
         >>> ConfidenceInterval(-0.0004, 0.012).in_points()
         '+0.0 to +1.2'

@@ -45,7 +45,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     """Return the indices of the `k` images with the largest loss, the worst first.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of an image set.
         k: how many; all where there are fewer.
 
     Returns:
@@ -68,7 +68,7 @@ def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
     """Return the `k` pairs of classes that are mixed up most often, most frequent first.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of an image set.
         k: how many pairs; all of them if there are fewer.
 
     Raises:

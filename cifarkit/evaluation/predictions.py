@@ -148,8 +148,8 @@ def predict(
         images: an `ImageSet`; whole numbers 0 to 255 in a tensor or array, of any layout and size
             that `load_arrays` takes; fractions -1 to 1, as networks see them; or the path of a
             picture file of any size and mode, a Pillow image, or several of these.
-        classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
-            for anything else.
+        classes: the names of the classes; when None, the `ImageSet`'s names, or plain numbers for
+            anything else.
         test_time: the views of each picture whose logits are averaged; the unchanged picture when
             None.
         value_range: the fractions that mean black and white: `(0, 1)` for what torchvision's

@@ -175,7 +175,7 @@ def logits_of(
         images: `batch 3 height width`.
         who: how messages call the network.
         num_classes: how many logits there must be for each image; any number when None.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
         ModelContractError: it raises an error, or does not give float `batch classes`.
@@ -195,7 +195,7 @@ def check_answer(
         n: for how many images.
         num_classes: how many logits there must be for each; any number when None.
         who: how messages call the network.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
         ModelContractError: it is not float `n num_classes`.
@@ -225,7 +225,7 @@ def check_tensor(
         n: for how many images.
         who: how messages call the network.
         num_classes: how many logits there must be for each image, if that is known.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
         ModelContractError: it is something else.

@@ -119,7 +119,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
 def _transforms(
     rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
 ) -> list[Tensor]:
-    """Return the matrices for both dimensions; the arguments are those of `_along`."""
+    """Return the matrices for both dimensions; the arguments are as for `_along`."""
     return [torch.as_tensor(matrix, device="cpu") for matrix in _arrays(rows, columns, dtype)]
 
 

@@ -31,7 +31,7 @@ def output_hint(
         output: such as a dict, a tuple, or an object with tensors.
         n: for how many images.
         num_classes: how many logits there must be for each, if that is known.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     >>> print(output_hint({"out": torch.zeros(2, 10)}, 2))
     , so wrap it:
@@ -88,7 +88,7 @@ def _parts(output: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of an output, each with the code that reads it."""
     if isinstance(output, Mapping):
         for name, part in output.items():
-            by_name = getattr(output, str(name), None) is part  # as of Hugging Face's outputs
+            by_name = getattr(output, str(name), None) is part  # such as Hugging Face's outputs
             yield f".{name}" if by_name else f"[{name!r}]".replace("'", '"'), part
     elif isinstance(output, tuple | list):
         names = getattr(output, "_fields", range(len(output)))

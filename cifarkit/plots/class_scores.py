@@ -41,7 +41,7 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not an evaluation.
@@ -72,8 +72,8 @@ def _finding(scores: pd.DataFrame) -> str:
     if best == worst:
         return f"Every class has F1 {best:.1f} %"
     return (
-        f"Best known: {scores.index[0]}, F1 {best:.1f} %; least: {scores.index[-1]}, F1 "
-        f"{worst:.1f} %"
+        f"Best known: {scores.index[0]}, F1 {best:.1f} %; "
+        f"least: {scores.index[-1]}, F1 {worst:.1f} %"
     )
 
 

@@ -82,7 +82,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
         "better": "is better than",
         "worse": "is worse, on the seeds that both have, than",
         "not distinguishable": "is not distinguishable from",
-        FEW: "has too few seeds to be told from",
+        FEW: "has too few seeds to be distinguished from",
     }
     parts = [
         f"{words[kind]} {_names(behind[kind], others, 'all' if kind == 'better' else 'any of the')}"

@@ -49,7 +49,7 @@ def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = Non
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with; the histogram is its only child axes.
+        The axes, to change further; the histogram is its only child axes.
 
     Raises:
         DataError: it is not an evaluation, or `bins` is not a whole number from 1 to 1,000.

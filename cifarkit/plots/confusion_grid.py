@@ -69,7 +69,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not an evaluation, or `counts` is neither True nor False.

@@ -61,7 +61,7 @@ def curves(
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is nothing to draw, or no such column.

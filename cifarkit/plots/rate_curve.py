@@ -47,7 +47,7 @@ def lr_finder(finder: LRFinder, *, ax: Axes | None = None) -> Axes:
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not a finder, or it has seen no rate yet.

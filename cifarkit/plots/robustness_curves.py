@@ -42,7 +42,7 @@ def robustness(
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is something else, or the networks saw different corruptions.

@@ -43,7 +43,7 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is no run.
@@ -87,7 +87,7 @@ def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is no run, or no pair.

@@ -73,8 +73,8 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
 
     Args:
         ax: where the user wants the plot.
-        width: of the new figure, in inches.
-        height: of the new figure, in inches.
+        width: the width of the new figure, in inches.
+        height: the height of the new figure, in inches.
     """
     return new_figure(width, height).subplots() if ax is None else ax
 
@@ -86,8 +86,8 @@ def new_figure(width: float, height: float) -> Figure:
     then. The end of `styled()` would undo them, and no later figure would be shown.
 
     Args:
-        width: in inches.
-        height: in inches.
+        width: the width, in inches.
+        height: the height, in inches.
     """
     import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
 

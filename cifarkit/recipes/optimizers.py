@@ -470,7 +470,7 @@ def _counterpart(given: GivenOptimizer) -> Optimizer:
         value = TorchOptimizer(kind, **chosen)
     if given.is_bound:
         raise Mismatch(
-            f"{written(value)}, which gets its weights when training starts; this has those of a "
-            "network already"
+            f"{written(value)}, which gets its weights when training starts; this optimiser "
+            "already has the weights of a network"
         )
     return value

@@ -139,7 +139,7 @@ class Facts(Mapping[str, Any]):
                 raise RunFolderError(f"{name} has no {min(missing)!r}")
         kinds = [one.get("kind") for one in facts.listeners or []]
         if facts.listeners is not None and len(kinds) != len(facts.callbacks):
-            raise RunFolderError("callbacks and listeners are not as many")
+            raise RunFolderError("the numbers of callbacks and listeners differ")
         if not all(isinstance(kind, str) for kind in kinds):
             raise RunFolderError(f"found {facts.listeners!r:.60} as listeners; each has a 'kind'")
         return facts

@@ -182,7 +182,7 @@ class Run(Guided, Readable):
         """End training after this step; the first reason is kept.
 
         Args:
-            reason: in words, for the run's records.
+            reason: the reason in words, for the run's records.
         """
         if self.stopped is None:
             self.facts.stopped = str(reason)

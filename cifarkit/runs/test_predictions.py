@@ -68,13 +68,13 @@ class TestPredictions:
                 f"needed are float16 logits {n} {classes}"
             )
         if wrong := int((self.labels != labels).sum()):
-            return f"{wrong:,} of its {n:,} labels are not those of the test set"
+            return f"{wrong:,} of its {n:,} labels are not the test set's"
         if self.predicted.min() < 0 or self.predicted.max() >= classes:
             return f"it predicts labels outside of the {classes} classes"
         # Rounding keeps the order: the largest logit before is one of the largest after it.
         chosen = np.take_along_axis(self.logits, self.predicted[:, None], axis=1)[:, 0]
         odd = n - int((chosen >= self.logits.max(axis=1)).sum())
-        return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
+        return f"{odd:,} of its {n:,} predicted classes do not fit its logits" if odd else ""
 
     def has_same_logits_as(self, other: TestPredictions) -> bool:
         """Return whether the logits are the same up to rounding; the reason is not found here.

@@ -164,8 +164,8 @@ class Network:
         gone = [before[number] for number in before.keys() & held - still]
         if gone:
             raise CallbackError(
-                f"{caller} replaced {min(gone)!r}, which the optimiser goes on training in its "
-                "place; replace layers before training, or write into the weight, under "
+                f"{caller} replaced {min(gone)!r}, but the optimiser still trains the old "
+                "weight; replace layers before training, or write into the weight, under "
                 "torch.no_grad()"
             )
 

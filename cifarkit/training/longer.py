@@ -55,7 +55,7 @@ def check_longer(run: Run, theirs: dict[str, Any], train: ImageSet, where: str) 
     why = _difference(run.recipe.replace(epochs=epochs), run.recipe.epochs, train, run.seed)
     if why is not None:
         raise CheckpointError(
-            f"the run in {where!r} was trained for {epochs} epochs and cannot go on to "
+            f"the run in {where!r} was trained for {epochs} epochs and cannot continue to "
             f"{run.recipe.epochs}, because {why}. Its first {epochs} would have been different; "
             f"train again for {run.recipe.epochs}, in another run_dir"
         )

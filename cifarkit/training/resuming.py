@@ -195,7 +195,7 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
     Args:
         theirs: `Run.describe` of the run in the folder.
         run: the run that is asked for now.
-        where: its folder, for the message.
+        where: the run's folder, for the message.
 
     Raises:
         CheckpointError: recipe, seed, classes, data or recorded columns differ.
@@ -234,9 +234,7 @@ def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str
     """
     lines = differences(model.state_dict(), tensors)
     if lines:
-        raise CheckpointError(
-            "\n  ".join([f"the run in {where!r} is that of another network:", *lines])
-        )
+        raise CheckpointError("\n  ".join([f"the run in {where!r} has another network:", *lines]))
 
 
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:

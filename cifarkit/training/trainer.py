@@ -142,7 +142,7 @@ class Trainer(Guided):
             CallbackError: a callback raised.
         """
         if checked("resume", resume, bool, error=CheckpointError) and self.run_dir is None:
-            raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
+            raise CheckpointError("resume=True needs run_dir=, the folder of the run to resume")
         with (
             self._one_at_a_time(),
             explained_shortage(self.recipe.batch_size, self.run_dir),

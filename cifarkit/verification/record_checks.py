@@ -67,7 +67,7 @@ def check_test_predictions(evidence: Evidence) -> Finding:
 
 
 def check_score(evidence: Evidence) -> Finding:
-    """Compare the score in `run.json` with that of the test predictions."""
+    """Compare the score in `run.json` with the score of the test predictions."""
     test_predictions, score = evidence.test_predictions, evidence.facts["test"]
     n, accuracy = len(test_predictions.labels), test_predictions.accuracy
     theirs = f"the test predictions score {percent(accuracy)} of {n:,} images"
@@ -167,7 +167,7 @@ def check_record(evidence: Evidence) -> Finding:
 
 
 def check_code(evidence: Evidence) -> Finding:
-    """Compare the hash of the builder's code with that of the variant registered here."""
+    """Compare the hash of the builder's code with the hash of the variant registered here."""
     described, variant = evidence.about["variant"], evidence.run.variant
     recorded, here = described.get("code"), variant.code if variant else None
     if recorded == here:

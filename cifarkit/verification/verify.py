@@ -63,7 +63,7 @@ class Verification:
     """The findings about a run folder; `str()` is a table.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         findings: one for each check, in the order of the checks.
         about: the contents of `run.json`; empty if it cannot be read.
         correct: how many test images were predicted correctly; None without test predictions.

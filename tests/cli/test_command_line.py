@@ -368,7 +368,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
         patch.setattr(ck.Progress, "on_batch_end", interrupt)
         done = call(*line, folder)
     assert done.status == 130
-    assert f"go on with: cifarkit resume {folder}" in done.err
+    assert f"resume it with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
     looked = call("evaluate", folder)

@@ -670,9 +670,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda folder: (folder / "history.csv").write_text("epoch,seconds\n"),
     ),
     "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
-    "forged test predictions": ("not those of its logits", lambda folder: forge(folder)),
+    "forged test predictions": ("do not fit its logits", lambda folder: forge(folder)),
     "test predictions of other images": (
-        "labels are not those of the test set",
+        "labels are not the test set's",
         lambda folder: relabel(folder),
     ),
     "test predictions cut short": (

@@ -185,7 +185,7 @@ def test_the_command_line_exits_with_130_and_says_how_to_go_on(
     told.append(command.stderr.read())
     assert command.wait() == 130
     command.stderr.close()
-    assert "interrupted; go on with: cifarkit resume 'a run'" in told[-1]
+    assert "interrupted; resume it with: cifarkit resume 'a run'" in told[-1]
     assert "Traceback" not in told[-1]
     assert ck.load_run(tmp_path / "a run").status == "interrupted"
 

@@ -99,7 +99,7 @@ class LRFinder(Callback):
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:
-        """Note the loss, smoothed without the bias of its first values; put the rates back."""
+        """Record the loss, smoothed without the bias of its first values; restore the rates."""
         for group, rate in zip(run.state.optimizer.param_groups, self._usual, strict=True):
             group["lr"] = rate
         if run.state.loss is None:
