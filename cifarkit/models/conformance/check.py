@@ -183,7 +183,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
     'linear' (cifarkit/models/perceptrons.py:...) keeps the contract of a model
     builds           passed   the builder gives a network: Sequential
     ...
-    resumes          passed   training that is stopped and resumed ends with the same bits
+    resumes          passed   training that was stopped and resumed ends with the same bits
     """
     report = examine(model)
     if report.failed:
