@@ -1,7 +1,7 @@
-"""What an annotation allows, and fitting a value to it.
+"""Check values against annotations, and convert them.
 
-Known are `bool`, `int`, `float` and `str`, with `Annotated[int, Range(1, 16)]` for numbers in a
-range, `Literal`, tuples, unions, `Any`, and classes.
+It knows `bool`, `int`, `float` and `str`, `Annotated[int, Range(1, 16)]` for numbers in a range,
+`Literal`, tuples, unions, `Any`, and classes.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Range:
             raise RecipeError(f'open must be "", "(", ")" or "()", found {self.open!r}')
         if not self.least <= self.most or (self.open and self.least == self.most):
             raise RecipeError(
-                f"no number is in the range {self}; the smaller end comes first, and where both "
-                "are the same none is left out"
+                f"the range {self} holds no number; give the smaller end first, and include both "
+                "ends where they are equal"
             )
 
     def __contains__(self, value: float) -> bool:
@@ -68,14 +68,14 @@ def _shown(end: float) -> str:
     return str(end) if isinstance(end, int) else f"{end:.10g}"
 
 
-class Mismatch(Exception):  # noqa: N818 - whoever asks makes an error of it
-    """A value does not fit; the text says what would."""
+class Mismatch(Exception):  # noqa: N818 - the caller turns it into an error
+    """A value does not fit; the text says what is allowed."""
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
     """Return whether something is a whole number, of Python's or NumPy's.
 
-    True and False are whole numbers to Python; here they are a slip of the pen.
+    Python counts True and False as whole numbers; here they are a mistake.
 
     >>> is_whole(3), is_whole(3.0), is_whole(True)
     (True, False, False)
@@ -84,7 +84,7 @@ def is_whole(value: Any) -> TypeGuard[int]:
 
 
 def coerced(value: Any, hint: Any) -> Any:
-    """Return a value as an annotation wants it: as plain Python, and tuples in place of lists.
+    """Return a value as plain Python that fits an annotation, with tuples in place of lists.
 
     Raises:
         Mismatch: it does not fit.
@@ -116,7 +116,7 @@ def coerced(value: Any, hint: Any) -> Any:
 
 
 def all_subclasses(base: type[K]) -> Iterator[type[K]]:
-    """Every class below `base`: the classes themselves are the list, so none is kept by hand."""
+    """Yield every subclass of `base`, direct or not, so that no list of them is written by hand."""
     for kind in base.__subclasses__():
         yield kind
         yield from all_subclasses(kind)
@@ -141,14 +141,14 @@ def _coerced_number(value: Any, kind: type, allowed: Range | None = None) -> Any
         number = kind(value)  # a NumPy scalar becomes a plain number, so that repr() is Python
     except OverflowError:
         raise Mismatch(expected) from None
-    if allowed is not None and number not in allowed:  # it was rounded to an end that is open
+    if allowed is not None and number not in allowed:  # rounding moved it to an open end
         raise Mismatch(expected)
     return number
 
 
 def _coerced_literal(value: Any, allowed: tuple[Any, ...]) -> Any:
     for one in allowed:
-        # True equals 1, and is not what is meant; NumPy's strings equal plain ones, and are.
+        # True equals 1, but is a mistake; NumPy's strings equal plain ones, and are allowed.
         is_equal = not isinstance(value, bool) and isinstance(value, type(one)) and value == one
         if value is one or is_equal:
             return one

@@ -1,4 +1,4 @@
-"""Refusing an argument that does not fit, where it is given."""
+"""Refuse an argument that does not fit, at the call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def checked(name: str, value: Any, allowed: Any, *, error: type[CifarkitError] =
     """Return an argument as plain Python; refuse it where it does not fit.
 
     Args:
-        name: of the argument.
-        value: that was given.
+        name: the argument's name.
+        value: the argument's value.
         allowed: an annotation, as the fields of values have (see `cifarkit.annotations`); a range
             allows the numbers in it.
         error: what to raise when the value does not fit.

@@ -1,4 +1,4 @@
-"""Showing the progress of work in a notebook, on a terminal, or line by line in a log."""
+"""Show the progress of work in a notebook, on a terminal, or line by line in a log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REDRAWS = 10  # a second, at most
 
 
 def in_notebook() -> bool:
-    """Return whether this is a Jupyter kernel, Colab's included.
+    """Return whether this is a Jupyter kernel, including Colab's.
 
     >>> in_notebook()
     False
@@ -46,10 +46,10 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def display_on(stream: TextIO | None) -> Display:
-    """Return the display for a notebook, else for the kind of stream.
+    """Return the display for a notebook, or else the display for the kind of stream.
 
     Args:
-        stream: where lines go outside of a notebook; nothing is shown when None.
+        stream: where to write outside of a notebook; nothing is shown when None.
 
     >>> display_on(sys.stdout).say("two of three are done")
     two of three are done
@@ -62,7 +62,7 @@ def display_on(stream: TextIO | None) -> Display:
 
 
 class Display:
-    """A display that shows nothing, for work without a viewer; the base of all displays."""
+    """A display that shows nothing; the base of all displays."""
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
@@ -71,7 +71,7 @@ class Display:
         """Write a line where rows and blocks cannot be drawn."""
 
     def row(self, table: Table) -> None:
-        """Show a table that has one row more than the last time."""
+        """Show a table that has one more row than the last time."""
 
     def show(self, *blocks: Block) -> None:
         """Show these blocks instead of the earlier ones."""
@@ -117,7 +117,7 @@ class Terminal(Display):
         self._write(line, "dim")
 
     def row(self, table: Table) -> None:
-        """Write the last row, below its headings if it is the first or they have changed."""
+        """Write the last row, with headings above it if it is the first or they have changed."""
         last = replace(table, rows=table.rows[-1:])
         head, row = last.as_text(self._console.width).split("\n")
         if head != self._head:

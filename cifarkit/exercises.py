@@ -1,7 +1,7 @@
-"""Checks of exercises: they accept any answer, and say in one sentence what it still lacks.
+"""Checks of exercises: they take any answer, and say in one sentence what is still missing.
 
-Tutorials use these. A check raises `NotYet` with what is wrong, or returns what is right. The
-decorator `exercise` prints either, and prints any other error that an answer raises.
+Tutorials use these. A check raises `NotYet`, which says what is wrong, or returns a sentence on
+what is right. The decorator `exercise` prints both, and any other error that an answer raises.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST = 200  # characters of an error's message
 
 
 class NotYet(Exception):  # noqa: N818 - not an error, but a check's message
-    """What an answer still lacks, in a sentence."""
+    """An answer is not right yet; the text says in a sentence what is missing."""
 
 
 def exercise(check: Callable[..., str]) -> Callable[..., None]:
@@ -67,7 +67,7 @@ def exercise(check: Callable[..., str]) -> Callable[..., None]:
 
 
 def as_number(answer: Any) -> float:
-    """Return an answer as a float, be it Python's, NumPy's or a tensor of one number.
+    """Return an answer as a float, from a number of Python or NumPy, or a tensor of one number.
 
     Raises:
         NotYet: it is something else.
@@ -81,10 +81,10 @@ def as_number(answer: Any) -> float:
 
 
 def as_numbers(answer: Any, count: int) -> list[float]:
-    """Return an answer as so many floats: from a list, a tuple, an array or a tensor of any shape.
+    """Return an answer as `count` floats, from a list, a tuple, an array or a tensor of any shape.
 
     Raises:
-        NotYet: these are not numbers, or there are more or fewer of them.
+        NotYet: the answer does not hold numbers, or holds more or fewer of them.
 
     >>> import torch
     >>> as_numbers((torch.tensor(0.5), 1), 2)
@@ -100,7 +100,7 @@ def as_tensor(answer: Any, like: torch.Tensor) -> torch.Tensor:
     """Return an answer as a tensor on the CPU, from a tensor, an array or lists.
 
     Args:
-        answer: of any dtype.
+        answer: the answer, of any dtype.
         like: a tensor of the shape that it must have.
 
     Raises:
@@ -122,7 +122,7 @@ def as_tensor(answer: Any, like: torch.Tensor) -> torch.Tensor:
 
 
 def is_close(found: float, wanted: float) -> bool:
-    """Return whether two numbers are the same but for rounding, in float32 too; NaN is not.
+    """Return whether two numbers are equal up to rounding in float32; NaN equals nothing.
 
     >>> is_close(0.9600000381, 0.96), is_close(0.9601, 0.96), is_close(float("nan"), 0.0)
     (True, False, False)
@@ -131,7 +131,7 @@ def is_close(found: float, wanted: float) -> bool:
 
 
 def _leaves(answer: Any) -> Iterator[Any]:
-    """Yield what is in lists, arrays and tensors, one by one."""
+    """Yield the items of nested lists, arrays and tensors, one by one."""
     answer = answer.tolist() if hasattr(answer, "tolist") else answer
     if isinstance(answer, list | tuple | range | Iterator):
         for part in answer:

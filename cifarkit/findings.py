@@ -49,8 +49,8 @@ def tabulated(findings: Sequence[Finding], width: int = WIDTH) -> list[str]:
     """Return findings as the lines of a table: check, outcome, sentence, and the hint below.
 
     Args:
-        findings: to be shown, in this order.
-        width: of the lines, in characters.
+        findings: the findings to show, in this order.
+        width: the width of the lines, in characters.
     """
     widest = max((len(finding.check) for finding in findings), default=0)
     lines = []
@@ -67,8 +67,8 @@ def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
     """Return a text as lines that keep its line breaks and do not split paths and commands.
 
     Args:
-        text: of any length.
-        width: of the lines, in characters.
+        text: a text of any length.
+        width: the width of the lines, in characters.
         first: the beginning of the first line.
         others: the beginning of all other lines.
 

@@ -1,7 +1,7 @@
-"""What to write in place of attributes and hooks that people know from other libraries.
+"""Tables: what to write in place of attributes and hooks from other libraries.
 
-Only tables, as in `cifarkit.foreign_words`. A key is owner and name, joined by a dot; `[]` and
-`()` stand for taking an item and for calling.
+As in `cifarkit.foreign_words`. A key is owner and name, joined by a dot; `[]` stands for taking an
+item, and `()` for a call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What to write in place of words that people bring from other libraries.
+"""Tables: what to write in place of arguments and options from other libraries.
 
-Only tables, for `cifarkit.guidance`: the fields of values, the arguments of functions and
-callbacks, and the options of the command line. Names that are looked up as attributes are in
-`cifarkit.foreign_names`.
+`cifarkit.guidance` uses them for the fields of values, the arguments of functions and callbacks,
+and the options of the command line. Attributes are in `cifarkit.foreign_names`.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ _TRANSFORM = (
 _SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck.load_cifar10())"
 
 # Where a misplaced argument belongs, and what replaces one that has no counterpart.
-# `Checkpoint.mode` is what `mode` means to `Checkpoint` alone, and `ck.load.train` what `train`
-# means to all functions that begin with `ck.load_`.
+# `Checkpoint.mode` is for `mode` in a call of `Checkpoint`, and `ck.load.train` for `train` in a
+# call of any function that begins with `ck.load_`.
 WAYS = by_word(
     {
         _RECIPE: "epochs batch_size optimizer schedule augment loss clip_norm initialization "
@@ -61,7 +60,7 @@ WAYS = by_word(
         _SCHEDULE + "Step({word}={value})": "every factor",
         _SCHEDULE + "MultiStep({word}={value})": "milestones",
         _SCHEDULE + "Plateau({word}={value})": "cooldown",
-        "it goes by the val loss, where lower is better; leave it out": "Plateau.monitor "
+        "it always watches the val loss, where lower is better; leave it out": "Plateau.monitor "
         "Plateau.mode Plateau.metric Plateau.column",
         "a better loss is lower by more than a number: ck.Plateau(min_delta=0.001)": "Plateau."
         "threshold_mode",

@@ -26,9 +26,9 @@ __all__ = [
     "way_for",
 ]
 
-# Callables that share their words, and how their rows in `WAYS` begin.
+# Callables that share rows in `WAYS`, and how the keys of these rows begin.
 FAMILIES = {"ck.load_": "ck.load.", "ck.plots.": "ck.plots."}
-# Arguments for which another library's text means something else, such as accelerator="gpu".
+# Arguments whose text has another meaning in other libraries, such as accelerator="gpu".
 CHOICES = ("compile", "device", "precision")
 MOST_NAMES = 40  # that a message lists
 EITHER_WAY = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -50,7 +50,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
 
 def as_written(name: str, value: Any) -> str:
-    """Return what a script would write for an argument: the value, or an example instead.
+    """Return how a script would write the value of an argument, or an example of a value.
 
     >>> as_written("ema_decay", 0.99), as_written("ema_decay", True)
     ('0.99', '0.999')
@@ -143,7 +143,7 @@ def check_call(
         function: whose signature it is.
         arguments: given by position.
         keywords: given by name.
-        error: what to raise.
+        error: the class of the error to raise.
 
     >>> check_call("ck.seeded", lambda seed: None, (), {"random_state": 3})
     Traceback (most recent call last):
@@ -182,7 +182,7 @@ def check_call(
 
 
 class CheckedConstruction(ABCMeta):
-    """Metaclass whose classes refuse a wrong call themselves, with advice, before their `__init__`.
+    """Metaclass that checks the call of a class before its `__init__`, and refuses it with advice.
 
     Copying and unpickling make an object without a call, so they are not checked.
     """

@@ -1,4 +1,4 @@
-"""Modes of a network and of torch, held for a block."""
+"""Set the mode of a network or of torch for a block."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["gradients_enabled", "in_evaluation"]
 
 @contextmanager
 def in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Hold a network in evaluation mode for a block.
+    """Put a network into evaluation mode for a block.
 
-    After it every layer is in the mode it was in, and the global generators are where they were.
+    After the block, the modes of all layers and the global generators are as they were before.
 
     Args:
         model: the network.
@@ -41,7 +41,7 @@ def in_evaluation(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def gradients_enabled() -> Iterator[None]:
-    """Compute gradients in a block, whatever mode torch is in around it and after it.
+    """Switch gradients on for a block, even inside `torch.no_grad` or `torch.inference_mode`.
 
     >>> with torch.inference_mode(), gradients_enabled():
     ...     nn.Linear(2, 1)(torch.ones(1, 2)).requires_grad

@@ -1,8 +1,8 @@
 """Randomness keyed by its purpose, not by how many numbers were drawn before.
 
-Every random choice has a key, such as `("order", seed, epoch)`; the key is hashed to a seed. So
-the order of epoch 7 is the same whether epochs 1 to 6 ran in this process, in another one, or
-drew more numbers than they used to.
+Every random choice has a key, such as `("order", seed, epoch)`; the key is hashed to a seed. So the
+order of epoch 7 does not depend on whether epochs 1 to 6 ran in this process, or on how many
+numbers they drew.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def seed_for(*key: str | int) -> int:
     >>> seed_for("order", 0, 1) == seed_for("order", 1, 0)
     False
     """
-    # NumPy's numbers and strings are equal to Python's, but print otherwise.
+    # NumPy's numbers and strings are equal to Python's, but their repr differs.
     plain = tuple(str(part) if isinstance(part, str) else int(operator.index(part)) for part in key)
     digest = hashlib.sha256(repr(plain).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
@@ -52,7 +52,7 @@ def generator_for(*key: str | int) -> torch.Generator:
     """Make a CPU generator for one purpose.
 
     Args:
-        key: as of `seed_for`.
+        key: see `seed_for`.
 
     >>> torch.randperm(5, generator=generator_for("order", 0, 1))
     tensor([1, 2, 0, 3, 4])
@@ -68,7 +68,7 @@ def seeded(*key: str | int) -> Iterator[None]:
     skip layers by a number from Python's or NumPy's.
 
     Args:
-        key: as of `seed_for`.
+        key: see `seed_for`.
 
     >>> with seeded("weights", 0):
     ...     first = torch.nn.Linear(3, 2).weight

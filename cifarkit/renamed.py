@@ -1,4 +1,4 @@
-"""Old names, which go on working and warn until version 0.2."""
+"""Old names, which still work until version 0.2, with a warning."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ __all__ = ["RenamedAttribute", "warn_of_old_name"]
 
 
 def warn_of_old_name(old: str, new: str) -> None:
-    """Warn, with a `DeprecationWarning` at the user's line, of a name that has changed.
+    """Warn about a name that has changed, with a `DeprecationWarning` at the user's line.
 
     Args:
-        old: as it was written.
-        new: what to write.
+        old: the old name.
+        new: the name to write.
 
     >>> import warnings
     >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     warn_of_old_name("ck.Draw", "ck.AugmentationContext")
     >>> print(caught[0].message)
-    ck.Draw is now called ck.AugmentationContext; the old name goes in version 0.2
+    ck.Draw is now called ck.AugmentationContext; version 0.2 removes the old name
     """
-    warn(f"{old} is now called {new}; the old name goes in version 0.2", DeprecationWarning)
+    warn(f"{old} is now called {new}; version 0.2 removes the old name", DeprecationWarning)
 
 
 class RenamedAttribute:
-    """The old name of an attribute.
+    """An attribute under its old name, which warns and gives the new one.
 
     Args:
         new: its name now.

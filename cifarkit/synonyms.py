@@ -1,4 +1,4 @@
-"""What other libraries call the same thing, and what our arguments look like."""
+"""Tables: the names of our arguments in other libraries, and examples of their values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["EXAMPLES", "SYNONYMS", "VALUES", "by_word"]
 
 
 def by_word(rows: Mapping[str, str]) -> dict[str, str]:
-    """Turn rows, each a meaning and its words, into a table from each word to its meaning."""
+    """Return a table from each word to its meaning, from rows with a meaning and its words."""
     return {word: meaning for meaning, words in rows.items() for word in words.split()}
 
 
-# What other libraries call the same thing.
+# The names in other libraries, by our name.
 SYNONYMS = by_word(
     {
         "ax": "axes",

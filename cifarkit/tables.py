@@ -1,4 +1,4 @@
-"""Tables of words and numbers as text, HTML, Markdown and LaTeX; each quantity in one format."""
+"""Tables as text, HTML, Markdown and LaTeX, and one format for each quantity."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def p_value(p: float) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells that are already text; numbers are aligned to the right.
+    """A table whose cells are text already; numbers are aligned to the right.
 
     Args:
-        headings: one for each column; empty for none.
+        headings: one heading for each column; empty for a table without headings.
         rows: from top to bottom.
         total: the last row, below a line; empty for none.
         align: `l` or `r` for each column, as in LaTeX; the last letter is for all later columns.
-        ranks: of each column. If a line is too long, the column with the highest rank is left out
-            first; a column of rank 0 always stays.
+        ranks: a rank for each column. If a line is too long, the column with the highest rank is
+            left out first; a column of rank 0 always stays.
         widths: the least width of each column in text, so that rows shown one by one line up.
 
     >>> print(Table(("model", "n"), [("mlp", "10"), ("wide", "5")]).as_text())
@@ -78,7 +78,7 @@ class Table:
         """Return lines in columns, with a rule above a total.
 
         Args:
-            width: of the lines, in characters; None for any width.
+            width: the width of the lines, in characters; None for any width.
         """
         every = [row for row in (self.headings, *self.rows, self.total) if row]
         widths = [max(map(len, column)) for column in zip(*every, strict=True)]
@@ -163,7 +163,7 @@ def in_markdown(text: str) -> str:
 def printable(text: object) -> str:
     r"""Return text with codes for characters that control a terminal or the direction of text.
 
-    Names of folders and texts in records may come from anybody.
+    Names of folders and texts in records may come from strangers.
 
     >>> printable("runs/a" + chr(27) + "[2J")
     'runs/a\\x1b[2J'

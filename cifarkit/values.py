@@ -1,4 +1,4 @@
-"""Configuration is values: frozen dataclasses that refuse nonsense and travel as JSON.
+"""Configuration as values: frozen dataclasses that check their fields and convert to JSON.
 
 A subclass of `Value` is a frozen dataclass whose annotations say what is allowed::
 
@@ -6,8 +6,8 @@ A subclass of `Value` is a frozen dataclass whose annotations say what is allowe
     class Crop(Value):
         padding: Annotated[int, Range(1, 16)] = 4
 
-Equality, hash and `repr` come from `dataclasses`; this module adds the checking of every field
-at construction (one error lists all faults), `replace`, and conversion to JSON and back.
+Equality, hash and `repr` come from `dataclasses`; this module checks every field at construction
+(one error lists all faults), and adds `replace` and conversion to JSON and back.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Value(metaclass=_CheckedFields):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the value that something else stands for, where a value of this kind is needed.
+        """Return the value of this kind that something else stands for, such as a class or a name.
 
         A class without required settings stands for its defaults, and so does its name.
 
@@ -96,11 +96,11 @@ class Value(metaclass=_CheckedFields):
         return as_html(type(self).__name__, *table)
 
     def _arguments(self) -> dict[str, Any]:
-        """Return what the class makes this value of, by name."""
+        """Return the arguments that make this value, by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def _call(self, texts: Mapping[str, str]) -> str:
-        """Return the call of the class with these arguments, each `{name: text}`."""
+        """Return the source of a call of the class with these arguments, `{name: text}`."""
         return (
             f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in texts.items())})"
         )
@@ -135,14 +135,14 @@ class Value(metaclass=_CheckedFields):
         """Return the fields as JSON types, under the name of the class in `"kind"`.
 
         Raises:
-            RecipeError: cifarkit has another class of that name, which would be read instead.
+            RecipeError: cifarkit has another class of the same name, which would be loaded instead.
         """
         name = type(self).__name__
         meant = _kinds_by_name().get(name, type(self))
         if meant is not type(self) and _is_cifarkits(meant):
             raise RecipeError(
-                f"the class {type(self).__module__}.{name} cannot be saved: cifarkit has a {name}, "
-                "too, which would be read instead; give yours another name"
+                f"the class {type(self).__module__}.{name} cannot be saved: cifarkit has a "
+                f"{name}, too, which would be loaded instead; give yours another name"
             )
         return {"kind": name} | {key: _to_json(item) for key, item in self._arguments().items()}
 
@@ -150,10 +150,10 @@ class Value(metaclass=_CheckedFields):
 def coerced_fields(
     owner: str, given: Mapping[str, Any], hints: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the fields of a value as their annotations want them.
+    """Return the fields of a value, converted to their annotations.
 
     Args:
-        owner: the name of its class, for the message.
+        owner: the name of the value's class, for the message.
         given: `{name: value}`.
         hints: `{name: annotation}`.
 
@@ -184,13 +184,13 @@ def check_fields(
     """Refuse fields that a value does not have, and suggest what to write.
 
     Args:
-        callee: what they were given to, for the message.
+        callee: the function or class that was called, for the message.
         given: `{name: value}`.
-        value: whose fields they should be, or its class.
-        beside: the function they were given to, which also takes other arguments by name.
+        value: the value that should have these fields, or its class.
+        beside: the function that was called, which also takes other arguments by name.
 
     Raises:
-        UnknownFieldError: naming every field that is not there.
+        UnknownFieldError: the value lacks a field; the message names all such fields.
     """
     fields = dataclasses.fields(value)
     known = [field.name for field in fields]
@@ -254,7 +254,7 @@ def _to_json(item: Any) -> Any:
 def _hints(kind: type[Value]) -> dict[str, Any]:
     try:
         return get_type_hints(kind, include_extras=True)
-    except NameError as error:  # of a class that is defined inside a function
+    except NameError as error:  # an annotation may name a class that is defined inside a function
         raise RecipeError(
             f"the annotations of {kind.__name__} cannot be read: {error}; define what they name at "
             "the top of the file, and import it outside of `if TYPE_CHECKING`"
@@ -262,7 +262,7 @@ def _hints(kind: type[Value]) -> dict[str, Any]:
 
 
 def _kinds_by_name() -> dict[str, type[Value]]:
-    """Return every class of values by its name; of two, the one of cifarkit, or the newest."""
+    """Return every class of values by its name; of several, cifarkit's class, or the newest."""
     kinds = sorted(all_subclasses(Value), key=_is_cifarkits)
     return {kind.__name__: kind for kind in kinds}
 
@@ -280,7 +280,7 @@ def _is_cifarkits(kind: type[Value]) -> bool:
 
 
 def written(value: Value, changes: Mapping[str, str] | None = None) -> str:
-    """Write a value as a script would, with some fields as given; defaults are left out."""
+    """Write a value as a script would, with some fields replaced; leave out defaults."""
     defaults = {field.name: field.default for field in dataclasses.fields(value)}
     texts = {
         name: _short(item)

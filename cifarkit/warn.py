@@ -1,4 +1,4 @@
-"""Warnings that name the line of the user's from which cifarkit was called."""
+"""Warn, and name the user's line from which cifarkit was called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cifarkit.errors import CifarkitWarning
 
 __all__ = ["warn"]
 
-# Whose lines a user did not write; a block of ours is entered and left through contextlib.
+# Files that the user did not write; our context managers run through contextlib.
 OURS = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)
 
 
@@ -22,7 +22,7 @@ def warn(text: str, category: type[Warning] = CifarkitWarning) -> None:
 
     Args:
         text: what works, but probably not as meant, and how to mend it.
-        category: of the warning.
+        category: the warning's class.
 
     >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     warn("the network ends in a softmax; leave it out")

@@ -15,11 +15,14 @@ PACKAGE = Path(ck.__file__).parent
 ROOT = PACKAGE.parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [*SOURCES, *(ROOT / "docs").rglob("*.md"), *(ROOT / "tutorials").glob("*.py")]
-# What to write in place: resumes, return whether, is not one of, a student who has.
+# What to write in place: resumes, return whether, is not one of, a student who has, again,
+# something other than, that is not a; as in `Adam`; DataError: the folder is empty.
 TURNS = re.compile(
     r"gone on with|\b[Tt]ell whether\b|\"\"\"Tell (?:from|of)|\bwhat is no\b|\bis none of\b"
     r"|(?<!there )\bis none[.,;:]|\bnone of theirs\b|\bof nobody\b"
     r"|(?:^|[.;:] )[Ww]ho (?:has|hides|wants|gave|is)\b"
+    r"|\banew\b|\b(?:take[ns]?|took) up\b|\w+thing else than\b|\b(?:that|which) is no (?!longer)"
+    r"|\bas of (?:its )?`|Error: it (?:does|has|is)\."
 )
 MOST_WORDS = 30  # of a sentence
 MOST_MEAN = 16  # of all sentences
@@ -77,6 +80,13 @@ def test_no_sentence_has_a_turn_that_was_taken_out(page: Path) -> None:
     [
         *("Tell whether it fits.", "the schedule gives what is no rate"),
         *("RecipeError: the recipe is none.", "a leaderboard; who hides seeds does not climb"),
+        *(
+            "train anew",
+            "what is taken up again",
+            "something else than a run",
+            "a loss that is no number",
+        ),
+        *("seed: as of `seed_for`", "RunFolderError: it has."),
     ],
 )
 def test_such_a_turn_would_be_found(sentence: str) -> None:

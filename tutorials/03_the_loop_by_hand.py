@@ -180,7 +180,7 @@ print(f"{len(losses)} steps, the first loss {losses[0]:.3f}, the last {losses[-1
 #   moves all weights in one go, which is only a matter of speed.
 # - `model.train()` switches dropout on.
 # - `for epoch`: an **epoch** is one pass through all training pictures.
-# - [`training_batches`][cifarkit.training_batches] shuffles the pictures anew in each epoch, cuts
+# - [`training_batches`][cifarkit.training_batches] shuffles the pictures again in each epoch, cuts
 #   them into batches and scales bytes to [-1, 1].
 # - `manual_seed` says which numbers dropout switches off in this step. Leave it out, and the loop
 #   learns as well, but you cannot repeat it. [`seed_for`][cifarkit.seed_for] makes one seed out of

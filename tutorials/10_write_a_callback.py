@@ -217,7 +217,7 @@ class SmoothLoss(ck.Callback):
     columns = ("smooth_loss",)
 
     def on_fit_start(self, run: ck.Run) -> None:
-        self.mean = None  # a callback may be used for a second run: begin anew
+        self.mean = None  # a callback may be used for a second run: reset it
 
     def on_batch_end(self, run: ck.Run) -> None:
         loss = run.state.loss.item()
@@ -278,7 +278,7 @@ print("whole:  ", whole)
 print("the same, to the last bit:", resumed == whole)
 
 # %% [markdown]
-# Without the two methods, the mean would have begun anew in the second epoch, and nobody would
+# Without the two methods, the mean would have begun again in the second epoch, and nobody would
 # have noticed. What may be in `state_dict` is what can be written down without code: numbers,
 # words, lists, dicts and tensors.
 #
@@ -287,7 +287,7 @@ print("the same, to the last bit:", resumed == whole)
 # The mean hides single steps that are far too long. Write a callback that logs the **largest**
 # gradient norm of each epoch, as `largest_norm`. `norm_of_gradient` is there. Mind that `run.log`
 # takes the mean of all that it is given in an epoch, so it must be called once; and that each
-# epoch begins anew.
+# epoch begins at zero.
 
 
 # %%

@@ -84,7 +84,7 @@ def compare(
             **changes,
         )
     except KeyboardInterrupt as error:
-        hint = "all runs are saved, and the same line goes on with them"
+        hint = "all runs are saved, and the same line resumes them"
         say(f"interrupted; {hint if error.args else 'no run was going on'}")
         raise
     save_comparison(comparison, folder)  # first: printing can fail, on a closed pipe

@@ -16,7 +16,7 @@ __all__ = ["load_for_run", "load_source"]
 
 BANNER = """\
 **********************************************************************
-*  NOT CIFAR-10. It is not on this disk and the network gave none.   *
+*  NOT CIFAR-10. It is not on this disk, and a download failed.      *
 *  This run uses the embedded SYNTHETIC pictures: good for practice, *
 *  but no number or figure from it says anything about CIFAR-10.     *
 **********************************************************************"""

@@ -14,7 +14,7 @@ from cifarkit.synonyms import SYNONYMS
 __all__ = ["Command", "Group", "meant"]
 
 UsageError: type[Exception] = BadParameter.__mro__[1]  # Typer does not name it
-# What other programs call our commands.
+# The names of these commands in other programs.
 COMMANDS = {
     **dict.fromkeys(("fit", "run", "start"), "train"),
     **dict.fromkeys(("eval", "test", "score", "validate"), "evaluate"),
@@ -66,7 +66,7 @@ def plain(message: str) -> str:
 
 
 class Group(TyperGroup):
-    """Commands; the names that other programs give them are answered with ours."""
+    """Commands; for the name that another program gives a command, the error has ours."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, or suggest the one that is meant."""
@@ -88,7 +88,7 @@ class Command(TyperCommand):
                 error.message = plain(error.message)
             if not hasattr(error, "possibilities"):  # as an unknown option has
                 raise
-            start = getattr(error, "option_name", "")  # of -lr it is -l
+            start = getattr(error, "option_name", "")  # for -lr it is -l
             word = next((word for word in given if word.startswith(start)), start)
             option = word.partition("=")[0]
         known = [name for parameter in self.get_params(ctx) for name in parameter.opts]

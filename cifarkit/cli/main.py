@@ -79,7 +79,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # not every file name can be printed
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if not home_is_known():  # then matplotlib before 3.11 loads only with a folder of its own
+    if not home_is_known():  # then matplotlib before 3.11 needs this to be imported
         os.environ.setdefault("MPLCONFIGDIR", str(data_folder() / "matplotlib"))
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
@@ -100,5 +100,5 @@ def main() -> None:
 
 
 def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
-    # The source line of a warning means nothing to somebody who typed a command.
+    # The source line of a warning does not help a user who typed a command.
     say(f"cifarkit: warning: {message}")

@@ -21,7 +21,7 @@ def echo(text: object = "", *, err: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Print lines on stderr, and go on even if they cannot be printed.
+    """Print lines on stderr; continue even if they cannot be printed.
 
     >>> say("on stderr")
     """

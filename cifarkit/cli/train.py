@@ -85,11 +85,11 @@ def train(
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What a run folder must know of the command that made it, for `cifarkit resume`.
+    """The options of `cifarkit train` that `cifarkit resume` needs; a run folder records them.
 
     Args:
         data: the source that was loaded, in a form that `load_data` finds from any folder.
-        patience: of early stopping, if any.
+        patience: the patience of early stopping, if it was asked for.
         device: what `--device` named.
         imported: the files of `--import`.
     """
@@ -142,11 +142,11 @@ def train_and_report(
     except KeyboardInterrupt:
         began = RunFolder(folder).holds_run()
         named = [f" --import {shlex.quote(file)}" for file in command.imported]
-        way_on = f"go on with: cifarkit resume {shlex.quote(str(folder))}{''.join(named)}"
+        way_on = f"resume it with: cifarkit resume {shlex.quote(str(folder))}{''.join(named)}"
         _say(f"interrupted; {way_on if began else 'nothing was learnt yet'}")
         raise
     if was_over:
-        _say(f"The run in {folder} was over. It is not trained again, only evaluated.")
+        _say(f"The run in {folder} is over already. It is only evaluated, not trained again.")
     elif (folder / "report.html").is_file() and is_first_process():
         write_report(run, splits)  # the page is from an earlier epoch
     if is_first_process():

@@ -31,7 +31,7 @@ SharedData = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="The data that all runs should be of.",
+        help="The data that all runs must be trained on.",
         show_default="what each run says",
     ),
 ]
@@ -81,10 +81,10 @@ def verifications(
     """Verify one run after the other; runs of the same data share it.
 
     Args:
-        folders: of the runs.
+        folders: the runs' folders.
         data: what `--data` names. When None, the data that each run says it was trained on.
         retrain: train each run again.
-        device: to evaluate and train on.
+        device: the device to evaluate and train on.
     """
     from cifarkit.runs.folder import RunFolder
     from cifarkit.verification.verify import unreadable

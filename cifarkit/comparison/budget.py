@@ -59,15 +59,15 @@ def jobs_within(
     """Return the jobs that fit: whole seeds, so that all variants have the same seeds.
 
     A few steps of each variant are timed, with as many runs side by side as in the comparison. The
-    choice is made once: to continue until the results look good would be choosing by test. Existing
+    choice is made once: continuing until the results look good would be choosing by test. Existing
     runs are used, but cost as much as new ones, so that the same line again trains no more seeds.
 
     Args:
         budget: seconds.
         jobs: seed by seed.
         shared: where the data is.
-        device: to train on.
-        executor: of the user; new processes when None.
+        device: the device to train on.
+        executor: the user's; new processes when None.
 
     Raises:
         ComparisonError: not even one seed fits.

@@ -90,7 +90,7 @@ def compare(
         ComparisonError: there are no variants or seeds, or one comes twice; nothing fits into the
             budget; `executor` or `show_progress` is something else; the code to train cannot be
             sent to another process; another comparison uses `run_dir`; or no run finished.
-        KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call goes on with them.
+        KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call resumes them.
 
     It also raises as `ck.train` does, before anything is trained.
 
@@ -206,7 +206,7 @@ def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
         yield shared
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        lock.release()  # last: the next comparison makes the folder anew
+        lock.release()  # last: the next comparison makes a new folder
 
 
 def _trained(

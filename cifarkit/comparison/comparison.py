@@ -31,7 +31,7 @@ class Comparison(Results, Guided, Readable):
         outcomes: one for each finished run.
         data: name, fingerprint and sizes of the data.
         failures: why the other runs are missing, a sentence each.
-        left_out: seeds that did not fit into the budget.
+        left_out: the seeds that did not fit into the budget.
 
     >>> import tempfile
     >>> from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ class Comparison(Results, Guided, Readable):
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
     def __getitem__(self, key: Any) -> NoReturn:
-        """Refuse an index, which could mean a seed or a variant; the error says where runs are."""
+        """Refuse an index: it could mean a seed or a variant; the error says where runs are."""
         raise UnknownArgumentError(lacking("Comparison", "[]", ()))
 
     def to_markdown(self) -> str:

@@ -53,7 +53,7 @@ class SharedFolder:
     see the same disk.
 
     Args:
-        path: of the folder.
+        path: the folder's path.
     """
 
     path: Path
@@ -118,11 +118,11 @@ class _Overseer(Callback):
 
 
 def end_with_parent(parent: int, shared: SharedFolder) -> None:
-    """Let this process finish its step, save, and end, when its parent process was killed.
+    """Finish the step, save, and end this process when its parent process was killed.
 
     Args:
         parent: the id of the parent process; Windows does not report its death.
-        shared: of the comparison.
+        shared: the comparison's folder.
     """
 
     def watch() -> None:

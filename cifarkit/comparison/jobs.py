@@ -34,13 +34,13 @@ class Job:
     """What is to be trained, and where.
 
     Args:
-        variant: with the recipe it is trained by.
-        seed: of first weights, order, augmentation and dropout.
+        variant: the variant, with the recipe to train it by.
+        seed: the seed of first weights, order, augmentation and dropout.
         device: a torch device.
-        callbacks: who listens; each job has its own copies.
-        folder: of the run.
-        key: a hash of all that the run is.
-        is_done: whether the run is there, over, and was scored on test.
+        callbacks: this job's own copies.
+        folder: the run's folder.
+        key: a hash of everything that decides the run's result.
+        is_done: whether the folder holds a run that is over and was scored on test.
     """
 
     variant: Variant
@@ -66,23 +66,24 @@ def plan_jobs(
     device: torch.device,
     callbacks: Sequence[Callback],
 ) -> list[Job]:
-    """Find the folder of each job: that of the run that is there, or a new one.
+    """Find the folder of each job: that of an existing run, or a new one.
 
-    A run is taken for a job when all that makes it is the same: name, options and code of the
-    variant, recipe, seed, data and split, callbacks, device, and the versions of cifarkit and
-    torch; and when its record, history and test predictions fit each other and the test set.
+    An existing run is used when everything that decides its result is the same: name, options and
+    code of the variant, recipe, seed, data and split, callbacks, device, and the versions of
+    cifarkit and torch. Its record, history and test predictions must also fit each other and the
+    test set.
 
     Args:
-        variants: with the recipes they are trained by.
+        variants: the variants, with the recipes to train them by.
         seeds: whole numbers.
         splits: the data.
         run_dir: the parent of all run folders.
-        device: to train on.
-        callbacks: of every run.
+        device: the device to train on.
+        callbacks: every run's callbacks.
 
     Returns:
-        One job for each variant and seed: all variants of the first seed, then of the next, so
-        that what is there at any time is as even as can be.
+        One job for each variant and seed: all variants of the first seed, then of the next, so that
+        at any time all variants have nearly the same number of runs.
     """
     there: dict[str, list[Path]] = {}
     for key, folder in _runs_in(run_dir):
@@ -103,7 +104,7 @@ def plan_jobs(
 
 
 def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield key and folder of each run; of several with one key, what counts first comes last."""
+    """Yield key and folder of each run; of runs with the same key, the best to use comes last."""
     found = []
     for file in run_dir.glob("*/run.json"):
         try:
@@ -122,7 +123,7 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
 def _believed(
     folders: Sequence[Path], variant: Variant, seed: int, splits: Splits
 ) -> tuple[Path | None, bool]:
-    """Return the run that can be believed, and whether it is done; warn when none of them can."""
+    """Return a run whose files fit each other, and whether it is done; warn when there is none."""
     refused = []
     for folder in reversed(folders):
         try:
@@ -135,10 +136,10 @@ def _believed(
 
 
 def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
-    """Return whether a run is over and scored; what is missing is made by going on with it.
+    """Return whether a run is over and scored; if it is not, the job resumes or scores it.
 
     Raises:
-        RunFolderError: it cannot be believed.
+        RunFolderError: its files do not fit each other, or the test set.
     """
     if RunFolder(folder).about()["facts"]["status"] not in OVER:
         return False
@@ -162,7 +163,7 @@ def _wanted(
     callbacks: Sequence[Callback],
     precision: str,
 ) -> dict[str, Any]:
-    """Return what `run.json` will say, as far as it decides which run it is."""
+    """Return the part of the future `run.json` from which the key of the run is made."""
     options = json.loads(json.dumps(dict(variant.options), default=printed))
     return {
         "variant": {"name": variant.name, "code": variant.code, "options": options},
@@ -179,7 +180,7 @@ def _wanted(
 
 
 def _settings(callback: Callback) -> str:
-    """Return what decides what a callback does: its settings, and of one's own the code too."""
+    """Return a callback's settings, and, for the user's own callback, a hash of its code too."""
     settings = settings_of(callback)
     if not is_user_code(settings):
         return settings

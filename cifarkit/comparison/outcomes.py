@@ -24,16 +24,16 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """One variant, one seed, trained and scored.
+    """The finished run of one variant and one seed, with its test score.
 
     Args:
-        variant: with its recipe.
-        seed: of the run.
+        variant: the variant, with its recipe.
+        seed: the seed of the run.
         folder: where the run is.
-        facts: from `run.json`.
+        facts: the facts in `run.json`.
         history: one record an epoch.
-        test_predictions: what it predicted for each test image.
-        looks: how often test was evaluated.
+        test_predictions: what the network predicted for each test image.
+        looks: how often test was evaluated, as `TestAccess`.
 
     >>> import numpy as np
     >>> from cifarkit.runs.facts import Facts
@@ -61,10 +61,10 @@ class Outcome:
         """Read the folder of a finished run, and check that its files agree with each other.
 
         Args:
-            variant: with the recipe of its training.
-            seed: of the run.
+            variant: the variant, with the recipe it was trained by.
+            seed: the seed of the run.
             folder: where the run is.
-            labels: of the test images, int64 `n`.
+            labels: the labels of the test images, int64 `n`.
 
         Raises:
             RunFolderError: the folder cannot be read, or a file in it was changed or damaged.
@@ -134,7 +134,7 @@ def _misfits(
     test_predictions: TestPredictions,
     labels: Tensor,
 ) -> str:
-    """Return a sentence on what does not fit; empty when everything does."""
+    """Return in a sentence what does not fit; an empty text when everything fits."""
     facts: Facts = about["facts"]
     fault = test_predictions.fault(labels.cpu().numpy(), len(about["classes"]))
     checks = {

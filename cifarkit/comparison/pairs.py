@@ -31,21 +31,22 @@ class Pair:
     Args:
         a: name of the first variant.
         b: name of the second variant.
-        n: seeds that both have.
+        n: how many seeds both have.
         difference: the mean of a - b over these seeds; nan where there are none.
-        interval: of the difference over seeds, Student's t; None for fewer than two.
-        two_level: of the difference over seeds and test images together. With one seed, over
-            images alone; None without seeds.
-        p: of the exact sign-flip test; 1 without seeds.
+        interval: the interval of the difference over seeds, by Student's t; None for fewer than two
+            seeds.
+        two_level: the interval of the difference over seeds and test images together. With one
+            seed, it is over images only; None without seeds.
+        p: the p-value of the exact sign-flip test; 1 without seeds.
         p_error: the Monte Carlo standard error of p, 0 where exact.
         p_holm: p adjusted for all pairs of the comparison.
         wins: seeds in which a was ahead.
         losses: seeds in which b was ahead.
         same_answers: whether they were right and wrong on the same images in every run.
-        detectable: the difference that a paired test on these seeds finds with 80 %
-            probability; None for fewer than two.
+        detectable: the difference that a paired test on these seeds finds with 80 % probability;
+            None for fewer than two seeds.
         changed: what differs between them, `{factor: (b's, a's)}`.
-        mcnemar: of the two networks, where there is only one seed.
+        mcnemar: McNemar's test of the two networks, where there is only one seed.
 
     >>> right = np.arange(9) < 5
     >>> accuracies = {"a": {0: 5 / 9}, "b": {0: 5 / 9}}
@@ -98,7 +99,7 @@ def compare_pairs(
     The order of the variants only decides which is a and which is b.
 
     Args:
-        accuracies: on test, `{variant: {seed: fraction}}`.
+        accuracies: the accuracies on test, `{variant: {seed: fraction}}`.
         correct: bool `images`, whether each test image was classified correctly,
             `{variant: {seed: …}}`.
         changed: called with two names, gives `{factor: (the second's, the first's)}`, as
@@ -108,7 +109,8 @@ def compare_pairs(
         One pair for every two variants, in their order; p is adjusted over all pairs.
 
     Raises:
-        DataError: an accuracy has no answers, or two runs were tested on different images.
+        DataError: `correct` lacks a run that has an accuracy, or two runs were tested on different
+            images.
 
     >>> right = {name: {0: np.arange(9) < 5, 1: np.arange(9) < 7} for name in ("wide", "narrow")}
     >>> accuracies = {"wide": {0: 5 / 9, 1: 7 / 9}, "narrow": {0: 5 / 9, 1: 7 / 9}}
@@ -176,7 +178,7 @@ def _check_answers(
         for seed in seeds:
             if seed not in correct.get(name, {}):
                 raise DataError(
-                    f"the accuracy of {name!r} with seed {seed} comes without its correct images; "
+                    f"the accuracy of {name!r} with seed {seed} has no correct images; "
                     "give `predicted == labels` for every run, or leave the run out"
                 )
             images.setdefault(len(correct[name][seed]), f"{name!r} with seed {seed}")

@@ -1,4 +1,4 @@
-"""Sending a student's code to the workers, together with the jobs that need it."""
+"""Send a user's code to the workers, together with the jobs that need it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_sendable", "pickled_by_value"]
 
 @contextmanager
 def pickled_by_value(things: Iterable[Any]) -> Iterator[None]:
-    """Pickle code from the user's files as a whole, in a block, not by the name of its module.
+    """Pickle code from the user's files by value in a block, not by the name of its module.
 
     A worker is a new process, perhaps on another machine: it cannot import a file that was loaded
     with `--import`, and must not run a script again. It works with executors that pickle by
@@ -30,7 +30,7 @@ def pickled_by_value(things: Iterable[Any]) -> Iterator[None]:
     """
     definitions = filter(is_user_code, map(_definition, things))
     homes = {definition.__module__ for definition in definitions} & sys.modules.keys()
-    modules = [sys.modules[home] for home in sorted(homes - {"__main__"})]  # it always is by value
+    modules = [sys.modules[home] for home in sorted(homes - {"__main__"})]  # always by value
     known = cloudpickle.list_registry_pickle_by_value()
     added = [module for module in modules if module.__name__ not in known]
     for module in added:

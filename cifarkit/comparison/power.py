@@ -24,7 +24,7 @@ def seeds_needed(pairs: int, alpha: float = 0.05) -> int:
     """Return the fewest seeds whose smallest p stays below alpha after Holm over the pairs.
 
     Args:
-        pairs: of variants compared, 1 or more.
+        pairs: how many pairs of variants are compared, 1 or more.
         alpha: what the adjusted p must stay below, in (0, 1).
 
     Raises:
@@ -51,7 +51,7 @@ def detectable_difference(sd: float, n: int, *, alpha: float = 0.05, power: floa
     t-test in 80 %. With two seeds more, or more still, they differ little (simulated in the tests).
 
     Args:
-        sd: of the paired differences over seeds, as a fraction.
+        sd: the standard deviation of the paired differences over seeds, as a fraction.
         n: seeds, 2 or more.
         alpha: the p below which a difference counts, divided by the number of pairs compared.
         power: the probability, above alpha and below 1; Cohen 1988 asks for .8.

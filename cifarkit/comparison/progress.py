@@ -25,7 +25,7 @@ class ComparisonProgress:
     The progress of a run is read from its folder, so a run may train anywhere.
 
     Args:
-        jobs: all of the comparison, done or not.
+        jobs: all jobs of the comparison, done or not.
         stream: where to write; `sys.stderr` when None.
     """
 
@@ -44,7 +44,7 @@ class ComparisonProgress:
         """Show the table for the last time, with a note if the comparison was interrupted."""
         notes = []
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            notes = ["interrupted: all runs are saved, and the same call goes on with them"]
+            notes = ["interrupted: all runs are saved, and the same call resumes them"]
         self._display.show(*self.blocks(), *notes)
         self._display.close()
 
@@ -52,7 +52,8 @@ class ComparisonProgress:
         """Show the state of all jobs.
 
         Args:
-            results: of the jobs that are trained in this comparison; None for unfinished jobs.
+            results: how the jobs that are trained in this comparison ended; None for unfinished
+                jobs.
         """
         self._results = results
         self._display.show(*self.blocks())

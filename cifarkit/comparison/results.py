@@ -87,7 +87,7 @@ class Results:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """What may be said of each pair, in the order of the pairs."""
+        """What the results allow to say about each pair, in the order of the pairs."""
         return tuple(verdict(pair, pairs=len(self.pairs)) for pair in self.pairs)
 
     def best(self, column: str = "val_accuracy") -> str:
@@ -97,11 +97,13 @@ class Results:
         by the one seed that went well.
 
         Args:
-            column: of the history; lower is better for a name that ends in `loss`.
+            column: a column of the history; lower is better for a name that ends in `loss`.
 
         Raises:
-            SelectionError: the column is of test, which only reports, or not every run has it.
-            ComparisonError: the variants have no seed in common, or a run ends with NaN there.
+            SelectionError: the column is measured on test, which only reports, or not every run has
+                it.
+            ComparisonError: the variants have no seed in common, or the column is NaN at the end of
+                a run.
         """
         if str(column).startswith("test"):
             raise SelectionError(

@@ -18,7 +18,7 @@ __all__ = ["Workers", "own_workers", "train_jobs"]
 
 GLANCE = 0.5  # seconds between two checks of how far the runs are
 # Bytes by which a worker may grow: the next network may be larger than the first. By default loky
-# starts a new one after 300 MB, and warns of a leak; it checks only if psutil is installed.
+# replaces a worker after 300 MB, and warns of a leak; it checks only if psutil is installed.
 LEAK = "2e9"
 PATIENCE = 20.0  # seconds for workers to finish their step and save
 DIED = "its worker died, even when no other run was training: it was killed, or out of memory"
@@ -29,10 +29,10 @@ class Workers:
     """The workers that train.
 
     Args:
-        executor: runs functions somewhere.
+        executor: runs functions in other threads, processes or machines.
         threads: for torch in each run; None leaves them as they are.
         count: how many runs go side by side; None where only the executor knows.
-        futures: of the runs that were submitted.
+        futures: the futures of the runs that were submitted.
     """
 
     executor: Executor
@@ -48,13 +48,13 @@ def own_workers(device: torch.device, jobs: int, shared: SharedFolder) -> Iterat
     On a CPU there is one process for each core, with one thread each: a small network cannot keep
     many cores busy. (It can keep two busy: there, side by side is as quick as one after another,
     see `docs/explanation/what-makes-it-fast.md`.) It stays one thread even with more cores than
-    runs: the bits of a run depend on it, and must not depend on how many other runs there are. One
-    run keeps a GPU busy.
+    runs: the last bits of a run depend on the number of threads, and must not depend on how many
+    other runs there are. One run keeps a GPU busy.
 
     Args:
-        device: to train on.
-        jobs: how many; there are at most as many processes.
-        shared: of the comparison.
+        device: the device to train on.
+        jobs: how many jobs; there are at most as many processes.
+        shared: the comparison's folder.
     """
     from loky import ProcessPoolExecutor, cpu_count
 
@@ -89,17 +89,17 @@ def train_jobs(
     """Train all jobs that are not done.
 
     Args:
-        jobs: in the order in which they begin.
+        jobs: the jobs, in the order in which they begin.
         shared: where the data is.
-        device: to train on.
-        executor: of the user; new processes when None.
+        device: the device to train on.
+        executor: the user's; new processes when None.
         watch: called twice a second with the result of each job, None while it is not over.
 
     Returns:
         How each job ended.
 
     Raises:
-        KeyboardInterrupt: all runs have been saved, and the same comparison goes on with them.
+        KeyboardInterrupt: all runs are saved, and the same comparison resumes them.
     """
     results: dict[Job, JobResult] = {}
 
@@ -113,8 +113,8 @@ def train_jobs(
     while left := [job for job in jobs if job not in results]:
         with own_workers(device, len(left), shared) as workers:
             _train(left, shared, workers, results, report)
-        # When one worker dies, the runs of the others end, too. The runs that had begun go on one
-        # by one, which finds the run that kills its worker.
+        # When one worker dies, the runs of the others end, too. The runs that had begun are then
+        # resumed one by one, which shows the run that kills its worker.
         left = [job for job in left if job not in results]
         for job in [job for job in left if job.folder.exists()] or left[:1]:
             with own_workers(device, 1, shared) as workers:
@@ -149,7 +149,7 @@ def _train(
             report()
     except KeyboardInterrupt:
         _stop(set(futures), shared)
-        raise KeyboardInterrupt("all runs are saved; the same call goes on with them") from None
+        raise KeyboardInterrupt("all runs are saved; the same call resumes them") from None
 
 
 def _result_of(future: Future[JobResult]) -> JobResult | None:
@@ -163,7 +163,7 @@ def _result_of(future: Future[JobResult]) -> JobResult | None:
 
 
 def _stop(futures: set[Future[JobResult]], shared: SharedFolder) -> None:
-    """Let the runs in training finish their step and save; begin no other run."""
+    """Let the runs in training finish their step and save; start no other run."""
     shared.stop_sign.touch()
     for future in futures:
         future.cancel()

@@ -81,7 +81,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
 
     Args:
         differences: paired, one per seed.
-        seed: of the random patterns.
+        seed: the seed of the random patterns.
 
     Raises:
         DataError: there is no difference, or one is not finite.
@@ -148,7 +148,7 @@ def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
 
     Args:
         correct_a: bool `images`, whether the first network was right.
-        correct_b: the same of the second, in the same order.
+        correct_b: the same for the second network, in the same order.
 
     Raises:
         DataError: they are not bool arrays of the same length.

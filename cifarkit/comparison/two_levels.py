@@ -31,11 +31,11 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
       (Biometrics Bulletin 2, 110-114) weights by squared shares, and covers as little as 92 % with
       3 seeds. This interval covers 94 to 97 % from 3 seeds on (simulated in the tests).
 
-    With one seed the interval is over test images alone; with two seeds it covers 90 to 97 %.
+    With one seed the interval is over test images only; with two seeds it covers 90 to 97 %.
 
     Args:
         correct_a: bool `seeds images`, whether the first variant was right.
-        correct_b: the same of the second, seeds and images in the same order.
+        correct_b: the same for the second variant, with seeds and images in the same order.
 
     Raises:
         DataError: they are not bool arrays of the same shape, with a seed and two images or more.

@@ -39,7 +39,7 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
     The variant that is ahead is named first.
 
     Args:
-        pair: of a comparison.
+        pair: a pair of a comparison.
         pairs: how many pairs the comparison has.
 
     Raises:

@@ -182,10 +182,10 @@ def _count(number: int, noun: str) -> str:
 
 
 def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
-    """Return the fields in which two values of one kind differ, each under its path.
+    """Return the fields in which two values of the same kind differ, each under its path.
 
-    Two tuples of values, such as augmentations, are reduced to the values that only one has. If
-    only their order differs, all stay.
+    Of two tuples, such as augmentations, only the values that are in one of them are kept. If only
+    their order differs, all are kept.
     """
     if _are_values(theirs) and _are_values(ours):
         only_theirs = tuple(value for value in theirs if value not in ours)

@@ -1,4 +1,4 @@
-"""The CIFAR archives: each is one file, known to the last byte, with its sources."""
+"""The CIFAR archives: each is one file with a known checksum, and addresses to fetch it from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Archive:
 
     Args:
         title: the name in a sentence.
-        name: of the data source; in capitals it names the class in torchvision that reads it.
+        name: the name of the data source; in capitals, the name of torchvision's class that reads
+            it.
         file: the name of the archive.
         bytes: the size of the archive.
         md5: the checksum of the archive, in hexadecimal digits.
@@ -53,9 +54,9 @@ def md5_of(path: Path) -> str:
 
 # The order of the sources is a guess, not measured. In 2026 users saw 70 to 90 kB a second from the
 # authors' own server, which takes 40 to 57 minutes
-# (https://github.com/pytorch/vision/issues/9536). It comes last, where no rate is too low. Other
-# projects use each mirror with the authors' MD5 sum: Zenodo's record 10089977, PaddlePaddle's in
-# its paddle.vision.datasets, and BrainChip's for its own examples.
+# (https://github.com/pytorch/vision/issues/9536). It comes last, because the last source is never
+# left for being slow. Other projects use each mirror with the authors' MD5 sum: record 10089977 at
+# Zenodo, PaddlePaddle's paddle.vision.datasets, and BrainChip's examples.
 CIFAR10 = Archive(
     title="CIFAR-10",
     name="cifar10",

@@ -17,7 +17,7 @@ class AugmentationContext(torch.Generator):
     Args:
         run_seed: the seed of the run.
         epoch: counted from 0.
-        epochs: how many training has in all.
+        epochs: how many epochs the training has in all.
         step: within the epoch, counted from 0.
         indices: int64 `batch`, on the CPU: the indices of the pictures in the training set.
         total: how many pictures the training set has.

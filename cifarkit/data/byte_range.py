@@ -1,4 +1,4 @@
-"""What black and white are in arrays of numbers, and how to bring them to bytes."""
+"""Find the numbers that mean black and white in arrays, and scale arrays to bytes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RANGES = {(0, 1): (0, 255), (-1, 1): (1, 127.5), BYTES: (0, 1)}  # what is added
 
 
 def find_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
-    """Return the numbers of black and white in each array: for fractions, the same in all.
+    """Return the numbers that mean black and white in each array; all fractions share one range.
 
-    Bright pictures alone might seem to have another range than the rest.
+    An array of bright pictures only would otherwise seem to have another range.
 
     Args:
         arrays: pictures under their names in messages.
@@ -46,14 +46,14 @@ def find_ranges(arrays: Mapping[str, Iterable[Array]]) -> dict[str, Range]:
 def to_byte_range(
     pixels: Array, name: str, value_range: Range | None = None, found_range: Range | None = None
 ) -> Array:
-    """Return numbers as whole ones from 0 to 255.
+    """Return pixels as whole numbers from 0 to 255.
 
     Args:
         pixels: whole numbers 0 to 255, in floats too; fractions from 0 to 1; or fractions from -1
             to 1, some of them negative.
-        name: of the argument, for messages.
+        name: the argument's name, for messages.
         value_range: `(0, 1)`, `(-1, 1)` or `(0, 255)`, where the user gives it.
-        found_range: from `find_ranges`; when None, found from these alone.
+        found_range: from `find_ranges`; when None, found from these pixels only.
 
     Raises:
         DataError: they are something else.

@@ -30,7 +30,7 @@ def load_cifar10(
 ) -> Splits:
     """Load CIFAR-10: 50,000 training and 10,000 test images of 10 classes.
 
-    The files are looked for in `root`. Without it they are looked for in `$CIFARKIT_DATA`, or else
+    The files are searched in `root`. Without `root`, they are searched in `$CIFARKIT_DATA`, or else
     the user's cache folder, and then in `./data`, where torchvision may have put them. torchvision
     reads and verifies them once; later loads read a tensor file next to them, much faster.
 
@@ -38,8 +38,8 @@ def load_cifar10(
         root: the folder that holds `cifar-10-batches-py` or its archive, or will hold it.
         val_size: how many training images, or which share of them, become val.
         split_seed: the seed of that draw.
-        download: fetch the archive (170 MB) when it is not found. A broken download is
-            resumed; several processes share one.
+        download: fetch the archive (170 MB) when it is not found. A broken download is resumed;
+            several processes share one download.
 
     Returns:
         The three image sets, under the name `"CIFAR-10"`.
@@ -69,9 +69,9 @@ def load_cifar100(
     split_seed: int = 0,
     download: bool = True,
 ) -> Splits:
-    """Load CIFAR-100: 50,000 training and 10,000 test images of 100 classes, the fine ones.
+    """Load CIFAR-100: 50,000 training and 10,000 test images of 100 classes (the fine labels).
 
-    It is looked for, fetched and cached as CIFAR-10 is.
+    It is searched, fetched and cached like CIFAR-10.
 
     Args:
         root: the folder that holds `cifar-100-python` or its archive, or will hold it.
@@ -123,7 +123,7 @@ def find(
         raise DataError(_not_found(archive, _folders(root)))
     if path is not None and not download and not archive.is_whole(path):
         raise DataError(
-            f"{str(path)!r} is damaged or cut short; put a whole one there, or allow download=True"
+            f"{str(path)!r} is damaged or cut short; put a whole file there, or allow download=True"
         )
     folder = _home(root) if path is None else path.parent
     fetch(archive, folder)  # a whole archive is only unpacked

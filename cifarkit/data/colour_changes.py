@@ -1,7 +1,7 @@
-"""Changes of the colours of whole batches of pictures, each picture by its own amount.
+"""Change the colours of whole batches of pictures, each picture by its own amount.
 
 All take and return float32 `batch 3 height width`, 0 to 255, and amounts `batch` on the same
-device. The formulas are those of Pillow and torchvision, without their rounding.
+device. The formulas are the same as in Pillow and torchvision, without their rounding.
 """
 
 from __future__ import annotations
@@ -133,5 +133,5 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blend(start: Tensor, images: Tensor, factor: Tensor) -> Tensor:
-    """Go from one picture to another: 0 is the first, 1 the second, and more goes beyond it."""
+    """Blend two pictures: factor 0 is the first, 1 the second, and above 1 goes beyond it."""
     return (start + (images - start) * _each(factor)).clamp_(0, 255)

@@ -58,12 +58,12 @@ def load_dataset(
     (its data set in order, not its batches), Hugging Face's rows, and lists of (picture, label).
     Each picture is read once: a Pillow image, or an array or tensor as `load_arrays` takes, with or
     without `ToTensor()`. All that are not RGB 32 by 32 are brought to it as picture files are, and
-    a warning says so. Random changes do not belong in the data set, where one draw would stay for
-    all epochs: `Recipe(augment=(ck.Transform(…),))` makes them.
+    a warning says so. The data set must not make random changes, because one draw would stay for
+    all epochs; `Recipe(augment=(ck.Transform(…),))` makes them.
 
     Args:
         train: the data set to learn from; or one of the parts of a Hugging Face `DatasetDict`,
-            which then gives test and val too.
+            whose test and val parts are then used too.
         test: the data set to report on; drawn from train when None.
         val: the data set to choose by; drawn from train when None.
         classes: the names of the classes, in the order of the labels; when None, the data set's
@@ -223,7 +223,7 @@ def _read(dataset: Any, part: str) -> tuple[Any, list[Any], set[Form]]:
 
 
 def _joined(pictures: list[Any]) -> Any:
-    """Return arrays of one shape as one array `n …`, and others unchanged."""
+    """Join arrays of one shape into one array `n …`; return others unchanged."""
     arrays = [np.asarray(picture) for picture in pictures]
     is_alike = len({(array.shape, array.dtype.kind) for array in arrays}) == 1
     return np.stack(arrays) if is_alike else arrays

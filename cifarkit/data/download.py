@@ -24,7 +24,7 @@ __all__ = ["fetch", "take"]
 # should not be silent for as long as a download takes.
 log = logging.getLogger(__name__)
 
-SLOW = 100_000.0  # bytes a second: a slower source is left, unless it is the last
+SLOW = 100_000.0  # bytes a second: a slower source is left, except the last one
 
 
 def fetch(archive: Archive, root: Path) -> None:
@@ -101,7 +101,7 @@ def _explained(archive: Archive, root: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(archive: Archive, root: Path) -> Iterator[None]:
-    """Let one process at a time run the block; the system frees the lock of one that dies."""
+    """Let one process at a time run the block; the system frees the lock of a process that dies."""
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / f"{archive.file}.lock")
     try:
@@ -118,7 +118,7 @@ def _alone(archive: Archive, root: Path) -> Iterator[None]:
 def _download(archive: Archive, path: Path) -> None:
     """Try source after source until one completes the archive.
 
-    A round that brings less than a hundredth of the archive is the last.
+    It stops after a round over all sources that brings less than a hundredth of the archive.
     """
     part = _part(path)
     while True:
@@ -141,7 +141,7 @@ def _download(archive: Archive, path: Path) -> None:
 def _complete(archive: Archive, url: str, part: Path) -> None:
     """Fetch the missing bytes from one source, and delete all if the MD5 sum is wrong.
 
-    Older bytes may be the wrong ones, so the same source is then asked for the whole file.
+    The earlier bytes may be the wrong ones, so the same source is then asked for the whole file.
     """
     while True:
         there = _size(part)

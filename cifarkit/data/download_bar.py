@@ -1,4 +1,4 @@
-"""How far a download is: a live bar on a terminal, elsewhere a line in the log now and then."""
+"""Show how far a download is: a live bar on a terminal, and elsewhere a few lines in the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAUSE = 30.0  # seconds between two lines
 
 @contextmanager
 def shown(done: int, size: int) -> Iterator[Callable[[int], None]]:
-    """Show how far a download is while the block lasts.
+    """Show how far a download is during the block.
 
     Args:
         done: how many bytes are there already.

@@ -23,17 +23,17 @@ def pictures_in_epoch(
     epochs: int,
     augment: Sequence[Augmentation],
 ) -> list[Tensor]:
-    """Return some pictures with the very augmentation that they get in an epoch.
+    """Return some pictures with exactly the augmentation that they get in an epoch.
 
     Each is augmented in its own batch, whose step keys the randomness; other batches are left out.
 
     Args:
         train: the training images.
-        indices: of the pictures.
+        indices: the indices of the pictures.
         batch_size: images a batch.
         seed: the seed of the run.
         epoch: counted from 0.
-        epochs: how many training has in all.
+        epochs: how many epochs the training has in all.
         augment: the augmentations, in this order.
 
     Returns:

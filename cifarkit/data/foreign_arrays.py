@@ -1,4 +1,4 @@
-"""Values that hold numbers, turned into NumPy arrays; other values are refused with a hint."""
+"""Turn values that hold numbers into NumPy arrays; refuse other values with a hint."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def _why_not_array(thing: Any) -> str:
     if isinstance(thing, IOBase):
         return "it is an open file; PIL.Image.open(file) reads a picture"
     if isinstance(thing, DataLoader):
-        return "it is a DataLoader; torch.cat([x for x, _ in loader]) takes the pictures alone"
+        return "it is a DataLoader; torch.cat([x for x, _ in loader]) takes only the pictures"
     if isinstance(thing, Dataset):
         return (
             f"it is a {type(thing).__name__}; ck.load_dataset makes splits of data sets, and "
-            "[x for x, _ in dataset] takes the pictures alone"
+            "[x for x, _ in dataset] takes only the pictures"
         )
     if isinstance(thing, torch.nn.Module):
-        return "it is a network, which stands before the pictures"
+        return "it is a network; give the network first, and then the pictures"
     if isinstance(thing, Set | Iterator):
         return f"it is a {type(thing).__name__}; list(…) makes a list of it"
     if isinstance(thing, list | tuple) and thing:
@@ -90,7 +90,7 @@ def _why_not_array(thing: Any) -> str:
         if isinstance(thing[0], tuple | list) and any(not _is_number(x) for x in thing[0]):
             kinds = [type(item) for item in thing[0]]
             if len(kinds) == 2 and kinds[0] not in (list, tuple):
-                return "its first item is a pair; [x for x, _ in pairs] takes the pictures alone"
+                return "its first item is a pair; [x for x, _ in pairs] takes only the pictures"
     return ""
 
 

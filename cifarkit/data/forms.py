@@ -1,4 +1,4 @@
-"""Size and kind of pictures before they were brought to RGB 32 by 32, and a warning of it."""
+"""Size and kind of pictures before they were brought to RGB 32 by 32, and a warning about that."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Form:
     """Size and kind of pictures.
 
     Args:
-        width: in pixels.
-        height: in pixels.
+        width: the width in pixels.
+        height: the height in pixels.
         channels: 1 for grey, 3 for RGB, 4 for RGBA.
         is_flat: whether each was a row of numbers.
 
@@ -57,10 +57,10 @@ def form_of(picture: Image.Image) -> Form:
 
 
 def warn_of_resizing(forms: Collection[Form]) -> None:
-    """Warn once which pictures were brought to RGB 32 by 32, and how; none give no warning.
+    """Warn once which pictures were brought to RGB 32 by 32, and how; do nothing without any.
 
     Args:
-        forms: what the pictures were.
+        forms: size and kind of the pictures before.
     """
     if forms:
         first, *others = sorted(map(str, forms))
@@ -72,7 +72,7 @@ def warn_of_resizing(forms: Collection[Form]) -> None:
 
 
 def _steps(forms: Collection[Form]) -> Iterator[str]:
-    """Yield what was done to some of the pictures, in its order."""
+    """Yield each step that was done to some of the pictures, in order."""
     if any(form.channels == 4 for form in forms):
         yield "transparent pixels over white"
     if any(form.channels == 1 for form in forms):

@@ -1,4 +1,4 @@
-"""One source of a file over HTTP: asked for the rest of it, left when it stalls or is slow."""
+"""Fetch the rest of a file from one source over HTTP, and leave the source when it is slow."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BLOCK = 1 << 16  # bytes
 
 
 class SourceError(Exception):
-    """A source did not give what it was asked for; the next may."""
+    """A source did not give what it was asked for; the next source may."""
 
 
 @contextmanager
 def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Ask a source for a file from byte `start` on.
 
-    A source that cannot resume gives the file from its beginning: HTTP allows that.
+    A source that cannot resume gives the file from its beginning, as HTTP allows.
 
     Args:
         url: the source.
@@ -40,8 +40,8 @@ def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int,
         Where the answer begins, and its blocks.
 
     Raises:
-        SourceError: no answer, not this file, or, while its blocks are read, no bytes for
-            `SILENCE` seconds or too few of them over `WINDOW` seconds.
+        SourceError: there is no answer, or it is not this file. Or, while its blocks are read, no
+            bytes come for `SILENCE` seconds, or too few of them over `WINDOW` seconds.
     """
     with _answer(url, start) as response:
         yield _beginning(response, start, size), _blocks(response, least)
@@ -50,8 +50,8 @@ def opened(url: str, start: int, size: int, least: float) -> Iterator[tuple[int,
 def _answer(url: str, start: int) -> HTTPResponse:
     """Return the answer of a source, redirects followed.
 
-    The look-up of a name can hang in spite of Python's time limit, so a thread asks, which can
-    be left behind.
+    Looking up a host name can hang in spite of Python's time limit. So a thread asks, and is
+    abandoned when it hangs.
     """
     headers = {"User-Agent": f"cifarkit/{__version__}", "Range": f"bytes={start}-"}
     answers: list[HTTPResponse | Exception] = []

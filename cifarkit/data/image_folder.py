@@ -106,7 +106,7 @@ def load_image_folder(
 
 
 def _part_folders(root: Path) -> dict[str, Path]:
-    """Return the folder of each part; of train alone where the classes lie in the root itself."""
+    """Return the folder of each part; only train's if the classes lie in the root itself."""
     inside = _folders_in(root)
     candidates = {
         part: [folder for folder in inside if folder.name.lower() in names]

@@ -1,4 +1,4 @@
-"""Labelled pictures, kept whole as one uint8 tensor, and the way from bytes to numbers."""
+"""Labelled pictures, kept as one uint8 tensor, and the conversion from bytes to floats and back."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def check_image_set(image_set: Any) -> None:
     """Refuse anything but an image set.
 
     Raises:
-        DataError: naming what was found.
+        DataError: it is something else; the message says what.
     """
     if not isinstance(image_set, ImageSet):
         is_splits = isinstance(getattr(image_set, "test", None), ImageSet)

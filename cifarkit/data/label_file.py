@@ -108,7 +108,7 @@ def load_label_file(
 
 
 def _by_number(name: str) -> tuple[bool, int, str, str]:
-    """Sort numbers by their size, before all names; they may have more digits than an int."""
+    """Return a key that sorts numbers by size, before names; they may be too long for `int`."""
     is_number = name.isascii() and name.isdigit()
     digits = name.lstrip("0") if is_number else ""
     return not is_number, len(digits), digits, name
@@ -116,7 +116,7 @@ def _by_number(name: str) -> tuple[bool, int, str, str]:
 
 @dataclass(frozen=True)
 class _Table:
-    """A file of labels, and which of its columns are meant."""
+    """A file of labels, and which of its columns to read."""
 
     path: Path
     delimiter: str | None
@@ -124,7 +124,7 @@ class _Table:
     label_column: Column
 
     def join(self, folder: Path, left_out: list[str]) -> list[tuple[PictureFile, str]]:
-        """Return the pictures that have a label, each with it, in the order of their names."""
+        """Return the pictures that have a label, each with its label, sorted by name."""
         if not folder.is_dir():
             raise DataError(f"there is no folder {str(folder)!r} with the pictures")
         pictures = list_pictures(folder, [])

@@ -1,4 +1,4 @@
-"""Labels of any kind, brought to whole numbers and the names of the classes."""
+"""Convert labels of any kind to whole numbers and the names of the classes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MISSING = ("", "nan", "NaN", "<NA>", "NaT")  # how pandas and NumPy write a miss
 def labels_and_names(
     parts: dict[str, Any], classes: Sequence[str] | None
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Bring the labels of all parts to whole numbers over the same classes.
+    """Convert the labels of all parts to whole numbers over the same classes.
 
     Args:
-        parts: labels under their names in messages, those of train first: whole numbers `n` or
-            `n 1`, one-hot rows `n classes`, or names.
+        parts: labels under their names in messages, train's first: whole numbers `n` or `n 1`,
+            one-hot rows `n classes`, or names.
         classes: the names of the classes, in the order of the labels; when None, the names that
             train has in alphabetical order, or "0", "1", … for numbers.
 
@@ -133,7 +133,7 @@ def _from_objects(labels: Array, name: str) -> Array:
 
 
 def _check_all_given(labels: Array, name: str) -> None:
-    """Refuse labels that are missing: None, NaN, or the like of pandas and its NA."""
+    """Refuse missing labels: None, NaN, or pandas's NA."""
     if labels.dtype.kind == "f":
         missing = ~np.isfinite(labels)
     elif labels.dtype.kind == "O":
@@ -155,14 +155,14 @@ def _without_label(name: str, missing: list[bool]) -> str:
 
 
 def _columns(labels: Any) -> int:
-    """Count the classes that one-hot rows have columns for."""
+    """Return how many columns one-hot rows have, one for each class."""
     shape: Any = getattr(labels, "shape", ())
     has_names = hasattr(labels, "columns")
     return int(shape[1]) if len(shape) == 2 and shape[0] > 1 and not has_names else 0
 
 
 def _from_rows(rows: Array, name: str, columns: Any) -> Array:
-    """Return the labels of one-hot rows, by the names of the columns where these have some."""
+    """Return the labels of one-hot rows, with the names of the columns if they have names."""
     is_one_hot = ((rows == 0) | (rows == 1)).all(axis=1) & (rows.sum(axis=1) == 1)
     if len(rows) == 1 and not is_one_hot.all():
         return rows.reshape(-1)  # a row of labels, as MATLAB keeps them
@@ -176,10 +176,11 @@ def _from_rows(rows: Array, name: str, columns: Any) -> Array:
 
 
 def _names_of(parts: dict[str, Array], columns: int) -> tuple[str, ...]:
-    """Return the names that train has, or those of numbers from 0 to its largest.
+    """Return the class names in train; for numbers, the names are "0", "1", … up to the largest.
 
     Raises:
-        DataError: labels are below 0, do not start there, or are of no class that train has.
+        DataError: labels are below 0, do not start at 0, or are of a class that train does not
+            have.
     """
     (first, labels), *others = parts.items()
     if labels.dtype == object:
@@ -226,7 +227,7 @@ def _two_or_more(names: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 
 def _warn_of_empty(labels: Array, count: int, name: str) -> None:
-    """Warn of the numbers from 0 to the largest that no label has."""
+    """Warn of the class numbers that have no picture."""
     empty = sorted(set(range(count)) - set(labels.tolist())) if labels.size else []
     if empty:
         listed = ", ".join(map(str, empty[:5])) + ", …" * (len(empty) > 5)

@@ -1,4 +1,4 @@
-"""Arrays of pictures of any clear layout and size, brought to uint8 `n 3 32 32`."""
+"""Convert arrays of pictures of any clear layout and size to uint8 `n 3 32 32`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LAYOUTS = "n 3 32 32, n 32 32 3, grey n 28 28 and the like, of any size"
 def images_of_parts(
     arrays: Mapping[str, Any], counts: Mapping[str, int]
 ) -> tuple[dict[str, Tensor], set[Form]]:
-    """Bring the pictures of several parts to bytes, with one black and one white for all.
+    """Convert the pictures of several parts to bytes, with one black and one white for all parts.
 
     Args:
         arrays: as `images_from_array` takes, under their names in messages.
@@ -58,15 +58,15 @@ def images_of_parts(
 def images_from_array(
     array: Any, name: str, *, count: int | None = None, value_range: Any = None
 ) -> tuple[Tensor, set[Form]]:
-    """Bring pictures in an array to bytes, and to RGB 32 by 32 where they are something else.
+    """Convert pictures in an array to bytes, and bring all of them to RGB 32 by 32.
 
     Args:
         array: `n 3 h w`, `n h w 3`, with 1 or 4 channels in place of 3, grey `n h w`, `h w 3 n` as
             MATLAB keeps them, one picture `h w 3`, or rows such as CIFAR's `n 3072`; or several
             Pillow images or arrays of different sizes. Whole numbers 0 to 255, or fractions
             as `to_byte_range` takes them.
-        name: of the argument, for messages.
-        count: how many pictures there are, where that is known.
+        name: the argument's name, for messages.
+        count: how many pictures there are, if that is known.
         value_range: the numbers that mean black and white; when None, found from the pictures.
 
     Returns:
@@ -98,7 +98,7 @@ def _arrays_in(pictures: Array | list[Any]) -> list[Array]:
 def _to_images(
     pictures: Array | list[Any], name: str, count: int | None, value_range: Any, found_range: Any
 ) -> tuple[Tensor, set[Form]]:
-    """Bring what `gathered` gave to bytes, as the two functions above say."""
+    """Convert what `gathered` returned to bytes; the two functions above say how."""
     if isinstance(pictures, list):
         return _from_sequence(pictures, name, value_range, found_range)
     pixels, is_flat = _channels_last(pictures, name, count)

@@ -32,7 +32,8 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
 
     Args:
         splits: the three sets.
-        has_own_val: whether val was not drawn from train; then its pictures are looked for there.
+        has_own_val: whether val was not drawn from train; then val's pictures are searched in
+            train.
     """
     leaks, test = count_leaks(splits), len(splits.test)
     if has_own_val and splits.val is not None:
@@ -51,5 +52,5 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
 
 
 def _hashes(images: Tensor) -> Iterator[int]:
-    """Give 64 bits for each picture, which take less memory than its bytes."""
+    """Return a hash of 64 bits for each picture, which takes less memory than its bytes."""
     return (hash(picture.tobytes()) for picture in images.flatten(1).cpu().numpy())

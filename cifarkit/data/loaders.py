@@ -1,4 +1,4 @@
-"""Which loader makes splits of a value."""
+"""Suggest the loader that makes splits of a value."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["loader_for"]
 
 
 def loader_for(thing: Any) -> str:
-    """Return the call that makes splits of something, as a script would write it.
+    """Return the call that makes splits of a value, as a script would write it.
 
     Args:
-        thing: what was given in place of splits, or of one of them.
+        thing: what was given in place of splits, or of an image set.
 
     >>> loader_for("synthetic"), loader_for([[1.0], [0]])
     ("ck.load_data('synthetic')", 'ck.load_arrays(x_train, y_train, x_test, y_test)')

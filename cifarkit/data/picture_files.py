@@ -43,8 +43,8 @@ class PictureFile:
 
     Args:
         path: absolute.
-        size: in bytes.
-        modified: in nanoseconds.
+        size: the size in bytes.
+        modified: the time of the last change, in nanoseconds.
     """
 
     path: str
@@ -53,9 +53,9 @@ class PictureFile:
 
 
 def absolute(root: str | Path) -> Path:
-    """Return the path of a folder or file in full.
+    """Return the absolute path of a folder or file.
 
-    Two folders of the same relative name, seen from two folders, must not share a cache.
+    Two folders with the same relative name, in different places, must not share a cache.
 
     Raises:
         DataError: it cannot be a path.

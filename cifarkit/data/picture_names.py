@@ -1,4 +1,4 @@
-"""Picture files under all names that a line in a file of labels may give them."""
+"""Find picture files by any name that a line in a file of labels may give them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PictureNames:
     each with or without the ending.
 
     Args:
-        folder: of the pictures.
-        pictures: in it, at any depth.
+        folder: the folder of the pictures.
+        pictures: the pictures in it, at any depth.
 
     >>> names = PictureNames(Path("/d/img"), [PictureFile("/d/img/cats/007.png", 0, 0)])
     >>> names.find("img/cats/007.png").path, names.find("8")

@@ -87,10 +87,10 @@ def load_picture(path: str | Path, forms: set[Form] | None = None) -> Tensor:
 
 
 def to_rgb_32(picture: Image.Image) -> Tensor:
-    """Bring one picture to RGB 32 by 32, as the head of this file says.
+    """Bring one picture to RGB 32 by 32, in the steps at the top of this file.
 
     Args:
-        picture: Pillow's, of any size and mode but fractions.
+        picture: a Pillow image of any size and mode, except fractions.
 
     Returns:
         uint8 `3 32 32`, 0 to 255.
@@ -111,7 +111,7 @@ def to_rgb_32(picture: Image.Image) -> Tensor:
 
 
 def _other_way(path: str | Path) -> str:
-    """Return what may have been meant by a path that has no file."""
+    """Return a hint for a path that has no file."""
     text, folder = str(path), expanded(path).parent
     if "://" in text or text.startswith("data:"):
         return "; it is an address: fetch the picture first"
@@ -169,6 +169,6 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 def _too_large(path: str | Path, size: str) -> str:
     return (
-        f"{str(path)!r} is too large to unpack safely: {size}; allowed are "
-        f"{MOST_PIXELS:,} pixels. Make it smaller first: 32 by 32 is all that is kept"
+        f"{str(path)!r} is too large to unpack safely: {size}; allowed are {MOST_PIXELS:,} "
+        "pixels. Make it smaller first: only 32 by 32 pixels are kept"
     )

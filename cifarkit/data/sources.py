@@ -1,4 +1,4 @@
-"""A data source by its name, as the command line and run folders write it."""
+"""Load a data source by its name, as the command line and run folders write it."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ class Splits(Guided, Readable):
     which has its own fingerprint.
 
     Args:
-        train: what the weights learn from.
-        val: what you, early stopping and sweeps may choose by; None when `val_size=0`, and then
-            only train's numbers are left to choose by.
-        test: what is reported once, at the end.
+        train: the pictures that the weights learn from.
+        val: the pictures that you, early stopping and sweeps may choose by. None when `val_size=0`;
+            then only the numbers on train are left to choose by.
+        test: the pictures to report on once, at the end.
         name: the data source in words, such as `"CIFAR-10"`.
         source: what `load_data` takes to find it again; empty for arrays.
 
@@ -80,7 +80,7 @@ class Splits(Guided, Readable):
                 )
 
     def __getitem__(self, part: Any) -> NoReturn:
-        """Say that the sets go by name; `train, val, test = splits` comes here too."""
+        """Say that the sets have names; `train, val, test = splits` comes here too."""
         raise UnknownArgumentError(lacking("Splits", "[]", ()))
 
     @cached_property
@@ -213,11 +213,11 @@ def check_splits(splits: Any) -> None:
     """Refuse anything but splits.
 
     Raises:
-        DataError: naming what was found.
+        DataError: it is something else; the message says what.
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            f"training takes Splits, such as those of {loader_for(splits)}, found "
+            f"training takes Splits, such as from {loader_for(splits)}, found "
             f"{type(splits).__name__}"
         )
 
@@ -225,7 +225,7 @@ def check_splits(splits: Any) -> None:
 def _drawn(
     train: ImageSet, part: str, size: int | float, purpose: str, seed: int, name: str
 ) -> tuple[ImageSet, ImageSet | None]:
-    """Return what is left of train, and what was drawn out of it."""
+    """Return the rest of train, and the set that was drawn out of it."""
     if len(train) == 0:
         raise DataError(f"{name} has no train images; train and test need one or more each")
     checked("split_seed", seed, Seed)

@@ -104,8 +104,8 @@ SYNTHETIC_CLASSES: tuple[str, ...] = tuple(name for name, _ in SHAPES)
 def draw_pictures(labels: Tensor, generator: Generator) -> Tensor:
     """Draw one picture for each label.
 
-    Pictures are drawn in chunks of one fixed size, the last cut to what is needed: the first
-    pictures of a seed are the same however many follow.
+    Pictures are drawn in chunks of one fixed size, and the last chunk is cut. So the first pictures
+    of a seed are the same, however many follow.
 
     Args:
         labels: classes 0 to 9, int64 `n`, in the order of `SYNTHETIC_CLASSES`.

@@ -1,4 +1,4 @@
-"""torchvision, imported only when it is needed; a failed import is explained."""
+"""Import torchvision only when it is needed, and explain a failed import."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def import_transforms() -> dict[str, ModuleType]:
     """Return `torchvision.transforms` and its `v2` under their usual names.
 
     Raises:
-        InstallError: as of `import_datasets`.
+        InstallError: see `import_datasets`.
     """
     with _explained():
         from torchvision import transforms

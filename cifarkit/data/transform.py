@@ -1,4 +1,4 @@
-"""torchvision's transforms as an augmentation, kept as the text that makes them again."""
+"""torchvision's transforms as an augmentation, stored as the Python text that makes them again."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Transform(Augmentation):
 
     They get each picture as a Pillow image. All their randomness is keyed by the seed,
     whichever global generator they draw from. The result may be a Pillow image, whole numbers, or
-    fractions 0 to 1 as of `ToTensor()`. This is far slower than `Flip`, `Crop` and `Cutout`,
+    fractions 0 to 1 as from `ToTensor()`. This is far slower than `Flip`, `Crop` and `Cutout`,
     which change a whole batch at once; where those do what you need, use them.
 
     Args:
         transforms: one of torchvision's transforms, a list of them, or the text that makes them.
-            It is kept as that text, which the records of a run hold.
+            It is stored as that text, also in the records of a run.
 
     Raises:
-        RecipeError: one is not torchvision's, is `Normalize` or another that cannot change
-            pictures alone, or cannot be written down.
+        RecipeError: one is not torchvision's, is `Normalize` or another that needs more than
+            pictures, or cannot be written as text.
 
     >>> from torchvision.transforms import v2
     >>> Transform([v2.RandomHorizontalFlip(), v2.RandomGrayscale(p=0.2)])
@@ -105,7 +105,7 @@ class Transform(Augmentation):
 
 
 def _bytes_of(changed: Any, transform: Transform) -> Tensor:
-    """Return what a transform gave as uint8 `3 h w`."""
+    """Return the output of a transform as uint8 `3 h w`."""
     import numpy as np
     import torch
     from PIL import Image
@@ -134,10 +134,10 @@ def _bytes_of(changed: Any, transform: Transform) -> Tensor:
 
 
 def _written(thing: Any) -> str:
-    """Write the Python that makes transforms, or the arguments of one.
+    """Write the Python text that makes transforms, or their arguments.
 
     Raises:
-        RecipeError: that cannot be done.
+        RecipeError: they cannot be written as text.
     """
     import torch
 
@@ -186,7 +186,7 @@ def _written(thing: Any) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _made(text: str) -> Callable[[Any], Any]:
-    """Make the transforms of a text; no code is run, as the text may come from a stranger's run.
+    """Make the transforms of a text without running code: the text may come from a stranger's run.
 
     Raises:
         RecipeError: it holds more than calls of torchvision's transforms.

@@ -1,4 +1,4 @@
-"""Unpacking an archive: the known files and nothing else."""
+"""Unpack the known files of an archive, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["unpack"]
 
 
 def unpack(archive: Archive, path: Path) -> None:
-    """Unpack an archive next to itself, in one step: the folder is there whole or not at all.
+    """Unpack an archive next to itself, atomically: the folder is there whole or not at all.
 
     Names, owners, permissions and times in the archive are not used: the contents of the known
     files are copied into new ones.

@@ -20,9 +20,9 @@ __all__ = ["TestTimeAugmentation"]
 class TestTimeAugmentation(Value):
     """Show the network each picture several times and average its logits.
 
-    The mirrored view is of Krizhevsky et al. 2012, section 4.1. The two shifted views are of Jordan
-    2024, arXiv 2404.00498, section 3.5; together they count as much as the unshifted one. Every
-    view costs as much as a picture of its size.
+    The mirrored view is from Krizhevsky et al. 2012, section 4.1. The two shifted views are from
+    Jordan 2024, arXiv 2404.00498, section 3.5; together they count as much as the unshifted view.
+    Every view costs as much as a picture of its size.
 
     Args:
         flip: whether to show each view mirrored left and right, too.
@@ -31,7 +31,7 @@ class TestTimeAugmentation(Value):
         size: the side of the window that is shown, in pixels, cut out of the middle. It costs less
             than the whole picture, and a network that was trained on windows may do better on them.
             With `shift=2, size=28` the windows are the middle and two corners; Krizhevsky et al.
-            take all four.
+            take all four corners.
 
     >>> import torch
     >>> images = torch.zeros(2, 3, 32, 32)
@@ -44,7 +44,7 @@ class TestTimeAugmentation(Value):
     size: Annotated[int, Range(8, 32)] = 32
 
     def views(self, images: Tensor) -> Iterator[tuple[float, Tensor]]:
-        """Give each view with its share of the average.
+        """Yield each view with its share of the average.
 
         Args:
             images: float `batch 3 side side`.
@@ -53,7 +53,7 @@ class TestTimeAugmentation(Value):
             A share, all of which sum to 1, and images `batch 3 size size`.
 
         Raises:
-            DataError: the images are not square, or smaller than a window or a move.
+            DataError: the images are not square, or smaller than a window or a shift.
         """
         height, side = images.shape[-2:]
         if height != side:

@@ -1,7 +1,8 @@
-"""Turning, shearing and shifting whole batches of pictures, each by its own amount.
+"""Turn, shear and shift whole batches of pictures, each by its own amount.
 
-All take and return float32 `batch 3 side side` and amounts `batch` on the same device. Pixels
-between pixels are bilinear, and pixels outside are mirrored at the border, as in `Crop`.
+All take and return float32 `batch 3 side side` and amounts `batch` on the same device. Values
+between pixels are interpolated bilinearly, and pixels outside are mirrored at the border, as in
+`Crop`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ Row = tuple[Tensor, Tensor, Tensor]
 
 
 def _warp(images: Tensor, x: Row, y: Row) -> Tensor:
-    """Fetch each pixel from where a linear map of its position says.
+    """Fetch each pixel from a position that is a linear function of its own.
 
     Args:
         images: float32 `batch 3 side side`.

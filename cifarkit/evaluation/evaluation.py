@@ -42,7 +42,7 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Guided, Readable):
-    """The logits of one image set and everything that follows from them.
+    """The logits of one image set, and all metrics computed from them.
 
     Args:
         logits: float32 `n classes`.
@@ -116,17 +116,17 @@ class Evaluation(Guided, Readable):
 
     @property
     def correct(self) -> int:
-        """How many images got their own label."""
+        """How many images are classified correctly."""
         return int((self.predicted == self.labels).sum())
 
     @property
     def accuracy(self) -> float:
-        """The share of images that got their own label, in [0, 1]."""
+        """The share of images that are classified correctly, in [0, 1]."""
         return self.correct / len(self)
 
     @property
     def accuracy_interval(self) -> ConfidenceInterval:
-        """The 95 % Wilson interval of the accuracy: how far chance in the images can move it."""
+        """The 95 % Wilson interval of the accuracy: how far it can vary by the choice of images."""
         return wilson_interval(self.correct, len(self))
 
     @property
@@ -136,7 +136,7 @@ class Evaluation(Guided, Readable):
 
     @cached_property
     def confusion(self) -> Integers:
-        """How many images of each class (row) got each label (column), `classes classes`."""
+        """How many images of each class (row) were given each label (column), `classes classes`."""
         classes = len(self.classes)
         cells = self.labels * classes + self.predicted
         return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
@@ -191,18 +191,17 @@ def evaluate(
 ) -> Evaluation:
     """Show a network every image of a set and return its logits with all their metrics.
 
-    The network is left as it was. It computes in the type of its weights, without autocast, also
-    after a training in another precision.
+    The network is left as it was. It computes in the type of its weights, without autocast, even
+    after training in another precision.
 
     Args:
-        model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
+        model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is evaluated
             with the `test_time` views of its recipe.
         image_set: the images and their labels.
-        test_time: the views of each image whose logits are averaged; each image as it is when
-            None.
+        test_time: the views of each image whose logits are averaged; the unchanged image when None.
 
     Returns:
-        The logits, and all that follows from them.
+        The logits, with all metrics computed from them.
 
     Raises:
         DataError: it is not an image set, or it is empty.
@@ -227,7 +226,7 @@ def measure(
     *,
     test_time: TestTimeAugmentation | None = None,
 ) -> Evaluation:
-    """Evaluate as `evaluate` does, but allow NaN and infinity."""
+    """Evaluate like `evaluate`, but allow NaN and infinity."""
     check_image_set(image_set)
     model, test_time = network_of(model, test_time)
     if len(image_set) == 0:
@@ -270,7 +269,7 @@ def check_finite(logits: Floats) -> None:
 
 
 def check_evaluation(evaluation: Any) -> None:
-    """Refuse anything but an evaluation, such as the run itself.
+    """Refuse anything except an evaluation, such as the run itself.
 
     Raises:
         DataError: it is something else.

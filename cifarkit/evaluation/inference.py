@@ -1,4 +1,4 @@
-"""Running a network without training it."""
+"""Run a network without training it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from cifarkit.modes import in_evaluation
 
 __all__ = ["compute_logits"]
 
-# Fixed for a device, so that the same network on the same images gives the same bits. On a CPU
-# the output of 64 channels for a batch stays below 32 MiB: larger blocks go back to the system each
-# time, and come back filled with zeros. On an accelerator larger batches need fewer launches.
+# Fixed for a device, so that the same network on the same images gives the same bits. On a CPU the
+# output of 64 channels for a batch stays below 32 MiB: larger blocks of memory are returned to the
+# system each time, and zeroed again. On an accelerator larger batches need fewer launches.
 BATCH, BATCH_ELSEWHERE = 100, 1_000
 
 
@@ -42,8 +42,8 @@ def compute_logits(
 
     Raises:
         DataError: `test_time` is something else, or the images are smaller than its windows.
-        ModelContractError: it is not a network, does not take views of their size, or gives
-            something else than `batch classes`.
+        ModelContractError: it is not a network, does not take views of their size, or does not give
+            `batch classes`.
     """
     check_network(model)
     if not isinstance(test_time, TestTimeAugmentation | None):

@@ -17,7 +17,7 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 class ConfidenceInterval(NamedTuple):
     """A 95 % interval of an accuracy, or of the difference of two, as fractions.
 
-    `str()` writes it as that of an accuracy, in per cent; `in_points` as that of a difference.
+    `str()` writes the interval of an accuracy, in per cent; `in_points` that of a difference.
 
     Attributes:
         low: the lower end.
@@ -34,7 +34,7 @@ class ConfidenceInterval(NamedTuple):
         return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
 
     def in_points(self) -> str:
-        """Return it as an interval of a difference, in percentage points.
+        """Return the text of the interval of a difference, in percentage points.
 
         >>> ConfidenceInterval(-0.0004, 0.012).in_points()
         '+0.0 to +1.2'
@@ -42,7 +42,7 @@ class ConfidenceInterval(NamedTuple):
         return f"{100 * self.low:+z.1f} to {100 * self.high:+z.1f}"
 
     def clipped(self) -> ConfidenceInterval:
-        """Return the part of it that lies in [0, 1], as accuracies do.
+        """Return the part of the interval that lies in [0, 1], as accuracies do.
 
         >>> ConfidenceInterval(0.9, 1.1).clipped().high
         1.0
@@ -54,12 +54,12 @@ class ConfidenceInterval(NamedTuple):
 def wilson_interval(correct: int, n: int) -> ConfidenceInterval:
     """Return the 95 % score interval of a share: Wilson 1927, equation 3.
 
-    Unlike the textbook's plus-minus it stays inside [0, 1], and holds for few images and for
-    shares near 0 and 1.
+    Unlike the textbook's normal approximation, it stays inside [0, 1], and is right for few images
+    and for shares near 0 and 1.
 
     Args:
-        correct: how many of the images.
-        n: images in all; with none, nothing is known and the interval is all of [0, 1].
+        correct: how many images are classified correctly.
+        n: how many images there are; with 0, nothing is known and the interval is all of [0, 1].
 
     Raises:
         DataError: they are not whole numbers, or `correct` is not from 0 to `n`.

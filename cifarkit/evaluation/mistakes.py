@@ -25,7 +25,7 @@ class ConfusedPair:
         true: the name of their class.
         predicted: what they were called.
         count: how many there are.
-        share: of all images of their class, in [0, 1].
+        share: their share of all images of the class, in [0, 1].
 
     >>> print(ConfusedPair("dog", "cat", 120, 0.12))
     dog called cat: 120 (12.0 %)
@@ -45,7 +45,7 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
     """Return the indices of the `k` images with the largest loss, the worst first.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of an image set.
         k: how many; all where there are fewer.
 
     Returns:
@@ -65,11 +65,11 @@ def top_losses(evaluation: Evaluation, k: int = 9) -> np.ndarray[Any, np.dtype[n
 
 @explains_arguments("ck.confused_pairs")
 def confused_pairs(evaluation: Evaluation, k: int = 10) -> list[ConfusedPair]:
-    """Return the `k` most frequent pairs of classes that are mixed up, most frequent first.
+    """Return the `k` pairs of classes that are mixed up most often, most frequent first.
 
     Args:
-        evaluation: of the image set.
-        k: how many; all where there are fewer, and none when 0.
+        evaluation: the evaluation of an image set.
+        k: how many pairs; all of them if there are fewer.
 
     Raises:
         DataError: it is not an evaluation, or `k` is not a whole number, 0 or more.

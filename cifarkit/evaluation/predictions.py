@@ -39,7 +39,7 @@ class Prediction(NamedTuple):
     """What a network predicts for one picture.
 
     Attributes:
-        name: of the likeliest class.
+        name: the name of the likeliest class.
         confidence: its probability.
 
     >>> name, confidence = Prediction("cat", 0.9)
@@ -143,18 +143,19 @@ def predict(
     """Predict the classes of pictures.
 
     Args:
-        model: from `batch 3 32 32` to logits `batch classes`; or a run, whose network is asked
-            with the `test_time` views of its recipe, and which knows the names of the classes.
+        model: from `batch 3 32 32` to logits `batch classes`; or a run, which knows the names of
+            the classes, and whose network predicts with the `test_time` views of its recipe.
         images: an `ImageSet`; whole numbers 0 to 255 in a tensor or array, of any layout and size
             that `load_arrays` takes; fractions -1 to 1, as networks see them; or the path of a
             picture file of any size and mode, a Pillow image, or several of these.
-        classes: the names of the classes; when None, those of the `ImageSet`, and plain numbers
-            for anything else.
-        test_time: the views of each picture whose logits are averaged; each as it is when None.
+        classes: the names of the classes; when None, the `ImageSet`'s names, or plain numbers for
+            anything else.
+        test_time: the views of each picture whose logits are averaged; the unchanged picture when
+            None.
         value_range: the fractions that mean black and white: `(0, 1)` for what torchvision's
             `ToTensor()` gives, `(-1, 1)` for what networks see, `(0, 255)` for bytes kept as
-            floats. When None, fractions mean -1 to 1 where some are negative, and an error where
-            none is.
+            floats. When None, fractions mean -1 to 1 if some are negative; if none is, that is an
+            error.
 
     Returns:
         Probabilities and names.
@@ -193,7 +194,7 @@ def predict(
 
 
 def as_images(images: Any, value_range: Any) -> Tensor:
-    """Return what `predict` takes as pictures: uint8 `n 3 32 32`, or float32 in [-1, 1].
+    """Convert what `predict` takes to uint8 `n 3 32 32`, or float32 in [-1, 1].
 
     Raises:
         DataError: a picture cannot be read, or an array has another shape, type or range.
@@ -238,7 +239,7 @@ def _checked_range(value_range: Any) -> tuple[int, int] | None:
 
 
 def _check_range_is_clear(pictures: Sequence[Any]) -> None:
-    """Refuse fractions without a negative one: pictures in [-1, 1] nearly always have some."""
+    """Refuse fractions without a negative one: nearly all pictures in [-1, 1] have some."""
     floats = [picture for picture in pictures if _is_float(picture) and picture.size]
     if not floats:
         return

@@ -1,4 +1,4 @@
-"""How much corrupted pictures cost: accuracy by kind of corruption and severity."""
+"""Accuracy on corrupted pictures, by kind of corruption and severity."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = ["Robustness", "check_robustness", "evaluate_corrupted"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Robustness(Guided, Readable):
-    """What a network got right of the same images, as they are and corrupted.
+    """The evaluations of a network on the same images, clean and corrupted.
 
     Args:
-        clean: of the images as they are.
-        corrupted: for each name of a corruption the evaluations at severities 1 to 5.
+        clean: the evaluation of the clean images.
+        corrupted: the evaluations at severities 1 to 5, under the name of each corruption.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
     >>> right, half = (Evaluation(logits, np.array(labels), ("cat", "dog"))
@@ -57,20 +57,20 @@ class Robustness(Guided, Readable):
 
     @property
     def accuracy(self) -> float:
-        """The mean accuracy over all kinds and severities from 1 on, in [0, 1]."""
+        """The mean accuracy over all kinds and the severities 1 to 5, in [0, 1]."""
         return float(self.mean_accuracies[1:].mean())
 
     @property
     def mean_accuracies(self) -> Floats:
-        """The mean accuracy over all kinds at each severity, float64 `6`; 0 is as they are."""
+        """The mean accuracy over all kinds at each severity, float64 `6`; severity 0 is clean."""
         means: Floats = np.mean([self.accuracies(name) for name in self.corrupted], axis=0)
         return means
 
     def accuracies(self, name: str) -> Floats:
-        """Return the accuracy at each severity, float64 `6`; 0 is the images as they are.
+        """Return the accuracy at each severity, float64 `6`; severity 0 is the clean images.
 
         Args:
-            name: of the corruption.
+            name: the name of the corruption.
 
         Raises:
             DataError: there is no such corruption, or it was not evaluated.
@@ -81,7 +81,7 @@ class Robustness(Guided, Readable):
         return np.array([each.accuracy for each in (self.clean, *self.corrupted[name])])
 
     def table(self) -> Table:
-        """Return the accuracies, a corruption a row and a severity a column."""
+        """Return the accuracies, with a row for each corruption and a column for each severity."""
         rows = [_row(name, self.accuracies(name)) for name in self.corrupted]
         total = _row("mean", self.mean_accuracies) if len(rows) > 1 else ()
         return Table(("corruption", "0", *map(str, SEVERITIES), "mean"), rows, total)
@@ -98,13 +98,13 @@ def evaluate_corrupted(
     """Show a network the images of a set in all kinds and severities of corruption.
 
     That is five times as many images for each kind, so begin with a part of the set:
-    `data.val.subset(range(500))`. Train on other corruptions than you evaluate on, or on none: a
-    network that saw a kind of noise in training does not show how it does on new ones.
+    `data.val.subset(range(500))`. Do not train on the corruptions that you evaluate on: a network
+    that saw a kind of noise in training does not show how well it does on new kinds.
 
     Args:
         model: as for `evaluate`.
         image_set: the images and their labels; they are corrupted here.
-        names: of the corruptions; all of `list_corruptions()` when None.
+        names: the names of the corruptions; all of `list_corruptions()` when None.
 
     Returns:
         The evaluations, with their table.
@@ -135,15 +135,15 @@ def evaluate_corrupted(
 
 
 def check_robustness(robustness: Any) -> None:
-    """Refuse anything but what `evaluate_corrupted` returns.
+    """Refuse anything except what `evaluate_corrupted` returns.
 
     Raises:
         DataError: it is something else.
     """
     if not isinstance(robustness, Robustness):
         raise DataError(
-            "this needs what ck.evaluate_corrupted(run, data.val) returns; "
-            f"found {type(robustness).__name__}"
+            "this needs the result of ck.evaluate_corrupted(run, data.val); found "
+            f"{type(robustness).__name__}"
         )
 
 

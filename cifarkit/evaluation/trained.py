@@ -1,4 +1,4 @@
-"""What can be evaluated: a network, or a run that has one."""
+"""What can be evaluated: a network, or a run with a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Trained", "check_not_splits", "network_of"]
 
 
 def check_not_splits(images: Any) -> None:
-    """Refuse the splits of the data where a single image set is meant.
+    """Refuse all splits of the data where one image set is needed.
 
     Raises:
         DataError: the message names the splits.
@@ -42,7 +42,7 @@ class Trained(Protocol):
 def network_of(
     model: nn.Module | Trained, test_time: TestTimeAugmentation | None
 ) -> tuple[nn.Module, TestTimeAugmentation | None]:
-    """Return the network and the views to show it, which come from a run's recipe."""
+    """Return the network, and the test-time views: given ones, or those of a run's recipe."""
     if isinstance(model, nn.Module) or not isinstance(model, Trained):
         return model, test_time
     return model.model, test_time if test_time is not None else model.recipe.test_time

@@ -1,5 +1,5 @@
-"""What a network looks at: heat maps, what its layers give, and a test of such maps.
+"""What a network looks at: heat maps, a test of such maps, and the outputs of layers.
 
 `grad_cam` and `occlusion` make heat maps, `randomised_similarity` tests whether a map depends on
-what was learnt, and `activations` returns what a layer gives. No plotting, no training.
+what was learnt, and `activations` returns the output of a layer. No plotting, no training.
 """

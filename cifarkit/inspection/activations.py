@@ -1,4 +1,4 @@
-"""What a layer gives."""
+"""The output of a layer."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def activations(
     *,
     value_range: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Return what a layer of a network gives for pictures, in evaluation mode.
+    """Return the output of a layer of a network for pictures, in evaluation mode.
 
     The network is left as it was.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`; or a run.
         images: as for `predict`: an `ImageSet`, uint8, or float in [-1, 1], among others.
-        layer: a layer, or its dotted name, such as `ck.summary` shows.
+        layer: a layer, or its dotted name, as `ck.summary` shows it.
         value_range: as for `predict`.
 
     Returns:
-        float32 `n …`, on the CPU: `n channels height width` for a convolution. Of several outputs
-        it is the first, and of several calls the last.
+        float32 `n …`, on the CPU: `n channels height width` for a convolution. If the layer has
+        several outputs, it is the first; if it is called several times, the last.
 
     Raises:
         DataError: a picture cannot be read.

@@ -29,20 +29,20 @@ def grad_cam(
     layer: nn.Module | str | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Return where each picture moves the score of a class, as a heat map.
+    """Return a heat map for each picture: where the score of a class is sensitive to the picture.
 
-    Each channel of a layer is weighed by the mean gradient of the class's logit with respect to
-    it, and of their sum the positive part is kept (equations 1 and 2). The map shows where the
-    score is sensitive, not why. It is as coarse as the layer, and resized to the picture. The
-    network is left as it was, and its gradients too.
+    Each channel of a layer is weighted by the mean gradient of the class's logit with respect to it
+    (equation 1). The map is the positive part of the sum over the channels (equation 2). It shows
+    where the score is sensitive, not why. It is as coarse as the layer, and resized to the picture.
+    The network and its gradients are left as they were.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`; or a run.
         images: as for `predict`: an `ImageSet`, uint8, or float in [-1, 1], among others.
-        targets: the class that is asked about, as a label, or a label for each picture; the class
-            that the network predicts when None.
+        targets: the label of the class to explain, or a label for each picture; the class that the
+            network predicts when None.
         layer: a layer that gives `batch channels height width`, or its dotted name; the last such
-            layer when None. Of a layer that is called several times, the last output counts.
+            layer when None. If a layer is called several times, its last output counts.
         value_range: as for `predict`.
 
     Returns:
@@ -91,7 +91,7 @@ def _features_and_gradients(
     outputs: list[Tensor] = []
 
     def begin_graph(_layer: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        # The graph begins here, also where all weights are frozen.
+        # The graph begins here, even if all weights are frozen.
         outputs.append(output.detach().requires_grad_())
         return outputs[-1].clone()  # a layer behind it may change its input in place
 

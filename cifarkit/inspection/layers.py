@@ -1,4 +1,4 @@
-"""The layers that a picture passes on its way through a network, and how to find one of them."""
+"""The layers that a picture passes in a network, and how to find one of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PassedLayer:
     Args:
         name: its path in the network.
         module: the layer.
-        shape: what comes out for one picture, without the batch. Of several outputs it is that of
-            the first, and of several calls that of the last.
+        shape: the shape of the output for one picture, without the batch. If the layer has several
+            outputs, it is the first one's; if it is called several times, the last one's.
     """
 
     name: str
@@ -37,7 +37,7 @@ class PassedLayer:
 
     @property
     def is_spatial(self) -> bool:
-        """Whether its output is a picture of features, `batch channels height width`."""
+        """Whether its output is a feature map, `batch channels height width`."""
         return len(self.shape) == 3 and min(self.shape[1:]) > 1
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ def layer_at(model: nn.Module, layer: Any) -> PassedLayer:
 
 
 def spatial_layer(model: nn.Module, layer: Any) -> PassedLayer:
-    """Return a layer whose output is a picture of features, `batch channels height width`.
+    """Return a layer whose output is a feature map, `batch channels height width`.
 
     Args:
         model: the network.
@@ -122,7 +122,7 @@ def spatial_layer(model: nn.Module, layer: Any) -> PassedLayer:
 
     Raises:
         UnknownAttributeError: the network has no layer of that name.
-        ModelContractError: the layer gives something else, or no layer gives such a picture.
+        ModelContractError: the layer gives something else, or no layer gives a feature map.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3600, 10))
     >>> print(spatial_layer(network, None))
@@ -149,7 +149,7 @@ def spatial_layer(model: nn.Module, layer: Any) -> PassedLayer:
 
 @contextmanager
 def hooked(layer: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> Iterator[None]:
-    """Call a hook with each output of a layer in a block; what it returns replaces the output."""
+    """Call a hook with each output of a layer in a block; the hook's result replaces the output."""
     handle = layer.register_forward_hook(hook)
     try:
         with uncompiled():

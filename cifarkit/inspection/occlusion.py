@@ -1,4 +1,4 @@
-"""What a network loses when a place is covered: Zeiler and Fergus 2014, arXiv 1311.2901."""
+"""What a network loses when a part is covered: Zeiler and Fergus 2014, arXiv 1311.2901."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ def occlusion(
     """Return how far the probability of a class drops when a grey square covers each place.
 
     It needs no gradient, so it works with any network (section 4.2). A covered picture is unlike
-    those that the network was trained on, and this alone can move the probability.
+    the training pictures, and this in itself can change the probability.
 
     Args:
         model: from `batch 3 32 32` to logits `batch classes`; or a run.
         images: as for `predict`: an `ImageSet`, uint8, or float in [-1, 1], among others.
-        targets: the class that is asked about, as a label, or a label for each picture; the class
-            that the network predicts when None.
-        size: of the square, in pixels.
-        stride: from one square to the next, in pixels. The last square ends at the edge.
+        targets: the label of the class to explain, or a label for each picture; the class that the
+            network predicts when None.
+        size: the side of the square, in pixels.
+        stride: the distance from one square to the next, in pixels. The last square ends at the
+            edge.
         value_range: as for `predict`.
 
     Returns:

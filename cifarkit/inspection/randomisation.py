@@ -31,26 +31,26 @@ def randomised_similarity(
     targets: Any = None,
     seed: int = 0,
 ) -> Tensor:
-    """Return how alike heat maps are before and after the weights of a network are drawn again.
+    """Return how similar heat maps are before and after the weights of a network are randomised.
 
     This is the model parameter randomisation test, on all layers at once (section 3). A map that
-    stays alike ignores what the network has learnt, however convincing it looks. In a copy of the
+    stays similar ignores what the network has learnt, however convincing it looks. In a copy of the
     network each tensor of weights is drawn from a normal distribution around 0, with the root mean
     square that it had. So the layers keep their scale.
 
     Args:
         method: `ck.grad_cam`, `ck.occlusion`, or your own function of a network, pictures and
-            `targets=`, that returns a map `n height width`.
+            `targets=` that returns maps `n height width`.
         model: from `batch 3 32 32` to logits `batch classes`; or a run.
         images: as for `predict`: an `ImageSet`, uint8, or float in [-1, 1], among others.
-        targets: the class that both maps are asked about, as a label, or a label for each picture;
-            the class that the network predicts before when None.
-        seed: of the draw.
+        targets: the label of the class that both maps explain, or a label for each picture; the
+            class that the network predicts before its weights are randomised when None.
+        seed: the seed of the new weights.
 
     Returns:
         float64 `n`, Spearman's rank correlation of the two maps of each picture, in [-1, 1]. It is
-        NaN where the first map is the same everywhere, and 0 where the second alone is. Coarse
-        maps are alike or unlike by chance, so look at the mean over many pictures, `nanmean()`.
+        NaN if the first map is constant, and 0 if only the second is. Coarse maps can be similar by
+        chance, so take the mean over many pictures, `nanmean()`.
 
     Raises:
         DataError: a picture cannot be read, there is no such class, or the method does not return
@@ -76,7 +76,7 @@ def randomised_similarity(
 
 
 def _redrawn(model: nn.Module, seed: int) -> nn.Module:
-    """Return a copy of a network whose weights are drawn again."""
+    """Return a copy of a network with randomised weights."""
     drawn = copy.deepcopy(model)
     with torch.no_grad():
         for name, weight in drawn.named_parameters():
@@ -102,7 +102,7 @@ def _checked(maps: Any, n: int) -> Floats:
 def _rank_correlations(first: Floats, second: Floats) -> Floats:
     """Return Spearman's correlation of each row, float64 `n`.
 
-    NaN where the first row is flat, 0 where the second alone is.
+    NaN if the first row is constant, 0 if only the second is.
     """
     ranks = [stats.rankdata(maps, axis=1) for maps in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)

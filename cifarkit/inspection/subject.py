@@ -1,4 +1,4 @@
-"""What is inspected: a network, pictures, and the class that each picture is asked about."""
+"""What is inspected: a network, pictures, and the class to explain for each picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def network_and_pictures(
 
 
 def targets_of(model: nn.Module, pictures: Tensor, targets: Any) -> Tensor:
-    """Return the class that each picture is asked about, int64 `n`.
+    """Return the class to explain for each picture, int64 `n`.
 
     Args:
         model: the network.

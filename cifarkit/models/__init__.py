@@ -2,6 +2,6 @@
 
 The ladder, lowest rung first: `perceptrons` (linear, mlp), `convolutional` (baseline, batchnorm,
 augmented, deeper), `residual` (resnet20), `speedrun` (speedrun, speedrun-wide, speedrun-gpu). Each
-is written as yours would be, except that it imports torch inside the builder: so listing the
-variants does not wait for torch.
+is written like a user's variant, but imports torch inside the builder, so that listing the variants
+does not wait for torch.
 """

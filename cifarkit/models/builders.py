@@ -1,4 +1,4 @@
-"""Builders and their names: what may be registered."""
+"""Check builders and their names before they are registered."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def check_builder(name: str, builder: object, options: Mapping[str, Any]) -> Non
     """Raise a `ModelContractError` for something that cannot be called as a builder."""
     if not callable(builder):
         raise ModelContractError(f"the builder of {name!r} must be callable, found {builder!r}")
-    if isinstance(getattr(type(builder), "model", None), property):  # such as a run's
+    if isinstance(getattr(type(builder), "model", None), property):  # such as a run
         raise ModelContractError(
             f"the builder of {name!r} must build a fresh network at each call, found {builder!r}, "
             "which has one already; pass its .model, or the name of its variant"

@@ -1,4 +1,4 @@
-"""A hash of the code that a network comes from: the same code gives the same hash."""
+"""Hash the code that a network comes from: the same code gives the same hash."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Opened = tuple[str, list[Any]]
 def code_digest(*things: Any) -> str:
     """Return a hash of functions, classes and values, and of all that they use.
 
-    It follows the names in a function, its defaults and its closure, and does the same with what
+    It follows the names in a function, its defaults and its closure, and then the names in what
     they stand for, down to numbers and texts. Code from cifarkit or another installed package
-    counts by its name alone: it has a version. Decorators that return the function or class itself
-    do not count, because their arguments (a name, a recipe) are not part of the network. It does
-    not see imports that are relative to a package and made inside a function.
+    counts only by its name, because it has a version. Decorators that return the function or class
+    itself do not count, because their arguments (a name, a recipe) are not part of the network.
+    Relative imports inside a function are not seen.
 
     Args:
-        things: such as a builder, always read whole, and its options.
+        things: such as a builder, which is always read in full, and its options.
 
     Returns:
         16 hexadecimal digits.
@@ -51,7 +51,7 @@ def code_digest(*things: Any) -> str:
 
 
 def printed(thing: Any) -> str:
-    """Return the repr of a thing without its memory address, which changes each time.
+    """Return the repr of an object without its memory address, which changes each time.
 
     >>> printed(printed)
     'cifarkit.models.code.printed'
@@ -62,9 +62,9 @@ def printed(thing: Any) -> str:
 
 
 def _texts(things: tuple[Any, ...]) -> Iterator[str]:
-    """Yield a text for each thing that is reached, once."""
+    """Yield a text for each object that is reached, once."""
     roots, waiting = set(map(id, things)), list(reversed(things))
-    reached: dict[int, Any] = {}  # kept alive, so that no other thing can get the same id
+    reached: dict[int, Any] = {}  # kept alive, so that no other object can get the same id
     while waiting:
         thing = waiting.pop()
         if isinstance(thing, PLAIN):
@@ -79,7 +79,7 @@ def _texts(things: tuple[Any, ...]) -> Iterator[str]:
 
 
 def _opened(thing: Any, *, is_root: bool) -> Opened:
-    """Return a short text for a thing, and its parts."""
+    """Return a short text for an object, and its parts."""
     if isinstance(thing, functools.partial):
         return "partial", [thing.func, thing.args, thing.keywords]
     if isinstance(thing, MethodType):
@@ -91,7 +91,7 @@ def _opened(thing: Any, *, is_root: bool) -> Opened:
         return f"{thing.__module__}.{thing.__qualname__}", []
     if isinstance(thing, ModuleType):
         return thing.__name__, []
-    if _has(thing, "__wrapped__"):  # such as what functools.lru_cache gives
+    if _has(thing, "__wrapped__"):  # such as the result of functools.lru_cache
         return type(thing).__name__, [thing.__wrapped__]
     return _value(thing)
 
@@ -133,7 +133,8 @@ def _numbers(array: Any) -> Any:
 def _source(thing: Any) -> str:
     """Return the lines of a function or class without its decorators."""
     with suppress(OSError, TypeError, SyntaxError):  # typed into a prompt, part of an expression
-        # Of a function its code, because inspect would follow a wrapper to the function inside.
+        # For a function take its code, because inspect would follow a wrapper to the function
+        # inside.
         text = textwrap.dedent(inspect.getsource(getattr(thing, "__code__", thing)))
         node = ast.parse(text).body[0]
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -146,7 +147,7 @@ def _source(thing: Any) -> str:
 
 
 def _without_code(constants: tuple[Any, ...]) -> str:
-    # The repr of a code object holds its address, and a set has another order in each process.
+    # The repr of a code object holds its address, and the order of a set differs between processes.
     plain = [value for value in constants if not isinstance(value, CodeType)]
     return repr([sorted(map(repr, x)) if isinstance(x, frozenset) else x for x in plain])
 
@@ -175,7 +176,7 @@ def _codes(thing: Any) -> Iterator[tuple[CodeType, dict[str, Any]]]:
 
 
 def _used(thing: Any) -> Iterator[Any]:
-    """Yield all that a function or class is made with: names with their values."""
+    """Yield the names that a function or class uses, with their values."""
     if isinstance(thing, type):
         yield from thing.__bases__
         for name, value in vars(thing).items():

@@ -1,4 +1,4 @@
-"""What every network must do, checked when it is first built and not an epoch later."""
+"""Check what every network must do when it is first built, not an epoch later."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = [
     "text_of",
 ]
 
-LONGEST_ERROR = 400  # load_state_dict's can be pages
+LONGEST_ERROR = 400  # the message of load_state_dict can fill pages
 
 
 def check_module(model: Any, who: str) -> None:
-    """Refuse what a builder returned, if it is not a network.
+    """Refuse a builder's result if it is not a network.
 
     Args:
         model: what it returned.
@@ -86,7 +86,7 @@ def _described(model: Any, hint: str) -> tuple[str, str]:
         return f"the class {model.__name__}", f"call it: {model.__name__}(…)"
     if isinstance(model, str):
         return text, f"ck.create_model({text}) builds one"
-    if isinstance(getattr(type(model), "model", None), property):  # such as a run's
+    if isinstance(getattr(type(model), "model", None), property):  # such as a run
         return text, "pass its .model"
     return text, hint
 
@@ -94,17 +94,16 @@ def _described(model: Any, hint: str) -> tuple[str, str]:
 def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:
     """Show the network two grey images and check its logits.
 
-    The network is left as it was: in its mode, with its weights, the global generators too.
+    The network's mode and weights, and the global generators, are left as they were.
 
     Args:
         model: the network.
         num_classes: how many logits there must be for each image.
-        who: whose it is, for the message.
-        side: of the images, in pixels.
+        who: how messages call the network.
+        side: the side of the images, in pixels.
 
     Raises:
-        ModelContractError: the images do not pass, or what comes out is not float
-            `2 num_classes`.
+        ModelContractError: the network raises an error, or its output is not float `2 num_classes`.
     """
     check_answer(show_grey(model, who, side), 2, num_classes, who)
 
@@ -114,12 +113,12 @@ def show_grey(model: nn.Module, who: str, side: int = 32, n: int = 2) -> Any:
 
     Args:
         model: the network.
-        who: whose it is, for the message.
-        side: of the images, in pixels.
+        who: how messages call the network.
+        side: the side of the images, in pixels.
         n: how many images.
 
     Raises:
-        ModelContractError: the images do not pass.
+        ModelContractError: the network raises an error.
     """
     with in_evaluation(model), torch.no_grad():
         return run_network(model, grey_images(model, n, side), who)
@@ -131,10 +130,10 @@ def run_network(model: nn.Module, images: torch.Tensor, who: str) -> Any:
     Args:
         model: the network.
         images: `batch 3 height width`.
-        who: whose it is, for the message.
+        who: how messages call the network.
 
     Raises:
-        ModelContractError: it raised an error, which is the cause of this one.
+        ModelContractError: the network raised an error, which is chained.
     """
     try:
         return model(images)
@@ -169,17 +168,17 @@ def logits_of(
     num_classes: int | None = None,
     in_training: bool = False,
 ) -> torch.Tensor:
-    """Return a network's logits for images, in the mode in which it is.
+    """Return a network's logits for images, in its current mode.
 
     Args:
         model: the network.
         images: `batch 3 height width`.
-        who: whose it is, for the message.
+        who: how messages call the network.
         num_classes: how many logits there must be for each image; any number when None.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
-        ModelContractError: it raises an error, or gives something else than float `batch classes`.
+        ModelContractError: it raises an error, or does not give float `batch classes`.
     """
     logits: torch.Tensor = run_network(model, images, who)
     check_answer(logits, len(images), num_classes, who, in_training=in_training)
@@ -189,14 +188,14 @@ def logits_of(
 def check_answer(
     logits: Any, n: int, num_classes: int | None, who: str, *, in_training: bool = False
 ) -> None:
-    """Refuse an output that is not one float logit per image and class.
+    """Refuse an output unless it is one float logit per image and class.
 
     Args:
         logits: what a network gave.
         n: for how many images.
         num_classes: how many logits there must be for each; any number when None.
-        who: whose it is, for the message.
-        in_training: in evaluation mode it gave logits.
+        who: how messages call the network.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
         ModelContractError: it is not float `n num_classes`.
@@ -219,14 +218,14 @@ def check_answer(
 def check_tensor(
     output: Any, n: int, who: str, num_classes: int | None = None, *, in_training: bool = False
 ) -> None:
-    """Refuse anything but a float tensor, and show how to get the logits out of it.
+    """Refuse anything except a float tensor, and show how to get the logits out of it.
 
     Args:
         output: what a network gave.
         n: for how many images.
-        who: whose it is, for the message.
+        who: how messages call the network.
         num_classes: how many logits there must be for each image, if that is known.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     Raises:
         ModelContractError: it is something else.
@@ -240,7 +239,7 @@ def check_tensor(
 
 
 def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Return the device and type that a network's images need: those of its first float weights.
+    """Return the device and type for a network's images: those of its first float weights.
 
     >>> input_like(nn.Linear(3, 2).double())
     (device(type='cpu'), torch.float64)
@@ -252,7 +251,7 @@ def input_like(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 
 
 def layout_of(model: nn.Module) -> torch.memory_format:
-    """Return the memory format that a network's images should have: that of its filters.
+    """Return the memory format for a network's images: that of its filters.
 
     >>> layout_of(nn.Conv2d(3, 8, 3))
     torch.contiguous_format

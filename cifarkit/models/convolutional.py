@@ -1,4 +1,4 @@
-"""The assignment's network, and its variations, each by one factor."""
+"""The assignment's network, and its variations, which differ by one factor each."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def convolutional(
 ) -> nn.Module:
     """Build two stages of 3 by 3 convolutions, each ending in a pooling, and a hidden layer.
 
-    The last ReLU of a stage comes after the pooling, not before it: the largest of four numbers,
-    made positive, is the largest of the four made positive, and it is a quarter of the work.
+    The last ReLU of a stage comes after the pooling, not before it. The result is the same, because
+    ReLU is monotonic, for a quarter of the work.
 
     Args:
         num_classes: logits for each image.

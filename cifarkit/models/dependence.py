@@ -1,4 +1,4 @@
-"""What logits depend on that is neither in the picture nor in `state_dict`, and so is lost."""
+"""Find what logits depend on besides the picture and `state_dict`: saving a run loses it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cifarkit.randomness import seeded
 __all__ = ["compare_rebuilt", "dependences", "unregistered"]
 
 FEW, PAIR = 4, 2  # pictures; a single picture would be too few for batch norm
-TOLERANCE = 1e-5  # of the largest logit, for kernels that add in another order each time
-OTHER_KERNEL = 1e-2  # the same, where weights lie in memory in other ways, or batches are smaller
+TOLERANCE = 1e-5  # of the largest logit: some kernels add in a different order each time
+OTHER_KERNEL = 1e-2  # the same, for another memory layout of the weights, or a smaller batch
 
 
 def dependences(model: nn.Module, images: Tensor) -> list[str]:
-    """Return what logits depend on that is not in picture or `state_dict`, and what to write.
+    """Return what logits depend on besides picture and `state_dict`, and what to write instead.
 
     The modes, weights and buffers of the network are left as they were.
 
@@ -40,7 +40,7 @@ def dependences(model: nn.Module, images: Tensor) -> list[str]:
     []
     >>> model.forward = lambda images: model[2](nn.functional.dropout(images.flatten(1)))
     >>> dependences(model, images)
-    ['two passes in evaluation mode give other logits, so no evaluation can be repeated: use \
+    ['two passes in evaluation mode give different logits, so no evaluation can be repeated: use \
 nn.Dropout, or F.dropout(…, training=self.training)']
     """
     findings = []
@@ -53,7 +53,7 @@ nn.Dropout, or F.dropout(…, training=self.training)']
         first = _logits(model, images, draw=0)
         if _differ(first, _logits(model, images, draw=1)):
             findings.append(
-                "two passes in evaluation mode give other logits, so no evaluation can be "
+                "two passes in evaluation mode give different logits, so no evaluation can be "
                 "repeated: use nn.Dropout, or F.dropout(…, training=self.training)"
             )
         elif grown := _grown(model, images):
@@ -94,8 +94,8 @@ def compare_rebuilt(model: nn.Module, rebuilt: nn.Module, images: Tensor) -> lis
     """
     if rebuilt is model:
         return [
-            "its builder gives the same network at each call, so each run goes on with the weights "
-            "of the one before: make it inside the builder"
+            "its builder gives the same network at each call, so each run continues with the "
+            "weights of the run before: make the network inside the builder"
         ]
     rebuilt.to(input_like(model)[0])
     restore_state(rebuilt, model.state_dict())
@@ -103,8 +103,8 @@ def compare_rebuilt(model: nn.Module, rebuilt: nn.Module, images: Tensor) -> lis
         if not _differ(_logits(model, images), _logits(rebuilt, images), OTHER_KERNEL):
             return []
     return [
-        "a new network with its state_dict gives other logits, so its run cannot be loaded: make "
-        "what it needs an nn.Parameter or register_buffer it, and every layer in __init__"
+        "a new network with its state_dict gives different logits, so its run cannot be loaded: "
+        "make what it needs an nn.Parameter or register_buffer it, and every layer in __init__"
     ]
 
 
@@ -134,7 +134,7 @@ def _weights(value: Any, depth: int = 3) -> Iterator[nn.Parameter]:
 
 
 def _grown(model: nn.Module, images: Tensor) -> list[str]:
-    """Return the tensors of `state_dict` that a pass in training adds, drops or reshapes."""
+    """Return the names in `state_dict` whose tensors a pass in training adds, drops or reshapes."""
 
     def shapes() -> dict[str, torch.Size]:
         return {name: tensor.shape for name, tensor in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Dropout that does not wait for the CPU's random numbers."""
+"""Dropout that needs fewer random numbers on a CPU."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ GRID = 2**16  # a unit's chance is a multiple of 1 / GRID
 class Dropout(nn.Dropout):
     """Leave out a share of the units, as `torch.nn.Dropout` does: Srivastava et al. 2014.
 
-    On the CPU torch draws one number after the other, one for each unit, which is a good part of
-    a small network's step. Here each 64-bit number serves four units, 16 bits to each. It is
-    torch's own on other devices, where numbers are drawn in parallel; with `inplace=True`; and
+    On the CPU torch draws one number after the other, one for each unit, which takes much of a
+    small network's step. Here each 64-bit number serves four units, 16 bits each. On other devices,
+    which draw in parallel, it computes as torch's layer does; so it does with `inplace=True` and
     under `torch.compile`. `torch.jit.trace` and `torch.func.vmap` cannot follow it; use
     `torch.nn.Dropout` there.
 
-    It takes what torch's does: `p`, the share in [0, 1], and `inplace`.
+    The arguments are torch's: `p`, the share in [0, 1], and `inplace`.
 
     >>> layer = Dropout(0.25)
     >>> layer(torch.ones(1000)).unique()
@@ -29,7 +29,7 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the input with some units at 0 and the others made larger, of the same mean."""
+        """Return the input with some units set to 0, and the others scaled to keep the mean."""
         is_ours = self.training and 0 < self.p < 1 and not self.inplace
         if not is_ours or input.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(input)
@@ -39,6 +39,6 @@ class Dropout(nn.Dropout):
         chance = numbers.view(torch.int16)[:units]  # from -GRID / 2 to GRID / 2 - 1
         kept = chance >= min(round(self.p * GRID), GRID - 1) - GRID // 2
         kept = kept.to(input.dtype).mul_(1 / (1 - self.p))
-        # In the order of the memory, for any order of the dimensions.
+        # In memory order, for any order of the dimensions.
         mask = torch.empty_like(input)
         return input * kept.as_strided(mask.shape, mask.stride())

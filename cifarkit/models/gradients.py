@@ -1,4 +1,4 @@
-"""Whether a network can learn: weights that may change, and gradients that reach them."""
+"""Check that a network can learn: it has trainable weights, and gradients reach them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cifarkit.models.contract import check_answer
 
 __all__ = ["check_trainable", "gradients_of"]
 
-PASSES = 10  # enough for a layer that forward leaves out at random to take part once
+PASSES = 10  # enough that a layer that forward skips at random takes part once
 
 
 def check_trainable(model: nn.Module, who: str) -> None:
@@ -21,7 +21,7 @@ def check_trainable(model: nn.Module, who: str) -> None:
 
     Args:
         model: the network.
-        who: whose it is, for the message.
+        who: how messages call the network.
 
     Raises:
         ModelContractError: all weights are frozen, some are of a type that overflows, or
@@ -38,7 +38,7 @@ def check_trainable(model: nn.Module, who: str) -> None:
     if not weights:
         raise ModelContractError(
             f"{who} has no trainable parameters, so nothing can be learnt; leave "
-            "requires_grad_(False) out for those that should learn"
+            "requires_grad_(False) out for the parameters that should learn"
         )
     for name, weight in weights.items():
         if weight.is_inference():
@@ -60,8 +60,8 @@ def gradients_of(
 ) -> tuple[float, dict[str, Tensor | None]]:
     """Return the first loss in training mode, and the gradient of each trainable weight.
 
-    They add up over two passes, or more where these do not reach every weight. The gradients that
-    the network holds are replaced.
+    Gradients are summed over two passes, or more if two do not reach every weight. The gradients
+    that the network holds are replaced.
 
     Args:
         model: the network; it is left in training mode.
@@ -69,8 +69,8 @@ def gradients_of(
         targets: int64 `batch`, the labels.
 
     Raises:
-        ModelContractError: it gives no logits, no gradient reaches any weight, one is sparse, or
-            the second pass goes back through the first.
+        ModelContractError: it gives no logits, no gradient reaches any weight, a gradient is
+            sparse, or the second backward pass goes back through the first.
     """
     weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     model.train()
@@ -85,7 +85,7 @@ def gradients_of(
             loss = F.cross_entropy(logits.float(), targets)
         if number == 0:
             first = loss.item()
-        if loss.requires_grad:  # not where forward runs under no_grad
+        if loss.requires_grad:  # None if forward runs under no_grad
             _go_back(loss)
         if number > 0 and all(weight.grad is not None for weight in weights.values()):
             break

@@ -1,8 +1,8 @@
-"""How a network's weights lie in memory: channels-last where that works, or else torch's default.
+"""Choose the memory layout of a network's weights: channels-last if it works, else torch's default.
 
-Convolutions run fastest on batches whose channels lie side by side
+Convolutions run fastest on batches whose channels are adjacent in memory
 (https://docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html). Not every network
-takes them: `x.view(len(x), -1)` after a convolution does not, nor does a layer with
+works with such batches: `x.view(len(x), -1)` after a convolution fails, and so does a layer with
 five-dimensional weights.
 """
 
@@ -20,17 +20,17 @@ from cifarkit.randomness import seeded
 
 __all__ = ["choose_layout"]
 
-TOLERANCE = 0.1  # of the largest logit; another layout changes last digits, a mistake far more
+TOLERANCE = 0.1  # of the largest logit; another layout changes last digits, a mistake much more
 
 
 def choose_layout(model: nn.Module) -> torch.memory_format:
-    """Put a network's weights in channels-last, where forward and backward work with it.
+    """Put a network's weights in channels-last if its forward and backward passes work with it.
 
-    Otherwise, and without filters, they get torch's default layout. The same network gets the same
-    layout each time; `layout_of` reads it off the weights.
+    Otherwise, and without filters, the weights get torch's default layout. The same network gets
+    the same layout each time; `layout_of` finds it from the weights.
 
     Args:
-        model: any network; what it computes stays the same, to the last digits.
+        model: any network; its results stay the same, up to the last digits.
 
     Returns:
         `torch.channels_last` or `torch.contiguous_format`.

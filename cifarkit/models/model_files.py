@@ -1,4 +1,4 @@
-"""Variants of a single file, as `--import FILE` names it."""
+"""Import the variants of a single file, as `--import FILE` does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def import_file(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise RegistryError(f"there is no file {str(path)!r} to import models from")
-    # With the folder in the name, two files called models.py are two modules to the registry.
+    # The folder in the name makes two files called models.py two modules.
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
     name = f"cifarkit_imported_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)

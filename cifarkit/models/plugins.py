@@ -1,4 +1,4 @@
-"""Variants of installed packages, by entry point.
+"""Load the variants of installed packages, by entry point.
 
 A package offers its variants with this in its pyproject.toml::
 
@@ -28,12 +28,13 @@ def load_entry_points(transaction: Transaction) -> None:
     """Load every installed plugin; a broken one warns once, by name, and leaves nothing behind.
 
     Args:
-        transaction: makes a block that undoes what was registered in it, where it fails.
+        transaction: makes a context manager that undoes what was registered in its block if it
+            fails.
     """
     for entry in entry_points(group=GROUP):
         try:
             _load(entry, transaction)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of a plugin
             warn(
                 f"the plugin {entry.name!r} ({entry.value}) is left out: "
                 f"{type(error).__name__}: {error}. Repair or uninstall it",

@@ -1,4 +1,4 @@
-"""The registry: names of variants, mapped to what they mean."""
+"""The registry: variants by name."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Registry(Mapping[str, Variant]):
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo every registration made in the block when it raises."""
-        self._fill()  # or what is discovered in the block would be undone with it
+        self._fill()  # else variants that are discovered in the block would be undone, too
         before = dict(self._variants)
         try:
             yield
@@ -121,7 +121,7 @@ class Registry(Mapping[str, Variant]):
             raise UnknownModelError(self._unknown(name)) from None
 
     def variant_of(self, builder: Builder) -> Variant:
-        """Return the variant that a builder is registered as, or a new one under its name.
+        """Return the variant of a registered builder, or a new variant with the builder's name.
 
         Raises:
             ModelContractError: it is registered under several names, has no name that can be
@@ -191,14 +191,15 @@ def register_model(
 ) -> Callable[[B], B]:
     """Register a builder under a name; decorators stack, so one builder may have several.
 
-    Registering the same function again, as a notebook cell run twice does, replaces it quietly.
+    Registering the same function again, such as by running a notebook cell twice, replaces it
+    without a warning.
 
     Args:
         name: small letters and digits, in words joined by `-` or `_`.
         recipe: how it is trained; the assignment's way when None.
         summary: one line for listings; the first line of the docstring when None.
-        options: what the builder is called with under this name.
-        replace: take the name from another builder.
+        options: the arguments that the builder is called with under this name.
+        replace: whether to take the name from another builder.
 
     Returns:
         A decorator that returns the builder unchanged.
@@ -206,7 +207,8 @@ def register_model(
     Raises:
         ModelNameError: the name is not of the allowed form.
         DuplicateModelError: another function has the name; the message says where.
-        ModelContractError: the builder cannot be called so, or `replace` is not a bool.
+        ModelContractError: the builder cannot be called with these options, or `replace` is not a
+            bool.
 
     >>> from torch import nn
     >>> @register_model("doc_wide", options={"width": 64}, summary="the wide one")
@@ -250,7 +252,7 @@ def list_models(pattern: str = "*") -> list[str]:
     """List the registered names that match a wildcard, in the order of registration.
 
     Args:
-        pattern: in which `*` stands for any letters, and `?` for one.
+        pattern: a pattern, in which `*` stands for any letters, and `?` for one letter.
 
     >>> list_models("res*")
     ['resnet20']
@@ -260,11 +262,11 @@ def list_models(pattern: str = "*") -> list[str]:
 
 @explains_arguments("ck.get_variant")
 def get_variant(name: str | Variant | Builder) -> Variant:
-    """Return what a name means.
+    """Return the variant that a name, a builder or a variant stands for.
 
     Args:
         name: a registered name, or the builder that is registered under it. A builder without a
-            registered name goes by its own name. A variant is returned unchanged.
+            registered name becomes a variant with its own name. A variant is returned unchanged.
 
     Raises:
         UnknownModelError: no variant has that name; the message has the nearest match.

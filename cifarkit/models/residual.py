@@ -30,7 +30,8 @@ __all__ = ["resnet"]
 def resnet(*, num_classes: int = 10, blocks: int = 3) -> nn.Module:
     """Build the CIFAR residual network of section 4.2, with `6 blocks + 2` layers.
 
-    The recipe is not the paper's, which takes 164 epochs: one cycle learns most of it in 20.
+    The recipe is not the paper's, which takes 164 epochs: one cycle reaches most of its accuracy in
+    20.
 
     Args:
         num_classes: logits for each image.

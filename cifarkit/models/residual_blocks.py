@@ -1,4 +1,4 @@
-"""Layers around which the signal also passes unchanged."""
+"""Residual layers: their input is added to their output."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["ResidualBlock", "ResidualLayers"]
 
 
 class ResidualBlock(nn.Module):
-    """Add what two convolutions make of the signal to the signal: He et al. 2016, figure 2.
+    """Add the output of two convolutions to their input: He et al. 2016, figure 2.
 
-    Where the width grows, the picture halves; the way around then takes every second pixel and
-    fills the new channels with zeros (option A, section 3.3), which needs no parameters.
+    Where the width grows, the side of the picture is halved. The shortcut then takes every second
+    pixel and fills the new channels with zeros (option A, section 3.3), which needs no parameters.
 
     Args:
-        channels: of the input, `batch channels side side`.
+        channels: channels of the input, `batch channels side side`.
         width: channels of the output, `batch width side side`, or half the side where the width
             grows.
 
@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualLayers(nn.Sequential):
-    """Add what the layers make of the signal to the signal: He et al. 2016, section 3.2.
+    """Add the output of the layers to their input: He et al. 2016, section 3.2.
 
     >>> import torch
     >>> ResidualLayers(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())(torch.zeros(1, 8, 4, 4)).shape
@@ -54,7 +54,7 @@ class ResidualLayers(nn.Sequential):
     """
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return the sum, of the signal's own shape."""
+        """Return the sum, of the same shape as the signal."""
         made = signal
         for layer in self:
             made = layer(made)

@@ -60,16 +60,16 @@ def speedrun(
 
     After airbench94 (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
     arXiv 2404.00498). Its ideas are values of the recipe and options of the network, and each can
-    be left out to see what it gives: `Whitening`, `Muon`, `AlternatingFlip`,
+    be left out to measure its effect: `Whitening`, `Muon`, `AlternatingFlip`,
     `TestTimeAugmentation`, `identity`. The larger airbench96 has a third convolution in every
-    block, and the signal also passes around the last two. Here one residual convolution follows
-    the last block, where pictures are smallest and it costs least.
+    block, with a shortcut around the last two. Here one residual convolution follows the last
+    block, where pictures are smallest and it costs least.
 
     Args:
         num_classes: logits for each image.
         widths: channels of each block.
         whitened: channels of the first convolution, which the recipe whitens. A patch of 2 by 2
-            pixels has 12 directions with two signs each; the last few hold almost nothing.
+            pixels has 12 directions with two signs each; the last few have almost no variance.
         identity: let each block's convolutions begin as the identity (section 3.3).
 
     >>> from cifarkit.models.summary import summary
@@ -128,7 +128,7 @@ def _convolution(channels: int, width: int, *, before_pooling: bool = False) -> 
 
 
 def _norm(width: int) -> nn.Module:
-    """Return batch norm whose scale stays 1: what follows can scale as well (section 3.1)."""
+    """Return batch norm whose scale stays 1: the layer after it can scale as well (section 3.1)."""
     from torch import nn
 
     norm = nn.BatchNorm2d(width, momentum=0.4)

@@ -1,7 +1,7 @@
-"""A network's tensors, and the versions of its layers that torch keeps with them.
+"""Restore a network's tensors, with the versions of its layers that torch keeps beside them.
 
-Some networks ask for the version when they take tensors back: torchvision's `MNASNet` does, whose
-layers changed once. A plain dict of tensors has lost it.
+Some networks need the version when they load tensors: torchvision's `MNASNet` does, because its
+layers have changed. A plain dict of tensors has no versions.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def versions_of(model: nn.Module) -> dict[str, Any]:
 def restore_state(
     model: nn.Module, tensors: Mapping[str, Tensor], versions: Mapping[str, Any] | None = None
 ) -> None:
-    """Put all the tensors that `state_dict` gave back into a network.
+    """Load all tensors that `state_dict` gave into a network.
 
     Args:
         model: the network.
-        tensors: by name.
-        versions: of the layers, as `versions_of` gives them; the network's own when None.
+        tensors: the tensors by name.
+        versions: the layers' versions, as `versions_of` gives them; the network's own when None.
 
     >>> layer = nn.Linear(2, 1)
     >>> saved = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
@@ -48,14 +48,14 @@ def restore_state(
 
 
 def check_state(model: nn.Module, who: str) -> None:
-    """Refuse a network whose `state_dict` holds something that is not a tensor.
+    """Refuse a network whose `state_dict` holds anything except tensors.
 
     Args:
         model: the network.
-        who: whose it is, for the message.
+        who: how messages call the network.
 
     Raises:
-        ModelContractError: it does.
+        ModelContractError: a value in it is not a tensor.
     """
     for name, value in model.state_dict().items():
         if not isinstance(value, Tensor):

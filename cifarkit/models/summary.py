@@ -30,10 +30,10 @@ class LayerSummary:
     Args:
         name: its path in the network.
         kind: the name of its class.
-        output: the shape that comes out for one image, without the batch; of several outputs,
-            that of the first.
-        parameters: trainable numbers, of this layer alone; a layer that is called again has them
-            in its first row only.
+        output: the shape of the output for one image, without the batch; of several outputs, the
+            first one's shape.
+        parameters: how many trainable numbers the layer itself has; a layer that is called again
+            has them only in its first row.
         multiply_adds: multiplications paired with additions for one image, as the layer is
             defined (`WinogradConv2d` needs fewer). Convolutions and products of matrices
             count, as `torch.utils.flop_counter` counts them.
@@ -54,9 +54,9 @@ class ModelSummary(Readable):
     """A network's layers in the order they are used; `str()` is a table.
 
     Args:
-        layers: one entry for each call of a layer, and of a module with weights or work that
-            belong to no layer in it, such as a class token or the products of attention.
-        parameters: trainable numbers in all, shared ones counted once.
+        layers: one entry for each call of a layer. A module also has one if it has weights or work
+            that belong to no layer in it, such as a class token or the products of attention.
+        parameters: how many trainable numbers there are; shared ones are counted once.
 
     >>> print(ModelSummary((LayerSummary("0", "Linear", (10,), 7_690, 7_680),), 7_690))
     layer            output  parameters  multiply-adds
@@ -130,10 +130,10 @@ def summary(model: nn.Module | str | Variant | Builder) -> ModelSummary:
 
 
 def _owned(model: nn.Module, visits: list[Visit]) -> Counter[Visit]:
-    """Count the trainable numbers of each visited module, at the first visit, shared ones once.
+    """Count the trainable numbers of each visited module, at its first visit; shared ones once.
 
-    A module that is never called gives its numbers to the nearest called module around it:
-    attention uses the weights of its output layer, and does not call the layer.
+    The numbers of a module that is never called count for the nearest called module around it.
+    Attention, for example, uses the weights of its output layer without calling the layer.
     """
     first: dict[str, Visit] = {}
     for visit in visits:

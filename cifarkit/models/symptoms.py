@@ -1,4 +1,4 @@
-"""What goes wrong in a network that runs without an error: symptoms, with cause and remedy."""
+"""Find faults of a network that runs without an error: symptoms, with cause and remedy."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ LARGE = 1e3  # weights of a last layer that drive a sigmoid or tanh to its bound
 def symptoms(model: nn.Module, images: Tensor, targets: Tensor) -> list[str]:
     """Return the symptoms of a new network, each with its cause and remedy.
 
-    The network is left as it was: modes, weights, gradients, buffers, the global generators too.
-    A small first loss is not a symptom: the weights may come from an earlier training.
+    The network's modes, weights, gradients and buffers, and the global generators, are left as they
+    were. A small first loss is not a symptom: the weights may come from an earlier training.
 
     Args:
         model: a network before its first step.
@@ -93,7 +93,7 @@ sigmoid or tanh at the end, because the loss applies softmax itself']
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Return whether every row is a distribution.
+    """Return whether every row is a probability distribution.
 
     >>> logits = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     >>> are_probabilities(logits), are_probabilities(logits.softmax(1))
@@ -104,17 +104,17 @@ def are_probabilities(outputs: Tensor) -> bool:
 
 
 def bounds_of(model: nn.Module, images: Tensor) -> str:
-    """Return the bounds that a network's outputs keep with large weights in its last layer.
+    """Return the bounds that a network's outputs keep even with large weights in its last layer.
 
-    Outputs that lie in [0, 1] by chance, or that end in a ReLU, are not evidence of a sigmoid. The
-    logarithms of probabilities pass: they have the same loss as the logits.
+    Outputs that lie in [0, 1] by chance, or that end in a ReLU, are not evidence of a sigmoid.
+    Logarithms of probabilities are accepted: they give the same loss as the logits.
 
     Args:
-        model: left as it was.
-        images: of its type, `batch 3 height width` in [-1, 1].
+        model: the network; it is left as it was.
+        images: `batch 3 height width` in [-1, 1], in the network's type.
 
     Returns:
-        What the outputs are, or nothing for logits.
+        What the outputs are, in words; an empty text for logits.
 
     >>> layers = nn.Flatten(), nn.Linear(3072, 10)
     >>> images = torch.rand(5, 3, 32, 32)
@@ -154,7 +154,7 @@ def _bounds(usual: Tensor, extreme: Tensor) -> str:
 
 
 def _last_weights(model: nn.Module, images: Tensor) -> list[nn.Parameter]:
-    """Return the weights of the layer that is called last, or defined last if it is scripted."""
+    """Return the weights of the layer called last, or, in a scripted network, defined last."""
     holders = [module for module in model.modules() if list(module.parameters(recurse=False))]
     called: list[nn.Module] = []
     hooks = [
@@ -173,14 +173,15 @@ def _last_weights(model: nn.Module, images: Tensor) -> list[nn.Parameter]:
 
 
 def ignores(model: nn.Module, images: Tensor) -> bool:
-    """Return whether other pictures get the same logits in training mode, up to rounding.
+    """Return whether different pictures get the same logits in training mode, up to rounding.
 
-    Evaluation mode would hide it: the first statistics of batch norm come from no picture, and make
-    the outputs of deep networks nearly equal.
+    Evaluation mode would mislead: before training, batch norm's running statistics come from no
+    picture, and make the outputs of deep networks nearly equal.
 
     Args:
-        model: it is left in training mode.
-        images: of its type, `batch 3 height width`; each is compared with the one before it.
+        model: the network; it is left in training mode.
+        images: `batch 3 height width`, in the network's type; each is compared with the one before
+            it.
 
     >>> images = torch.rand(5, 3, 32, 32)
     >>> ignores(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), images)
@@ -226,7 +227,7 @@ def _take_first_step(model: nn.Module, gradients: dict[str, Tensor | None]) -> N
 
 @contextmanager
 def as_found(model: nn.Module) -> Iterator[None]:
-    """Put everything in a network back after a block in which it is trained."""
+    """Restore everything in a network after a block in which it is trained."""
     homes = [(module, dict(module._buffers)) for module in model.modules()]
     tensors = [*itertools.chain(model.parameters(), model.buffers())]
     values = [tensor.detach().clone() for tensor in tensors]

@@ -1,4 +1,4 @@
-"""What to write where torch refuses what a network does."""
+"""Hints: what to write when torch raises an error inside a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["torch_hint"]
 
 LINEAR = r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and \d+x(\d+)\)"
 VIEW = r"shape '\[.*\]' is invalid for input of size (\d+)"
-# What torch says, and what to write; a number in braces is a group of the pattern.
+# Patterns of torch's messages, and what to write; a number in braces is a group of the pattern.
 HINTS = {
     r"before Module.__init__\(\) call": "let its __init__ begin with super().__init__()",
     r"NVIDIA driver|not compiled with CUDA|to be on the same device": "leave .cuda() and "
@@ -24,7 +24,7 @@ def torch_hint(error: Exception, n: int = 1) -> str:
 
     Args:
         error: as torch raised it.
-        n: how many pictures the network was shown.
+        n: how many pictures the batch had.
 
     >>> text = "mat1 and mat2 shapes cannot be multiplied (2x3600 and 4096x10)"
     >>> torch_hint(RuntimeError(text), n=2)

@@ -1,4 +1,4 @@
-"""Which code is the user's own, and which belongs to something that was installed."""
+"""Find out which code is the user's own, and which was installed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FOUNDATIONS = {"cifarkit", "torch", "torchvision", "numpy", "builtins"}
 def is_user_code(thing: Any) -> bool:
     """Return whether a function, class or module comes from the user's own files.
 
-    Scripts, notebooks and loose modules are the user's, and so is a package in editable mode
-    (`pip install -e`), because its files still change. Python's library is not the user's, and
-    neither is what a distribution has installed, in any folder: `site-packages`, a user site, a
-    `--target` folder, or one that `PYTHONPATH` or a `.pth` file names. A user's file that has the
-    name of an installed module, but lies elsewhere, is the user's.
+    Scripts, notebooks and single modules are the user's, and so is a package in editable mode (`pip
+    install -e`), because its files still change. Python's library is not the user's. Neither are
+    the files of an installed distribution, in any folder: `site-packages`, a user site, a
+    `--target` folder, or one that `PYTHONPATH` or a `.pth` file names. A file with the name of an
+    installed module, but in another folder, is the user's.
 
     >>> from pathlib import Path
     >>> is_user_code(Path), is_user_code(is_user_code)
@@ -42,13 +42,13 @@ def is_user_code(thing: Any) -> bool:
     file = _file_of(thing, name, package)
     if not file.endswith(".py") and package in sys.stdlib_module_names:  # compiled or zipped
         return False
-    # Things made while a program runs, and folders without an __init__.py, have only a name.
+    # Modules made while a program runs, and folders without an __init__.py, have only a name.
     locations = _locations(file) if file else [(folder, package) for folder in sys.path]
     return not any(top in _installed_names(folder, _changed(folder)) for folder, top in locations)
 
 
 def _file_of(thing: Any, name: str, package: str) -> str:
-    """Return the file of a thing's module, or of its package, or an empty text."""
+    """Return the file of an object's module, or of its package, or an empty text."""
     module = thing if isinstance(thing, ModuleType) else sys.modules.get(name)
     for candidate in (module, sys.modules.get(package)):
         # Not by getattr: some modules make up an attribute for every name.
@@ -61,9 +61,9 @@ def _file_of(thing: Any, name: str, package: str) -> str:
 
 @functools.cache
 def _locations(file: str) -> list[tuple[str, str]]:
-    """Return each folder above a file with the name there that leads to it.
+    """Yield each folder above a file, with the name in that folder that leads to the file.
 
-    Once with the path as it was imported, and once with links followed.
+    This is done for the path as it was imported, and for the path with links followed.
     """
     return [
         (str(folder), path.relative_to(folder).parts[0].partition(".")[0])
@@ -73,7 +73,7 @@ def _locations(file: str) -> list[tuple[str, str]]:
 
 
 def _changed(folder: str) -> int:
-    """Return when a folder last changed: a notebook may install packages as it goes."""
+    """Return when a folder last changed: a notebook may install packages."""
     try:
         return Path(folder).stat().st_mtime_ns
     except OSError:  # deleted since

@@ -1,4 +1,4 @@
-"""What a registry name means: a builder, its options, a recipe, and where it was defined."""
+"""A variant: a builder, its options, a recipe, and where it was defined."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # variants are listed without torch
 
 __all__ = ["Builder", "Variant", "factory_hint", "source_of"]
 
-# Names that others use for num_classes.
+# Names for num_classes in other libraries.
 WIDTHS = (
     "n_?class(es)?|num_?(class|labels?|outputs?)|class_?num|nb_classes|classes|labels|outputs?|"
     "out(put)?_(features|channels|dim|size)"
@@ -41,8 +41,8 @@ class Variant(Readable):
 
     Args:
         name: the name in the registry.
-        builder: `(*, num_classes=10, **options) -> nn.Module`; logits out.
-        options: what the builder is called with, in addition to `num_classes`.
+        builder: `(*, num_classes=10, **options) -> nn.Module`; the module returns logits.
+        options: the arguments of the builder besides `num_classes`.
         recipe: how the network is trained.
         summary: one line on what it is.
 
@@ -97,7 +97,7 @@ class Variant(Readable):
         return is_user_code(getattr(plain, "func", plain))
 
     def __getstate__(self) -> dict[str, Any]:
-        # Where it is unpickled, in another process, its source may be out of reach.
+        # When it is unpickled in another process, its source may be out of reach.
         return {**self.__dict__, "pinned_code": self.code, "pinned_source": self.source}
 
     def build(self, **options: Any) -> nn.Module:
@@ -105,11 +105,11 @@ class Variant(Readable):
 
         Args:
             options: `num_classes` and the builder's other options; they replace the variant's.
-                Without `num_classes`, the builder's default counts, or 10.
+                Without `num_classes`, it is the builder's default, or else 10.
 
         Raises:
-            ModelContractError: the builder does not take these options, or what it returns does
-                not give one logit per class.
+            ModelContractError: the builder does not take these options, or its network does not
+                give one logit per class.
         """
         from cifarkit.models.contract import check_logits
 
@@ -171,13 +171,13 @@ class Variant(Readable):
 
     def _chosen(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options that the builder is called with."""
-        # Always there, because a builder that passes its options on has no default to show.
+        # Always included, because a builder that passes its options on has no default to show.
         chosen = {"num_classes": self._settings().get("num_classes", 10), **self.options, **options}
         chosen["num_classes"] = _checked_count(self.name, chosen["num_classes"])
         return chosen
 
     def _settings(self) -> dict[str, Any]:
-        """Return all options in force, with the builder's defaults."""
+        """Return all options, including the builder's defaults."""
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(self.builder).parameters.items()
@@ -230,7 +230,7 @@ def factory_hint(builder: Callable[..., Any]) -> str:
 
 
 def _weights_hint(builder: Callable[..., Any], options: Mapping[str, Any]) -> str:
-    """Return how to get other classes with the trained weights that a factory loads."""
+    """Return how to change the classes of a factory that loads trained weights."""
     options = {**getattr(builder, "keywords", {}), **options}
     if not any(options.get(name) for name in ("weights", "pretrained")):
         return ""
@@ -259,7 +259,7 @@ def source_of(builder: Callable[..., Any]) -> str:
 
 
 def _cell_of(builder: Any) -> str:
-    """Return where a builder stands that was never in a file, such as a notebook's cell."""
+    """Return the location of a builder that is not in a file, such as a notebook's cell."""
     if not inspect.isclass(builder):
         code = getattr(builder, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code else ""
@@ -268,7 +268,7 @@ def _cell_of(builder: Any) -> str:
 
 
 def _shortened(path: Path) -> Path:
-    """Return a file's path from the current folder, or else from where Python imports it.
+    """Return a file's path relative to the current folder, or else to where Python imports it.
 
     The path goes into run folders, which are handed in, so it hides the user's home folder.
     """

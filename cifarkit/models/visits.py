@@ -1,4 +1,4 @@
-"""The way of a picture through a network: which module it visits, and what each visit costs."""
+"""Follow a picture through a network: which modules it visits, and what each visit costs."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Visit:
 
     Args:
         name: its path in the network.
-        module: what was called.
-        output: the shape that comes out for one image, without the batch; of several outputs,
-            that of the first.
-        multiply_adds: of this module alone, not of the modules that it calls.
+        module: the module that was called.
+        output: the shape of the output for one image, without the batch; of several outputs, the
+            first one's shape.
+        multiply_adds: the work of this module itself, without the modules that it calls.
         is_layer: whether it calls no other module.
     """
 
@@ -54,8 +54,9 @@ class Visit:
 def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
     """Collect the visits to a network's modules in a block, in the order in which they begin.
 
-    Torch's own counter counts. What would hide work from it is off in the block: fused kernels for
-    attention and recurrent layers, and compiled code. Parametrizations belong to their layer.
+    torch's own counter counts the work. In the block, everything that hides work from it is off:
+    fused kernels for attention and recurrent layers, and compiled code. The work of a
+    parametrization belongs to its layer.
 
     Args:
         model: the network; show it one image in the block, without gradients.
@@ -98,7 +99,7 @@ def visits_of(model: nn.Module) -> Iterator[list[Visit]]:
 
 
 def uncompiled() -> AbstractContextManager[Any]:
-    """Run compiled networks in a block as `torch.compile` found them, layer by layer."""
+    """Run compiled networks uncompiled in a block, layer by layer."""
     if "torch._dynamo" not in sys.modules:  # then nothing is compiled; the import takes seconds
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
@@ -120,7 +121,7 @@ def _frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _nothing_fused() -> Iterator[None]:
-    """Compute attention and recurrent layers by the products in their definition."""
+    """Compute attention and recurrent layers without fused kernels in a block."""
     fast, library = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
@@ -144,7 +145,7 @@ def _shape(output: Any) -> tuple[int, ...]:
 
 
 def _as_defined(visit: Visit, work: int) -> int:
-    """Return a visit's work by the definition of its layer."""
+    """Return a visit's work, as its layer is defined."""
     if isinstance(visit.module, WinogradConv2d):  # needs fewer
         return visit.module.weight[0].numel() * torch.Size(visit.output).numel()
     return work

@@ -1,11 +1,11 @@
-"""The 3 by 3 convolution by fewer multiplications, for processors.
+"""The 3 by 3 convolution with fewer multiplications, for CPUs.
 
-To multiply two polynomials, multiply their values at some points: a product of degree 7 is known
-from seven of its values and its leading coefficient, so eight multiplications are enough for one of
-3 coefficients and one of 6, in place of 18. The transpose of that algorithm gives 6 outputs of a
-filter of 3 numbers, with as many. Along both dimensions 64 multiplications give 6 by 6 outputs, in
-place of 324. The price is additions before and after: once for each channel that comes in or goes
-out, not for each pair of them.
+To multiply two polynomials, multiply their values at some points. A product of degree 7 is known
+from seven of its values and its leading coefficient. So a polynomial with 3 coefficients and one
+with 6 need eight multiplications, in place of 18. The transpose of that algorithm gives 6 outputs
+of a filter of 3 numbers, also with eight. In two dimensions 64 multiplications give 6 by 6 outputs,
+in place of 324. The price is additions before and after: once for each input channel and each
+output channel, not for each pair of them.
 
 Winograd 1980, "Arithmetic Complexity of Computations"; Lavin & Gray 2015, "Fast Algorithms for
 Convolutional Neural Networks", arXiv 1509.09308.
@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 __all__ = ["WinogradConv2d"]
 
-# Small numbers, because rounding errors grow with their powers; the last point is infinity.
+# Small points, because rounding errors grow with their powers; the last point is infinity.
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
-SIDES = range(2, len(POINTS))  # of a tile, in outputs: two fewer than its points
+SIDES = range(2, len(POINTS))  # the side of a tile, in outputs: two fewer than its points
 # The largest side of a signal: the matrix that cuts it into tiles grows with its fourth power.
 LARGEST = 3 * SIDES[-1]
 # For each length, the side of the tiles that cover it with the fewest multiplications.
@@ -38,22 +38,22 @@ DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 class WinogradConv2d(nn.Conv2d):
     """Convolve by 3 by 3, padded by 1, as `torch.nn.Conv2d` does, but quicker on a CPU.
 
-    It multiplies less, but moves more numbers. It saves time in batches of some dozens, with 64
-    channels in and 256 out, or 128 and 128, and more with more; little with 32 in and 128 out. It
-    keeps more memory for the backward pass: in batches of 500 two to four times torch's, in batches
-    of 32 up to 25 times, because it keeps its transformed weights for any batch. In float32, on
-    random numbers, the error is below a hundred thousandth of the output, two to thirty times
-    torch's; an infinity or NaN spreads over its whole picture. It falls back to torch's own off
-    the CPU (a GPU's library has such algorithms itself), below 32 bits, under autocast, and for
-    signals larger than 18 by 18. Its weights have the same names and shapes. `torch.func.vmap`
-    cannot follow it.
+    It multiplies less, but moves more numbers. In batches of some dozens it saves time with 64
+    input and 256 output channels, or with 128 and 128, and more with more channels; it saves little
+    with 32 and 128. It needs more memory for the backward pass, because it keeps its transformed
+    weights: two to four times torch's in batches of 500, and up to 25 times in batches of 32. In
+    float32, on random numbers, the error is below a hundred thousandth of the output, two to thirty
+    times torch's. An infinity or NaN spreads over its whole picture. It uses torch's own algorithm
+    on other devices (a GPU's library has such algorithms itself), below 32 bits, under autocast,
+    and for signals larger than 18 by 18. Its weights have the same names and shapes as torch's.
+    `torch.func.vmap` cannot follow it.
 
     Args:
-        in_channels: of what comes in.
-        out_channels: of what goes out.
-        before_pooling: leave out the last row or column of an odd number, because a pooling by 2
-            follows, which does not see them. Torch's own layer keeps them: to cut them off, it
-            would have to copy the rest.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        before_pooling: if a side is odd, leave out the last row or column, because the pooling by 2
+            that follows ignores them. Where torch's own algorithm is used it keeps them: cutting
+            them off would copy the rest.
 
     >>> layer = WinogradConv2d(64, 256, before_pooling=True)
     >>> layer(torch.zeros(5, 64, 13, 13)).shape
@@ -76,7 +76,7 @@ class WinogradConv2d(nn.Conv2d):
         return super().forward(signal)
 
     def _can_save(self, signal: Tensor) -> bool:
-        """Return whether fewer multiplications are possible; torch refuses wrong signals."""
+        """Return whether fewer multiplications are possible; leave wrong signals to torch."""
         is_usual = signal.ndim == 4 and signal.shape[1] == self.in_channels
         is_small = max(signal.shape[-2:]) <= LARGEST
         is_precise = signal.dtype in DTYPES and not torch.is_autocast_enabled("cpu")
@@ -84,7 +84,7 @@ class WinogradConv2d(nn.Conv2d):
         return signal.device.type == "cpu" and is_usual and is_small and is_precise and without_bias
 
     def extra_repr(self) -> str:
-        """Return what `print` shows in the brackets."""
+        """Return what `print` shows in brackets."""
         usual: str = super().extra_repr()  # type: ignore[no-untyped-call]
         return usual + (", before_pooling=True" if self.before_pooling else "")
 
@@ -119,7 +119,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
 def _transforms(
     rows: tuple[int, int, int], columns: tuple[int, int, int], dtype: torch.dtype
 ) -> list[Tensor]:
-    """Return the matrices for both dimensions; the arguments are those of `_along`."""
+    """Return the matrices for both dimensions; the arguments are as for `_along`."""
     return [torch.as_tensor(matrix, device="cpu") for matrix in _arrays(rows, columns, dtype)]
 
 
@@ -138,7 +138,7 @@ def _arrays(
 def _along(length: int, tiles: int, side: int) -> tuple[NDArray[np.float64], ...]:
     """Return the paper's matrices for one dimension: the transposed B, G and A.
 
-    The first is `tiles points length`, for all tiles; they overlap, and the zeros around the signal
+    The first is `tiles points length`, for all tiles, which overlap. The zeros around the signal
     are left out.
     """
     points = np.array(POINTS[: side + 1])
@@ -155,10 +155,11 @@ def _along(length: int, tiles: int, side: int) -> tuple[NDArray[np.float64], ...
 
 
 def _polynomials(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the polynomials that are 1 at one point and 0 at the others: Lagrange's.
+    """Return Lagrange's polynomials, which are 1 at one point and 0 at the others.
 
-    The last is for infinity: 0 at all points, with the leading coefficient 1. A row holds the
-    coefficients of one. They are exact up to one division; inverting a matrix would be less exact.
+    The last polynomial is for infinity: 0 at all points, with the leading coefficient 1. Each row
+    holds the coefficients of one polynomial. They are exact up to one division; inverting a matrix
+    would be less exact.
     """
     rows = np.zeros((len(points) + 1, len(points) + 1))
     for row, point in enumerate(points):

@@ -1,4 +1,4 @@
-"""How to wrap a network that takes other images, or gives something else than logits."""
+"""Hints: how to wrap a network that takes other images, or does not give logits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cifarkit.randomness import fork_rng
 
 __all__ = ["input_hint", "output_hint", "shape_hint"]
 
-SIDES = (224, 64, 96, 128, 256, 299, 384)  # of the images that public networks take
+SIDES = (224, 64, 96, 128, 256, 299, 384)  # sides of the images that public networks take
 WRAPPER = """, so wrap it:
 class Logits(nn.Module):
     def __init__(self, network): super().__init__(); self.network = network
@@ -25,13 +25,13 @@ class Logits(nn.Module):
 def output_hint(
     output: Any, n: int, num_classes: int | None = None, *, in_training: bool = False
 ) -> str:
-    """Return how to get logits from a network's output, or an empty text when it has none.
+    """Return how to get logits from a network's output; an empty text if it has none.
 
     Args:
         output: such as a dict, a tuple, or an object with tensors.
         n: for how many images.
         num_classes: how many logits there must be for each, if that is known.
-        in_training: in evaluation mode it gave logits.
+        in_training: whether it is in training mode, and gave logits in evaluation mode.
 
     >>> print(output_hint({"out": torch.zeros(2, 10)}, 2))
     , so wrap it:
@@ -68,10 +68,10 @@ def output_hint(
 
 
 def shape_hint(shape: Sequence[int], num_classes: int | None) -> str:
-    """Return what to change in a network that does not give one logit for each picture and class.
+    """Return what to change in a network that does not give one logit per picture and class.
 
     Args:
-        shape: of the output.
+        shape: the shape of the output.
         num_classes: how many logits there must be for each picture, if that is known.
 
     >>> shape_hint((2, 4, 30, 10), 10)
@@ -88,7 +88,7 @@ def _parts(output: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of an output, each with the code that reads it."""
     if isinstance(output, Mapping):
         for name, part in output.items():
-            by_name = getattr(output, str(name), None) is part  # as of Hugging Face's outputs
+            by_name = getattr(output, str(name), None) is part  # such as Hugging Face's outputs
             yield f".{name}" if by_name else f"[{name!r}]".replace("'", '"'), part
     elif isinstance(output, tuple | list):
         names = getattr(output, "_fields", range(len(output)))
@@ -102,11 +102,11 @@ def _parts(output: Any) -> Iterator[tuple[str, Any]]:
 def input_hint(model: nn.Module, images: Tensor) -> str:
     """Return what to change in a network that does not take images, or an empty text.
 
-    It checks arguments and types, then tries other shapes, and names the first that gives a vector
-    for each image.
+    It checks arguments and types, then tries other shapes of images, and names the first shape for
+    which the network gives a vector for each image.
 
     Args:
-        model: it raised an error for these images.
+        model: the network, which raised an error for these images.
         images: `batch 3 height width`.
 
     >>> input_hint(nn.Linear(3072, 10), torch.zeros(2, 3, 32, 32))

@@ -1,8 +1,8 @@
-"""Figures of evaluations, networks, runs and comparisons, on the axes or the figure that is passed.
+"""Figures of evaluations, networks, runs and comparisons, on axes or a figure that you pass.
 
 Single plots take `ax=None` and return `Axes`, grids take `figure=None` and return a `Figure`.
-Nothing is shown and no global style is touched; pyplot makes a figure only where none is given.
-The numbers and the title of a figure come from functions without matplotlib.
+Nothing is shown and no global style is changed; pyplot makes a figure only if none is given. The
+numbers and the title of a figure come from functions without matplotlib.
 """
 
 from __future__ import annotations

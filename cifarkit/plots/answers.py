@@ -1,4 +1,4 @@
-"""Which pictures are shown, and what the network called each; no drawing."""
+"""Choose the pictures to show, and what the network called each; no drawing."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """One picture, what it was called, and what it is.
+    """One picture, its predicted class and its true class.
 
     Args:
         picture: uint8 `32 32 3`.
         predicted: the name of the likeliest class.
         confidence: its probability, in [0, 1].
-        true: the name of the class it is of.
+        true: the name of the true class.
     """
 
     picture: Picture
@@ -45,7 +45,7 @@ class Answer:
 
     @property
     def wrong(self) -> bool:
-        """Whether it was called by a wrong name."""
+        """Whether the predicted class is wrong."""
         return self.predicted != self.true
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Answer:
 
 
 def drawn(indices: Integers, n: int, seed: int) -> Integers:
-    """Choose indices at random, each at most once; all of them where there are fewer than `n`.
+    """Choose indices at random, each at most once; all of them if there are fewer than `n`.
 
     >>> drawn(np.array([3, 5, 8]), 2, seed=0)
     array([8, 5])
@@ -77,7 +77,7 @@ def pictures_at(image_set: ImageSet, indices: Integers) -> Sequence[Picture]:
 
 
 def answers_at(evaluation: Evaluation, image_set: ImageSet, indices: Integers) -> list[Answer]:
-    """Return what the network called the pictures at some indices."""
+    """Return the predicted and true classes of the pictures at some indices."""
     confidences = evaluation.probabilities.max(axis=1)
     return [
         Answer(
@@ -94,7 +94,7 @@ def check_match(evaluation: Evaluation, image_set: ImageSet) -> None:
     """Refuse an evaluation of other images than these.
 
     Raises:
-        DataError: one of them is something else, or number, classes or labels differ.
+        DataError: an argument has the wrong type, or number, classes or labels differ.
     """
     check_evaluation(evaluation)
     check_image_set(image_set)

@@ -32,17 +32,18 @@ def augmented(
     seed: int = 0,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw pictures as they are, and as training with a recipe shows them.
+    """Draw pictures unchanged, and as training with a recipe shows them.
 
-    A row is one picture: first as it is, then as it is seen in the first epochs. With the training
-    set and the seed of a run these are the very pictures that its network saw.
+    A row is one picture: first unchanged, then as it is seen in the first epochs. With the training
+    set and the seed of a run, these are exactly the pictures that its network saw.
 
     Args:
-        recipe: whose augmentations to show, such as `ck.get_variant("augmented").recipe`.
+        recipe: the recipe with the augmentations to show, such as
+            `ck.get_variant("augmented").recipe`.
         image_set: the pictures, such as `data.train`.
-        n: how many, drawn at random; all where there are fewer.
-        epochs: how many epochs to show; all of the recipe's where there are fewer.
-        seed: of the run, and of the choice of pictures.
+        n: how many pictures, drawn at random; all if there are fewer.
+        epochs: how many epochs to show; all if the recipe has fewer.
+        seed: the seed of the run, and of the choice of pictures.
         figure: as for `samples`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How well each class is known: precision, recall and F1 side by side."""
+"""How well each class is recognised: precision, recall and F1 side by side."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def per_class(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     """Draw precision and recall of each class, sorted by F1.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of an image set.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not an evaluation.

@@ -1,4 +1,4 @@
-"""The key of a map in colours: a bar from its lowest to its highest number."""
+"""The colour bar of a map, from its lowest to its highest number."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ColourKey:
     """Colours, and the numbers at their ends.
 
     Args:
-        colours: from low to high.
-        low: what stands left of the bar.
-        high: what stands right of it.
+        colours: the colours, from low to high.
+        low: the text left of the bar.
+        high: the text right of the bar.
     """
 
     colours: Colormap
@@ -32,7 +32,7 @@ class ColourKey:
 
 
 def draw_key(ax: Axes, key: ColourKey) -> None:
-    """Fill axes with the colours, and write what the ends mean beside them."""
+    """Fill axes with the colours, and write the meaning of the ends beside them."""
     ax.imshow(np.linspace(0, 1, 256)[None], cmap=key.colours, aspect="auto", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)

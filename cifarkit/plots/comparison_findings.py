@@ -1,4 +1,4 @@
-"""What a comparison found, in a sentence short enough for a title."""
+"""Describe the result of a comparison in a sentence short enough for a title."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_finding", "differences_finding"]
 
-NAMED = 3  # a title names so many variants, and counts more
+NAMED = 3  # a title names up to this many variants, and counts more
 FEW: Final = "too few seeds"
 
 
@@ -73,7 +73,8 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
             continue
         other = pair.b if top == pair.a else pair.a
         lead = pair.difference if top == pair.a else -pair.difference
-        # The highest mean of all seeds may be the lower one of the seeds that two share.
+        # The highest mean over all seeds may be the lower one over the seeds that two variants
+        # share.
         kind = "worse" if verdict.kind == "better" and lead < 0 else verdict.kind
         behind.setdefault(kind, []).append(other)
     others = len(comparison.variants) - 1
@@ -81,7 +82,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
         "better": "is better than",
         "worse": "is worse, on the seeds that both have, than",
         "not distinguishable": "is not distinguishable from",
-        FEW: "has too few seeds to be told from",
+        FEW: "has too few seeds to be distinguished from",
     }
     parts = [
         f"{words[kind]} {_names(behind[kind], others, 'all' if kind == 'better' else 'any of the')}"

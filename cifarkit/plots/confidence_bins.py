@@ -1,4 +1,4 @@
-"""The reliability diagram: whether a network is as often right as it is sure."""
+"""The reliability diagram: how often a network is right, against how confident it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "line: as often right as sure; bars: 95 % Wilson intervals"
 def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
     """Describe whether the network is overconfident or underconfident, and its ECE.
 
-    It is one of them where its mean confidence lies outside the 95 % interval of its accuracy.
+    It is one of the two if its mean confidence lies outside the 95 % interval of its accuracy.
     """
     confidence = float(evaluation.probabilities.max(axis=1).astype(np.float64).mean())
     low, high = evaluation.accuracy_interval
@@ -39,17 +39,17 @@ def calibration_finding(evaluation: Evaluation, table: Calibration) -> str:
 
 @explains_arguments("ck.plots.reliability")
 def reliability(evaluation: Evaluation, *, bins: int = 15, ax: Axes | None = None) -> Axes:
-    """Draw how often the network is right against how sure it is: Guo et al. 2017, figure 1.
+    """Draw how often the network is right against its confidence: Guo et al. 2017, figure 1.
 
     A histogram above it shows how many images there are at each confidence.
 
     Args:
-        evaluation: of the image set.
-        bins: of confidence, of equal width.
+        evaluation: the evaluation of an image set.
+        bins: the number of bins of confidence, of equal width.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with; the histogram is its only child axes.
+        The axes, to change further; the histogram is its only child axes.
 
     Raises:
         DataError: it is not an evaluation, or `bins` is not a whole number from 1 to 1,000.

@@ -33,9 +33,9 @@ SHADES = LinearSegmentedColormap.from_list("errors", ["white", STRONG])
 
 
 def row_shares(evaluation: Evaluation) -> Floats:
-    """Return which share of each true class got which label, float64 `classes classes`.
+    """Return the confusion matrix as shares of each true class (row), float64 `classes classes`.
 
-    Each row sums to 1; a class without images has a row of 0.
+    Each row sums to 1; the row of a class without images is 0.
 
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> row_shares(Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))).tolist()
@@ -59,17 +59,17 @@ def confusion_finding(evaluation: Evaluation) -> str:
 
 @explains_arguments("ck.plots.confusion")
 def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None = None) -> Axes:
-    """Draw what each class was called, as a heatmap of the mistakes.
+    """Draw the confusion matrix as a heatmap of the mistakes.
 
-    Colour is spent on mistakes alone. The diagonal stays grey and holds the recall in bold.
+    Only mistakes have a colour. The diagonal stays grey and holds the recall in bold.
 
     Args:
-        evaluation: of the image set.
-        counts: write numbers of images in place of shares in per cent.
+        evaluation: the evaluation of an image set.
+        counts: whether to write numbers of images in place of shares in per cent.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not an evaluation, or `counts` is neither True nor False.

@@ -1,4 +1,4 @@
-"""Labels in a column that make way for each other."""
+"""Move labels in a column so that they do not overlap."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["dodge"]
 def dodge(
     wanted: Sequence[float], heights: Sequence[float], low: float, high: float
 ) -> list[float]:
-    """Move labels up and down as little as possible, so that none covers another.
+    """Move labels up and down as little as possible, so that they do not overlap.
 
     Labels that would touch form a block around the mean of the positions they wanted, so the sum of
     the squared moves is the least possible: the pool-adjacent-violators algorithm.
 
     Args:
         wanted: the middle of each label.
-        heights: of each label, in the same unit.
+        heights: the height of each label, in the same unit.
         low: the lower end of the column.
         high: its upper end; where the column is too short, labels overhang below.
 

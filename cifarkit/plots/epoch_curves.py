@@ -1,4 +1,4 @@
-"""Learning curves: what each epoch brought."""
+"""Learning curves: the numbers of each epoch."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def curves(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what runs measured, epoch by epoch.
+    """Draw the learning curves of runs, epoch by epoch.
 
-    Train is dashed, val solid, and test dotted, where it was tracked. In a single run each has
-    its colour too. A ring marks the best epoch on val. Several seeds under one name become their
-    mean and the 95 % t-interval of that mean, over the epochs that all of them reached. The limits
-    follow the runs' own numbers: a band that reaches further is cut off there.
+    Train is dashed, val solid, and test dotted, where it was tracked. If there is a single run,
+    each also has its own colour. A ring marks the best epoch on val. Several seeds under one name
+    are drawn as their mean with its 95 % t-interval, over the epochs that all of them reached. The
+    limits of the axes follow the runs' own numbers, and cut off a band that reaches further.
 
     Args:
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
-        column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column of
-            the history. Accuracies are shown in per cent. Val and test losses are
-            cross-entropy in nats (natural logarithms); the train loss is the recipe's.
+        column: `"loss"` or `"accuracy"`, for the columns of train, val and test, or any one column
+            of the history. Accuracies are shown in per cent. Val and test losses are cross-entropy
+            in nats (natural logarithms); the train loss is the recipe's.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is nothing to draw, or no such column.
@@ -141,13 +141,13 @@ def _label(line: Line, names: Sequence[str]) -> str:
 
 
 def _chief(lines: Sequence[Line], name: str) -> Line:
-    """Return the line that carries the name: val where there is one."""
+    """Return the line to write the name at: val if there is one."""
     named = [line for line in lines if line.name == name]
     return next((line for line in named if line.split == "val"), named[0])
 
 
 def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
-    """Set the limits around every seed's numbers and return those of the values."""
+    """Set the limits around every seed's numbers, and return the limits of the values."""
     low, high = (
         bound(_scale(line.column) * float(bound(line.values.flat)) for line in lines)
         for bound in (min, max)

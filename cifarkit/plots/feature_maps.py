@@ -1,4 +1,4 @@
-"""What a layer gives for one picture, channel by channel."""
+"""The output of a layer for one picture, channel by channel."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["activations"]
 
 SIGNED = matplotlib.colormaps["RdBu_r"]  # blue is negative, white 0, red positive
 NOTE = (
-    "Strongest: with the largest mean size. A map shows where a channel answers, not what the "
-    "channel stands for."
+    "Strongest: with the largest mean absolute value. A map shows where a channel is active, not "
+    "what it stands for."
 )
 
 
@@ -40,7 +40,7 @@ def activations(
     n: int = 15,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw a picture, and what the strongest channels of a layer give for it.
+    """Draw a picture, and the output of the strongest channels of a layer for it.
 
     All channels share one scale. Blue is negative, white is 0, red is positive.
 
@@ -48,7 +48,8 @@ def activations(
         model: a network, or a run.
         image: one picture, such as `data.val[0][0]`, or what `predict` takes with one picture.
         layer: a layer that gives `batch channels height width`, or its dotted name.
-        n: how many channels, those with the largest mean size first; all where there are fewer.
+        n: how many channels, those with the largest mean absolute value first; all if there are
+            fewer.
         figure: as for `samples`.
 
     Returns:

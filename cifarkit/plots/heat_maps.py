@@ -44,16 +44,16 @@ def grad_cam(
 ) -> Figure:
     """Draw pictures beside their heat maps: the largest losses, and a pair that is mixed up.
 
-    A map is for the class that the picture was called. It lies over the picture in grey.
+    A map is for the predicted class. It lies over the picture in grey.
 
     Args:
         model: a network, or a run.
-        evaluation: of the image set; when None, the set is evaluated.
+        evaluation: the evaluation of the image set; when None, the set is evaluated.
         image_set: the pictures and their labels.
-        n: how many pictures of each kind; all where there are fewer.
-        pair: of classes, from `ck.confused_pairs`; the most frequent when None.
+        n: how many pictures of each kind; all if there are fewer.
+        pair: a pair of classes from `ck.confused_pairs`; the most frequent one when None.
         layer: as for `ck.grad_cam`.
-        seed: of the choice of pictures of the pair.
+        seed: the seed of the choice of pictures of the pair.
         figure: as for `samples`.
 
     Returns:
@@ -106,7 +106,7 @@ def _note(layer: PassedLayer) -> str:
 
 
 def _alike(evaluation: Evaluation, pair: ConfusedPair) -> Integers:
-    """Return the indices of the pictures of one class that were called the other."""
+    """Return the indices of the pictures of one class that were classified as the other."""
     names = evaluation.classes
     if not isinstance(pair, ConfusedPair) or not {pair.true, pair.predicted} <= set(names):
         raise DataError(

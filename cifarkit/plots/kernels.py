@@ -31,15 +31,15 @@ def filters(
     n: int = 64,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw the kernels of a convolution of pictures, in red, green and blue.
+    """Draw the kernels of a convolution on pictures, in red, green and blue.
 
     Grey is 0. The brightest or darkest colour of a kernel is its largest weight, positive or
-    negative, which stands above it.
+    negative, which is written above it.
 
     Args:
         model: a network, or a run.
         layer: a convolution with three input channels, or its dotted name; the first when None.
-        n: how many kernels; all where there are fewer.
+        n: how many kernels; all if there are fewer.
         figure: as for `samples`.
 
     Returns:

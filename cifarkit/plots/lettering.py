@@ -1,4 +1,4 @@
-"""Text that fits: measuring it, breaking it into lines, and the size of class labels."""
+"""Fit text into its place: measure it, break it into lines, and choose the size of class labels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 
 @lru_cache(maxsize=10_000)  # finding line breaks asks for the same words again and again
 def _width_in_sizes(text: str, weight: str, fonts: tuple[str, ...]) -> float:  # noqa: ARG001
-    """Measure a line in font sizes; `fonts` are the user's, and a key so that a change counts."""
+    """Measure a line in font sizes; `fonts`, the user's, are only a key of the cache."""
     font = FontProperties(size=1.0, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width)
@@ -51,8 +51,8 @@ def _width_in_sizes(text: str, weight: str, fonts: tuple[str, ...]) -> float:  #
 def broken(text: str, width: float, size: float, weight: str = "normal") -> str:
     """Break text into lines of at most `width` points.
 
-    Lines end where the text says so, at spaces and behind `_`, `-` and `/`, and inside a word
-    only where the word alone is too wide.
+    Lines end at line breaks in the text, at spaces, and after `_`, `-` and `/`. They end inside a
+    word only if that word by itself is too wide.
 
     >>> print(broken("a cat called dog", 60, 9))
     a cat called
@@ -69,9 +69,9 @@ def broken(text: str, width: float, size: float, weight: str = "normal") -> str:
 
 
 def balanced(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Break text into as few lines as `broken`, but lines of about one length.
+    """Break text into as few lines as `broken`, but of about equal length.
 
-    So no word stands alone on a last line.
+    So the last line is not one short word.
 
     >>> print(balanced("a cat called dog", 60, 9))
     a cat
@@ -126,16 +126,16 @@ def fitted_labels(
     """Find the largest type in which each name fits next to its row.
 
     Args:
-        names: one a row.
+        names: one name for each row.
         side: what the rows share from top to bottom, in points.
         across: what a label may take from left to right, in points.
-        square: the labels stand on two sides of a square, so that what they take from left to
-            right is lost from top to bottom too.
+        square: whether the labels are on two sides of a square, where room taken from left to right
+            is also lost from top to bottom.
 
     Returns:
-        The names, broken into lines; in the smallest type where nothing fits.
+        The names, broken into lines; in the smallest type if nothing fits.
     """
-    names = [name.replace("\n", " ") for name in names]  # lines are broken here alone
+    names = [name.replace("\n", " ") for name in names]  # only this function breaks lines
     layouts = [_in_lines(names, lines) for lines in range(1, MOST_LINES + 1)]
     for size in SIZES:
         for layout in layouts:
@@ -155,7 +155,7 @@ class _Layout(NamedTuple):
 
 
 def _in_lines(names: Sequence[str], lines: int) -> _Layout:
-    """Break each name at the width that the widest needs to stand on so many lines."""
+    """Break each name at the width that the widest name needs to fit on this many lines."""
     width = max(width_of(name, 1.0) for name in names) / lines
     labels = [broken(name, width, 1.0) for name in names]
     while max(label.count("\n") for label in labels) >= lines:

@@ -27,7 +27,7 @@ LEADER: dict[str, Any] = {
 
 
 class End(NamedTuple):
-    """The end of a line, in data coordinates, and what is written there, in which colour."""
+    """The end of a line, in data coordinates, with its label and colour."""
 
     x: float
     y: float
@@ -36,10 +36,10 @@ class End(NamedTuple):
 
 
 def write_ends(ax: Axes, ends: Sequence[End]) -> None:
-    """Write a label for each line, right of the axes, and lead from the line to it.
+    """Write a label for each line right of the axes, with a connection from the line's end.
 
-    A label stands at the height where its line ends, or as near as the others let it. Limits and
-    title must be set: they decide the heights.
+    A label is at the height where its line ends, or as near as the other labels allow. Limits and
+    title must be set before, because they decide the heights.
     """
     width, height = layout(ax)
     texts, size = _fitted([end.text for end in ends], SHARE * width, height)
@@ -65,7 +65,7 @@ def write_ends(ax: Axes, ends: Sequence[End]) -> None:
 
 
 def _fitted(texts: Sequence[str], width: float, height: float) -> tuple[list[str], float]:
-    """Break the labels in the largest type in which all of them fit one below the other."""
+    """Break the labels into lines, in the largest type in which they all fit below each other."""
     for size in SIZES:
         lines = [broken(text, width, size, "bold") for text in texts]
         if sum(line.count("\n") + 1 for line in lines) * LEADING * size <= height:

@@ -1,4 +1,4 @@
-"""Pictures in rows, about an inch each, with a line or two above each of them."""
+"""Draw pictures in rows, about an inch each, with a line or two of text above each."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from cifarkit.plots.style import (
 __all__ = ["Section", "Tile", "draw_grid", "square_columns"]
 
 PICTURE, GAP, MARGIN = 1.0, 0.2, 0.06  # inches
-FOOT = 0.3  # inches: a report writes below the pictures what they are from
-KEY = 0.25  # inches: the row of the colours' key
+FOOT = 0.3  # inches: a report writes the pictures' origin below them
+KEY = 0.25  # inches: the row of the colour bar
 MOST_COLUMNS = 10
 LEAST_WIDTH = 4.0  # inches, so that the title has room over a single picture
 
@@ -41,8 +41,8 @@ class Tile:
 
     Args:
         picture: uint8 `height width 3`, drawn as a square.
-        text: what stands above it.
-        wrong: it is framed and crossed.
+        text: the text above it.
+        wrong: whether to frame and cross it.
     """
 
     picture: Picture
@@ -71,13 +71,13 @@ def draw_grid(
     """Draw pictures in rows on a figure, which gets the height that they need.
 
     Args:
-        title: of the whole.
-        sections: from top to bottom.
-        columns: pictures in a row of a new figure.
+        title: the title of the figure.
+        sections: the sections, from top to bottom.
+        columns: how many pictures a row of a new figure has.
         figure: an empty one, whose width is kept and filled; when None, a new pyplot figure.
-        together: so many pictures in turn stay in one row, where the figure is wide enough.
-        note: below the title: what a reader must know.
-        key: of the colours, below the note.
+        together: how many consecutive pictures stay in one row, if the figure is wide enough.
+        note: a text below the title: what a reader must know.
+        key: the colour bar, below the note.
     """
     if figure is None:
         width = max(LEAST_WIDTH, columns * (PICTURE + GAP) - GAP + 2 * MARGIN)
@@ -92,7 +92,7 @@ def draw_grid(
 
 
 def square_columns(pictures: int) -> int:
-    """Return how many columns make so many pictures about a square.
+    """Return how many columns make the grid of the pictures about square.
 
     >>> square_columns(25), square_columns(7), square_columns(1_000)
     (5, 3, 10)

@@ -1,4 +1,4 @@
-"""Pictures of a set, drawn at random, and what a network called them."""
+"""Draw random pictures of a set, and what a network called them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def samples(
 
     Args:
         image_set: the pictures and their labels.
-        n: how many; all where there are fewer.
-        seed: of the choice.
+        n: how many pictures; all if there are fewer.
+        seed: the seed of the choice.
         figure: an empty one, whose width is kept and whose height is set to what the pictures
             need; when None, a new pyplot figure.
 
@@ -68,10 +68,10 @@ def predictions(
     Wrong answers are framed and crossed.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of the image set.
         image_set: the pictures and their labels.
-        n: how many; all where there are fewer.
-        seed: of the choice.
+        n: how many pictures; all if there are fewer.
+        seed: the seed of the choice.
         figure: as for `samples`.
 
     Returns:

@@ -26,7 +26,7 @@ NOTE = "One short test with one seed: a place to begin, not the best rate."
 
 
 def rate_finding(finder: LRFinder) -> str:
-    """Return in a sentence which rate the curve suggests, and why.
+    """Return a sentence that says which rate the curve suggests, and why.
 
     >>> rate_finding(LRFinder())
     'No rate can be suggested: the loss never fell below where it began'
@@ -43,11 +43,11 @@ def lr_finder(finder: LRFinder, *, ax: Axes | None = None) -> Axes:
     """Draw the smoothed loss against the learning rate, and mark the suggested rate.
 
     Args:
-        finder: after a training with it among the callbacks.
+        finder: an `LRFinder` that was among the callbacks of a training.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not a finder, or it has seen no rate yet.

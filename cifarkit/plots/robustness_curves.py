@@ -34,15 +34,15 @@ def robustness(
 ) -> Axes:
     """Draw how the accuracy falls as corruptions become more severe.
 
-    Of one network all kinds of corruption are drawn, each family in a colour, and their mean. Of
-    several networks only the mean is drawn, one line for each.
+    For one network all kinds of corruption are drawn, each family in a colour, and their mean. For
+    several networks only the mean is drawn, one line for each network.
 
     Args:
         robustness: from `ck.evaluate_corrupted`, or `{name: robustness}` of several networks.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is something else, or the networks saw different corruptions.

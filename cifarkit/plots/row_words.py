@@ -1,4 +1,4 @@
-"""The words next to horizontal rows: names on the left, columns of numbers on the right."""
+"""Write the words next to horizontal rows: names on the left, columns of numbers on the right."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["write_columns", "write_names"]
 
 
 def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
-    """Write columns of numbers right of the axes, under their names; the first is bold.
+    """Write columns of numbers right of the axes, under their headings; the first is bold.
 
     Args:
-        ax: whose rows stand at 0, 1, … with room for a line above the first.
-        columns: `{name: one text a row}`.
+        ax: the axes, with rows at 0, 1, … and room for a line above the first.
+        columns: `{heading: one text for each row}`.
     """
     right = 12.0  # points from the axes
     for index, (header, column) in enumerate(columns.items()):
@@ -40,7 +40,7 @@ def write_columns(ax: Axes, columns: Mapping[str, Sequence[str]]) -> None:
 
 
 def write_names(ax: Axes, names: Sequence[str]) -> None:
-    """Write the name of each row left of it, as large as there is room for."""
+    """Write the name of each row left of it, as large as the room allows."""
     width, height = layout(ax)
     labels = fitted_labels(names, side=height, across=0.45 * width)
     style: dict[str, Any] = {"fontsize": labels.size, "linespacing": PITCH, **PLAIN}

@@ -1,4 +1,4 @@
-"""A comparison: every seed a dot, their mean, and how sure the mean is."""
+"""Draw a comparison: a dot for every seed, their mean, and its interval."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["comparison", "differences"]
 
 LEAST_SPAN = 1.0  # percentage points: smaller differences need not look large
-SEEDS = (-0.36, 0.06)  # where the dots of a row stand, seed below seed
-MEAN = 0.27  # where its mean stands
+SEEDS = (-0.36, 0.06)  # the heights of the dots in a row, seed below seed
+MEAN = 0.27  # the height of its mean
 INTERVAL = "diamond and bar: their mean with its 95 % t-interval over seeds"
 
 
@@ -34,16 +34,16 @@ INTERVAL = "diamond and bar: their mean with its 95 % t-interval over seeds"
 def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw the test accuracy of every seed of every variant, the highest mean on top.
 
-    A dot is a seed. Lines join the dots of one seed, which stand in the same order in each row:
-    the variants are compared seed by seed, so the slopes of the lines say more than the
-    overlap of the intervals of two means. `differences` draws just that.
+    A dot is a seed. Lines join the dots of the same seed, which have the same order in each row.
+    The variants are compared seed by seed, so the slopes of the lines say more than the overlap of
+    the intervals of two means. `differences` draws these differences.
 
     Args:
         comparison: from `ck.compare`.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is no run.
@@ -80,14 +80,14 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 @explains_arguments("ck.plots.differences")
 def differences(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Draw the paired differences that the verdicts rest on: a row a pair, a dot a seed.
+    """Draw the paired differences behind the verdicts: a row for each pair, a dot for each seed.
 
     Args:
-        comparison: from `ck.compare`, of two variants at least.
+        comparison: from `ck.compare`, of at least two variants.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: there is no run, or no pair.
@@ -180,7 +180,7 @@ def _draw_rows(ax: Axes, rows: Sequence[SeedRow], colours: Sequence[str]) -> Non
 def _set_limits(
     ax: Axes, rows: Sequence[SeedRow], *, least: float, most: float, holds: Sequence[float] = ()
 ) -> tuple[float, float]:
-    """Set the limits around every seed and interval, within what is possible; return them."""
+    """Set the limits around every seed and interval, within the possible values; return them."""
     numbers = [100 * x for row in rows for x in (*row.values.values(), *(row.interval or ()))]
     numbers = [*holds, *numbers]
     low, high = max(least, min(numbers, default=0.0)), min(most, max(numbers, default=0.0))
@@ -192,7 +192,7 @@ def _set_limits(
 
 
 def _draw_mark(ax: Axes, x: float, text: str) -> None:
-    """Draw a line from top to bottom and write above the first row what it is."""
+    """Draw a vertical line and write its meaning above the first row."""
     low, high = ax.get_xlim()
     left = 2 * x > low + high
     ax.axvline(x, color=QUIET, linewidth=1.0, zorder=1.8, label=text)

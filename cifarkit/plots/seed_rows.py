@@ -1,4 +1,4 @@
-"""The numbers in the figures of a comparison: a row for each variant, and for each pair."""
+"""The numbers in the figures of a comparison: a row for each variant or pair."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class SeedRow:
     Args:
         name: the text next to the row.
         values: `{seed: number}`.
-        mean: of the values; nan where there are none.
-        interval: the ends of the 95 % t-interval of the mean over seeds; None for fewer than two.
-        index: of the variant in the comparison, from 0: its colour in every figure.
-        p_holm: of a pair, adjusted for all pairs; None where there is nothing to test.
+        mean: the mean of the values; nan if there are none.
+        interval: the ends of the 95 % t-interval of the mean over seeds; None for fewer than two
+            seeds.
+        index: the index of the variant in the comparison, from 0, which decides its colour.
+        p_holm: the p of a pair, adjusted for all pairs; None if there is nothing to test.
     """
 
     name: str
@@ -37,7 +38,7 @@ class SeedRow:
 
 
 def variant_rows(comparison: Comparison) -> list[SeedRow]:
-    """Return test accuracies by variant, the highest mean first, variants without a run last.
+    """Return test accuracies by variant: the highest mean first, and variants without a run last.
 
     Raises:
         DataError: there is no run, or it is not a comparison.

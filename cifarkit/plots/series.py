@@ -27,9 +27,9 @@ class Line:
     """One column of one run, or of the same run under several seeds.
 
     Args:
-        name: of the run; empty where only one is shown.
-        column: of the history.
-        epochs: int64 `epochs`, counted from 1: those that every seed reached.
+        name: the name of the run; empty if there is only one.
+        column: the column of the history.
+        epochs: int64 `epochs`, counted from 1: the epochs that every seed reached.
         values: float64 `seeds epochs`.
     """
 
@@ -69,11 +69,11 @@ class Line:
 
 
 def collect_lines(runs: Any, column: str) -> list[Line]:
-    """Return the lines of a figure from histories.
+    """Collect the lines of a figure from histories.
 
     Args:
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
-        column: `"loss"` or `"accuracy"` for those of train, val and test, or any one column.
+        column: `"loss"` or `"accuracy"`, for the columns of train, val and test, or any one column.
 
     Raises:
         DataError: there is nothing to draw, or no such column.
@@ -100,11 +100,11 @@ def collect_lines(runs: Any, column: str) -> list[Line]:
 
 
 def chance_of(runs: Any, column: str) -> float | None:
-    """Return the score of guessing all classes equally often, where the classes are known.
+    """Return the score of random guessing, if the classes are known.
 
     Args:
         runs: as in `collect_lines`; runs know their classes, bare histories do not.
-        column: 1 / classes is the chance of an accuracy, ln classes that of a loss.
+        column: for an accuracy the score is 1 / classes, for a loss ln classes.
     """
     members = [run for group in _named(runs).values() for run in group]
     counts = {len(run.classes) for run in members if hasattr(run, "classes")}
@@ -180,7 +180,7 @@ def _columns(histories: Sequence[History], column: str) -> list[str]:
 
 
 def _line(name: str, column: str, histories: Sequence[History]) -> Line:
-    """Line up seeds by epoch; an epoch in which one of them has no number is left out."""
+    """Align seeds by epoch; leave out an epoch in which a seed has no number."""
     tables = [
         dict(zip(history.column("epoch"), history.column(column), strict=True))
         for history in histories

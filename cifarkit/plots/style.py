@@ -1,6 +1,6 @@
-"""How every figure looks: colours, sizes, and where a plot is drawn.
+"""The style of every figure: colours, sizes, and where a plot is drawn.
 
-Styles live inside `styled()`; they do not change the user's settings for other figures.
+The style holds inside `styled()`, and does not change the user's settings for other figures.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Set the house style inside a block and put the user's back after it."""
+    """Set cifarkit's style for a block, and restore the user's after it."""
     with matplotlib.rc_context(
         {
             "axes.edgecolor": QUIET,
@@ -69,25 +69,25 @@ def styled() -> Iterator[None]:
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the given axes, or those of a new figure, before they are styled.
+    """Return the given axes, or new axes on a new figure; call it outside of `styled()`.
 
     Args:
         ax: where the user wants the plot.
-        width: of the new figure, in inches.
-        height: of the new figure, in inches.
+        width: the width of the new figure, in inches.
+        height: the height of the new figure, in inches.
     """
     return new_figure(width, height).subplots() if ax is None else ax
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return a new pyplot figure, which notebooks show; to be called outside of `styled()`.
+    """Return a new pyplot figure, which notebooks show; call it outside of `styled()`.
 
     The first figure of a program loads matplotlib's backend. A notebook's backend changes settings
     then. The end of `styled()` would undo them, and no later figure would be shown.
 
     Args:
-        width: in inches.
-        height: in inches.
+        width: the width, in inches.
+        height: the height, in inches.
     """
     import matplotlib.pyplot as plt  # only here: a report draws on a bare Figure
 
@@ -95,7 +95,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def show_once(figure: Figure) -> None:
-    """Let a notebook show a figure once where it is the last line of a cell.
+    """Let a notebook show a figure only once if it is the last line of a cell.
 
     A notebook shows the value of the last line, and then every figure that is open in pyplot.
 
@@ -115,11 +115,11 @@ def _leave_pyplot(figure: Figure) -> None:
 
 
 def style_axes(ax: Axes, *, grid: str = "") -> None:
-    """Set axes to the quiet house style, over the style in which they were made.
+    """Set axes to cifarkit's style, whatever style they were made in.
 
     Args:
-        ax: to change.
-        grid: `"x"`, `"y"`, or nothing for no grid.
+        ax: the axes to change.
+        grid: `"x"`, `"y"`, or `""` for no grid.
     """
     root_of(ax).set_facecolor("white")  # titles and labels stand on the figure
     ax.set_facecolor("white")
@@ -145,8 +145,8 @@ def root_of(ax: Axes) -> Figure:
 def layout(ax: Axes) -> tuple[float, float]:
     """Place the axes so that all labels have room; return their width and height in points.
 
-    The figure's layout engine does this. Without an engine it is done now, once; axes placed by
-    hand stay where they are.
+    The figure's layout engine does this. Without an engine it is done once, now; axes that were
+    placed by hand stay where they are.
     """
     figure = root_of(ax)
     if ax.get_subplotspec() is not None:
@@ -155,7 +155,7 @@ def layout(ax: Axes) -> tuple[float, float]:
 
 
 def size_of(ax: Axes) -> tuple[float, float]:
-    """Return the width and height of axes as they stand, in points."""
+    """Return the current width and height of axes, in points."""
     ax.apply_aspect()
     box, dpi = ax.get_window_extent(), root_of(ax).dpi
     return box.width / dpi * 72, box.height / dpi * 72

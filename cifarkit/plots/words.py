@@ -1,4 +1,4 @@
-"""The words around a plot: the finding above it, the axis and the key below it."""
+"""Write the words around a plot: the finding above it, the axis and the notes below it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MOST_LINES = 3  # of a title in full size
 
 
 def write_words(ax: Axes, finding: str, axis: str, *notes: str, above: float = 0.0) -> Text:
-    """Write the finding over a plot; below it the name of its axis and what a reader must know.
+    """Write the finding above a plot, and the name of its axis and the notes below it.
 
     Lines are as wide as the plot with all its labels.
 
     Args:
         ax: the plot.
-        finding: what it shows, in a sentence.
+        finding: a sentence that says what the plot shows.
         axis: the name of the horizontal axis.
-        notes: below it, each on its own line; empty ones are left out.
+        notes: what a reader must know, each on its own line; empty notes are left out.
         above: room between plot and finding, in points.
 
     Returns:
@@ -44,10 +44,10 @@ def write_words(ax: Axes, finding: str, axis: str, *notes: str, above: float = 0
 
 
 def align_words(ax: Axes, title: Text) -> None:
-    """Let title and caption begin where the labels left of the axes begin."""
+    """Align title and caption with the labels left of the axes."""
     layout(ax)
     if ax.get_aspect() != "auto":
-        layout(ax)  # a square that made way for its labels has moved them
+        layout(ax)  # a square that shrank for its labels has moved them
     box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
     if box is not None:
         left = (max(box.x0, 0) - axes.x0) / axes.width

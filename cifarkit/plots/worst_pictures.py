@@ -22,12 +22,12 @@ def top_losses(
 ) -> Figure:
     """Draw the pictures with the largest loss, the worst first.
 
-    These are the answers that were wrong and sure of themselves; often the label is at fault.
+    These are wrong predictions with high confidence; often the label is wrong.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of the image set.
         image_set: the pictures and their labels.
-        n: how many; all where there are fewer.
+        n: how many pictures; all if there are fewer.
         figure: as for `samples`.
 
     Returns:
@@ -77,15 +77,15 @@ def confused(
     """Draw pictures of the classes that are mixed up most often, chosen at random.
 
     Args:
-        evaluation: of the image set.
+        evaluation: the evaluation of the image set.
         image_set: the pictures and their labels.
-        pairs: how many kinds of mistake; all where there are fewer.
-        n: how many pictures of each; all where there are fewer.
-        seed: of the choice.
+        pairs: how many kinds of mistake; all if there are fewer.
+        n: how many pictures of each kind; all if there are fewer.
+        seed: the seed of the choice.
         figure: as for `samples`.
 
     Returns:
-        The figure; without pictures where there is no mistake.
+        The figure, without pictures if there is no mistake.
 
     Raises:
         DataError: the evaluation is not of this set, the set is empty, or `pairs` or `n` is not a
@@ -107,7 +107,7 @@ def confused(
         true, called = (evaluation.classes.index(name) for name in (pair.true, pair.predicted))
         alike = (evaluation.labels == true) & (evaluation.predicted == called)
         answers = answers_at(evaluation, image_set, drawn(np.flatnonzero(alike), n, seed))
-        # The heading names both classes: above each picture stands only how sure the network was.
+        # The heading names both classes, so above each picture is only the network's confidence.
         tiles = [
             Tile(answer.picture, f"{100 * answer.confidence:.0f} % sure", answer.wrong)
             for answer in answers

@@ -1,1 +1,1 @@
-"""How to train, as values: the recipe, the optimisers, the learning-rate schedules."""
+"""How to train, as values: recipes, losses, optimisers and learning-rate schedules."""

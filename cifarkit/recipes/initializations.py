@@ -35,8 +35,8 @@ class Initialization(Value, ABC):
         """Change the weights of a network, before its first step.
 
         Args:
-            model: the network, in place.
-            images: uint8 `n 3 32 32`, the training pictures.
+            model: the network; it is changed in place.
+            images: the training pictures, uint8 `n 3 32 32`.
         """
 
 
@@ -46,15 +46,15 @@ class Whitening(Initialization):
 
     The input is the pictures, or the output of the layers before it, untrained and in evaluation
     mode. The filters are the eigenvectors of the second moments of all patches as large as the
-    kernel, each divided by the root of its eigenvalue: the output has one size in every direction.
-    The second half of the channels is the first half with the other sign. The layer is then
-    frozen: Jordan 2024, arXiv 2404.00498, section 3.2, after Page 2018, "How to train
-    your ResNet" (https://myrtle.ai/learn/how-to-train-your-resnet-8-bag-of-tricks/). Where the
-    layer has too few channels for all eigenvectors, it gets those of the largest eigenvalues.
+    kernel, each divided by the root of its eigenvalue. So the output varies equally in every
+    direction. The second half of the channels is the first half with the opposite sign. The layer
+    is then frozen: Jordan 2024, arXiv 2404.00498, section 3.2, after Page 2018, "How to train your
+    ResNet" (https://myrtle.ai/learn/how-to-train-your-resnet-8-bag-of-tricks/). If the layer has
+    too few channels for all eigenvectors, it gets the ones with the largest eigenvalues.
 
     Args:
-        pictures: how many of the training pictures to use, spread over all of them: those of
-            an image folder are in the order of their classes.
+        pictures: how many of the training pictures to use, spread over all of them, because an
+            image folder is in the order of the classes.
         eps: added to each eigenvalue, so that tiny ones do not make huge filters.
 
     Raises:
@@ -92,7 +92,7 @@ class Whitening(Initialization):
 
 
 def _spread(images: Tensor, count: int) -> Tensor:
-    """Return so many images at equal distances, or all of them."""
+    """Return `count` images at equal distances, or all of them."""
     import torch
 
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or len(images) == 0:

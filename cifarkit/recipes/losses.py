@@ -1,7 +1,8 @@
-"""Losses as values: what training makes small.
+"""Losses as values: what training minimises.
 
-A loss is computed for each image; a step goes along the mean over its batch. Validation and test
-always measure plain cross-entropy, in nats, so that runs with different losses can be compared.
+A loss is computed for each image; a step uses the mean over its batch. Validation and test always
+measure plain cross-entropy, in nats (natural logarithms), so that runs with different losses can be
+compared.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ class Loss(Value, ABC):
     """Base of all losses. To add one, write a frozen dataclass with a `__call__`.
 
     Attributes:
-        soft_targets: whether it also takes float `batch classes` shares that sum to 1 in place of
-            labels, as mixing pictures gives. Set it in your own class when it does.
+        soft_targets: whether the loss also takes shares, float `batch classes`, that sum to 1, in
+            place of labels. Mixing pictures gives such targets. Set it in your own class when it
+            does.
 
     >>> import torch
     >>> import torch.nn.functional as F
@@ -47,10 +49,10 @@ class Loss(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the loss that a loss of torch's means, or a class of losses, or its name.
+        """Return the loss that a torch loss, a class of losses, or the name of a class stands for.
 
         Raises:
-            Mismatch: it is another loss of torch's, or a function.
+            Mismatch: it is another torch loss, or a function.
         """
         import torch.nn.functional as F
         from torch import nn
@@ -83,20 +85,20 @@ class Loss(Value, ABC):
         """
 
     def mean(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of a batch, from which gradients go back.
+        """Return the mean loss of a batch, which is differentiated.
 
         Args:
             logits: float `batch classes`.
-            targets: as of `__call__`.
+            targets: as for `__call__`.
 
         Raises:
-            RecipeError: the targets are shares, and the loss takes labels; or it does not give one
-                number for each image.
+            RecipeError: the targets are shares, but the loss takes only labels; or it does not
+                return one number for each image.
         """
         if targets.ndim == 2 and not self.soft_targets:
             raise RecipeError(
-                f"{self!r} takes labels, and this batch has shares of classes, as ck.Mixup gives; "
-                "take loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
+                f"{self!r} takes labels, and this batch has shares of classes, as ck.Mixup "
+                "gives; write loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
             )
         losses = self(logits, targets)
         if losses.shape != logits.shape[:1]:
@@ -107,10 +109,10 @@ class Loss(Value, ABC):
         return losses.mean()
 
     def for_training_set(self, labels: Tensor, num_classes: int) -> Self:
-        """Return the loss with the numbers that depend on the training set; most have none.
+        """Return the loss with the numbers that depend on the training set; most losses have none.
 
         Args:
-            labels: of all training images, int64 `n`.
+            labels: the labels of all training images, int64 `n`.
             num_classes: how many classes there are.
 
         Raises:
@@ -151,10 +153,10 @@ class ClassWeightedLoss(Loss, ABC):
         return self
 
     def _weights(self, logits: Tensor) -> Tensor | None:
-        """Return the class weights `classes` where the logits are; None where all weigh the same.
+        """Return the class weights, `classes`, on the device of the logits; None without weights.
 
         Raises:
-            RecipeError: they are not numbers yet.
+            RecipeError: they are still `"balanced"`.
         """
         if self.class_weights is None:
             return None
@@ -167,13 +169,13 @@ class ClassWeightedLoss(Loss, ABC):
 
 
 def _plain(weights: Any) -> Any:
-    """Return class weights as a list where they are a tensor, an array, or a dict as of Keras."""
+    """Return class weights as a list if they are a tensor, an array, or a dict as in Keras."""
     if isinstance(weights, dict) and weights and sorted(weights) == list(range(len(weights))):
         return [weights[label] for label in range(len(weights))]
     return weights.tolist() if hasattr(weights, "tolist") else weights
 
 
-@lru_cache(maxsize=8)  # the way to a GPU costs a wait, and cannot be captured in a graph
+@lru_cache(maxsize=8)  # a copy to a GPU waits, and cannot be captured in a CUDA graph
 def _on_device(weights: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     import torch
 
@@ -182,15 +184,15 @@ def _on_device(weights: tuple[float, ...], device: torch.device, dtype: torch.dt
 
 @dataclass(frozen=True)
 class CrossEntropy(ClassWeightedLoss):
-    """Cross-entropy, in nats: minus the logarithm of the probability of the label.
+    """Cross-entropy, in nats: minus the natural logarithm of the label's probability.
 
-    The mean is over images, so weighted classes weigh as they are given. (The mean of
-    `torch.nn.CrossEntropyLoss(weight=…)` also divides by the weights of each batch.)
+    The mean is over images, and weights are not normalised. (`torch.nn.CrossEntropyLoss(weight=…)`
+    divides by the sum of the weights in each batch.)
 
     Args:
         class_weights: a number for each class, in the order of the classes; `"balanced"` is
             `n / (classes * count)`, which makes all classes count the same (King and Zeng 2001, as
-            in scikit-learn); None weighs all images the same.
+            in scikit-learn); None gives all images the same weight.
         label_smoothing: the share of certainty spread over all classes (Szegedy et al. 2016,
             section 7).
 
@@ -210,7 +212,7 @@ class CrossEntropy(ClassWeightedLoss):
         return self._reduced(logits, targets, "none")
 
     def mean(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy of a batch; without weights the very bits of torch's."""
+        """Return the mean cross-entropy of a batch; without weights, exactly torch's bits."""
         if self.class_weights is None:
             return self._reduced(logits, targets, "mean")
         return super().mean(logits, targets)
@@ -229,11 +231,11 @@ class CrossEntropy(ClassWeightedLoss):
 
 @dataclass(frozen=True)
 class FocalLoss(ClassWeightedLoss):
-    """Cross-entropy that counts sure answers less: Lin et al. 2017, "Focal Loss", equation 5.
+    """Cross-entropy with less weight on easy images: Lin et al. 2017, "Focal Loss", equation 5.
 
     Args:
-        class_weights: as of `CrossEntropy`; the paper's alpha.
-        gamma: how much less; 0 is cross-entropy.
+        class_weights: as in `CrossEntropy`; the paper's alpha.
+        gamma: how strongly confident, correct predictions lose weight; 0 is cross-entropy.
 
     >>> import torch
     >>> logits = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
@@ -260,11 +262,11 @@ class FocalLoss(ClassWeightedLoss):
 class MultiMargin(ClassWeightedLoss):
     """The multi-class hinge loss of support vector machines: Crammer and Singer 2001.
 
-    It wants the label's logit to be ahead of every other by the margin, and not further.
+    It is 0 when the label's logit exceeds every other logit by at least the margin.
 
     Args:
-        class_weights: as of `CrossEntropy`.
-        margin: how far ahead.
+        class_weights: as in `CrossEntropy`.
+        margin: by how much the label's logit should exceed the others.
         p: 1, or 2 for the squared hinge.
 
     >>> import torch

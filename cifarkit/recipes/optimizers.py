@@ -1,6 +1,6 @@
-"""Optimisers as values, which are made before there are weights.
+"""Optimisers as values: settings, without weights.
 
-torch's own are fused where it has that: one pass over all weights in place of many.
+torch's fused versions are used where they exist: one pass over all weights in place of many.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class Optimizer(Value, ABC):
     Attributes:
         recordable: whether a step can be captured in a CUDA graph: all its state is in tensors on
             the device, and `lr` may be one too (torch calls that `capturable`). It is not
-            inherited; set it in your own class only when you know it.
+            inherited. Set it in your own class only if you know that it holds.
 
-    A recipe also takes torch's classes, with their settings: as the counterpart here, else as a
-    `TorchOptimizer`.
+    A recipe also takes torch's classes with their settings. They become the counterpart here, or
+    else a `TorchOptimizer`.
 
     >>> import torch
     >>> from functools import partial
@@ -79,11 +79,10 @@ class Optimizer(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return the value of a torch class, alone, in a `functools.partial`, or by its name.
+        """Return the value for a torch class, a `functools.partial` of one, or the name of one.
 
         Raises:
-            Mismatch: it is not torch's own, the loop cannot use it, or it is bound to weights
-                already.
+            Mismatch: it is not one of torch's, the loop cannot use it, or it has weights already.
         """
         if (value := super().taken_from(found)) is not None:
             return value
@@ -264,7 +263,8 @@ class NAdam(Optimizer):
         betas: how much of the running mean and of the running square each step keeps.
         eps: added to the denominator.
         weight_decay: L2 penalty, added to the gradient.
-        momentum_decay: how fast the first beta, which starts at about half of it, comes near it.
+        momentum_decay: how fast the first beta, which starts at about half its value, approaches
+            it.
         decoupled_weight_decay: decay the weights outside the gradient, as `AdamW` does.
 
     >>> NAdam().lr
@@ -287,19 +287,20 @@ class NAdam(Optimizer):
 
 @dataclass(frozen=True)
 class Muon(Optimizer):
-    """Momentum whose every step on a filter is made orthogonal: Jordan et al. 2024.
+    """Momentum with orthogonal steps on filters: Jordan et al. 2024.
 
-    See https://kellerjordan.github.io/posts/muon/. Filters are the weights of four dimensions. As
-    in airbench94_muon (https://github.com/KellerJordan/cifar10-airbench), they also keep a constant
-    length, and all other weights step by stochastic gradient descent with Nesterov's momentum.
-    airbench's weight decay on these is left out.
+    See https://kellerjordan.github.io/posts/muon/. Filters are the weights with four dimensions. As
+    in airbench94_muon (https://github.com/KellerJordan/cifar10-airbench), filters also keep a
+    constant length. All other weights are trained by stochastic gradient descent with Nesterov's
+    momentum, without airbench's weight decay.
 
     Args:
-        lr: the learning rate of the filters; most singular values of a step are about 1 before it.
+        lr: the learning rate of the filters; most singular values of a step are about 1 before it
+            is multiplied by the rate.
         momentum: how much of the last step each step on a filter keeps.
-        matrix_lr: the learning rate of weights of two dimensions, such as the last layer's.
-        bias_lr: the learning rate of all others.
-        sgd_momentum: how much of the last step these two keep.
+        matrix_lr: the learning rate of weights with two dimensions, such as the last layer's.
+        bias_lr: the learning rate of all other weights.
+        sgd_momentum: how much of the last step each step of stochastic gradient descent keeps.
 
     >>> Muon().lr
     0.24
@@ -334,17 +335,17 @@ class Muon(Optimizer):
 class TorchOptimizer(Optimizer):
     """Any optimiser of `torch.optim`, with torch's own settings and defaults.
 
-    It computes as torch does by default, and its steps are not captured in a CUDA graph. Where
-    cifarkit has a counterpart, such as `Adam`, that is faster.
+    It computes as torch does by default, and its steps are not captured in a CUDA graph. If
+    cifarkit has a counterpart, such as `Adam`, the counterpart is faster.
 
     Args:
         torch_class: a class of `torch.optim`, or its name; `LBFGS`, `SparseAdam` and `Muon` are
             refused, since the loop cannot train a network with them.
-        settings: what the class takes beside the weights, `lr` included.
+        settings: the arguments of the class besides the weights, including `lr`.
 
     Attributes:
         torch_class: the name of the class.
-        settings: the names and values of the settings that are not torch's default, `lr` apart.
+        settings: the names and values of the settings that are not torch's default, without `lr`.
 
     Raises:
         RecipeError: it is not a class of `torch.optim`, or it refuses the settings.
@@ -360,7 +361,7 @@ class TorchOptimizer(Optimizer):
     0.999)?
     """
 
-    lr: Rate = dataclasses.field()  # without the default of the base: torch's classes have theirs
+    lr: Rate = dataclasses.field()  # without the base's default: torch's classes have their own
     torch_class: str
     settings: tuple[tuple[str, Any], ...]
 
@@ -386,7 +387,7 @@ class TorchOptimizer(Optimizer):
         self._try_out()
 
     def _try_out(self) -> None:
-        """Refuse what torch refuses, as soon as the value is made."""
+        """Refuse settings that torch refuses, as soon as the value is made."""
         import torch
 
         try:
@@ -419,7 +420,7 @@ class TorchOptimizer(Optimizer):
         return type(self)(**{**self._arguments(), **changes})
 
     def differs_from(self, other: Value) -> dict[str, tuple[Any, Any]]:
-        """Return the settings that differ from another's: `{name: (theirs, ours)}`.
+        """Return the settings that differ from another value's: `{name: (theirs, ours)}`.
 
         Raises:
             RecipeError: the other is of another kind.
@@ -443,7 +444,7 @@ COUNTERPARTS: dict[str, type[Optimizer]] = {
 
 
 def _can_fuse(weights: list[Parameter]) -> bool:
-    """Return whether torch has fused steps for these weights: it has none for complex ones."""
+    """Return whether torch has fused steps for these weights; it has none for complex weights."""
     return all(weight.is_floating_point() for weight in weights)
 
 
@@ -451,7 +452,7 @@ def _counterpart(given: GivenOptimizer) -> Optimizer:
     """Return the value that means the same as a torch optimiser.
 
     Raises:
-        Mismatch: it is not torch's own, the loop cannot use it, or it has weights already.
+        Mismatch: it is not one of torch's, the loop cannot use it, or it has weights already.
     """
     kind, chosen = given.kind, given.chosen
     if not kind.__module__.startswith("torch."):
@@ -460,7 +461,7 @@ def _counterpart(given: GivenOptimizer) -> Optimizer:
             "your own ck.Optimizer, a frozen dataclass whose build(self, parameters) returns "
             f"{kind.__name__}({texts})"
         )
-    TorchClass.taken_from(kind)  # raises for those that cannot be used
+    TorchClass.taken_from(kind)  # raises if the loop cannot use it
     ours = COUNTERPARTS.get(kind.__name__)
     known = {field.name for field in dataclasses.fields(ours)} if ours is not None else set()
     if ours is not None and not (chosen.keys() & settings_of(kind).keys()) - known:
@@ -469,7 +470,7 @@ def _counterpart(given: GivenOptimizer) -> Optimizer:
         value = TorchOptimizer(kind, **chosen)
     if given.is_bound:
         raise Mismatch(
-            f"{written(value)}, which gets its weights when training starts; this has those of a "
-            "network already"
+            f"{written(value)}, which gets its weights when training starts; this optimiser "
+            "already has the weights of a network"
         )
     return value

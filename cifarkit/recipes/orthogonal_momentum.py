@@ -24,7 +24,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step on every weight that has a gradient; return what `closure` does, if any."""
+        """Make one step on each weight that has a gradient; return the closure's result, if any."""
         with torch.enable_grad():
             loss = closure() if closure is not None else None
         for group in self.param_groups:
@@ -68,18 +68,18 @@ class OrthogonalMomentum(torch.optim.Optimizer):
 def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
     """Bring singular values of matrices towards 1 and keep their singular vectors.
 
-    Relatively small values stay small in so few steps.
+    Relatively small values stay small, because the steps are few.
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024
     (https://kellerjordan.github.io/posts/muon/), whose coefficients trade exactness for few
-    steps. Each multiplies the matrix by a polynomial of its product with its own transpose. That
-    product's next value follows from the polynomial too, so the matrix itself, which is long, is
-    multiplied once, by all polynomials together ("Gram Newton-Schulz",
+    steps. Each step multiplies the matrix by a polynomial of its product with its own transpose.
+    The product after the step follows from the polynomial too. So the matrix itself, which is long,
+    is multiplied only once, by all polynomials together ("Gram Newton-Schulz",
     https://dao-lab.ai/blog/2026/gram-newton-schulz). It is computed in float32 at least.
 
     Args:
-        matrices: `rows columns` each; below 32 bits they are rounded at the end alone.
-        steps: of the iteration, from 1 on.
+        matrices: `rows columns` each; results below 32 bits are rounded only at the end.
+        steps: the number of iterations, 1 or more.
 
     Returns:
         `rows columns` each.
@@ -93,7 +93,7 @@ def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
     wide = [matrix.to(torch.promote_types(matrix.dtype, torch.float32)) for matrix in wide]
     squares = [matrix @ matrix.T for matrix in wide]
     kinds = [(len(square), square.dtype) for square in squares]
-    for kind in dict.fromkeys(kinds):  # all of one size and type together
+    for kind in dict.fromkeys(kinds):  # all matrices of one size and type together
         alike = [index for index, other in enumerate(kinds) if other == kind]
         factors = _factors(torch.stack([squares[index] for index in alike]), steps)
         for index, factor in zip(alike, factors, strict=True):
@@ -106,7 +106,8 @@ def orthogonalized(matrices: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
 
 def _factors(squares: Tensor, steps: int) -> Tensor:
     """Return the factors of matrices from their squares, both `n rows rows`."""
-    # Divided by the matrix's norm, no singular value is above 1, where the iteration diverges.
+    # After division by the matrix's norm no singular value is above 1, where the iteration
+    # diverges.
     lengths = squares.diagonal(dim1=1, dim2=2).sum(1).sqrt().add(1e-7)[:, None, None]
     squares = squares / lengths.square()
     polynomials = factors = _polynomials(squares)

@@ -1,7 +1,7 @@
 """Learning-rate schedules as values: the rate is a pure function of the progress of training.
 
-A schedule has no state, so training can be resumed at any step. One that goes by the val loss gets
-those of all epochs before.
+A schedule has no state, so training can be resumed at any step. A schedule that depends on the val
+loss gets the val losses of all epochs before.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TORCHS = {
     "ConstantLR": "ck.Constant()",
     "ReduceLROnPlateau": "ck.Plateau(factor={factor}, patience={patience})",
 }
-# What their settings are where they are not told.
+# Settings of torch's schedulers, where they are not given.
 DEFAULTS = {
     "step_size": 30,
     "gamma": 0.1,
@@ -58,11 +58,11 @@ Factor = Annotated[float, Range(0, 1, open="(")]
 class Schedule(Value, ABC):
     """Base of all schedules. To add one, write a frozen dataclass with a `shape`.
 
-    One that goes by the val loss also has a `share_after`.
+    A schedule that depends on the val loss also has a `share_after`.
 
     Args:
-        warmup: epochs over which the rate first climbs in a straight line to where the schedule
-            starts; the schedule then fills what is left of training.
+        warmup: the first epochs, in which the rate grows linearly to where the schedule starts; the
+            schedule then fills the rest of training.
 
     >>> @dataclass(frozen=True)
     ... class Halving(Schedule):
@@ -108,10 +108,10 @@ class Schedule(Value, ABC):
     def share_after(self, val_losses: Sequence[float]) -> float:
         """Return the share of its rates that a schedule uses after epochs with these val losses.
 
-        It is 1 for a schedule that does not go by them.
+        It is 1 for a schedule that does not depend on them.
 
         Args:
-            val_losses: of all epochs that are over, in order.
+            val_losses: the val losses of all epochs so far, in order.
 
         >>> Constant().share_after([0.7, 0.9])
         1.0
@@ -122,13 +122,13 @@ class Schedule(Value, ABC):
         """Return the learning rate at one point of training.
 
         Args:
-            epoch: the point, counted from 0 in fractions of an epoch.
+            epoch: the point, as a number of epochs from 0, with a fraction.
             epochs: how many epochs the training has in all.
             lr: the optimiser's own rate.
-            val_losses: of the epochs before.
+            val_losses: the val losses of the epochs before.
 
         Raises:
-            RecipeError: `shape` does not give a finite number from 0 on.
+            RecipeError: `shape` does not return a finite number, 0 or more.
 
         >>> Constant(warmup=1).rate(0.5, epochs=10, lr=0.1)
         0.05
@@ -155,13 +155,13 @@ class Schedule(Value, ABC):
     def shape(self, epoch: float, epochs: float, lr: float) -> float:
         """Return the rate `epoch` epochs after the warm-up, of `epochs` in all.
 
-        `epochs` is 0 where the warm-up takes all of training.
+        `epochs` is 0 if the warm-up takes all of training.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
-    """The optimiser's rate throughout.
+    """Keep the optimiser's rate throughout.
 
     >>> Constant().rate(7.5, epochs=10, lr=0.1)
     0.1
@@ -218,12 +218,12 @@ class Plateau(Schedule):
     """Multiply the rate by `factor` when the val loss has not improved for some time.
 
     It drops where `torch.optim.lr_scheduler.ReduceLROnPlateau` does with `threshold_mode="abs"`. It
-    is a function of the val losses so far, so a run that is resumed has the same rates. It needs a
-    val set, and never goes by test.
+    is a function of the val losses so far, so a resumed run has the same rates. It needs a val set,
+    and never depends on test.
 
     Args:
         factor: what each drop multiplies by.
-        patience: how many epochs in a row may be no better; the next such epoch is a drop.
+        patience: how many epochs in a row may bring no better loss; the next such epoch is a drop.
         min_delta: a loss counts as better only when it is lower by more than this.
         cooldown: how many epochs after a drop do not count.
         final: the lowest rate, as a share of the optimiser's.
@@ -262,7 +262,7 @@ class Cosine(Schedule):
     """Fall from the optimiser's rate along half a cosine: Loshchilov and Hutter 2017, equation 5.
 
     Args:
-        final: where it ends, as a share of the optimiser's rate.
+        final: the last rate, as a share of the optimiser's rate.
 
     >>> [round(Cosine().rate(epoch, epochs=10, lr=0.1), 6) for epoch in (0, 5, 10)]
     [0.1, 0.05, 0.0]
@@ -280,7 +280,7 @@ class Linear(Schedule):
     """Fall from the optimiser's rate in a straight line.
 
     Args:
-        final: where it ends, as a share of the optimiser's rate.
+        final: the last rate, as a share of the optimiser's rate.
 
     >>> [round(Linear().rate(epoch, epochs=10, lr=0.1), 6) for epoch in (0, 5, 10)]
     [0.1, 0.05, 0.0]
@@ -295,14 +295,14 @@ class Linear(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """Climb to a peak and fall to nearly nothing: Smith and Topin 2018, section 3.
+    """Grow to a peak and fall to nearly 0: Smith and Topin 2018, section 3.
 
     Args:
-        peak: the highest rate; it replaces the optimiser's own rate, or all of them where it has
-            several, as `Muon` has.
-        rise: the share of training spent climbing.
-        start: where it starts, as a share of the peak.
-        final: where it ends, as a share of the peak.
+        peak: the highest rate; it replaces the optimiser's rate, or all rates of an optimiser with
+            several, such as `Muon`.
+        rise: the share of training in which the rate grows.
+        start: the first rate, as a share of the peak.
+        final: the last rate, as a share of the peak.
 
     >>> schedule = OneCycle(peak=0.1)
     >>> [round(schedule.rate(epoch, epochs=10, lr=1e-3), 6) for epoch in (0, 3, 10)]

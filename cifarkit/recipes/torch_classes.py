@@ -1,4 +1,4 @@
-"""torch's optimisers as people write them: a class, its name, a `partial`, or one with weights."""
+"""Read torch optimisers in any form: a class, its name, a `partial`, or an object with weights."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["GivenOptimizer", "TorchClass", "given_optimizer", "hint_like", "sett
 REFUSED = {
     "LBFGS": "another optimiser, such as ck.Adam(): LBFGS computes the loss several times a step, "
     "through a closure, and the loop does so once",
-    "SparseAdam": "ck.Adam(): SparseAdam takes sparse gradients alone, and a network for pictures "
+    "SparseAdam": "ck.Adam(): SparseAdam takes only sparse gradients, and a network for pictures "
     "has dense ones",
-    "Muon": "ck.Muon(): torch's takes matrices alone, and networks have filters and biases too",
+    "Muon": "ck.Muon(): torch's Muon takes only matrices, and networks have filters and biases too",
 }
-# Settings that say how torch makes its steps, and that the loop's steps do not go with.
+# Settings of how torch makes its steps; the loop does not support them.
 NOT_TAKEN = ("capturable", "differentiable")
 Number = Annotated[float, Range(-1e12, 1e12)]
 
@@ -55,7 +55,7 @@ class TorchClass:
 
 
 class GivenOptimizer(NamedTuple):
-    """An optimiser of torch's kind: its class, what was chosen, and whether it has weights."""
+    """A torch optimiser: its class, the chosen settings, and whether it has weights."""
 
     kind: type
     chosen: dict[str, Any]
@@ -63,7 +63,7 @@ class GivenOptimizer(NamedTuple):
 
 
 def given_optimizer(found: Any) -> GivenOptimizer | None:
-    """Return the class and the settings of an optimiser of torch's kind; else None.
+    """Return the class and the settings of a torch optimiser; None for anything else.
 
     Settings do not include `fused` and `foreach`, which say how torch computes a step.
 
@@ -98,7 +98,7 @@ def given_optimizer(found: Any) -> GivenOptimizer | None:
 
 
 def settings_of(kind: type) -> Mapping[str, Any]:
-    """Return what the class of an optimiser takes beside its weights, with the defaults.
+    """Return the settings of an optimiser's class, with their defaults.
 
     >>> import torch
     >>> settings_of(torch.optim.RAdam)["betas"]
@@ -109,7 +109,7 @@ def settings_of(kind: type) -> Mapping[str, Any]:
 
 
 def hint_like(default: Any) -> Any:
-    """Return the annotation of a setting, by its default; whole numbers are taken as fractions.
+    """Return the annotation of a setting, by its default; a whole number allows any number.
 
     >>> hint_like(False), hint_like("auto")
     (<class 'bool'>, <class 'str'>)

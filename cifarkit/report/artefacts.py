@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 PIXELS_PER_INCH = 200
-WIDTH = 4.75  # inches: letters of 8 points are 9 pixels high and more on a page of 400 pixels
+WIDTH = 4.75  # inches: letters of 8 points are at least 9 pixels high on a page of 400 pixels
 MANY = 24  # pictures, four in a row
 
 
@@ -43,10 +43,10 @@ def draw_figures(
     """Draw every figure of a run, without pyplot.
 
     Args:
-        run: with its network.
-        evaluation: of the run.
+        run: the run, with its network.
+        evaluation: the evaluation of the run.
         shown: the evaluated images.
-        splits: the data of the run.
+        splits: the run's data.
 
     Returns:
         The figures by name, each with a line below it that names its origin.
@@ -103,7 +103,7 @@ def evaluation_to_json(evaluation: Evaluation, part: str, data: str) -> dict[str
     """Return the numbers of an evaluation as JSON types.
 
     Args:
-        evaluation: of a part of a data source.
+        evaluation: the evaluation of a part of a data source.
         part: `"train"`, `"val"` or `"test"`.
         data: the name of the data source.
     """
@@ -122,10 +122,10 @@ def evaluation_to_json(evaluation: Evaluation, part: str, data: str) -> dict[str
 
 
 def save_artefacts(run: Run, evaluation: Evaluation, splits: Splits, folder: Path) -> None:
-    """Write `evaluation.json`, unless it is there, and `figures/*.png` into the run's folder.
+    """Write `evaluation.json`, if it is not there, and `figures/*.png` into the run's folder.
 
-    On another machine the numbers of a run may differ in their last digits, so the first
-    evaluation stays.
+    On another machine the numbers of a run may differ in their last digits, so the first evaluation
+    is kept.
 
     Raises:
         RunFolderError: a file cannot be written.

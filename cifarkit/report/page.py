@@ -50,27 +50,28 @@ def write_report(
 
     A run is evaluated on test, or on val while it can be resumed. Its page has the result with its
     interval, the recipe, curves, confusion matrix, per-class table, samples, predictions, worst
-    errors, heat maps where a layer allows them, layers and environment. The page of a comparison
-    has the finding, every seed of every variant, the pairs with their verdicts, curves, recipes,
-    runs and environment, and at the end what all this does not show. A page needs no network and no
+    errors, heat maps if a layer allows them, layers and environment. The page of a comparison has
+    the finding, every seed of every variant, the pairs with their verdicts, curves, recipes, runs
+    and environment. It ends with what all this does not show. A page needs no connection and no
     other file.
 
     Args:
         result: a run, or what `ck.compare` returned.
         splits: the data of the run; a comparison needs none, because its runs keep their test
             predictions.
-        path: of a new page. When None, `report.html` in the run's folder, or `comparison.html`
-            next to the folders of the comparison's runs; both are overwritten.
+        path: the path of a new page. When None, it is `report.html` in the run's folder, or
+            `comparison.html` next to the folders of the comparison's runs; these are overwritten.
         author: your name, below the title.
         notes: your text, below the result: plain text, in which a blank line begins a paragraph, or
             the `Path` of a UTF-8 file. Each call writes the whole page: give both again.
 
     Returns:
-        Where the page is.
+        The path of the page.
 
     Raises:
-        DataError: a run comes without splits, or a comparison with splits, or `result` is neither.
-            Or the author is not a line of text, or the notes are not a text or cannot be read.
+        DataError: a run is given without splits, or a comparison with splits, or `result` is
+            neither. Or the author is not a line of text, or the notes are not a text or cannot be
+            read.
         TrainingError: the run can be resumed, and there is no val.
         NonFiniteLossError: the network gives NaN or infinity for an image.
         RunFolderError: the run has no folder, the file exists, or it cannot be written.

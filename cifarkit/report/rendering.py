@@ -1,4 +1,4 @@
-"""Fill a template, with figures, into one HTML file with everything in it."""
+"""Fill a template with texts and figures: one HTML file with everything in it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def rendered(template: str, *, figures: Mapping[str, Figure], **values: Any) -> 
     """Fill a template that extends `page.html.jinja`.
 
     Args:
-        template: name of a file in this folder.
-        figures: by name, written into the page as PNG.
+        template: the name of a file in this folder.
+        figures: the figures by name; they are written into the page as PNG.
         values: other names in the template: `title`, `subtitle`, `data` (its name) and more.
     """
     environment = Environment(

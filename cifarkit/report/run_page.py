@@ -21,12 +21,12 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
     """Evaluate a run and return its page as HTML: on test, or on val while it can be resumed.
 
     Args:
-        run: with its network.
+        run: the run, with its network.
         splits: the data of the run.
-        words: of the author.
+        words: the author's words.
 
     Raises:
-        TrainingError: it can be resumed, and there is no val.
+        TrainingError: the run can be resumed, and there is no val.
     """
     part, shown, views = "test", splits.test, run.recipe.test_time
     if run.can_be_resumed:

@@ -22,7 +22,7 @@ class Words(NamedTuple):
 
     Attributes:
         author: a name, or empty.
-        paragraphs: of plain text.
+        paragraphs: paragraphs of plain text.
     """
 
     author: str
@@ -96,7 +96,7 @@ def _read(path: Path) -> str:
 
 
 def _clean(text: str) -> str:
-    """Remove what a page cannot show: control characters, and halves of letters."""
+    """Remove what a page cannot show: control characters, and half surrogate pairs."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return "".join(
         letter

@@ -1,5 +1,5 @@
-"""What a training leaves: its run, its folder, and all that can be read from there.
+"""The result of a training: its run, its folder, and everything that can be read from the folder.
 
 `run` is what callbacks are given, `fit` returns and `load_run` reads; `folder` holds its files.
-Nothing here trains, or asks for a device.
+Nothing here trains or uses a GPU.
 """

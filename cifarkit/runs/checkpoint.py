@@ -1,4 +1,4 @@
-"""The checkpoints of a run folder: the newest, the one before in case it is damaged, the last."""
+"""The checkpoints of a run folder: the newest, the previous (a reserve), and the final one."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ __all__ = ["COUNT", "PREFIX", "CheckpointFiles", "averages_of"]
 
 FORMAT = 1
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
-PREFIX = "module."  # of the running averages in a state, as torch's AveragedModel writes them
+PREFIX = "module."  # of averaged weights, as torch's AveragedModel names them
 COUNT = "n_averaged"
-FINAL = "checkpoint-final.safetensors"  # of a run that is over, and can get more epochs
+FINAL = "checkpoint-final.safetensors"  # of a run that is over, and can be trained for more epochs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CheckpointFiles:
-    """What a training can be taken up from.
+    """The checkpoints from which a training can resume.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
     """
 
     folder: Path
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write a checkpoint; the newest so far becomes the previous.
+        """Write a checkpoint; the newest one so far becomes the previous one.
 
-        From the first on, one of the two is whole at every moment, whatever stops the program.
+        After the first call, one of the two is whole at every moment, whatever stops the program.
 
         Raises:
-            CheckpointError: the state holds what cannot be saved.
-            OSError: the disk refuses.
+            CheckpointError: the state holds something that cannot be saved.
+            OSError: the file cannot be written.
         """
         fresh = self.folder / f"new-{NEWEST}"
         try:
@@ -51,19 +51,19 @@ class CheckpointFiles:
             if newest.exists():
                 newest.replace(self.folder / PREVIOUS)
             rename(fresh, newest)
-            (self.folder / FINAL).unlink(missing_ok=True)  # of an earlier end
+            (self.folder / FINAL).unlink(missing_ok=True)  # of earlier training
         finally:
             fresh.unlink(missing_ok=True)
 
     def load(
         self, names: Sequence[str] = (NEWEST, PREVIOUS), largest: int = LARGEST
     ) -> dict[str, Any] | None:
-        """Return the newest state that is whole; None when there is none at all.
+        """Return the newest undamaged state; None if there is no checkpoint.
 
         Warns when the newest is damaged.
 
         Raises:
-            CheckpointError: all that are there are damaged, or of another format.
+            CheckpointError: all checkpoints are damaged, or one has another format.
         """
         damaged = []
         for name in names:
@@ -86,7 +86,7 @@ class CheckpointFiles:
                 "\n  ".join(
                     [
                         "no checkpoint can be read; put a copy back, or delete the folder "
-                        f"{str(self.folder)!r} and train anew:",
+                        f"{str(self.folder)!r} and train again:",
                         *damaged,
                     ]
                 )
@@ -94,11 +94,11 @@ class CheckpointFiles:
         return None
 
     def load_final(self) -> dict[str, Any] | None:
-        """Return the state in which training ended; None where it was not kept."""
+        """Return the state in which training ended; None if it was not kept."""
         return self.load([FINAL])
 
     def close(self, *, keep_final: bool) -> None:
-        """Delete them, when the run is over; the newest is the final one, which may be kept."""
+        """Delete the checkpoints of a run that is over; the newest may be kept as the final one."""
         newest = self.folder / NEWEST
         if keep_final and newest.exists():
             newest.replace(self.folder / FINAL)
@@ -107,13 +107,13 @@ class CheckpointFiles:
         self.sweep()
 
     def sweep(self) -> None:
-        """Delete what a program that was killed while it saved has left half-written."""
+        """Delete half-written files of a program that was killed while saving."""
         for left in (*leftovers(self.folder), self.folder / f"new-{NEWEST}"):
             left.unlink(missing_ok=True)
 
 
 def averages_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the averaged weights in a saved average; none where nothing was averaged."""
+    """Return the averaged weights in a saved average; an empty dict if there is no average yet."""
     if not state or state[COUNT] == 0:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The columns of a history: what stands above each, and how its numbers are shown."""
+"""The columns of a history: their headings, and how their numbers are shown."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["COLUMNS", "Column", "column_of"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """One column of a history.
 
     Args:
-        name: in the history.
-        heading: above the column.
-        width: in characters; numbers stand to the right.
+        name: the name in the history.
+        heading: the heading above the column.
+        width: the width, in characters; numbers are aligned to the right.
         show: turns the number into text.
-        rank: what is left out first where there is no room has the highest.
+        rank: without room, the column with the highest rank is left out first.
     """
 
     name: str
@@ -52,7 +52,7 @@ _BY_NAME = {column.name: column for column in COLUMNS}
 
 
 def column_of(name: str) -> Column:
-    """Return the column of a name; one that a callback logged goes by its own name.
+    """Return the column of a name; a column that a callback logged has its name as heading.
 
     >>> column_of("val_loss").heading, column_of("gradient_norm").show(0.123456)
     ('val loss', '0.1235')

@@ -1,4 +1,4 @@
-"""What a run ran on: recorded, because results depend on it."""
+"""Record versions and hardware, because the results of a run depend on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 __all__ = ["TORCHRUN", "cpu_capabilities", "describe_environment", "is_first_process"]
 
-TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it starts
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # an environment variable that torchrun sets
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
@@ -47,9 +47,10 @@ def cpu_capabilities() -> Mapping[str, Any]:
 
 
 def _processor() -> str:
-    """Return the processor's name, where torch knows it, its kind, and what torch makes use of.
+    """Return the processor's name, if torch knows it, its kind, and the instructions torch uses.
 
-    Two that differ in their name alone need not leave the same bits: libraries choose by it.
+    Even two processors that differ only in name can give different bits: libraries choose their
+    code by it.
     """
     kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     name = " ".join(cpu_capabilities().get("cpu_name", "").split())

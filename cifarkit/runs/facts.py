@@ -1,4 +1,4 @@
-"""What is true of a run beside its numbers, as `run.json` keeps it."""
+"""The facts of a run besides its numbers, as `run.json` keeps them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
 
 __all__ = ["Facts", "Listener", "is_user_code"]
 
-# What every record has had, and what is read of its parts.
+# The facts that every record has, and the names that are read in two of them.
 NEEDED = {
     *("status", "network", "data", "processes", "track_test", "environment"),
     *("logged_columns", "callbacks", "intervening"),
@@ -31,7 +31,7 @@ class Listener(NamedTuple):
 
     Attributes:
         kind: the full name of its class.
-        fields: what makes it again, by name; None where it does not say.
+        fields: the arguments that make it again, by name; None if its class does not declare them.
     """
 
     kind: str
@@ -40,40 +40,42 @@ class Listener(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class Facts(Mapping[str, Any]):
-    """What is true of a run: where it stands, what it was trained on and with, and how it ended.
+    """The facts of a run: its status, what it was trained on and with, and how it ended.
 
-    Each is read as an attribute, or by its name in `run.json`, where what is None is missing.
+    Read a fact as an attribute, or by its name in `run.json`. Facts that are None are left out of
+    `run.json`.
 
     Args:
         status: `"running"`, `"finished"`, `"stopped"`, `"interrupted"` or `"failed"`.
         network: a short hash of the layers that the network prints.
         data: name, fingerprint, sizes and split of the data.
-        precision: of the arithmetic, such as `"float32"`.
-        compile: what was asked for, as of `Trainer`.
-        layout: of pictures in memory.
-        processes: that trained it together.
+        precision: the type of the arithmetic, such as `"float32"`.
+        compile: the argument of `Trainer`.
+        layout: the memory layout of pictures.
+        processes: how many processes trained it together.
         track_test: whether test was measured each epoch.
-        logged_columns: of the history, beside the trainer's own.
+        logged_columns: the columns of the history besides the trainer's own.
         callbacks: their classes and settings, as Python prints them.
-        listeners: the same as values.
-        intervening: the classes of those that may change batches or gradients.
+        listeners: their classes and settings, as values.
+        intervening: the classes of callbacks that may change batches or gradients.
         environment: versions and hardware.
         parameters: how many numbers were trained.
-        warm_up_seconds: that compiling took.
-        started: date and time.
-        seconds: that training took.
-        resumed: from where it went on, each time.
+        warm_up_seconds: how long compiling took.
+        started: the date and time of the start.
+        seconds: how long training took.
+        resumed: the epochs and steps at which it was resumed.
         stopped: why it ended before its last epoch.
         steps_captured: whether steps were replayed from a CUDA graph.
-        eager_because: what kept steps from being captured, on a GPU.
-        changed_by_callbacks: what no recipe says, each with the callback's name.
-        weights_of_epoch: of which epoch the weights are, counted from 1, where a callback chose.
-        weights_chosen_by: the column it chose by.
+        eager_because: on a GPU, why steps were not captured.
+        changed_by_callbacks: what callbacks changed that the recipe does not say, with the
+            callback's name.
+        weights_of_epoch: the epoch of the weights, counted from 1, if a callback chose it.
+        weights_chosen_by: the column by which it chose.
         test: n, accuracy and loss on test.
-        tests_before: the same, from before the run got more epochs.
-        command: options of `cifarkit train`.
+        tests_before: the same, for tests made before the run got more epochs.
+        command: the options of `cifarkit train`.
         cell: the key of the run in a comparison.
-        others: what another version wrote.
+        others: facts that another version wrote.
 
     >>> facts = Facts(status="finished", seconds=1.5)
     >>> facts.seconds, facts["seconds"], "test" in facts
@@ -137,13 +139,13 @@ class Facts(Mapping[str, Any]):
                 raise RunFolderError(f"{name} has no {min(missing)!r}")
         kinds = [one.get("kind") for one in facts.listeners or []]
         if facts.listeners is not None and len(kinds) != len(facts.callbacks):
-            raise RunFolderError("callbacks and listeners are not as many")
+            raise RunFolderError("the numbers of callbacks and listeners differ")
         if not all(isinstance(kind, str) for kind in kinds):
             raise RunFolderError(f"found {facts.listeners!r:.60} as listeners; each has a 'kind'")
         return facts
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is known, by name."""
+        """Return the known facts, by name."""
         return dict(self)
 
     def callbacks_as_values(self) -> list[Listener]:
@@ -181,7 +183,7 @@ def is_user_code(kind: str) -> bool:
 
 
 def _coerced(value: object, hint: Any) -> Any:
-    """Return a value of JSON as an annotation has it, lists and dicts as they are.
+    """Return a JSON value, converted to an annotation; lists and dicts are not converted.
 
     Raises:
         Mismatch: it does not fit.

@@ -1,15 +1,15 @@
-"""The folder a run leaves: readable without cifarkit.
+"""The folder of a run, which can be read without cifarkit.
 
 ::
 
     run.json               recipe, variant, seed, versions, device, data, times, status
-    history.csv            one row an epoch
+    history.csv            one row for each epoch
     weights.safetensors    the weights when training ended
-    best.safetensors       those of the best epoch on val, where `Checkpoint` listens
+    best.safetensors       the weights of the best epoch on val, if `Checkpoint` is a callback
     checkpoint.safetensors, checkpoint-previous.safetensors
-                           what it is taken up from, until it is over
-    checkpoint-final.safetensors   the state at the end, where it can get more epochs
-    test_logits.safetensors        what it said of each test image, from `score_on_test`
+                           the state from which the run resumes, until it is over
+    checkpoint-final.safetensors   the state at the end, if the run can get more epochs
+    test_logits.safetensors        the predictions for test images, from `score_on_test`
     evaluation.json, figures/, report.html    from the command line
 """
 
@@ -59,7 +59,7 @@ ABOUT, HISTORY, BEST = "run.json", "history.csv", "best.safetensors"
 TEST_PREDICTIONS, EVALUATION = "test_logits.safetensors", "evaluation.json"
 SUFFIXES = (".json", ".csv", ".safetensors")
 LOCK = ".lock"
-KINDS: dict[str, Any] = {  # of what run.json holds beside the facts
+KINDS: dict[str, Any] = {  # in run.json, besides the facts
     "variant": (dict, NoneType),
     "classes": list,
     "recipe": dict,
@@ -72,76 +72,76 @@ class RunFolder:
     """One run's own folder.
 
     Args:
-        path: of the folder.
+        path: the folder's path.
     """
 
     path: Path
 
     def create(self, *, go_on: bool = False) -> None:
-        """Make the folder; an empty one may be there already, or with `go_on` a run.
+        """Make the folder; it may exist if it is empty or, with `go_on`, if it holds a run.
 
         Raises:
-            RunFolderError: it holds something, is a file, or cannot be made.
+            RunFolderError: it is not empty, is a file, or cannot be made.
         """
         if not (go_on and self.holds_run()):
             self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:  # the latter of names that no disk can have
+        except (OSError, ValueError) as error:  # ValueError: a name that no disk can have
             raise self._unmakeable(error) from error
 
     def check_free(self) -> None:
-        """Refuse a folder that holds something, because nothing is overwritten.
+        """Refuse a folder that is not empty, because nothing is overwritten.
 
-        What a program that was killed as it began has left half-written is nothing.
+        Half-written files of a program that was killed at its start do not count.
 
         Raises:
-            RunFolderError: it holds something, or is not a folder.
+            RunFolderError: it is not empty, or is not a folder.
         """
         try:
             litter = {LOCK, *(left.name for left in leftovers(self.path))}
             holds = sorted({entry.name for entry in self.path.iterdir()} - litter)
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:  # the latter of names that no disk can have
+        except (OSError, ValueError) as error:  # ValueError: a name that no disk can have
             raise self._unmakeable(error) from error
         if holds:
             is_run = ABOUT in holds
             what = "a run" if is_run else f"{holds[0]!r}"
-            resume = "give resume=True to go on with it or to read it, " if is_run else ""
+            resume = "give resume=True to resume or read it, " if is_run else ""
             raise RunFolderError(
                 f"the folder {str(self.path)!r} already holds {what}, and nothing is overwritten; "
                 f"{resume}choose another run_dir, or delete it"
             )
 
     def holds_run(self) -> bool:
-        """Return whether a run was begun here."""
+        """Return whether a run was started here."""
         try:
             return (self.path / ABOUT).is_file()
         except OSError:  # such as a name too long for any disk
             return False
 
     def is_over(self) -> bool:
-        """Return whether the run here came to its end.
+        """Return whether the run here is over.
 
         Raises:
-            RunFolderError: what is there cannot be read.
+            RunFolderError: `run.json` cannot be read.
         """
         return self.holds_run() and self.about()["facts"]["status"] in OVER
 
     def epochs(self) -> int:
-        """Return how many epochs the run here was to have."""
+        """Return how many epochs the recipe of the run here has."""
         return int(self.about()["recipe"]["epochs"])
 
     def discard(self) -> None:
-        """Forget a run that never began, so that the next try finds the folder free."""
+        """Delete the record of a run that never began, so that the next try may use the folder."""
         (self.path / ABOUT).unlink(missing_ok=True)
 
     def save(self, run: Run) -> None:
         """Write the run's facts and history.
 
         Raises:
-            RunFolderError: the disk refuses.
+            RunFolderError: a file cannot be written.
         """
         about = {"format": FORMAT, **run.describe()}
         try:
@@ -155,7 +155,7 @@ class RunFolder:
         """Write the network's weights and buffers.
 
         Raises:
-            RunFolderError: the disk refuses; weights saved before are still there.
+            RunFolderError: the file cannot be written; weights saved before are still there.
         """
         try:
             about = {"versions": versions_of(model)}
@@ -164,27 +164,27 @@ class RunFolder:
             raise unwritable(self.path, error) from error
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write what the run can be taken up from.
+        """Write a checkpoint from which the run can resume.
 
         Raises:
-            RunFolderError: the disk refuses; the checkpoints before are still there.
+            RunFolderError: the file cannot be written; the checkpoints before are still there.
         """
         try:
             CheckpointFiles(self.path).save(state)
-            for name in (WEIGHTS, TEST_PREDICTIONS, EVALUATION):  # of an earlier end
+            for name in (WEIGHTS, TEST_PREDICTIONS, EVALUATION):  # of earlier training
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
     def about(self) -> dict[str, Any]:
-        """Return what `run.json` says.
+        """Return the contents of `run.json`.
 
         Raises:
             RunFolderError: it cannot be read, or is of another format.
         """
         path = self.path / ABOUT
         try:
-            for entry in self.path.glob("*"):  # to read a pipe would never end
+            for entry in self.path.glob("*"):  # reading a pipe would never end
                 if entry.suffix in SUFFIXES and entry.exists() and not entry.is_file():
                     raise OSError(f"{entry.name} is not a file")
             about: dict[str, Any] = json.loads(read_text(path))
@@ -207,10 +207,10 @@ class RunFolder:
             raise self._unreadable(error) from error
 
     def variant_and_seed(self) -> tuple[Variant, int]:
-        """Return what the run trains, with its options and recipe, and from which seed.
+        """Return the run's variant, with its options and recipe, and the run's seed.
 
         Raises:
-            RunFolderError: it cannot be read, or the run is of a network without a name.
+            RunFolderError: it cannot be read, or the network has no registered name.
             UnknownModelError: the variant is not registered here.
         """
         about = self.about()
@@ -229,8 +229,8 @@ class RunFolder:
         """Read the run back; see `load_run`.
 
         Args:
-            like: the same run as it is asked for again, whose network takes the weights; when
-                None, the network is built by its name.
+            like: a run with the same settings, whose network gets the weights; when None, the
+                network is built by its name.
         """
         about = self.about()
         try:
@@ -262,7 +262,7 @@ class RunFolder:
             raise self._unreadable(error) from error
 
     def _way_to_a_run(self) -> str:
-        """Suggest the folder that is meant where the named one holds no run."""
+        """Suggest the folder that may be meant when a folder holds no run."""
         if self.path.is_file():
             return (
                 f"{str(self.path)!r} is a file, and a run is a folder; name the folder that it is "
@@ -290,7 +290,7 @@ class RunFolder:
 
 
 def unwritable(folder: Path, error: OSError) -> RunFolderError:
-    """Return the error that says that a run's folder cannot be written, and what to do."""
+    """Return the error for a run folder that cannot be written."""
     return RunFolderError(
         f"the run folder {str(folder)!r} cannot be written: {error}; make room, get the right to "
         "write there, or choose another run_dir"
@@ -299,17 +299,18 @@ def unwritable(folder: Path, error: OSError) -> RunFolderError:
 
 @explains_arguments("ck.load_run")
 def load_run(folder: str | Path) -> Run:
-    """Read a run from its folder: the model with its weights, recipe, history and facts.
+    """Read a run from its folder: the network with its weights, recipe, history and facts.
 
     Args:
-        folder: what was `run_dir`.
+        folder: the folder that was given as `run_dir`.
 
     Returns:
-        The run, the model in evaluation mode on the CPU.
+        The run, with its network in evaluation mode on the CPU.
 
     Raises:
-        RunFolderError: it is not a run folder, or is one from a newer version.
-        UnknownModelError: its variant is not registered here; import the file that does first.
+        RunFolderError: it is not a run folder, or a newer version wrote it.
+        UnknownModelError: its variant is not registered here; first import the file that registers
+            it.
         CheckpointError: the weights are damaged or do not fit the network.
 
     >>> import tempfile
@@ -327,10 +328,10 @@ def load_run(folder: str | Path) -> Run:
 
 
 def check_epochs(run: Run) -> None:
-    """Refuse a run that says it is finished, and has lost epochs of its history.
+    """Refuse a run whose status is finished, but whose history lacks epochs.
 
     Raises:
-        RunFolderError: it has.
+        RunFolderError: epochs are missing.
     """
     if run.status == "finished" and len(run.history) != run.recipe.epochs:
         raise RunFolderError(

@@ -1,8 +1,8 @@
-"""Files of weights by other programs, read as data: torch's and safetensors.
+"""Read files of weights from other programs as data: torch's files and safetensors.
 
-Objects of other programs, such as settings, may lie beside the tensors in a file of `torch.save`.
-Torch's `weights_only` reader then refuses the whole file. Here it finds an empty stand-in under
-each of their names, so that it reads the rest, and still runs no code.
+A file of `torch.save` may hold objects of other programs, such as settings, besides the tensors.
+torch's `weights_only` reader then refuses the whole file. Here it gets an empty stand-in class for
+each such name, so that it reads the rest, and still runs no code.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ MEMBERS = {  # of a zip archive
 
 
 RECONSTRUCT, SCALAR = (value.__reduce__()[0] for value in (np.ones(1), np.float32(1)))
-# What torch's reader takes more: NumPy's numbers and arrays, by its names before and after 2.0.
+# More that torch's reader may take: NumPy's numbers and arrays, by their names before and after
+# 2.0.
 DATA: list[Any] = [
     *(np.dtype, np.ndarray, *{type(np.dtype(code)) for code in np.typecodes["All"]}),
     *((RECONSTRUCT, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
@@ -60,7 +61,7 @@ DATA: list[Any] = [
 
 
 class StandIn:
-    """What is read in place of another program's object: it does nothing, and keeps nothing."""
+    """An empty object, read in place of another program's object."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -73,8 +74,8 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
     """Read a file of `torch.save`, or a safetensors file, without running code.
 
     Returns:
-        What it holds, a `StandIn` in place of each object of another program; and, where there
-        are such, the error of torch that names one.
+        The contents, with a `StandIn` in place of each object of another program. If there is such
+        an object, also torch's error, which names it; else None.
 
     Raises:
         CheckpointError: the file is missing, damaged or of another kind; the message says which.
@@ -90,20 +91,20 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
             begin = file.read(64)
     except IsADirectoryError:
         raise CheckpointError(
-            f"{str(path)!r} is a folder; name the file in it, or, where it is a run folder of "
-            "cifarkit's, type ck.load_weights(model, folder)"
+            f"{str(path)!r} is a folder; name the file in it, or, if it is a run folder, type "
+            "ck.load_weights(model, folder)"
         ) from None
     except FileNotFoundError:
         way = "download it first" if str(path).startswith("http") else "check the path"
         raise CheckpointError(f"there are no weights at {str(path)!r}; {way}") from None
-    except (OSError, ValueError) as error:  # a name that no system takes is a ValueError
+    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
         raise CheckpointError(f"{str(path)!r} cannot be read ({error}); check the path") from error
     if begin[8:9] == b"{":
         tensors, document = load_tensors(path)
         if any(name.startswith("optimizer/") for name in tensors):
             raise CheckpointError(
-                f"{str(path)!r} is a checkpoint of cifarkit's; its weights are read by "
-                f"ck.load_weights(model, {str(path.parent)!r})"
+                f"{str(path)!r} is a checkpoint of cifarkit; ck.load_weights(model, "
+                f"{str(path.parent)!r}) reads its weights"
             )
         state = OrderedDict(tensors)
         keep_layers(state, document.get("versions"))
@@ -115,7 +116,7 @@ def read_foreign(path: Path) -> tuple[Any, Exception | None]:
 
 
 def _other_kind(path: Path, begin: bytes) -> str | None:
-    """Return what a file is that torch.save did not write, if that is known."""
+    """Return the kind of a file that torch.save did not write, if it is known."""
     if path.suffix.lower() in ENDINGS:
         return ENDINGS[path.suffix.lower()]
     for magic, kind in BEGINNINGS.items():
@@ -130,16 +131,16 @@ def _other_kind(path: Path, begin: bytes) -> str | None:
             return kind
     if any(name.endswith("data.pkl") for name in names):
         return None
-    return "a zip archive, and not one of torch.save; unpack it, and name the file of weights"
+    return "a zip archive that torch.save did not write; unpack it, and name the file of weights"
 
 
 def _unpickled(path: Path) -> tuple[Any, Exception | None]:
-    """Read a pickle with torch's `weights_only` reader, objects of other programs left empty."""
+    """Read a pickle with torch's `weights_only` reader, with empty objects for unknown classes."""
     try:
         return _as_data(path, []), None
     except pickle.UnpicklingError as error:
         refusal = error
-    except Exception as error:  # what a broken file raises has no bounds
+    except Exception as error:  # a broken file can raise any error
         raise CheckpointError(_unread(path, error)) from error
     try:
         with _allowed(DATA):
@@ -155,21 +156,21 @@ def _stand_in(name: str) -> type:
 
 
 def _allowed(names: list[Any]) -> AbstractContextManager[None]:
-    # What the user allowed stays so: torch takes off afterwards all that is named here.
+    # Do not name what the user has allowed: torch no longer allows afterwards what is named here.
     more = set(names).difference(torch.serialization.get_safe_globals())
     return torch.serialization.safe_globals(list(more))
 
 
 def _as_data(path: Path, stand_ins: list[Any]) -> Any:
     with warnings.catch_warnings(), _allowed([*DATA, *stand_ins]):
-        warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is an error
+        warnings.simplefilter("ignore")  # about pickle protocols; an unreadable file is an error
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unread(path: Path, error: Exception) -> str:
     return (
         f"{str(path)!r} cannot be imported: it is damaged, not a file of torch.save, or holds more "
-        f"than data ({reason(error)}). Where it was written, save weights as data alone: {SAVE}"
+        f"than data ({reason(error)}). Where it was written, save only the weights: {SAVE}"
     )
 
 
@@ -179,5 +180,5 @@ def reason(error: Exception) -> str:
     found = re.search(r"WeightsUnpickler error:\s*(.*?)(?:\. Please use|\n|$)", text)
     lines = (found.group(1) if found else text).strip().splitlines()
     lines = [line.removeprefix("Weights only load failed. ") for line in lines if line.strip()]
-    said = [line for line in lines if "weights_only" not in line]  # what a harmful file gets first
+    said = [line for line in lines if "weights_only" not in line]  # first for a harmful file
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__

@@ -1,4 +1,4 @@
-"""Weights in files that other programs wrote: the one mapping from names to tensors in them."""
+"""Find the weights in a file that another program wrote: a mapping from names to tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cifarkit.runs.weight_names import keep_layers, layers_of
 
 __all__ = ["find_tensors"]
 
-# The names under which training scripts keep a network's weights; earlier lines win.
+# The keys under which training scripts keep a network's weights; earlier lines win.
 USUAL = (
     {"state_dict", "model_state_dict", "model_state"},
     {"model", "net", "network"},
@@ -35,12 +35,12 @@ def find_tensors(path: Path, key: str | None = None) -> tuple[OrderedDict[str, T
 
     Args:
         path: a file of `torch.save`, or a safetensors file.
-        key: where in it the mapping lies, with dots between nested keys; where several are
-            there and none has a usual name.
+        key: the key of the mapping, with dots between nested keys; needed if there are several
+            mappings and none has a usual key.
 
     Returns:
-        The tensors, with `_metadata` of torch where the file has it, and whether the file is
-        PyTorch Lightning's.
+        The tensors, with torch's `_metadata` if the file has it, and whether PyTorch Lightning
+        wrote the file.
 
     Raises:
         CheckpointError: the file is missing, damaged or of another kind, or holds no such mapping.
@@ -70,19 +70,19 @@ def find_tensors(path: Path, key: str | None = None) -> tuple[OrderedDict[str, T
 def _mappings(
     content: Any, mixed: bool = False
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield where each mapping of names to tensors lies, and it; those of optimisers never.
+    """Yield the path and the contents of each mapping from names to tensors, except an optimiser's.
 
     Args:
-        content: of the file.
-        mixed: whether other values may stand beside the tensors.
+        content: the contents of the file.
+        mixed: whether a mapping may also hold other values.
     """
     queue: list[tuple[tuple[str, ...], Any]] = [((), content)]
-    entered = set()  # for a pickle may hold itself
+    entered = set()  # because a pickle may contain itself
     for where, part in queue:
         if not isinstance(part, Mapping) or not OPTIMISER.isdisjoint(part):
             continue
         tensors = [v for n, v in part.items() if isinstance(n, str) and isinstance(v, Tensor)]
-        # Numbers alone, such as {"loss": tensor(0.3)}, and states of generators are not weights.
+        # Single numbers, such as {"loss": tensor(0.3)}, and states of generators are not weights.
         reals = [v for v in tensors if v.ndim and (v.is_floating_point() or v.is_complex())]
         if reals and (mixed or len(tensors) == len(part)):
             yield where, part
@@ -93,14 +93,14 @@ def _mappings(
 
 
 def _chosen(path: Path, found: Mapping[tuple[str, ...], Any], key: str | None) -> tuple[str, ...]:
-    """Return where the weights lie: under the key asked for, else where they usually do."""
+    """Return the path of the weights: the given key, or else a usual key."""
     at = {".".join(where): where for where in found}
     if key is not None and key in at:
         return at[key]
     rest = [at[name] for name in at if key is None or name.startswith(f"{key}.")]
     if not rest:
         there = ", ".join(repr(name) for name in at if name)
-        there = f"keys are {there}" if there else "they lie at the top; leave key away"
+        there = f"keys are {there}" if there else "they lie at the top; leave out key="
         raise CheckpointError(f"{str(path)!r} has no weights under {key!r}; {there}")
     for depth in range(max(map(len, rest))):
         for usual in USUAL:
@@ -118,7 +118,7 @@ def _chosen(path: Path, found: Mapping[tuple[str, ...], Any], key: str | None) -
 
 
 def _refuse_contents(path: Path, content: Any, refusal: Exception | None) -> None:
-    """Return the error for a file that holds something else than weights.
+    """Raise the error for a file that holds no weights.
 
     Raises:
         CheckpointError: always.
@@ -127,7 +127,7 @@ def _refuse_contents(path: Path, content: Any, refusal: Exception | None) -> Non
     if isinstance(content, Mapping) and content:
         keys = [f"{name!r} ({_name(value)})" for name, value in content.items()]
         found += " with " + ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
-    message = f"{str(path)!r} holds no weights: tensors by name are wanted, found {found}"
+    message = f"{str(path)!r} holds no weights: tensors by name are needed, found {found}"
     values = content.values() if isinstance(content, Mapping) else []
     if refusal:
         message += (

@@ -1,4 +1,4 @@
-"""What earlier versions wrote into records of format 1: read here, nowhere else."""
+"""Read records of format 1 as earlier versions wrote them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from cifarkit.recipes.recipe import Recipe
 __all__ = ["CURRENT_NAMES", "current_recipe", "first_recipe", "listener_of_text"]
 
 CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
-# The arguments that were printed without their names.
+# Arguments that earlier versions printed without their names.
 UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
 
 
 def current_recipe(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a recipe with the fields that recipes have now.
+    """Convert the JSON of an older recipe to the fields that recipes have now.
 
     >>> current_recipe({"epochs": 3, "label_smoothing": 0.1})["loss"]["label_smoothing"]
     0.1
     """
     recipe = Recipe().to_json() | dict(document)
-    if "label_smoothing" in recipe:  # a field of its own, before there were losses
+    if "label_smoothing" in recipe:  # a field of the recipe, before there were losses
         recipe["loss"] = _smoothed(recipe.pop("label_smoothing"))
     return recipe
 
 
 def first_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a recipe as it was first written, where it has nothing new.
+    """Convert the JSON of a recipe to its first form, as far as it uses nothing new.
 
-    Keys of runs are made of it, so what is trained as before has the key that it had.
+    The keys of runs are hashes of it, so that a training without new settings keeps its key.
 
     >>> first_recipe(current_recipe({"epochs": 3, "label_smoothing": 0.1}))["label_smoothing"]
     0.1
@@ -48,7 +48,7 @@ def _smoothed(label_smoothing: Any) -> dict[str, Any]:
 
 
 def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:
-    """Return the class of a callback, and what makes it again, from how Python printed it.
+    """Return the class and the arguments of a callback from its repr.
 
     >>> listener_of_text("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)")
     ('cifarkit.training.callbacks.mixup.Mixup', {'alpha': 0.2})
@@ -64,5 +64,5 @@ def listener_of_text(text: str) -> tuple[str, dict[str, Any] | None]:
         for argument in call.args:
             fields[UNNAMED[kind.rpartition(".")[2]]] = ast.literal_eval(argument)
         return kind, fields
-    except (SyntaxError, ValueError, KeyError, TypeError):  # another's, who prints otherwise
+    except (SyntaxError, ValueError, KeyError, TypeError):  # a user's callback has any repr
         return text.partition("(")[0], None

@@ -1,4 +1,4 @@
-"""What a run measured: one record an epoch."""
+"""The history of a run: one record for each epoch."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Record = dict[str, float]
 
 
 class History(Guided, Readable):
-    """One record an epoch, in order.
+    """The records of a run, one for each epoch, in order.
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
     step) and `seconds`; with a val set `val_loss` and `val_accuracy`; with `track_test` the same
-    of test; and what callbacks logged. Val and test losses are cross-entropy in nats, the train
-    loss is the recipe's; accuracies are in [0, 1]. The train numbers are running means: over the
-    images as they went by, while the weights moved, with dropout on.
+    for test; and the columns that callbacks logged. Val and test losses are cross-entropy in nats
+    (natural logarithms), the train loss is the recipe's; accuracies are in [0, 1]. The train
+    numbers are means over the epoch, computed while the weights changed and with dropout on.
 
     Args:
         records: the epochs so far, `{column: number}` each.
@@ -56,7 +56,7 @@ class History(Guided, Readable):
     def __getitem__(self, index: str) -> list[float]: ...
 
     def __getitem__(self, index: int | slice | str) -> Record | list[Record] | list[float]:
-        """Return the record of one epoch, counted from 0, those of a slice, or a named column."""
+        """Return the record of an epoch, counted from 0, those of a slice, or a named column."""
         return self.column(index) if isinstance(index, str) else self._records[index]
 
     def __contains__(self, item: object) -> bool:
@@ -67,11 +67,11 @@ class History(Guided, Readable):
         return f"History({len(self)} epochs of {', '.join(self.columns)})"
 
     def blocks(self) -> Sequence[Block]:
-        """Return the table; of no epochs, a sentence."""
+        """Return the table, or a sentence if there is no epoch yet."""
         return [self.table()] if len(self) else ["a history of no epochs yet"]
 
     def table(self) -> Table:
-        """Return a row an epoch; a star marks each that had the lowest val loss so far.
+        """Return a table with a row for each epoch; a star marks the lowest val loss so far.
 
         >>> history = History([{"epoch": 1, "val_loss": 2.1}, {"epoch": 2, "val_loss": 2.3}])
         >>> print(history.table().as_text())
@@ -97,7 +97,7 @@ class History(Guided, Readable):
         )
 
     def best_so_far(self) -> list[bool]:
-        """Return for each epoch whether it had the lowest val loss of all up to then.
+        """Return for each epoch whether its val loss was the lowest so far.
 
         >>> History([{"val_loss": 2.1}, {"val_loss": 2.3}, {"train_loss": 1.0}]).best_so_far()
         [True, False, False]
@@ -111,14 +111,14 @@ class History(Guided, Readable):
 
     @property
     def columns(self) -> list[str]:
-        """The names of all columns, in the order in which they first came."""
+        """The names of all columns, in the order of their first appearance."""
         return list(dict.fromkeys(name for record in self._records for name in record))
 
     def column(self, name: str) -> list[float]:
-        """Return one column; NaN where an epoch has no such number.
+        """Return one column, with NaN for epochs without such a number.
 
         Raises:
-            SelectionError: no epoch has it; the message lists those there are.
+            SelectionError: no epoch has it; the message lists the columns.
         """
         if name not in self.columns:
             known = ", ".join(self.columns) or "none yet"
@@ -132,7 +132,7 @@ class History(Guided, Readable):
         self._records.append(record)
 
     def as_csv(self) -> str:
-        """Return all records as a table with a line of names.
+        """Return all records as CSV, with a header line.
 
         >>> print(History([{"epoch": 1, "train_loss": 2.1}]).as_csv(), end="")
         epoch,train_loss
@@ -145,11 +145,11 @@ class History(Guided, Readable):
         return text.getvalue()
 
     def to_csv(self, path: str | Path) -> None:
-        """Write all records as a table, atomically, to a new file; `as_csv` has the text.
+        """Write all records as CSV to a new file, atomically; `as_csv` has the text.
 
         Raises:
             RunFolderError: the file is there already, and nothing is overwritten.
-            OSError: the disk refuses.
+            OSError: the file cannot be written.
         """
         write_new_text(path, self.as_csv())
 

@@ -1,8 +1,8 @@
-"""What makes a run that one and no other, read from its record.
+"""The identity of a run, read from its record.
 
 Its factors decide its numbers. Its conditions, the machine and its software, decide their last
-bits. A comparison finds the runs it has already by both; a run resumes when its factors are the
-same, and warns where its conditions are not.
+bits. A comparison finds existing runs by both. A run resumes if its factors are the same, with a
+warning if its conditions are not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
     "training_of",
 ]
 
-WATCHERS = (  # callbacks of cifarkit's own that leave training as it is
+WATCHERS = (  # cifarkit's callbacks that do not change training
     "cifarkit.cli.",
     "cifarkit.comparison.",
     "cifarkit.training.callbacks.checkpoint.",
@@ -32,10 +32,10 @@ WATCHERS = (  # callbacks of cifarkit's own that leave training as it is
 
 
 def factors_of(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides a run's numbers, by name; the fields of its recipe are among them.
+    """Return everything that decides a run's numbers, by name, including the fields of its recipe.
 
     Args:
-        about: what its `run.json` says.
+        about: the contents of its `run.json`.
     """
     facts, variant = _facts_of(about), about["variant"] or {}
     return {
@@ -53,14 +53,14 @@ def factors_of(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def conditions_of(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what the last bits of a run's numbers depend on besides, by name.
+    """Return what else the last bits of a run's numbers depend on, by name.
 
     Args:
-        about: what its `run.json` says.
+        about: the contents of its `run.json`.
     """
     facts = _facts_of(about)
     environment = facts.environment
-    # With settings where they are cifarkit's own; others print what they like.
+    # With the settings of cifarkit's callbacks; the repr of other callbacks may be anything.
     listeners = zip(facts.callbacks_as_values(), facts.callbacks, strict=True)
     settings = {listener.kind: text for listener, text in listeners}
     return {
@@ -82,21 +82,21 @@ def has_comparable_code(about: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether the hashes of the code of two runs were made in the same way.
 
     Args:
-        about: what one `run.json` says.
-        other: what the other says.
+        about: the contents of one `run.json`.
+        other: the contents of the other.
     """
     versions, others = (_facts_of(record).environment["versions"] for record in (about, other))
     return all(versions[name] == others[name] for name in ("python", "cifarkit"))
 
 
 def training_of(about: dict[str, Any]) -> str:
-    """Return as one text what decides a run's numbers, apart from its seed and the machine.
+    """Return what decides a run's numbers, without its seed and the machine, as one text.
 
     Args:
-        about: what its `run.json` says.
+        about: the contents of its `run.json`.
 
     Returns:
-        Variant, code, options, recipe, data and callbacks; equal texts are the same training.
+        Variant, code, options, recipe, data and callbacks; equal texts mean the same training.
     """
     variant = about["variant"] or {}
     parts = {
@@ -109,10 +109,10 @@ def training_of(about: dict[str, Any]) -> str:
 
 
 def key_of(about: dict[str, Any]) -> str:
-    """Return a hash of all that a run is: training, seed, device, precision, versions.
+    """Return a hash of what identifies a run: training, seed, device, precision and versions.
 
     Args:
-        about: what its `run.json` says.
+        about: the contents of its `run.json`.
     """
     conditions = conditions_of(about)
     names = ("device", "precision", "cifarkit", "torch")
@@ -121,12 +121,13 @@ def key_of(about: dict[str, Any]) -> str:
 
 
 def is_known(about: dict[str, Any]) -> bool:
-    """Return whether the record says all that matters, and is of a run as comparisons make them.
+    """Return whether a record is enough to find the run again in a comparison.
 
-    It has no code of callbacks from elsewhere; and what was compiled has other last digits.
+    It is not if the run had a user's callbacks, whose code is not in the record, or was compiled,
+    which changes last digits.
 
     Args:
-        about: what its `run.json` says.
+        about: the contents of its `run.json`.
     """
     is_compiled = _facts_of(about).compile == "on"
     return not is_compiled and not any(map(is_user_code, _that_matter(about)))

@@ -1,4 +1,4 @@
-"""The variant that a record names, and its network."""
+"""Find the variant that a record names, and build its network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["build_network", "find_variant"]
 
 
 def find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:
-    """Return the registered variant, with the options and the recipe the run was made with.
+    """Return the registered variant, with the run's options and recipe.
 
     Args:
-        described: what `run.json` says of it; None for a network without a name.
-        recipe: of the run.
+        described: the variant in `run.json`; None for a network without a name.
+        recipe: the run's recipe.
 
     Raises:
         UnknownModelError: it is not registered here.
@@ -44,16 +44,16 @@ def build_network(variant: Variant, num_classes: int, folder: Path) -> nn.Module
     """Build the network of a run.
 
     Args:
-        variant: of the run.
-        num_classes: of its data.
-        folder: of the run, for the message.
+        variant: the run's variant.
+        num_classes: how many classes its data has.
+        folder: the run's folder, for the message.
 
     Raises:
         RunFolderError: it cannot be built.
     """
     try:
         return variant.build(num_classes=num_classes)
-    except RuntimeError as error:  # torch's, of sizes that cannot be
+    except RuntimeError as error:  # torch's error for impossible sizes
         if isinstance(error, CifarkitError):
             raise
         raise RunFolderError(

@@ -27,18 +27,18 @@ from cifarkit.runs.state import TrainingState
 
 __all__ = ["OVER", "Requests", "Run"]
 
-OVER = ("finished", "stopped")  # a run of another status still trains, or can resume
+OVER = ("finished", "stopped")  # with another status, a run still trains, or can resume
 
 OWN_COLUMNS = ("epoch", "train_", "val_", "test_", "lr", "seconds")
 
 
 @dataclass(eq=False)
 class Requests:
-    """What a training was asked for through its run; it is granted after the step.
+    """What callbacks asked of a training through its run; it is done after the step.
 
     Args:
-        interruption: to save and end, as Ctrl-C does.
-        checkpoint: to save and go on.
+        interruption: whether to save and end, as Ctrl-C does.
+        checkpoint: whether to save and continue.
     """
 
     interruption: bool = False
@@ -46,17 +46,18 @@ class Requests:
 
 
 class Run(Guided, Readable):
-    """What callbacks are given, `fit` returns and `load_run` reads.
+    """A training and its results: callbacks get it, `fit` returns it, and `load_run` reads it.
 
     Args:
-        model: the network; None where a folder was read whose network no name stands for.
+        model: the network; None if the run was read from a folder and the network has no registered
+            name.
         classes: the names of the classes.
-        recipe: how it is trained.
-        seed: of order, augmentation and dropout.
+        recipe: how the network is trained.
+        seed: the seed of order, augmentation and dropout.
         variant: what the network was built from, if a registered name.
         history: one record an epoch.
-        folder: where it is kept, if anywhere.
-        facts: what else is true of it: device, precision, data, versions, times.
+        folder: the run's folder, if there is one.
+        facts: more about the run: device, precision, data, versions, times.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.training.train import train
@@ -103,7 +104,7 @@ class Run(Guided, Readable):
         raise UnknownArgumentError(lacking("Run", "()", ()))
 
     def blocks(self) -> Sequence[Block]:
-        """Return what it is, and its epochs."""
+        """Return a line about the run, and the table of its epochs."""
         stopped = [f"stopped: {self.stopped}"] if self.stopped else []
         return [repr(self), *self.history.blocks(), *stopped]
 
@@ -112,8 +113,7 @@ class Run(Guided, Readable):
         """The network.
 
         Raises:
-            TrainingError: the run was read from a folder and its network is of no registered
-                name.
+            TrainingError: the run was read from a folder and its network has no registered name.
         """
         if self._model is None:
             raise TrainingError(
@@ -124,10 +124,10 @@ class Run(Guided, Readable):
 
     @property
     def state(self) -> TrainingState:
-        """Where training stands.
+        """The current state of training.
 
         Raises:
-            TrainingError: it is not training.
+            TrainingError: the run is not training.
         """
         if self._state is None:
             raise TrainingError("run.state is there only while the run is training")
@@ -140,15 +140,15 @@ class Run(Guided, Readable):
 
     @property
     def is_training(self) -> bool:
-        """Whether it is being trained, and has a `state`."""
+        """Whether the run is being trained, and has a `state`."""
         return self._state is not None
 
     def begin(self, state: TrainingState) -> None:
-        """Give the run its state; for the trainer alone."""
+        """Give the run its state; only the trainer calls this."""
         self._state = state
 
     def end(self) -> None:
-        """Take the state away, when training is over; for the trainer alone."""
+        """Remove the state when training is over; only the trainer calls this."""
         self._state = None
 
     @property
@@ -158,17 +158,17 @@ class Run(Guided, Readable):
 
     @property
     def is_over(self) -> bool:
-        """Whether training came to its end, and will not resume."""
+        """Whether training has ended, and cannot be resumed."""
         return self.status in OVER
 
     @property
     def can_be_resumed(self) -> bool:
-        """Whether training did not come to its end, and can resume in its folder."""
+        """Whether training is not over, and can be resumed in its folder."""
         return self.folder is not None and not self.is_over
 
     @property
     def way_on(self) -> str:
-        """How to go on with the run, with the line to type; or that it is over."""
+        """How to resume the run, with the line to type; or that it is over."""
         if self.is_over:
             return "the run is over"
         return _how_to_go_on(self.variant.name if self.variant else None, self.folder)
@@ -182,27 +182,27 @@ class Run(Guided, Readable):
         """End training after this step; the first reason is kept.
 
         Args:
-            reason: in words, for the run's records.
+            reason: the reason in words, for the run's records.
         """
         if self.stopped is None:
             self.facts.stopped = str(reason)
 
     def interrupt(self) -> None:
-        """End training after this step with all that is needed to go on, as Ctrl-C does."""
+        """End training after this step and save everything needed to resume, as Ctrl-C does."""
         self.requests.interruption = True
 
     def checkpoint(self) -> None:
-        """Ask for a checkpoint, to be written when all callbacks have heard of this step.
+        """Ask for a checkpoint; it is written after all callbacks of this step.
 
         Raises:
             TrainingError: the run has no folder.
         """
         if self.folder is None and is_first_process():
-            raise TrainingError("a checkpoint has nowhere to go: give run_dir=, a folder")
+            raise TrainingError("a checkpoint needs a folder: give run_dir=")
         self.requests.checkpoint = True
 
     def describe(self) -> dict[str, Any]:
-        """Return what the run is, apart from its numbers, as JSON types."""
+        """Describe the run, without its numbers, as JSON types."""
         about = {
             "variant": self._described_variant,
             "classes": self.classes,
@@ -228,14 +228,15 @@ class Run(Guided, Readable):
     def log(self, name: str, value: float | Tensor) -> None:
         """Put a number into this epoch's record, as a column of that name.
 
-        Logged several times in an epoch, the record holds the mean.
+        If it is logged several times in an epoch, the record holds the mean.
 
         Args:
-            name: of the column.
-            value: a number, or a tensor of one, which no GPU is waited for before the epoch ends.
+            name: the name of the column.
+            value: a number, or a tensor of one number, which is not copied from a GPU before the
+                epoch ends.
 
         Raises:
-            TrainingError: the name is one of the trainer's own, or the value is not a number.
+            TrainingError: the trainer uses the name itself, or the value is not a number.
         """
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith(OWN_COLUMNS):
             raise TrainingError(
@@ -244,14 +245,14 @@ class Run(Guided, Readable):
             )
         number: float | Tensor
         if isinstance(value, Tensor) and value.numel() == 1 and _is_of_numbers(value):
-            number = value.detach().clone()  # the place may be written to again
+            number = value.detach().clone()  # its memory may be overwritten
         elif isinstance(value, numbers.Real) and not isinstance(value, bool) and _fits(value):
             number = float(value)
         else:
-            raise TrainingError(f"run.log({name!r}, …) wants a number, found {value!r}")
-        epoch = self.state.epoch  # refuses where it is not training
+            raise TrainingError(f"run.log({name!r}, …) takes a number, found {value!r}")
+        epoch = self.state.epoch  # an error if the run is not training
         self._logged.setdefault(name, []).append(number)
-        if len(self.history) > epoch:  # in on_epoch_end the record stands already
+        if len(self.history) > epoch:  # in on_epoch_end the record is there already
             self.history[-1].update(self.logged_means())
 
     def logged_means(self) -> Record:
@@ -259,18 +260,18 @@ class Run(Guided, Readable):
         return {name: math.fsum(values) / len(values) for name, values in self.logged().items()}
 
     def logged(self) -> dict[str, list[float]]:
-        """Return what was logged under each name in this epoch, in plain numbers."""
+        """Return the numbers that were logged under each name in this epoch."""
         return {name: [float(value) for value in values] for name, values in self._logged.items()}
 
     def load_log(self, logged: dict[str, list[float]]) -> None:
-        """Begin with what was logged in this epoch before; with nothing where it begins."""
+        """Restore the numbers that were logged in this epoch; at its beginning there are none."""
         self._logged = {name: list(values) for name, values in logged.items()}
 
 
 def _fits(value: numbers.Real) -> bool:
     try:
         float(value)
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # a whole number with hundreds of digits
         return False
     return True
 
@@ -280,11 +281,11 @@ def _is_of_numbers(tensor: Tensor) -> bool:
 
 
 def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
-    """Return how to go on with an interrupted training.
+    """Return how to resume an interrupted training.
 
     Args:
-        name: of the variant; None for a network that was given to a trainer.
-        run_dir: its folder, if it has one.
+        name: the name of the variant; None for a network that was given to a trainer.
+        run_dir: the run's folder, if it has one.
 
     >>> _how_to_go_on("mlp", Path("a")).partition(": ")[2]
     "ck.train('mlp', …, run_dir='a', resume=True)"
@@ -296,7 +297,7 @@ def _how_to_go_on(name: str | None, run_dir: Path | None) -> str:
         call = f"ck.Trainer(…, {folder}).fit(…, resume=True)"
     if run_dir is None:
         return (
-            "the network keeps what it has learnt; nothing was saved, there is no run_dir, so the "
-            f"run cannot resume. Next time: {call}"
+            "the network keeps what it has learnt, but the run cannot resume: without a run_dir "
+            f"nothing was saved. Next time: {call}"
         )
-    return f"all is saved; the same call with resume=True goes on: {call}"
+    return f"all is saved; the same call with resume=True resumes it: {call}"

@@ -1,4 +1,4 @@
-"""One program at a time trains in a run folder."""
+"""Let only one program at a time train in a run folder."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ __all__ = ["run_lock"]
 
 @contextmanager
 def run_lock(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
-    """Make a run folder, and keep it to this program for a block.
+    """Make a run folder, and lock it for this program during a block.
 
-    The system frees the lock of a program that dies, and the file is gone after the block; so is a
-    folder in which nothing was written. A run that is over is only read, by as many as like to.
+    The system frees the lock of a program that dies. After the block the lock file is deleted, and
+    also a folder in which nothing was written. A run that is over is only read, so it needs no
+    lock.
 
     Args:
-        folder: to train in, if any.
-        go_on: it may hold a run already.
+        folder: the folder to train in, if any.
+        go_on: whether it may hold a run already.
 
     Raises:
-        RunFolderError: another program trains there, it holds something else, or it cannot be made.
+        RunFolderError: another program trains there, or the folder holds other files or cannot be
+            made.
     """
     if folder is None or (go_on and folder.is_over()):
         yield
         return
-    from filelock import FileLock, Timeout  # here, as most trainings have no folder to lock
+    from filelock import FileLock, Timeout  # here, because most trainings have no folder to lock
 
     folder.create(go_on=go_on)
     path = folder.path / LOCK
@@ -44,14 +46,14 @@ def run_lock(folder: RunFolder | None, *, go_on: bool) -> Iterator[None]:
             f"{_holder(path)}); wait for its end, or stop it, or choose another run_dir"
         ) from error
     except (OSError, NotImplementedError):
-        pass  # some disks know no locks; one that cannot be written says so when the run is saved
+        pass  # some disks have no locks; if this one cannot be written, saving the run says so
     try:
         yield
     finally:
-        with suppress(OSError):  # not there any more, or Windows, which takes it away by itself
+        with suppress(OSError):  # it is gone already, or Windows, which deletes it itself
             path.unlink()
         lock.release()
-        with suppress(OSError):  # there is something in it: as it should be
+        with suppress(OSError):  # there are files in it, as there should be
             folder.path.rmdir()
 
 

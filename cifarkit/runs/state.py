@@ -1,4 +1,4 @@
-"""Where a training stands: what callbacks see as `run.state`."""
+"""The state of a training, which callbacks see as `run.state`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["TrainingState"]
 
 @dataclass(eq=False, repr=False, slots=True)
 class TrainingState:
-    """Where a training stands, as long as it lasts.
+    """The state of a training, while it runs.
 
     Attributes:
         splits: the three image sets, on the device.
         optimizer: torch's optimiser.
         steps_per_epoch: batches an epoch.
         epoch: counted from 0.
-        step: within the epoch, counted from 0.
-        batch: what the network is given next; `on_batch_start` may replace it.
+        step: the step within the epoch, counted from 0.
+        batch: the next batch of the network; `on_batch_start` may replace it.
         loss: mean loss of the last batch, by the recipe's loss; a tensor on the device,
             without a graph; None before the first.
     """

@@ -24,18 +24,18 @@ __all__ = ["TestAccess", "looks_at_test", "score_on_test"]
 
 
 class TestAccess(NamedTuple):
-    """How often a run's test set was looked at, each time with other weights.
+    """How often a run was evaluated on its test set, each time with other weights.
 
-    Looking again at the same weights gives the same numbers, and counts once.
+    Evaluating the same weights again gives the same numbers, and counts once.
 
     Attributes:
-        epochs: looks while it was trained.
-        at_end: whether it was looked at when training was over.
-        flagged: whether training may have been steered by test: it was observed, callbacks that
-            are not cifarkit's own were there, and training was stopped, or its weights were chosen
-            by another number than of train or val.
-        foreign: whether callbacks that are not cifarkit's own were there, which may have looked
-            without leaving a trace.
+        epochs: how many evaluations there were during training.
+        at_end: whether it was evaluated when training was over.
+        flagged: whether test may have influenced training. Test was observed, and there were
+            callbacks that are not cifarkit's; and training was stopped, or its weights were chosen
+            by a number that is not from train or val.
+        foreign: whether there were callbacks that are not cifarkit's, which may have evaluated test
+            without a trace.
 
     >>> str(TestAccess(epochs=10, at_end=True, flagged=False))
     'observed each epoch (10)'
@@ -58,10 +58,10 @@ class TestAccess(NamedTuple):
 
 @explains_arguments("ck.looks_at_test")
 def looks_at_test(run: Run) -> TestAccess:
-    """Count how often the test set was looked at in a run.
+    """Count how often a run was evaluated on its test set.
 
     Args:
-        run: read, or as training left it.
+        run: a run from training, or from its folder.
 
     Raises:
         TrainingError: it is not a run.
@@ -81,7 +81,7 @@ def looks_at_test(run: Run) -> TestAccess:
     if not isinstance(run, Run):
         raise TrainingError(f"a run is needed, found {run!r}; ck.load_run reads one")
     observed = sum("test_accuracy" in record for record in run.history)
-    observed += len(run.facts.tests_before)  # before it got more epochs
+    observed += len(run.facts.tests_before)  # before the run got more epochs
     kinds = [listener.kind for listener in run.facts.callbacks_as_values()]
     foreign = any(map(is_user_code, kinds))
     is_steered = run.stopped is not None or _chose_otherwise(run)
@@ -90,39 +90,38 @@ def looks_at_test(run: Run) -> TestAccess:
 
 
 def _chose_otherwise(run: Run) -> bool:
-    """Return whether the weights were chosen by something else than train or val."""
+    """Return whether the weights were chosen by a number that is not from train or val."""
     if not run.facts.weights_of_epoch:
         return False
     measured = [f"{part}_{number}" for part in ("train", "val") for number in ("loss", "accuracy")]
     if run.facts.weights_chosen_by is not None:
         return run.facts.weights_chosen_by not in measured
-    # A record of an earlier version does not say by what.
+    # The record of an earlier version does not name the column.
     kinds = [listener.kind for listener in run.facts.callbacks_as_values()]
     return not any(kind.endswith(".EarlyStopping") for kind in kinds)
 
 
 @explains_arguments("ck.score_on_test")
 def score_on_test(run: Run, splits: Splits) -> Evaluation:
-    """Evaluate a run that is over on test, once, and keep its test predictions in its folder.
+    """Evaluate a finished training on test, once, and keep the test predictions in its folder.
 
     The file, `test_logits.safetensors`, holds the logits as float16, the predicted classes and
-    the labels; `run.json` has the score. What the folder has from an earlier time stays as it is,
-    and a warning says so when it is of other weights. Other ways to evaluate leave no trace in the
-    run.
+    the labels; `run.json` has the score. Earlier test predictions in the folder stay, and a warning
+    says so if they are from other weights. Other evaluations leave no trace in the run.
 
     Args:
-        run: whose training is over.
+        run: a run whose training is over.
         splits: the data it was trained on.
 
     Returns:
         The evaluation, with the recipe's `test_time` views.
 
     Raises:
-        TrainingError: it is not a run; or it is still training, or was interrupted and can resume,
-            and test is only for the end.
+        TrainingError: it is not a run; or it is still training, or can be resumed, because test is
+            only for the end.
         NonFiniteLossError: the network gives NaN or infinity for a test image.
         DataError: these are not splits, or not those the run was trained on.
-        RunFolderError: the disk refuses.
+        RunFolderError: a file cannot be written.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> from cifarkit.training.train import train
@@ -165,14 +164,14 @@ def score_on_test(run: Run, splits: Splits) -> Evaluation:
             RunFolder(run.folder).save(run)
     elif not np.array_equal(kept.logits, now.logits) and not kept.has_same_logits_as(now):
         warn(
-            f"{str(run.folder)!r} has the test predictions of other weights, and they stay; delete "
-            f"{TEST_PREDICTIONS} to score these in its place",
+            f"{str(run.folder)!r} keeps the test predictions of other weights; delete "
+            f"{TEST_PREDICTIONS} in it to score these weights instead",
         )
     return evaluation
 
 
 def _earlier_predictions(run: Run) -> TestPredictions | None:
-    """Return the test predictions in the folder of a scored run, or None where they are damaged."""
+    """Return the test predictions in a scored run's folder; None if they are missing or damaged."""
     if run.folder is None or run.facts.test is None:
         return None
     try:

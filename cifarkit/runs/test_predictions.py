@@ -1,4 +1,4 @@
-"""The predictions on test that a run keeps: enough to score it again."""
+"""The predictions on test that a run keeps, to score it again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["TEST_PREDICTIONS", "TestPredictions"]
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-LARGEST = 2**28  # bytes of a file
+LARGEST = 2**28  # bytes that a file may have
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
 @dataclass(frozen=True, eq=False)
 class TestPredictions:
-    """What a network said of each test image: enough to score it again without the network.
+    """A network's predictions for all test images, to score it again without the network.
 
     Args:
         logits: float16 `n classes`.
-        predicted: int64 `n`, the class with the largest logit, taken before the logits were
-            rounded, which makes ties of the closest.
+        predicted: int64 `n`, the class with the largest logit before the logits were rounded;
+            rounding can make the two largest equal.
         labels: int64 `n`, the truth.
 
     >>> logits = np.array([[0.5, 0.1], [2.00001, 2.0]], np.float32)
@@ -44,19 +44,19 @@ class TestPredictions:
 
     @property
     def correct(self) -> Booleans:
-        """Which images got their own label, bool `n`."""
+        """Whether each image is classified correctly, bool `n`."""
         return np.equal(self.predicted, self.labels)
 
     @property
     def accuracy(self) -> float:
-        """The share of images that got their own label, in [0, 1]."""
+        """The share of images that are classified correctly, in [0, 1]."""
         return float(self.correct.mean())
 
     def fault(self, labels: Integers, classes: int) -> str:
-        """Return what is wrong with it, in itself or next to the test set; "" where nothing is.
+        """Return what is wrong with it, in itself or compared with the test set; "" if nothing is.
 
         Args:
-            labels: of the test images, int64 `n`.
+            labels: the labels of the test images, int64 `n`.
             classes: how many there are.
         """
         n = len(labels)
@@ -65,21 +65,22 @@ class TestPredictions:
             found = ", ".join(" ".join(map(str, shape)) for shape in shapes)
             return (
                 f"it holds {self.logits.dtype} logits, predictions and labels of shapes {found}; "
-                f"due are float16 logits {n} {classes}"
+                f"needed are float16 logits {n} {classes}"
             )
         if wrong := int((self.labels != labels).sum()):
-            return f"{wrong:,} of its {n:,} labels are not those of the test set"
+            return f"{wrong:,} of its {n:,} labels are not the test set's"
         if self.predicted.min() < 0 or self.predicted.max() >= classes:
-            return f"it predicts what is not one of the {classes} classes"
-        # Rounding keeps the order: what was largest before it is one of the largest after it.
+            return f"it predicts labels outside of the {classes} classes"
+        # Rounding keeps the order: the largest logit before is one of the largest after it.
         chosen = np.take_along_axis(self.logits, self.predicted[:, None], axis=1)[:, 0]
         odd = n - int((chosen >= self.logits.max(axis=1)).sum())
-        return f"{odd:,} of its {n:,} predicted classes are not those of its logits" if odd else ""
+        return f"{odd:,} of its {n:,} predicted classes do not fit its logits" if odd else ""
 
     def has_same_logits_as(self, other: TestPredictions) -> bool:
-        """Return whether the logits are the same but for rounding; why is for the caller to judge.
+        """Return whether the logits are the same up to rounding; the reason is not found here.
 
-        Where a network says the same of every image nothing can be told, and the answer is False.
+        If a network gives the same logits for all images, this is not evidence, and the answer is
+        False.
         """
         if self.logits.shape != other.logits.shape:
             return False
@@ -90,7 +91,7 @@ class TestPredictions:
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> TestPredictions:
-        """Make it from an evaluation; what is too large for float16 becomes its largest."""
+        """Make it from an evaluation; clip logits to the largest number of float16."""
         reach = np.finfo(np.float16).max
         logits = np.clip(evaluation.logits, -reach, reach).astype(np.float16)
         return cls(logits, evaluation.predicted, evaluation.labels)
@@ -100,7 +101,7 @@ class TestPredictions:
         """Read the file in a run's folder.
 
         Raises:
-            RunFolderError: there is none, or it is damaged.
+            RunFolderError: the file is missing or damaged.
         """
         try:
             tensors, _ = load_tensors(folder / TEST_PREDICTIONS, LARGEST)
@@ -122,7 +123,7 @@ class TestPredictions:
         """Write it into a run's folder.
 
         Raises:
-            RunFolderError: the disk refuses.
+            RunFolderError: the file cannot be written.
         """
         small = np.uint8 if self.logits.shape[1] <= 256 else np.int64
         tensors = {

@@ -1,4 +1,4 @@
-"""The names of tensors: what wrappers put into them, and patterns that choose among them."""
+"""The names of tensors: prefixes that wrappers add, and patterns that select names."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = [
 ]
 
 WRAPPERS = ("module", "_orig_mod", "_forward_module")  # DataParallel, torch.compile, Fabric
-ATTRIBUTES = ("model", "net", "network")  # where a LightningModule keeps its network
+ATTRIBUTES = ("model", "net", "network")  # attributes in which a LightningModule keeps its network
 
 
 def without_wrappers(
     state: Mapping[str, Tensor], of_lightning: bool = False
 ) -> OrderedDict[str, Tensor]:
-    """Remove the prefix that a wrapper gave all names, such as `module.`.
+    """Remove the prefix that a wrapper added to all names, such as `module.`.
 
-    `model.` and the like are a wrapper's in a file of Lightning's, or where a wrapper's follows.
-    Elsewhere they may be the network's own.
+    `model.` and the like are removed in a Lightning file, or before the prefix of a wrapper.
+    Elsewhere they may be part of the network's names.
 
     >>> list(without_wrappers({"_orig_mod.module.fc.weight": 1, "_orig_mod.module.fc.bias": 2}))
     ['fc.weight', 'fc.bias']
@@ -52,10 +52,10 @@ def without_wrappers(
 
 
 def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str, Tensor]:
-    """Name another program's tensors as the network does, as far as wrappers explain it.
+    """Rename another program's tensors to the network's names, if only prefixes differ.
 
     Args:
-        state: the tensors; what does not fit keeps its name.
+        state: the tensors; a tensor that does not fit keeps its name.
         ours: the names in the network.
 
     >>> list(renamed({"model.fc.weight": 1, "loss.weight": 2}, ["fc.weight"]))
@@ -73,11 +73,12 @@ def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str
         for off, rest in _cuts(name)
         if on + rest in names
     )
-    # Two sets may fit alike, such as `model.` and `ema.`: the usual name, or the shorter, counts.
+    # Two sets may fit equally well, such as `model.` and `ema.`: prefer the usual, or shorter,
+    # name.
     ranked = sorted(options, key=lambda pair: (pair[0][:-1] not in ATTRIBUTES, len("".join(pair))))
     off, on = max(ranked, key=options.__getitem__, default=("", ""))
     if 2 * options[off, on] < len(ours):
-        off = on = ""  # what fits so seldom fits by chance
+        off = on = ""  # so few names fit by chance
 
     def rule(name: str) -> str:
         fitting = on + _bare(name).removeprefix(off)
@@ -88,7 +89,7 @@ def renamed(state: Mapping[str, Tensor], ours: Iterable[str]) -> OrderedDict[str
 
 
 def without(state: Mapping[str, Tensor], names: Iterable[str]) -> OrderedDict[str, Tensor]:
-    """Return all tensors but some, with what torch says of the layers."""
+    """Return all tensors except some, with torch's metadata of the layers."""
     kept = _mapped(state, str)
     for name in names:
         kept.pop(name, None)
@@ -99,8 +100,8 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
     """Return the names that fit one of the patterns.
 
     Raises:
-        CheckpointError: they are not patterns; no name fits one, and the message says the
-            nearest; or all do.
+        CheckpointError: they are not patterns; or no name fits a pattern, and the message has the
+            nearest names; or all names fit.
 
     >>> sorted(matching("fc.*", ["conv.weight", "fc.weight", "fc.bias"]))
     ['fc.bias', 'fc.weight']
@@ -129,7 +130,7 @@ def matching(patterns: str | Iterable[str], names: Iterable[str]) -> set[str]:
 
 
 def patterns_for(names: Iterable[str], others: Collection[str]) -> list[str]:
-    """Return the fewest patterns that fit some names, and none of the others.
+    """Return few patterns that fit all of some names, and none of the others.
 
     >>> patterns_for(["fc.0.weight", "fc.1.bias", "conv.bias"], ["conv.weight"])
     ['fc.*', 'conv.bias']
@@ -143,7 +144,7 @@ def patterns_for(names: Iterable[str], others: Collection[str]) -> list[str]:
 
 
 def layers_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what torch's `state_dict` says of each layer beside its tensors, or None."""
+    """Return the metadata of layers that torch's `state_dict` holds besides tensors, or None."""
     about = getattr(state, "_metadata", None)
     if not isinstance(about, Mapping):
         return None
@@ -151,15 +152,15 @@ def layers_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def keep_layers(state: OrderedDict[str, Tensor], layers: Mapping[str, Any] | None) -> None:
-    """Put what `layers_of` gave beside the tensors, where torch's `load_state_dict` looks."""
+    """Attach the metadata that `layers_of` gave, where torch's `load_state_dict` looks for it."""
     if layers is not None:
         state._metadata = OrderedDict(layers)  # type: ignore[attr-defined]
 
 
 def _older(name: str) -> str:
-    """Return what torch called a weight of `weight_norm` before it was a parametrisation.
+    """Return the name of a `weight_norm` weight before torch made it a parametrisation.
 
-    A network takes both: torch's `weight_norm` has a hook for it.
+    A network loads both names: torch's `weight_norm` has a hook for this.
     """
     parametrised = r"parametrizations\.(\w+)\.original([01])$"
     return re.sub(parametrised, lambda found: f"{found[1]}_{'gv'[int(found[2])]}", name)
@@ -170,14 +171,14 @@ def _bare(name: str) -> str:
 
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:
-    """Yield each way to cut a name at a dot, or before it: `a.b` is `'', a.b` and `a., b`."""
+    """Yield each way to cut a name before it or after a dot: `a.b` gives `'', a.b` and `a., b`."""
     parts = name.split(".")
     for at in range(len(parts)):
         yield "".join(f"{part}." for part in parts[:at]), ".".join(parts[at:])
 
 
 def _common_prefixes(names: Collection[str]) -> list[str]:
-    """Return the prefixes that at least half of the names begin with; the empty one is first."""
+    """Return the prefixes of at least half of the names; the empty prefix is first."""
     counts = Counter(prefix for name in names for prefix, _ in _cuts(name))
     return [prefix for prefix, count in counts.items() if 2 * count >= len(names)]
 

@@ -1,4 +1,4 @@
-"""Weights from files into networks, all or none."""
+"""Load weights from files into networks, all or none."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from cifarkit.warn import warn
 
 __all__ = ["WEIGHTS", "differences", "import_weights", "load_weights"]
 
-WEIGHTS = "weights.safetensors"  # in a run folder
-COUNT = "num_batches_tracked"  # of batch norm
+WEIGHTS = "weights.safetensors"  # the names of weight files in a run folder
+COUNT = "num_batches_tracked"  # batch norm's counter
 
 
 @explains_arguments("ck.load_weights")
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Put saved weights into a network, all or none.
+    """Load saved weights into a network, all or none.
 
     Args:
         model: the network; left in evaluation mode.
-        path: a run folder, or a safetensors file. Of a run that is not over, the newest
-            checkpoint counts.
+        path: a run folder, or a safetensors file. If the run is not over, its newest checkpoint is
+            loaded.
 
     Raises:
         CheckpointError: there is no such file, it is damaged, or it holds other tensors than
@@ -96,27 +96,27 @@ def import_weights(
     key: str | None = None,
     leave: str | Iterable[str] = (),
 ) -> dict[str, Tensor]:
-    """Read weights that another program wrote, and put them into a network, all or none.
+    """Read weights that another program wrote, and load them into a network, all or none.
 
-    A file of `torch.save` is a pickle, which may run code when it is read; torch's `weights_only`
-    reader takes tensors and plain types alone, and objects beside them are left out. cifarkit
+    A file of `torch.save` is a pickle, which may run code when it is read. torch's `weights_only`
+    reader takes only tensors and plain types; other objects in the file are left out. cifarkit
     itself never reads a pickle without being asked.
 
     Args:
-        path: a `.pth`, `.pt` or `.ckpt` file, or a safetensors file. The tensors are found
-            wherever they lie in it.
-        model: the network that takes them; left in evaluation mode, in the layout that it is
-            trained in. Prefixes in the names that wrappers leave are taken off, or put before,
-            so that the names fit. Without it, only those come off that all names share and
-            that are surely a wrapper's, such as `module.` of `DataParallel`.
-        key: where in the file the weights lie, such as `"state_dict_ema"`; needed where several
-            sets are there and none has a usual name.
-        leave: patterns of names, such as `"fc.*"`, whose tensors are not taken; the network
-            keeps its own.
+        path: a `.pth`, `.pt` or `.ckpt` file, or a safetensors file. The tensors are found anywhere
+            in it.
+        model: the network to load them into; it is left in evaluation mode, in the memory layout of
+            training. Prefixes that wrappers leave in the names are removed or added, so that the
+            names fit. Without a network, a prefix is removed only if all names share it and it is
+            surely a wrapper's, such as `module.` of `DataParallel`.
+        key: the key of the weights in the file, such as `"state_dict_ema"`; needed if there are
+            several sets and none has a usual key.
+        leave: patterns of names, such as `"fc.*"`, whose tensors are not loaded; the network keeps
+            its own.
 
     Returns:
-        The tensors by name, on the CPU, as `model.load_state_dict` takes them. A warning says so
-        when some are NaN.
+        The tensors by name, on the CPU, as `model.load_state_dict` takes them. A warning says if
+        some are NaN.
 
     Raises:
         CheckpointError: there is no such file, it is damaged, or holds no weights, several sets,
@@ -164,8 +164,8 @@ def differences(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> lis
     """Return one line for each saved tensor that does not fit a network.
 
     Args:
-        ours: the network's.
-        theirs: the saved ones.
+        ours: the network's tensors.
+        theirs: the saved tensors.
     """
     return list(_misfits(ours, theirs).values())
 
@@ -184,7 +184,7 @@ def _misfits(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> dict[s
 def _put_in(
     model: nn.Module, state: Mapping[str, Tensor], leave: str | Iterable[str], path: Path
 ) -> dict[str, Tensor]:
-    """Put another program's tensors into a network, as `import_weights` says."""
+    """Load another program's tensors into a network, as described in `import_weights`."""
     ours = model.state_dict()
     left = matching(leave or (), [*ours, *state])
     taken = without(state, left)
@@ -197,9 +197,9 @@ def _put_in(
             f"{str(path)!r} holds {odd[0]!r} as {taken[odd[0]].layout} on "
             f"{taken[odd[0]].device}; only dense tensors with their numbers go into a network"
         )
-    # Shapes that come with the weights, and a layer's own state that is not a tensor.
+    # Lazy shapes, which come with the weights, and a layer's extra state, which is not a tensor.
     unsaid = {n for n, value in ours.items() if is_lazy(value) or not isinstance(value, Tensor)}
-    if not any(name.endswith(COUNT) for name in state):  # written before torch counted batches
+    if not any(name.endswith(COUNT) for name in state):  # files from before torch counted batches
         unsaid |= {name for name in ours if name.endswith(COUNT)}
     misfits = _misfits(without(ours, left | unsaid), without(taken, unsaid))
     if misfits:
@@ -217,7 +217,7 @@ def _put_in(
 
 
 def _warn_of_nan(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Warn of weights that are NaN."""
+    """Warn about weights that are NaN."""
     lost = [name for name, value in tensors.items() if _has_nan(value)]
     if lost:
         warn(

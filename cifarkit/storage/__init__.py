@@ -1,1 +1,1 @@
-"""Files that survive: atomic writes, and tensor files that hold data alone."""
+"""Files that survive: atomic writes, and tensor files that hold only data."""

@@ -1,7 +1,8 @@
 """Write a file whole or not at all.
 
 The bytes go to a temporary file in the same folder and are forced to disk. Only then the file gets
-its final name, in one step. A reader, or a crash, sees the old file or the new one, never a half.
+its final name, in one step. So a reader, even after a crash, sees the old file or the new one,
+never a part of it.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ __all__ = [
     "write_text",
 ]
 
-PREFIX, SUFFIX = ".", ".part"  # of names that nothing else uses
+PREFIX, SUFFIX = ".", ".part"  # of names that no other file has
 
 
 def check_new(path: Path, *, otherwise: str = "name") -> None:
     """Refuse a name that exists already, because no file of a user is overwritten.
 
     Args:
-        path: of a file or folder that is to be made.
-        otherwise: what the user can change, in a word.
+        path: the path of a new file or folder.
+        otherwise: the argument that the user can change, in a word.
 
     Raises:
         RunFolderError: the name exists.
@@ -65,12 +66,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())  # mkstemp allows only the owner
         commit(temporary, path)
     finally:
-        with suppress(FileNotFoundError):  # gone when all went well
+        with suppress(FileNotFoundError):  # already renamed if all went well
             temporary.unlink()
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """List the half-written files of a program that was killed.
+    """List the half-written files that a killed program has left.
 
     Raises:
         OSError: it is not a folder, or cannot be read.
@@ -134,7 +135,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the folder's own entry to disk, where the system can (Windows cannot).
+    """Force the folder's own entry to disk, if the system can (Windows cannot).
 
     The file is whole and has its name by now, so a failure here is not an error: some network
     folders cannot do it.

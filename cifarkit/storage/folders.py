@@ -20,7 +20,7 @@ def data_folder() -> Path:
 
 
 def expanded(path: str | Path) -> Path:
-    """Fill in a leading `~`; where there is no such home, do not change the path.
+    """Expand a leading `~`; without such a home, do not change the path.
 
     >>> expanded("~nobody-of-that-name/data").as_posix()
     '~nobody-of-that-name/data'

@@ -1,4 +1,4 @@
-"""Text files that another may have made: read only if they are regular and not too large."""
+"""Read text files that a stranger may have made, only if they are regular and not too large."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ LARGEST = 32 * 2**20  # bytes; the history of 100,000 epochs has less
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Return the text of a file, if it is a regular file and not too large.
 
-    To read a pipe would never end, and a sparse file of gigabytes fills the memory.
+    Reading a pipe would never end, and a sparse file of gigabytes would fill the memory.
 
     Args:
-        path: of a JSON or CSV file.
-        encoding: of its text.
+        path: the path of a JSON or CSV file.
+        encoding: the encoding of its text.
 
     Raises:
         OSError: it is not a regular file, is too large, or cannot be read.
-        UnicodeDecodeError: its text is of another encoding.
+        UnicodeDecodeError: its text has another encoding.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "run.json"

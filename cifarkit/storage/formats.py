@@ -1,4 +1,4 @@
-"""Files of another version: which are read, and what to do with the others."""
+"""Check the format of a file, and say what to do with a file of another version."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ __all__ = ["refusal"]
 
 
 def refusal(what: str, found: object, known: int) -> str | None:
-    """Return why a file's format cannot be read, and what to do; None if it can.
+    """Return why a file's format cannot be read, and what to do; None if it can be read.
 
     Args:
-        what: the file, in words.
+        what: how messages call the file.
         found: the format that it names.
-        known: the one format that there has been so far.
+        known: the only format so far.
 
     >>> refusal("the run in 'a'", 2, known=1)
     "the run in 'a' has format 2, this version reads 1; install a newer cifarkit"

@@ -16,12 +16,12 @@ from cifarkit.storage.tensor_file import LARGEST, load_tensors, save_tensors
 
 __all__ = ["load_state", "save_state"]
 
-# A value that JSON cannot write is an object with one of these keys alone.
+# A value that JSON does not have is written as an object with one of these keys.
 TENSOR, TUPLE, DICT = "$tensor", "$tuple", "$dict"
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write nested state atomically.
+    """Write a nested state atomically.
 
     Raises:
         CheckpointError: a value is neither a tensor nor of a JSON type, or its name cannot stand in
@@ -43,11 +43,11 @@ def load_state(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     """Read what `save_state` wrote: the same types, the same bits.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         largest: how many bytes it may have.
 
     Raises:
-        CheckpointError: the file is not a whole tensor file, of another kind, or larger.
+        CheckpointError: the file is larger, is not a whole tensor file, or holds no state.
         FileNotFoundError: there is no such file.
     """
     tensors, document = load_tensors(path, largest)
@@ -97,7 +97,7 @@ def _unpacked(item: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def _below(path: str, key: object) -> str:
-    """Return the path of a part; a slash in a key is written as in RFC 6901.
+    """Return the path of a part; escape slashes in keys as in RFC 6901.
 
     >>> _below("model", "a/b")
     'model/a~1b'

@@ -35,7 +35,7 @@ def save_tensors(
     Raises:
         OSError: the file cannot be written; an older one is not changed.
     """
-    # Large numbers lie before small ones, so that each begins at a multiple of its size.
+    # Types with more bytes come first, so that each tensor begins at a multiple of its type's size.
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name.encode()))
     contents = {name: tensors[name].detach().cpu().contiguous() for name in names}
     text = json.dumps(document or {})
@@ -55,18 +55,18 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
     """Read what `save_tensors` wrote: the tensors and the document.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         largest: how many bytes it may have.
 
     Raises:
-        CheckpointError: the file is not a whole tensor file, or larger.
+        CheckpointError: the file is larger, or is not a whole tensor file.
         FileNotFoundError: there is no such file.
     """
     from safetensors import SafetensorError, safe_open
 
-    if path.is_file() and path.stat().st_size > largest:  # a sparse one costs nothing to make
+    if path.is_file() and path.stat().st_size > largest:  # a sparse file costs nothing to make
         raise CheckpointError(
-            f"{path} has {path.stat().st_size:,} bytes; allowed are {largest:,}, so put the right "
+            f"{path} has {path.stat().st_size:,} bytes; allowed are {largest:,}. Put the right "
             "file there"
         )
     try:
@@ -113,7 +113,7 @@ def _header(contents: Mapping[str, Tensor], text: str, checksum: str) -> bytes:
 
 @cache
 def _type(dtype: torch.dtype) -> str:
-    """Return the format's name of a type, from the library, which refuses unknown types."""
+    """Return the name of a type in the format; the library refuses unknown types."""
     from safetensors.torch import save
 
     content = save({"x": torch.zeros(1, dtype=dtype, device="cpu")})
@@ -129,7 +129,7 @@ def _bytes(tensor: Tensor) -> memoryview:
 def _is_pickle(path: Path) -> bool:
     with path.open("rb") as file:
         begin = file.read(9)
-    # Torch's archive, or a bare pickle; the length of a header, before its brace, may look like it.
+    # torch's archive, or a bare pickle; the header length before the brace may look like one.
     return begin.startswith((b"PK", b"\x80")) and begin[8:] != b"{"
 
 

@@ -1,5 +1,5 @@
-"""The training loop, and the callbacks that may listen to it.
+"""The training loop and its callbacks.
 
-`trainer` is the loop; `run` is what listeners see and `fit` returns; `callback` is the protocol
-with its seven hooks and `callbacks` those that come with cifarkit; `progress` shows the run.
+`trainer` assembles a training and `loop` runs it. `callback` has the base class with its seven
+hooks, `callbacks` the callbacks of cifarkit, and `progress` the one that shows a run.
 """

@@ -1,4 +1,4 @@
-"""Errors from inside a network while it is trained: which batch, and what it said."""
+"""Explain errors inside a network in training: name the batch and the error."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["explained_batch"]
 
 @contextmanager
 def explained_batch(run: Run, batch: Batch, which: str) -> Iterator[None]:
-    """Name network and batch in the errors of a block.
+    """Name the network and the batch in the errors of a block.
 
     Args:
-        run: whose network it is.
-        batch: that it is trained on.
-        which: such as `"its first batch"`.
+        run: the run whose network is trained.
+        batch: the batch that it is trained on.
+        which: how messages call the batch, such as `"its first batch"`.
 
     Raises:
-        ModelContractError: the network, or its way back, raised an error.
+        ModelContractError: the forward or backward pass raised an error.
     """
     try:
         yield

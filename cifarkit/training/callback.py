@@ -37,14 +37,14 @@ HOOKS = (
     "on_fit_end",
 )
 
-OTHERS_ARGUMENTS = {"epoch", "batch", "logs", "pl_module"}  # as hooks of Keras and Lightning take
+OTHERS_ARGUMENTS = {"epoch", "batch", "logs", "pl_module"}  # as in Keras and Lightning
 NOT_CALLED = (
     inspect.iscoroutinefunction,
     inspect.isgeneratorfunction,
     inspect.isasyncgenfunction,
 )
 
-# What torch and Python say of things that hooks often do, and what to write.
+# Messages of torch and Python about frequent mistakes in hooks, and what to write.
 WAYS = {
     "view size is not compatible": "weights and pictures lie channels-last here: write .flatten() "
     "in place of .view(-1), and prune a network before training",
@@ -55,7 +55,7 @@ WAYS = {
 
 
 class Callback(Guided):
-    """Base of all callbacks: seven hooks, each given the run and nothing else.
+    """Base of all callbacks: seven hooks, which get only the run.
 
     In the order of a training::
 
@@ -68,16 +68,16 @@ class Callback(Guided):
         on_fit_end                     comes for every callback that started, error or not,
                                        last started first
 
-    An epoch that is taken up in its middle has no second `on_epoch_start`: what was begun there
-    belongs into `state_dict`. All else observes: numbers go out through `run.log(name, value)`,
-    and `run.stop(reason)` ends the training. A callback may be used for one fit after another:
-    `on_fit_start` begins anew.
+    An epoch that is resumed in the middle has no second `on_epoch_start`, so `state_dict` must keep
+    what was set there. All other hooks observe. `run.log(name, value)` records numbers, and
+    `run.stop(reason)` ends the training. A callback may be used for several fits: reset it in
+    `on_fit_start`.
 
     Attributes:
-        columns: the names this callback logs, so that others may select by them.
-        all_ranks: where several processes train together, whether it listens in each of them, or
-            in the first alone, as one that shows or writes should.
-        fields: the arguments that make it again, each also an attribute; for the run's record.
+        columns: the names that this callback logs, so that other callbacks can select by them.
+        all_ranks: if several processes train together, whether it runs in all of them or only in
+            the first. A callback that shows or writes should run only in the first.
+        fields: the names of its arguments, which are also attributes; for the run's record.
 
     >>> class Misspelt(Callback):
     ...     def on_epcoh_end(self, run):
@@ -103,7 +103,7 @@ class Callback(Guided):
         ):
             raise TypeError(
                 f"{cls.__name__}.fields are the names of its arguments, such as ('steps',), found "
-                f"{names!r}; call what you mean otherwise"
+                f"{names!r}; give the attribute that you mean another name"
             )
         for name, method in vars(cls).items():
             if not name.startswith("on_") and name not in HOOK_NAMES:
@@ -145,15 +145,16 @@ class Callback(Guided):
     def on_epoch_end(self, run: Run) -> None:
         """Called after each epoch and its validation.
 
-        With the recipe's `ema_decay` the network holds the average of its weights here, and goes on
-        from its own afterwards: to change them here is refused, since it would not last.
+        With the recipe's `ema_decay`, the network here holds the average of its weights; training
+        then continues from the weights themselves. So changing weights here is refused, because it
+        would not last.
         """
 
     def on_fit_end(self, run: Run) -> None:
         """Called last, whatever ended the training."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return its class and, where it declares them, its fields; for the run's record.
+        """Return the class and the declared fields of the callback, for the run's record.
 
         >>> class Every(Callback):
         ...     fields = ("steps",)
@@ -173,7 +174,7 @@ class Callback(Guided):
         return {**kind, "fields": {name: getattr(self, name) for name in names}}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run must know, as tensors and JSON types."""
+        """Return what the callback needs after a resume, as tensors and JSON types."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -184,8 +185,8 @@ class Callbacks:
     """The callbacks that listen to one training, in one process.
 
     Args:
-        callbacks: in the order in which they are told.
-        rank: of this process; only in the first, 0, those listen that show or write.
+        callbacks: the callbacks, in the order in which they are called.
+        rank: the rank of this process; callbacks that show or write run only in rank 0.
     """
 
     def __init__(self, callbacks: Iterable[Callback], rank: int = 0) -> None:
@@ -195,7 +196,8 @@ class Callbacks:
         """Call one hook of each callback.
 
         Raises:
-            CallbackError: one raised, left no batch, or changed what training does not go by.
+            CallbackError: a callback raised an error, left no batch, or changed what it must not
+                change.
         """
         for callback in self.callbacks:
             _notify(callback, hook, run)
@@ -205,7 +207,7 @@ class Callbacks:
         """Call `on_fit_start` before a block and `on_fit_end` after it, in reverse order.
 
         Raises:
-            CallbackError: as of `notify`.
+            CallbackError: see `notify`.
         """
         with ExitStack() as ends:
             for callback in self.callbacks:
@@ -214,17 +216,17 @@ class Callbacks:
             yield
 
     def at_every_step(self) -> str | None:
-        """Name a callback that keeps a step from being captured; None where there is none."""
+        """Name a callback that prevents the capture of a step; None if there is none."""
         for callback in self.callbacks:
             if listens(callback, "on_backward_end"):
-                return f"{type(callback).__name__} comes between gradients and step"
+                return f"{type(callback).__name__} runs between gradients and step"
             if runs_user_code(callback) and listens(callback, "on_batch_start", "on_batch_end"):
-                return f"{type(callback).__name__} comes at every batch"
+                return f"{type(callback).__name__} runs at every batch"
         return None
 
     @property
     def may_change_the_network(self) -> bool:
-        """Whether a user's callback listens between epochs, where it may change anything."""
+        """Whether a user's callback runs between epochs, where it may change anything."""
         return any(
             runs_user_code(callback) and listens(callback, "on_epoch_start", "on_epoch_end")
             for callback in self.callbacks
@@ -235,9 +237,9 @@ def _notify(callback: Callback, hook: str, run: Run) -> None:
     """Call one hook of one callback.
 
     Raises:
-        CallbackError: it raised, left no batch, or changed what training does not go by; names
-            callback and hook, the cause is chained.
-            An error that cifarkit's own callbacks raise on purpose passes as it is.
+        CallbackError: it raised an error, left no batch, or changed what it must not change. The
+            message names callback and hook, and the cause is chained. cifarkit's own errors pass
+            unchanged.
     """
     watched = runs_user_code(callback) and listens(callback, hook)
     try:
@@ -252,14 +254,14 @@ def _notify(callback: Callback, hook: str, run: Run) -> None:
 
 
 def _way(error: Exception) -> str:
-    """Return what to write in place of a known mistake."""
-    if type(error).__name__.lower().startswith(("stop", "cancel")):  # as fastai, Keras or Python
+    """Return what to write instead of a known mistake."""
+    if type(error).__name__.lower().startswith(("stop", "cancel")):  # as in fastai, Keras or Python
         return "; to end the training, call run.stop(reason)"
     return next((f"; {way}" for text, way in WAYS.items() if text in str(error)), "")
 
 
 def listens(callback: Callback, *hooks: str) -> bool:
-    """Return whether a callback does something at one of these hooks."""
+    """Return whether a callback defines one of these hooks."""
     return any(
         getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
         for hook in hooks
@@ -267,12 +269,12 @@ def listens(callback: Callback, *hooks: str) -> bool:
 
 
 def may_intervene(callback: Callback) -> bool:
-    """Return whether a callback listens where batches and gradients can be changed."""
+    """Return whether a callback defines a hook in which batches or gradients can be changed."""
     return listens(callback, "on_batch_start", "on_backward_end")
 
 
 def runs_user_code(callback: Callback) -> bool:
-    """Return whether a callback is not cifarkit's own, or has hooks that its class has not."""
+    """Return whether a callback is not cifarkit's, or has hooks that its class does not have."""
     return is_user_code(qualified_name(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
 
 
@@ -282,13 +284,13 @@ def qualified_name(thing: object) -> str:
 
 
 def settings_of(callback: Callback) -> str:
-    """Return its kind with its settings, where it prints them; for the records of a run.
+    """Return the class of a callback with its settings, if its repr has them, for a run's record.
 
     >>> from cifarkit.training.callbacks.gradient_clip import GradientClip
     >>> settings_of(GradientClip(1.0))
     'cifarkit.training.callbacks.gradient_clip.GradientClip(1.0)'
     """
-    if type(callback).__repr__ is object.__repr__:  # it would print where in memory it is
+    if type(callback).__repr__ is object.__repr__:  # that repr has an address in memory
         return qualified_name(callback)
     return f"{type(callback).__module__}.{callback!r}"
 
@@ -315,7 +317,7 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
 
 
 def _takes_run(method: Any) -> bool:
-    """Return whether a hook takes the run, and no arguments of other libraries."""
+    """Return whether a hook takes the run, and not the arguments of other libraries."""
     signature = inspect.signature(method)
     try:
         signature.bind("self", "run")

@@ -1,4 +1,4 @@
-"""The batches of an epoch, as a recipe has them."""
+"""Go through the batches of an epoch, as a recipe says."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["batches_of", "epoch_batches"]
 
 
 def epoch_batches(run: Run, first_step: int = 0) -> Iterator[Batch]:
-    """Go through the rest of the epoch in which a run stands.
+    """Go through the rest of a run's current epoch.
 
     Args:
-        run: in training.
-        first_step: of the epoch, counted from 0.
+        run: the run in training.
+        first_step: the first step within the epoch, counted from 0.
     """
     return batches_of(run, run.state.splits.train, run.state.epoch, first_step)
 
@@ -26,10 +26,10 @@ def batches_of(run: Run, train: ImageSet, epoch: int, first_step: int = 0) -> It
     """Go through an epoch of a run, augmented, in the memory layout of its network.
 
     Args:
-        run: whose recipe, seed and network to follow.
+        run: the run, with recipe, seed and network.
         train: the training images.
         epoch: counted from 0.
-        first_step: of the epoch, counted from 0.
+        first_step: the first step within the epoch, counted from 0.
     """
     return training_batches(
         train,

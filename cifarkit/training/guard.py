@@ -1,4 +1,4 @@
-"""What a user's callback changes in its hooks: recorded where it has an effect, else refused."""
+"""Check what a user's callback changes in its hooks: record what has an effect, refuse the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cifarkit.training.guarded_network import Network
 
 __all__ = ["guarded"]
 
-# What training does not take from a callback, and the way to what was meant.
+# What a callback must not replace, and what to do instead.
 FIXED = {
     "run.state.optimizer": "give the recipe another optimizer=, such as one of your own",
     "run.state.splits": "give ck.train the splits that it is to train on",
@@ -28,16 +28,16 @@ FIXED = {
     "run.state.step": "run.stop(reason) ends the training",
     "run.state.batch": "replace it in on_batch_start",
     "run.state.loss": "run.log(name, value) records a number of your own",
-    "run.state": "hooks may read it, and must not change it",
+    "run.state": "hooks may read it, but must not change it",
     "run.history": "run.log(name, value) puts a number into it",
-    "run.recipe": "give ck.train what is to be changed, such as epochs=3",
+    "run.recipe": "give ck.train the change, such as epochs=3",
     "run.seed": "give ck.train seed=",
     "run.variant": "train the variant that you mean",
     "run.classes": "load the data with other classes",
     "run.folder": "give ck.train run_dir=",
     "run.facts": "run.log(name, value) records a number of your own",
 }
-# Parts that stay as they are made, and the way to what was meant by writing into them.
+# What a callback must not write into, and what to do instead.
 WRITTEN = {
     "run.state.loss": FIXED["run.state.loss"],
     "run.state.splits": "change a batch in on_batch_start, or the data before training",
@@ -49,18 +49,18 @@ WRITTEN = {
 def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
     """Compare a run before and after a hook.
 
-    Rates, settings and state of the optimiser, hooks and modes of layers, frozen weights and
-    weights themselves are the callback's to change; the run's facts then say
-    `changed_by_callbacks`. Weights are compared bit by bit: torch does not count what is written
-    through `.data`. Where a hook is refused or raises, the run and its network are put back.
+    A callback may change rates, settings and state of the optimiser, hooks and modes of layers,
+    weights, and which weights are frozen; the run's facts then say `changed_by_callbacks`. Weights
+    are compared bit by bit, because torch does not count writes through `.data`. If a hook is
+    refused or raises an error, the run and its network are restored.
 
     Args:
-        run: in training.
+        run: the run in training.
         who: the name of the callback.
-        hook: which is called in the block.
+        hook: the hook that is called in the block.
 
     Raises:
-        CallbackError: training goes by something else than what was changed.
+        CallbackError: a change would have no effect on training.
     """
     caller, state, gradients = f"{who}.{hook}", run.state, torch.is_grad_enabled()
     fixed, written, history = _fixed(run), _written(state), _history(run)
@@ -70,7 +70,7 @@ def guarded(run: Run, who: str, hook: str) -> Iterator[None]:
         if torch.is_grad_enabled() != gradients:
             raise CallbackError(
                 f"{caller} left gradients switched off; write with torch.no_grad(): around the "
-                "lines that need none"
+                "lines that need no gradients"
             )
         _check_fixed(run, caller, fixed, may_have=hook == "on_batch_start")
         _check_written(state, caller, written)
@@ -103,17 +103,17 @@ def _check_fixed(run: Run, caller: str, before: dict[str, Any], *, may_have: boo
         if name not in before:
             raise CallbackError(
                 f"{caller} set {name}, which has no effect; run.stop(reason) ends the training, "
-                "and what a callback keeps belongs on self"
+                "and a callback keeps its own values on self"
             )
         if value is not before[name] and not (name == "run.state.batch" and may_have):
             way = FIXED.get(name, "it is the trainer's own")
-            raise CallbackError(f"{caller} replaced {name}, which training does not go by; {way}")
+            raise CallbackError(f"{caller} replaced {name}, which training does not use; {way}")
 
 
 def _put_back(
     run: Run, state: TrainingState, fixed: dict[str, Any], history: list[dict[str, Any]]
 ) -> None:
-    """Leave the run as it was before the hook: it is still to be saved."""
+    """Restore the run as it was before the hook, because it is still to be saved."""
     run.begin(state)
     for name, value in fixed.items():
         of, _, field = name.rpartition(".")
@@ -143,7 +143,7 @@ def _history(run: Run) -> list[dict[str, Any]]:
 
 
 def _check_history(run: Run, caller: str, before: list[dict[str, Any]]) -> list[str]:
-    """Return whether other numbers stand there than those that were logged, in words."""
+    """Return in words whether numbers changed in the history, other than logged ones."""
     after, logged = _history(run), run.logged().keys()
     values = [value for record in after for value in record.values()]
     if len(before) != len(after) or not all(isinstance(value, Real) for value in values):
@@ -160,7 +160,7 @@ def _check_history(run: Run, caller: str, before: list[dict[str, Any]]) -> list[
 
 def _free(state: TrainingState) -> dict[str, Any]:
     optimizer = state.optimizer
-    own = vars(optimizer).items()  # torch's schedulers put a step there that counts
+    own = vars(optimizer).items()  # torch's schedulers wrap `step` to count calls
     patched = {k: v for k, v in own if callable(v) and not hasattr(v, "_wrapped_by_lr_sched")}
     return {
         "the learning rate": [group.get("lr") for group in optimizer.param_groups],
@@ -181,7 +181,7 @@ def _free(state: TrainingState) -> dict[str, Any]:
 
 
 def _check_settings(state: TrainingState, caller: str, before: dict[str, Any]) -> None:
-    """Refuse negative rates and settings, and what is not a number; leave plain floats."""
+    """Refuse rates and settings that are negative or not numbers; make rates plain floats."""
     settings = before["settings of the optimiser"]
     known = [value for group in settings for value in group.values()]
     for group in state.optimizer.param_groups:

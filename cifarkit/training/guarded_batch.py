@@ -1,4 +1,4 @@
-"""Whether a batch that a callback left can be trained on."""
+"""Check whether a batch that a callback left can be trained on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cifarkit.runs.run import Run
 
 __all__ = ["check_batch"]
 
-SLACK = 1e-3  # how far from 1 shares may sum up, which were rounded
+SLACK = 1e-3  # how far from 1 the sum of rounded shares may be
 
 
 def check_batch(run: Run, caller: str, given: Batch) -> None:
-    """Refuse a batch that is not like the one that was given.
+    """Refuse a batch whose form differs from the batch before the hook.
 
     Args:
-        run: between `on_batch_start` and the step.
+        run: the run, between `on_batch_start` and the step.
         caller: the callback and its hook.
         given: the batch before the hook.
 
@@ -41,13 +41,13 @@ def check_batch(run: Run, caller: str, given: Batch) -> None:
             check_logits(run.model, len(run.classes), "the network", side=side)
         except ModelContractError as error:
             raise CallbackError(
-                f"{caller} left images of {side} x {side} pixels, which the network does not take; "
-                f"leave them {given.images.shape[-1]} x {given.images.shape[-1]}"
+                f"{caller} left images of {side} x {side} pixels, which the network does not "
+                f"take; keep them {given.images.shape[-1]} x {given.images.shape[-1]}"
             ) from error
 
 
 def _what_is_wrong(run: Run, batch: Batch, given: Batch) -> str:
-    """Say what is wrong with a batch and what is allowed; nothing where all is well."""
+    """Return what is wrong with a batch and what is allowed; None if nothing is."""
     for name, part in zip(("images", "targets"), batch, strict=True):
         if not isinstance(part, Tensor) or part.layout != torch.strided:
             return f"{type(part).__name__} {name} in run.state.batch; they must be a dense tensor"
@@ -68,7 +68,7 @@ def _wrong_images(images: Tensor, given: Tensor) -> str:
         allowed = f"batch {given.shape[1]} {given.shape[2]} {given.shape[3]}"
         count = f", of {least} images at least"
         return f"images of shape {tuple(images.shape)}; it must be {allowed}{count}"
-    if not all(end.isfinite() for end in images.aminmax()):  # takes no memory of a batch's size
+    if not all(end.isfinite() for end in images.aminmax()):  # needs no memory of a batch's size
         return "NaN or infinite pixels in run.state.batch; they must be numbers, in [-1, 1]"
     return ""
 

@@ -1,4 +1,4 @@
-"""What a callback changes in the network: its layers stay, its weights may get other values."""
+"""Check what a callback changes in the network: weights may change, layers may not."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _Form = tuple[torch.dtype, torch.Size, torch.device]
 
 PLAIN = (bool, int, float, str)
 WEIGHT_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-# Settings of torch's layers that leave the answers of a trained network alone.
+# Settings of torch's layers that do not change the output of a trained network.
 OF_TRAINING = {"training", "p", "dropout", "momentum", "inplace", "_compiled_call_impl"}
 
 
 class Network:
-    """The network and what the optimiser holds of it, as they were before a hook.
+    """The network, and the weights that the optimiser holds, as they were before a hook.
 
     Args:
-        run: in training.
+        run: the run in training.
     """
 
     def __init__(self, run: Run) -> None:
@@ -37,14 +37,14 @@ class Network:
         self.parts = [(part, dict(part)) for part in self.seen.dicts]
 
     def check(self, caller: str, *, may_be_frozen: bool) -> None:
-        """Refuse what cannot be trained on, or not be loaded.
+        """Refuse changes after which the network could not be trained or loaded.
 
         Args:
             caller: the callback and its hook.
-            may_be_frozen: whether all weights may be, since none is trained any more.
+            may_be_frozen: whether all weights may be frozen, because training is over.
 
         Raises:
-            CallbackError: a layer or weight is another, or the optimiser holds others.
+            CallbackError: a layer or weight was replaced, or the optimiser holds other weights.
         """
         now, before = _Seen(self.run.model), self.seen.layers
         other = [name for name in now.layers | before if now.layers.get(name) != before.get(name)]
@@ -65,10 +65,10 @@ class Network:
             )
 
     def changes(self, caller: str, hook: str) -> list[str]:
-        """Return what the hook changed that training goes by, in words.
+        """Return in words what the hook changed that has an effect on training.
 
         Raises:
-            CallbackError: weights were changed where that does not last.
+            CallbackError: weights were changed in a hook in which that does not last.
         """
         run, state, seen = self.run, self.run.state, _Seen(self.run.model)
         changed = [what for what, value in self.seen.free.items() if value != seen.free[what]]
@@ -92,7 +92,7 @@ class Network:
         return [*changed, "weights"]
 
     def put_back(self) -> None:
-        """Make layers, weights and buffers what they were before the hook."""
+        """Restore layers, weights and buffers as they were before the hook."""
         for layer, kind, _ in self.seen.layers.values():
             if type(layer) is not kind:
                 layer.__class__ = kind
@@ -103,7 +103,7 @@ class Network:
             tensor.data = value
 
     def _check_settings(self, caller: str, now: _Seen) -> None:
-        """Refuse what a loaded network would answer otherwise for, where that is known."""
+        """Refuse changed settings that a loaded network would not have, if they are known."""
         for name, (_, kind, _) in now.layers.items():
             old, new = self.seen.settings[name], now.settings[name]
             changed = {one for one in old | new if old.get(one) != new.get(one)}
@@ -114,8 +114,8 @@ class Network:
                 )
             if kind.__module__.startswith("torch.nn.") and changed - OF_TRAINING:
                 raise CallbackError(
-                    f"{caller} changed {min(changed - OF_TRAINING)} of the layer {name!r}, and who "
-                    "loads the run would build the old one; build the network with it"
+                    f"{caller} changed {min(changed - OF_TRAINING)} of the layer {name!r}, but "
+                    "loading the run builds the old one; build the network with it"
                 )
 
     def _check_tensors(self, caller: str, now: dict[str, _Form]) -> None:
@@ -123,12 +123,12 @@ class Network:
             if now.get(name) != self.forms.get(name):
                 old, new = (_told(one.get(name)) for one in (self.forms, now))
                 raise CallbackError(
-                    f"{caller} made {name!r} {new}, which was {old}, and loading the run would "
-                    "build the old one; change names, shapes and types before training"
+                    f"{caller} made {name!r} {new}, which was {old}, but loading the run builds "
+                    "the old one; change names, shapes and types before training"
                 )
 
     def _check_held(self, caller: str, own: set[int]) -> None:
-        """Refuse an optimiser that has lost weights, or holds foreign ones."""
+        """Refuse an optimiser that has lost weights, or has weights that are not the network's."""
         optimizer, now = self.run.state.optimizer, _held(self.run)
         for group in optimizer.param_groups:
             if missing := {"params", *optimizer.defaults} - group.keys():
@@ -144,12 +144,12 @@ class Network:
             )
         if now - self.held - own:
             raise CallbackError(
-                f"{caller} gave the optimiser a weight that is not in the network, and would not "
-                "be saved; build the network with it"
+                f"{caller} gave the optimiser a weight that is not in the network, so it would "
+                "not be saved; build the network with it"
             )
 
     def _check_trained(self, caller: str, seen: _Seen) -> None:
-        """Refuse weights that the optimiser does not train, and those that are no longer in use."""
+        """Refuse weights the optimiser does not train, and replaced ones that it still trains."""
         held, before = _held(self.run), self.names
         trained = {name: id(w) for name, w in seen.tensors.items() if w.requires_grad}
         for name, number in trained.items():
@@ -164,14 +164,14 @@ class Network:
         gone = [before[number] for number in before.keys() & held - still]
         if gone:
             raise CallbackError(
-                f"{caller} replaced {min(gone)!r}, which the optimiser goes on training in its "
-                "place; replace layers before training, or write into the weight, under "
+                f"{caller} replaced {min(gone)!r}, but the optimiser still trains the old "
+                "weight; replace layers before training, or write into the weight, under "
                 "torch.no_grad()"
             )
 
 
 class _Seen:
-    """A network at one moment, looked at in one walk: it is looked at around every hook.
+    """A network at one moment, read in a single pass, because this is done around every hook.
 
     Args:
         model: the network.
@@ -195,14 +195,14 @@ class _Seen:
                         self.hooks.append((name, key, list(value)))
                 elif (key[0] != "_" or key == "_compiled_call_impl") and _is_setting(value):
                     settings[key] = value
-        # Asked of the network, for a scripted one keeps its tensors elsewhere.
+        # From the network itself, because a scripted network keeps its tensors elsewhere.
         self.tensors |= model.named_parameters(remove_duplicate=False)
         self.tensors |= model.named_buffers(remove_duplicate=False)
         weights = self.tensors.values()
         self.hooks += [
             list(getattr(weight, key, None) or ()) for weight in weights for key in WEIGHT_HOOKS
         ]
-        # What may be changed, by what it is called in the record.
+        # What may be changed, under its name in the record.
         self.free: dict[str, object] = {
             "which weights are frozen": [weight.requires_grad for weight in weights],
             "modes or settings of layers": self.settings,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a network is trained: the step is finished, then all is saved."""
+"""Handle Ctrl-C and SIGTERM in training: the step is finished, then all is saved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG
 
 
 class Interruption:
-    """Whether a signal has asked training to end, and who is to be told of it.
+    """Whether a signal has asked training to end, and the function to call then.
 
     >>> interruption = Interruption()
     >>> interruption.hear(signal.SIGINT, None)
@@ -29,10 +29,10 @@ class Interruption:
         self._interrupt: Callable[[], None] = lambda: None
 
     def hear(self, signal_number: int, frame: FrameType | None) -> None:
-        """Note the first signal.
+        """Record the first signal.
 
         Raises:
-            KeyboardInterrupt: it is the second: the user does not want to wait for the step.
+            KeyboardInterrupt: it is the second signal: the user does not want to wait for the step.
         """
         if self.heard and not self.is_over:
             raise KeyboardInterrupt
@@ -40,7 +40,7 @@ class Interruption:
         self._interrupt()
 
     def tell(self, interrupt: Callable[[], None]) -> None:
-        """Call this at the first signal; at once where it was heard already."""
+        """Call a function at the first signal, or at once if there was a signal already."""
         self._interrupt = interrupt
         if self.heard:
             interrupt()
@@ -48,10 +48,9 @@ class Interruption:
 
 @contextmanager
 def noticed_interruptions() -> Iterator[Interruption]:
-    """Note Ctrl-C and SIGTERM in a block, in place of being thrown out of it.
+    """Record Ctrl-C and SIGTERM in a block, instead of raising KeyboardInterrupt.
 
-    Where somebody handles a signal otherwise, it stays with them. Only the main thread hears
-    signals at all.
+    A signal with another handler keeps that handler. Only the main thread gets signals.
     """
     interruption = Interruption()
     before: dict[signal.Signals, Any] = {}
@@ -59,10 +58,10 @@ def noticed_interruptions() -> Iterator[Interruption]:
         if threading.current_thread() is threading.main_thread():
             for number, usual in SIGNALS.items():
                 if signal.getsignal(number) == usual:
-                    before[number] = usual  # first, for a signal may come as soon as it is heard
+                    before[number] = usual  # first, because a signal may come at once
                     signal.signal(number, interruption.hear)
         yield interruption
     finally:
-        interruption.is_over = True  # or a second signal would throw it out of the next lines
-        for number, handler in reversed(before.items()):  # Ctrl-C last: it throws again from then
+        interruption.is_over = True  # else a second signal would interrupt the next lines
+        for number, handler in reversed(before.items()):  # Ctrl-C last: then it raises again
             signal.signal(number, handler)

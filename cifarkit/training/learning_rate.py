@@ -1,4 +1,4 @@
-"""The learning rate of each step: the schedule's, where no callback was left in charge of it."""
+"""Set the learning rate of each step by the schedule, unless callbacks set it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ __all__ = ["set_learning_rates"]
 
 
 def set_learning_rates(run: Run) -> None:
-    """Set the rates where the schedule changes them; else they stay what they are.
+    """Set the rates if the schedule changes them; else leave them as they are.
 
-    So under `Constant` a rate that a callback sets holds, as with torch's schedulers.
+    So with `Constant` a rate that a callback sets stays, as with torch's schedulers.
 
     Args:
-        run: before a step.
+        run: the run, before a step.
 
     Raises:
-        TrainingError: a callback has changed a rate, and now the schedule does.
+        TrainingError: a callback has changed a rate, and now the schedule changes it too.
         RecipeError: the schedule returns an invalid rate.
     """
     state, schedule = run.state, run.recipe.schedule
     steps = state.steps_per_epoch
     done = state.epoch * steps + state.step
     for group in state.optimizer.param_groups:
-        own = group.setdefault("initial_lr", group["lr"])  # a group added later has none
+        own = group.setdefault("initial_lr", group["lr"])  # a group added later has no `initial_lr`
         before = _rate(run, done - 1, own) if done else own
         rate = _rate(run, done, own)
         if rate == before:
@@ -39,7 +39,7 @@ def set_learning_rates(run: Run) -> None:
 
 
 def _rate(run: Run, step: int, lr: float) -> float:
-    """Return what the schedule makes of a rate at one step of the whole run."""
+    """Return the schedule's rate at one step of the whole run."""
     schedule, (epoch, within) = run.recipe.schedule, divmod(step, run.state.steps_per_epoch)
     losses = [record["val_loss"] for record in run.history[:epoch]] if schedule.needs_val else []
     progress = epoch + within / run.state.steps_per_epoch

@@ -1,4 +1,4 @@
-"""The books of a training: what it counts, records and saves, and how it goes on."""
+"""Count, record and save a training, so that it can resume."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Keeps the books of one training.
+    """The records of one training: counts, history, checkpoints.
 
     Args:
-        run: in training.
-        engine: that computes it.
-        average: of its weights.
-        callbacks: of the user, whose state is saved.
+        run: the run in training.
+        engine: the engine that computes it.
+        average: the average of its weights.
+        callbacks: the user's callbacks, whose state is saved.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Ledger:
         self.run, self.engine, self.average, self.callbacks = run, engine, average, callbacks
         self.folder = None if run.folder is None else RunFolder(run.folder)
         self.metrics: EpochMetrics  # of the epoch, from its first step on
-        self.first_step = 0  # of the next epoch; above 0 where training resumes within one
+        self.first_step = 0  # of the next epoch; above 0 if training resumes within it
         self.began = 0.0  # when the epoch began, on the clock of time.perf_counter
-        self.has_stepped = False  # since training began, or went on
+        self.has_stepped = False  # since training began or resumed
 
     def open_epoch(self) -> int:
         """Return the step that the epoch begins with."""
@@ -59,12 +59,12 @@ class Ledger:
         """Refuse a loss that is NaN or infinite before its step; on an accelerator, later.
 
         Raises:
-            NonFiniteLossError: the weights have not made this step.
+            NonFiniteLossError: the loss is NaN or infinite; the weights have not made this step.
         """
         self.metrics.check_finite(loss)
 
     def count(self, loss: Tensor, correct: Tensor) -> None:
-        """Count a step in: its mean loss, and how many of its images got their own label."""
+        """Add a step: its mean loss, and how many of its images are classified correctly."""
         shard = self.engine.distributed.shard(self.run.state.batch)
         self.metrics.add(loss, correct, len(shard.images))
         self.has_stepped = True
@@ -73,8 +73,8 @@ class Ledger:
         """Return the epoch's record so far: loss and accuracy over the training images.
 
         Raises:
-            NonFiniteLossError: a loss or a weight is NaN or infinite; the weights are those with
-                which the epoch began.
+            NonFiniteLossError: a loss or a weight is NaN or infinite; the weights are the ones from
+                the start of the epoch.
         """
         means = self.metrics.means(self.engine.distributed)
         return {"epoch": self.run.state.epoch + 1, **means}
@@ -86,28 +86,28 @@ class Ledger:
         self.run.history.append(record | self.run.logged_means())
 
     def checkpoint_if_asked(self) -> None:
-        """Write a checkpoint between two steps, where `run.checkpoint()` asked for one."""
+        """Write a checkpoint between two steps, if `run.checkpoint()` asked for one."""
         state = self.run.state
         if self.run.requests.checkpoint and state.step + 1 < state.steps_per_epoch:
             self.checkpoint(state.epoch, state.step + 1)
 
     def checkpoint(self, epoch: int, step: int) -> None:
-        """Write what the run can go on from; where several processes train, all have to call it.
+        """Write a checkpoint; if several processes train, all of them must call this.
 
-        A run that was stopped will not go on: it is saved without.
+        A run that was stopped will not resume, so it is saved without a checkpoint.
 
         Args:
-            epoch: of the next step, counted from 0.
-            step: the next one within the epoch, counted from 0.
+            epoch: the epoch of the next step, counted from 0.
+            step: the next step within the epoch, counted from 0.
 
         Raises:
-            RunFolderError: the disk refuses; the checkpoints before are still there.
-            CheckpointError: a callback's state holds what cannot be saved.
+            RunFolderError: a file cannot be written; the checkpoints before are still there.
+            CheckpointError: a callback's state holds something that cannot be saved.
             NonFiniteLossError: a loss of this epoch, or a weight, is NaN or infinite.
         """
         if self.run.stopped is None:
             metrics = None
-            if step:  # else the epoch is closed, and its record in the history
+            if step:  # at step 0 the epoch is closed, and its record is in the history
                 self.metrics.check()
                 metrics = self.metrics.state_dict(self.engine.distributed)
             self.run.requests.checkpoint = False
@@ -116,22 +116,21 @@ class Ledger:
         self.save()
 
     def save(self) -> None:
-        """Write what is known of the run so far, where it has a folder.
+        """Write facts and history of the run so far, if it has a folder.
 
         Raises:
-            RunFolderError: the disk refuses.
+            RunFolderError: a file cannot be written.
         """
         if self.folder is not None:
             self.folder.save(self.run)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep the books of a training for a block, however the block ends.
+        """Keep the records of a training during a block, however the block ends.
 
-        They are there from the beginning, and gone again when not one step was made: what stopped
-        the training was then a mistake in how it was called, and the mended call may use the
-        folder. Checkpoints are gone when the run is over, but for the one from which it can get
-        more epochs.
+        They are written at the beginning, and deleted if not one step was made. Then there was a
+        mistake in the call, and the corrected call may use the folder. When the run is over,
+        checkpoints are deleted, except the one from which it can be trained for more epochs.
 
         Raises:
             RunFolderError: the folder cannot be written.
@@ -140,7 +139,7 @@ class Ledger:
         is_new = folder is not None and not folder.holds_run()
         run.facts.started = run.facts.started or time.strftime("%Y-%m-%dT%H:%M:%S%z")
         began = time.perf_counter() - (run.facts.seconds or 0.0)
-        if is_new:  # one that goes on stays as it is until its callbacks are ready
+        if is_new:  # a resumed run is not written until its callbacks are ready
             self.save()
         status = "failed"
         try:
@@ -169,7 +168,7 @@ class Ledger:
         )
 
     def _state(self, epoch: int, step: int, metrics: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what a run that goes on must know; see `checkpoint`."""
+        """Return the state that a resumed run needs; see `checkpoint`."""
         run, state = self.run, self.run.state
         return {
             "about": run.describe(),

@@ -1,4 +1,4 @@
-"""More epochs for a run that was to have fewer: where its first epochs would have been the same."""
+"""Allow more epochs for a run, if its first epochs would have been the same."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["check_longer", "has_same_rates", "is_longer"]
 
 
 def has_same_rates(recipe: Recipe, epochs: int, steps: int) -> bool:
-    """Return whether all steps of a recipe have the rates that they have in a longer training.
+    """Return whether all steps of a recipe have the same rates as in a longer training.
 
     Args:
-        recipe: of the epochs that count.
-        epochs: of the longer training.
-        steps: an epoch.
+        recipe: the recipe with fewer epochs.
+        epochs: the epochs of the longer training.
+        steps: the steps of an epoch.
 
     >>> from cifarkit.recipes.schedules import Cosine, Step
     >>> has_same_rates(Recipe(schedule=Step(every=3)), 30, steps=5)
@@ -40,34 +40,34 @@ def is_longer(run: Run, theirs: dict[str, Any]) -> bool:
 
 
 def check_longer(run: Run, theirs: dict[str, Any], train: ImageSet, where: str) -> None:
-    """Refuse more epochs where the first ones would have been others, or training was stopped.
+    """Refuse more epochs if the first epochs would have been different, or training was stopped.
 
     Args:
-        run: as it is asked for.
-        theirs: what the run with fewer epochs says of itself.
+        run: the run as it is asked for now.
+        theirs: the record of the run with fewer epochs.
         train: its training images.
         where: its folder, for the message.
 
     Raises:
-        CheckpointError: says why, and what to do.
+        CheckpointError: the run cannot have more epochs; the message says why.
     """
     facts, epochs = theirs["facts"], theirs["recipe"]["epochs"]
     why = _difference(run.recipe.replace(epochs=epochs), run.recipe.epochs, train, run.seed)
     if why is not None:
         raise CheckpointError(
-            f"the run in {where!r} was trained for {epochs} epochs and cannot go on to "
-            f"{run.recipe.epochs}, because {why}. Its first {epochs} would have been others; "
-            f"train anew for {run.recipe.epochs}, in another run_dir"
+            f"the run in {where!r} was trained for {epochs} epochs and cannot continue to "
+            f"{run.recipe.epochs}, because {why}. Its first {epochs} would have been different; "
+            f"train again for {run.recipe.epochs}, in another run_dir"
         )
     if facts["status"] == "stopped":
         raise CheckpointError(
-            f"the run in {where!r} was stopped ({facts['stopped']}), and gets no more epochs; "
-            "train anew, in another run_dir, without what stopped it"
+            f"the run in {where!r} was stopped ({facts['stopped']}), so it gets no more epochs; "
+            "train again, in another run_dir, without what stopped it"
         )
 
 
 def _difference(recipe: Recipe, epochs: int, train: ImageSet, seed: int) -> str | None:
-    """Name what a recipe would have done otherwise in a longer training, if anything."""
+    """Name what a recipe would have done differently in a longer training, if anything."""
     if not has_same_rates(recipe, epochs, count_batches(len(train), recipe.batch_size)):
         return f"{recipe.schedule!r} spreads its rates over all epochs"
     for epoch in range(recipe.epochs):

@@ -21,14 +21,14 @@ __all__ = ["Loop"]
 
 
 class Loop:
-    """Trains a run from where it stands to its end.
+    """Train a run from its current state to its end.
 
     Args:
-        run: the network, its recipe, and `run.state`, where the training stands.
-        engine: computes: on which device, in which precision, in how many processes.
-        ledger: keeps the books: counts, records, checkpoints.
-        average: of the weights, where the recipe has an `ema_decay`.
-        callbacks: are told of what happens.
+        run: the run, with network, recipe and `run.state`.
+        engine: computes: it knows the device, the precision and the processes.
+        ledger: counts, records, and writes checkpoints.
+        average: the average of the weights, if the recipe has an `ema_decay`.
+        callbacks: the callbacks, whose hooks are called.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Loop:
         self.average, self.callbacks = average, callbacks
 
     def train(self) -> None:
-        """Go through the epochs that are left."""
+        """Train for the remaining epochs."""
         run, state, first_epoch = self.run, self.run.state, self.run.state.epoch
         for state.epoch in range(first_epoch, run.recipe.epochs):
             self.train_epoch()
@@ -55,11 +55,11 @@ class Loop:
                 return
 
     def train_epoch(self) -> None:
-        """Go once through the training images, or through the rest of them after a resume."""
+        """Train once on all training images, or on the rest of them after a resume."""
         run, state = self.run, self.run.state
         first_step = self.ledger.open_epoch()
         if first_step == 0:
-            if not run.model.training:  # layers that a callback keeps in evaluation mode stay so
+            if not run.model.training:  # layers that a callback puts into evaluation mode stay so
                 run.model.train()
             self.callbacks.notify("on_epoch_start", run)
         step = self.engine.captured_or_eager(self.step, run, self.callbacks)
@@ -76,7 +76,7 @@ class Loop:
             self.ledger.checkpoint_if_asked()
 
     def step(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Make one step; return its mean loss, and how many images got their own label."""
+        """Make one step; return its mean loss, and how many images are classified correctly."""
         run, optimizer = self.run, self.run.state.optimizer
         loss, run.state.loss, correct = self.engine.loss(batch)
         self.ledger.check_finite(run.state.loss)
@@ -88,7 +88,7 @@ class Loop:
         return run.state.loss, correct
 
     def end_epoch(self) -> None:
-        """Measure what the epoch has brought, and record it."""
+        """Evaluate the network after an epoch, and record the numbers."""
         run, state = self.run, self.run.state
         record = self.ledger.close_epoch()
         with self.average.in_place():

@@ -1,4 +1,4 @@
-"""What an epoch adds up to, and whether it is still finite."""
+"""The numbers of an epoch, and the check that they are finite."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["EpochMetrics"]
 
 
 class EpochMetrics:
-    """Sums over images, divided by counts of images: never means of means of batches.
+    """Means over images, not means of the means of batches.
 
-    On the CPU every loss is looked at before its step. An accelerator would have to be waited
-    for, so there the losses stay where they are until the epoch ends, as weights do everywhere:
-    a gradient may be NaN where the loss is not. A loss that is found late, or a weight that is no
-    number, takes the weights back to the beginning of the epoch.
+    On the CPU every loss is checked before its step. On an accelerator this would wait for the
+    device, so there the losses are checked when the epoch ends. Weights are always checked then,
+    because a gradient may be NaN even if the loss is not. If a loss found late or a weight is not
+    finite, the weights from the beginning of the epoch are restored.
 
     Args:
-        run: whose weights to take back.
-        device: where it is trained.
-        average: of the weights, which begins anew when they are taken back.
+        run: the run whose weights are restored.
+        device: the device it is trained on.
+        average: the average of the weights, which is reset when they are restored.
     """
 
     def __init__(self, run: Run, device: torch.device, average: WeightAverage) -> None:
@@ -39,13 +39,13 @@ class EpochMetrics:
         self.losses: list[Tensor] = []
         self.correct: list[Tensor] = []
         self.counts: list[int] = []
-        self.rates: list[float] = []  # of the steps made here, which may be the last of these
+        self.rates: list[float] = []  # of the steps since the start, or since a resume
         self.weights_before = {
             name: tensor.clone() for name, tensor in self.model.state_dict().items()
         }
 
     def check_finite(self, loss: Tensor) -> None:
-        """Look at a loss before its step, where that can be done at once.
+        """Check a loss before its step, if that needs no waiting.
 
         Raises:
             NonFiniteLossError: the loss is not a number; the weights have not made this step.
@@ -54,18 +54,18 @@ class EpochMetrics:
             self._check_losses([loss.item()], [self._rate()], first=self.run.state.step)
 
     def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
-        """Count one batch in: its mean loss, and how many of its images got their own label."""
+        """Add a batch: its mean loss, and how many of its images are classified correctly."""
         self.losses.append(loss)
         self.rates.append(self._rate())
         self.correct.append(correct)
         self.counts.append(count)
 
     def means(self, distributed: DistributedContext) -> Record:
-        """Return loss and accuracy over the images so far, of all processes.
+        """Return loss and accuracy over the images of all processes so far.
 
         Raises:
-            NonFiniteLossError: a loss or a weight is not a number; the weights are those of the
-                epoch's start.
+            NonFiniteLossError: a loss or a weight is not finite; the weights are the ones from the
+                start of the epoch.
         """
         self.check()
         losses = torch.stack(self.losses).cpu().double()
@@ -77,10 +77,10 @@ class EpochMetrics:
         return {"train_loss": loss / images, "train_accuracy": correct / images}
 
     def check(self) -> None:
-        """Look at the losses that were not looked at yet, and at the weights.
+        """Check the losses that were not checked yet, and the weights.
 
         Raises:
-            NonFiniteLossError: one is not a number; the weights are those from before this epoch.
+            NonFiniteLossError: one is not finite; the weights are the ones from before this epoch.
         """
         if not self.checks_at_once:
             losses = torch.stack(self.losses).cpu().tolist()
@@ -96,7 +96,7 @@ class EpochMetrics:
             )
 
     def state_dict(self, distributed: DistributedContext) -> dict[str, Any]:
-        """Return the sums so far, over all processes, each of which has to ask."""
+        """Return the numbers so far, over all processes; each process must call this."""
         losses, correct = torch.stack(self.losses), torch.stack(self.correct)
         counts = torch.tensor(self.counts)
         if distributed.count > 1:
@@ -106,7 +106,7 @@ class EpochMetrics:
         return {"losses": losses, "hits": correct, "counts": counts.tolist()}
 
     def load_state_dict(self, state: dict[str, Any], distributed: DistributedContext) -> None:
-        """Take up what `state_dict` returned: its images count once, in the first process."""
+        """Restore what `state_dict` returned; its images count once, in the first process."""
         is_first = int(distributed.rank == 0)
         self.losses = list(state["losses"].to(self.device).unbind())
         self.correct = list((state["hits"] * is_first).to(self.device).unbind())
@@ -117,14 +117,14 @@ class EpochMetrics:
         return rate
 
     def _check_losses(self, losses: list[float], rates: list[float], first: int) -> None:
-        """Refuse a loss that is not a number; `first` is the step of the first of these."""
+        """Refuse a loss that is not finite; `first` is the step of the first of the losses."""
         wrong = [index for index, loss in enumerate(losses) if not math.isfinite(loss)]
         if wrong:
             state, step = self.run.state, first + wrong[0]
             self._refuse(
                 f"the loss became {losses[wrong[0]]} in epoch {state.epoch + 1}, step {step + 1} "
                 f"of {state.steps_per_epoch}",
-                rates[wrong[0] - len(losses)],  # from the end: the first were looked at long ago
+                rates[wrong[0] - len(losses)],  # from the end: older rates are missing
                 before=step,
             )
 
@@ -133,12 +133,12 @@ class EpochMetrics:
         return next((name for name, weight in weights if not weight.isfinite().all()), None)
 
     def _refuse(self, what: str, rate: float, before: int) -> NoReturn:
-        """Leave weights that are numbers, and say what was none; `before` counts losses."""
+        """Restore finite weights, and raise the error; `before` is how many losses came before."""
         since = "before this step"
         if not self.checks_at_once or self._broken_weight() is not None:
             since = "with which the epoch began here"
             restore_state(self.model, self.weights_before)
-            self.average.restart()  # it has seen the steps that are taken back
+            self.average.restart()  # it includes the steps that are undone
         elif self.average.has_begun:
             since = f"{since}, their running average"
         last = [loss.item() for loss in self.losses[max(before - 5, 0) : before]]

@@ -1,4 +1,4 @@
-"""What a training takes over of its process: memory, signals, generators, and torch's modes."""
+"""Set up the process for a training: memory, signals, generators, and torch's modes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["training_process"]
 
 @contextmanager
 def training_process() -> Iterator[Interruption]:
-    """Give the process to one training for a block; after it all is as it was before.
+    """Set up the process for one training in a block, and restore everything after it.
 
     Freed memory stays with the process, gradients are computed, the global generators may be
-    seeded, and Ctrl-C is noted.
+    seeded, and Ctrl-C is recorded.
 
     >>> with training_process() as interruption:
     ...     interruption.heard

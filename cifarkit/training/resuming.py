@@ -1,7 +1,7 @@
-"""All that a training has in hand between two steps: to be saved, and to be taken up again.
+"""Restore everything that a training needs between two steps from a checkpoint.
 
 Order, augmentation and dropout are keyed by seed, epoch and step, so they need no generator
-states; those are kept for callbacks that draw from the global generators.
+states; these are kept for callbacks that draw from the global generators.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ __all__ = ["load_checkpoint", "restore", "restore_callbacks"]
 def load_checkpoint(
     path: Path, run: Run, callbacks: Sequence[Callback], train: ImageSet
 ) -> Run | dict[str, Any] | None:
-    """Read what a folder holds of the run that is asked for; change nothing.
+    """Read the checkpoint or the finished run in a folder; change nothing.
 
     Args:
-        path: of the folder.
-        run: as it is asked for now, with the network to put weights into.
-        callbacks: that will listen.
+        path: the path of the folder.
+        run: the run as it is asked for now, with the network that gets the weights.
+        callbacks: the callbacks of the training.
         train: its training images.
 
     Returns:
-        The run itself when it is over, and no more epochs are asked for; else the state to take up;
-        None when there is none, so that the run begins.
+        The run, if it is over and no more epochs are asked for; else the state to resume from; None
+        if the folder holds no checkpoint, so that the run begins.
 
     Raises:
         RunFolderError: `run.json` cannot be read.
@@ -72,12 +72,12 @@ def load_checkpoint(
     if state is None and folder.is_over():
         raise CheckpointError(
             f"the run in {str(path)!r} is over, and the state of its optimiser was not kept; for "
-            "more epochs train anew, in another run_dir"
+            "more epochs train again, in another run_dir"
         )
     if state is not None:
         state["about"]["recipe"] = current_recipe(state["about"]["recipe"])
-        _check_same_run(state["about"], run, str(path))  # it may be a stray copy
-        if "test" in about["facts"]:  # scored when it was over
+        _check_same_run(state["about"], run, str(path))  # it may be from another run
+        if "test" in about["facts"]:  # it was scored when it was over
             state["about"]["facts"]["test"] = about["facts"]["test"]
         _check_same_network(run.model, state["model"], str(path))
         _partners(callbacks, state)
@@ -86,11 +86,11 @@ def load_checkpoint(
 
 
 def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
-    """Put a run where the state was taken; its callbacks follow, with `restore_callbacks`.
+    """Restore a run from a saved state; `restore_callbacks` then restores its callbacks.
 
     Raises:
         CheckpointError: other layers are frozen, or a callback had added weights to the optimiser;
-            nothing has changed.
+            nothing is changed.
     """
     run, state = ledger.run, ledger.run.state
     theirs, ours = (
@@ -100,7 +100,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     if len(theirs) != len(ours):
         raise CheckpointError(
             f"the run's optimiser had {len(theirs)} groups of weights, here it has {len(ours)}: "
-            "what a callback adds to it cannot be taken up again"
+            "groups that a callback adds cannot be restored"
         )
     if theirs != ours:
         raise CheckpointError(
@@ -123,7 +123,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     facts = run.facts
     facts.changed_by_callbacks = before.changed_by_callbacks
     facts.tests_before = before.tests_before
-    if before.test is not None:  # the score of a training that gets more epochs
+    if before.test is not None:  # the run was scored before it got more epochs
         facts.tests_before.append(before.test)
     facts.started, facts.resumed = before.started, [*before.resumed, position]
     facts.seconds = sum(record["seconds"] for record in run.history)
@@ -132,7 +132,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     optimizer.load_state_dict(saved)
-    # Fused steps go through weights and state side by side in memory: the order must be the same.
+    # Fused steps read weights and state in memory order, which must be the same for both.
     for weight, state in optimizer.state.items():
         for name, tensor in state.items():
             if isinstance(tensor, Tensor) and tensor.shape == weight.shape:
@@ -140,10 +140,10 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> 
 
 
 def restore_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, Any]) -> None:
-    """Give callbacks their states back, each to the next one of its class.
+    """Restore the states of callbacks; each state goes to the next callback of its class.
 
-    A callback that had none in hand, or that is new, begins anew. Layers get the modes back that
-    callbacks had put them in, and weights are frozen as they were.
+    A new callback, or one without a state, starts from the beginning. Modes of layers that
+    callbacks had set, and frozen weights, are restored too.
 
     Raises:
         CallbackError: a callback does not take its state.
@@ -155,7 +155,7 @@ def restore_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, 
             raise CallbackError(
                 f"{type(callback).__name__}.load_state_dict raised {type(error).__name__}: {error}"
             ) from error
-    # Schedulers that a callback makes as it begins set rates and settings; these are the run's.
+    # Schedulers that a callback makes at its start set rates and settings; this restores the run's.
     _load_optimizer(run.state.optimizer, state["optimizer"])
     if "training" in state:
         for name, layer in run.model.named_modules():
@@ -164,13 +164,13 @@ def restore_callbacks(run: Run, callbacks: Sequence[Callback], state: dict[str, 
         for name, weight in run.model.named_parameters():
             if id(weight) in held:
                 weight.requires_grad_(name not in state["frozen"])
-    set_generator_states(state["generators"])  # what is drawn up to here was drawn before
+    set_generator_states(state["generators"])  # last: the code above may draw numbers
 
 
 def _partners(
     callbacks: Sequence[Callback], state: dict[str, Any]
 ) -> list[tuple[Callback, dict[str, Any]]]:
-    """Pair callbacks with their states: those that print alike first, then those of one class.
+    """Pair callbacks with their states: first by the same repr, then by the same class.
 
     Raises:
         CheckpointError: a state is left over.
@@ -184,32 +184,31 @@ def _partners(
             pairs.append((alike[0], saved["state"]))
         elif saved["state"]:
             raise CheckpointError(
-                f"the run was trained with {saved['settings']}, which has something to remember; "
-                "give it again"
+                f"the run was trained with {saved['settings']}, which has a state; give it again"
             )
     return pairs
 
 
 def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
-    """Refuse to go on with another run than the one that was begun.
+    """Refuse to resume if the run in the folder is another run.
 
     Args:
-        theirs: `Run.describe` of the run that was begun.
-        run: the one that wants to go on with it.
-        where: its folder, for the message.
+        theirs: `Run.describe` of the run in the folder.
+        run: the run that is asked for now.
+        where: the run's folder, for the message.
 
     Raises:
-        CheckpointError: recipe, seed, classes, data or what is recorded differ.
+        CheckpointError: recipe, seed, classes, data or recorded columns differ.
     """
     ours = run.describe()
     there, here = factors_of(theirs), factors_of(ours)
     if is_longer(run, theirs):
-        there["epochs"] = here["epochs"]  # `check_longer` looks at those
+        there["epochs"] = here["epochs"]  # `check_longer` checks these
     then, now = (about["facts"]["environment"]["versions"]["torch"] for about in (theirs, ours))
     if then != now:
-        here["layers"] = there["layers"]  # another torch may print the same layers otherwise
+        here["layers"] = there["layers"]  # another torch may print the same layers differently
     if not (run.variant and run.variant.is_user_code and has_comparable_code(theirs, ours)):
-        here["code"] = there["code"]  # an installed package has a version, which is warned of
+        here["code"] = there["code"]  # an installed package has a version
     lines = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in there | here
@@ -219,8 +218,8 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
         raise CheckpointError(
             "\n  ".join(
                 [
-                    f"the run in {where!r} is another one, and cannot resume; ask for "
-                    "the same, or choose another run_dir:",
+                    f"the run in {where!r} is another run, so it cannot resume here; use its "
+                    "settings, or choose another run_dir:",
                     *lines,
                 ]
             )
@@ -228,28 +227,26 @@ def _check_same_run(theirs: dict[str, Any], run: Run, where: str) -> None:
 
 
 def _check_same_network(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Refuse weights of another network.
+    """Refuse the weights of another network.
 
     Raises:
-        CheckpointError: lists what is missing, extra or of another shape.
+        CheckpointError: the message lists tensors that are missing, extra or of another shape.
     """
     lines = differences(model.state_dict(), tensors)
     if lines:
-        raise CheckpointError(
-            "\n  ".join([f"the run in {where!r} is that of another network:", *lines])
-        )
+        raise CheckpointError("\n  ".join([f"the run in {where!r} has another network:", *lines]))
 
 
 def _warn_of_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    """Warn, once, when the machine or its software is another than that of the steps before."""
+    """Warn, once, if the machine or its software is not the same as for the steps before."""
     then, now = conditions_of(theirs), conditions_of(ours)
-    if has_comparable_code(theirs, ours):  # of the recipe's own parts: that of a builder is refused
+    if has_comparable_code(theirs, ours):  # of the recipe's classes: another builder is refused
         then["code"], now["code"] = factors_of(theirs)["code"], factors_of(ours)["code"]
     lines = [
         f"{name} {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]
     ]
     if lines:
         warn(
-            "the run goes on, but not bit for bit as if it had never stopped, because this is "
+            "the run resumes, but not bit for bit as if it had never stopped, because this is "
             f"different: {'; '.join(lines)}",
         )

@@ -1,4 +1,4 @@
-"""Which columns of the history something may choose by: val selects, test reports."""
+"""Check by which columns of the history one may choose: val selects, test reports."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["check_column"]
 
 
 def check_column(column: str, run: Run) -> None:
-    """Refuse a column that will not be there, or that nothing may choose by.
+    """Refuse a column that will not be there, or that is only for reports.
 
     Args:
         column: a name of the history's columns.
-        run: about to train.
+        run: a run that is about to train.
 
     Raises:
-        SelectionError: it is of test, of val where there is no val, or nothing logs it.
+        SelectionError: it is a column of test, or of val without a val set, or nothing logs it.
     """
     if column.startswith("test"):
         raise SelectionError(
-            f"nothing may choose by {column!r}: what is chosen on test no longer tells how the "
-            f"network does on new images. Choose by {'val' + column[4:]!r}"
+            f"nothing may choose by {column!r}: after a choice on test, its numbers no longer "
+            f"show how the network does on new images. Choose by {'val' + column[4:]!r}"
         )
     if column.startswith("val_") and run.state.splits.val is None:
         raise SelectionError(

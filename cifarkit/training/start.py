@@ -1,4 +1,4 @@
-"""Everything before the first step: checks, first weights, and the run that will be told about."""
+"""Everything before the first step: checks, first weights, and the run."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ def validate(
     callbacks: Sequence[Callback],
     run_dir: Path | None,
 ) -> Run:
-    """Check a network and its data, and make their run; the weights stay as they are.
+    """Check a network and its data, and make their run; do not change the weights.
 
     Args:
         model: the network; moved to the device, in the layout that it runs fastest in.
         splits: the data.
         variant: what the model was built from, for the records.
-        engine: that will compute the training; of several processes the first has the folder.
-        seed: of the training.
-        callbacks: that will listen.
+        engine: the engine of the training; only the first of several processes gets the folder.
+        seed: the seed of the training.
+        callbacks: the callbacks of the training.
         run_dir: the run's folder, if it has one.
 
     Raises:
         DataError: these are not splits.
-        ModelContractError: the network does not give one logit per class, for a single picture
-            too, or its state is more than tensors.
+        ModelContractError: the network does not give one logit per class, also for a single
+            picture, or its state holds more than tensors.
     """
     if isinstance(model, Splits):
         raise DataError("network and data are swapped; write ck.Trainer().fit(network, data)")
@@ -99,20 +99,20 @@ def validate(
 def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     """Give a network its first weights, and the run its optimiser and the rest of its state.
 
-    Warns of what a new network suffers from: see `symptoms`.
+    Warns about faults of the network; see `symptoms`.
 
     Args:
-        run: from `validate`.
+        run: the run from `validate`.
         splits: the data; moved to the device.
-        engine: that will compute the training.
+        engine: the engine of the training.
 
     Raises:
-        ModelContractError: the network does not take its batches, or learns nothing.
+        ModelContractError: the network does not take its batches, or cannot learn.
         OutOfMemoryError: the first batch is too large for this machine's memory.
         RecipeError: the schedule returns an invalid rate for the first or last step of an epoch, or
-            `build` does not return an optimiser of torch's.
-        SelectionError: the schedule goes by the val loss, and there is no val set.
-        TrainingError: some process would get too few images.
+            `build` does not return a torch optimiser.
+        SelectionError: the schedule depends on the val loss, and there is no val set.
+        TrainingError: a process would get too few images.
     """
     recipe, model = run.recipe, run.model
     who = repr(run.variant.name) if run.variant else "the model"
@@ -127,7 +127,7 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     shown = {batch.images.shape[-1] for batch in batches}
     if recipe.test_time is not None:
         shown.add(recipe.test_time.size)
-    for side in sorted(shown - {32}):  # at 32 it was looked at before
+    for side in sorted(shown - {32}):  # at 32 it was checked before
         check_logits(model, len(splits.classes), who, side=side)
     if recipe.initialization is not None:
         with seeded("initialization", run.seed):
@@ -147,23 +147,23 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         )
     try:
         signature(optimizer.step).bind()
-    except TypeError as error:  # as of LBFGS, which passes through the network several times
+    except TypeError as error:  # such as LBFGS, which computes the loss several times
         raise RecipeError(
-            f"{type(optimizer).__name__}.step wants arguments, and the loop calls it with none; "
-            "take another optimiser, such as ck.Adam()"
+            f"{type(optimizer).__name__}.step needs arguments, but the loop calls it without; "
+            "choose another optimiser, such as ck.Adam()"
         ) from error
     for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
+        group["initial_lr"] = group["lr"]  # where the schedule starts, under torch's name
     engine.network = engine.distributed.wrap(model, batch, engine.loss_function)
     run.begin(TrainingState(splits, optimizer, steps))
 
 
 def _check_rates(recipe: Recipe, steps: int, *, has_val: bool) -> None:
-    """Let a schedule that gives no rate say so, at both ends of every epoch."""
+    """Refuse a schedule with an invalid rate, at both ends of every epoch."""
     if recipe.schedule.needs_val and not has_val:
         raise SelectionError(
-            f"{recipe.schedule!r} goes by the val loss, and the data was loaded with val_size=0; "
-            "load it with a val set, or write schedule=ck.Step(every=30, factor=0.1)"
+            f"{recipe.schedule!r} depends on the val loss, and the data was loaded with "
+            "val_size=0; load it with a val set, or write schedule=ck.Step(every=30, factor=0.1)"
         )
     for epoch in range(recipe.epochs):
         for progress in (epoch, epoch + (steps - 1) / steps):
@@ -186,7 +186,7 @@ def _symptoms(run: Run, batch: Batch) -> list[str]:
 
 
 def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
-    """Return the first batch of the first epoch, and of those in which windows have other sizes."""
+    """Return the first batch of the first epoch, and one for each other size of pictures."""
 
     def of_epoch(epoch: int) -> Batch:
         return next(batches_of(run, train, epoch))
@@ -195,7 +195,7 @@ def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
     first, last = of_epoch(0), of_epoch(recipe.epochs - 1)
     batches = {first.images.shape: first, last.images.shape: last}
     may_vary = len(batches) > 1 or any(map(is_user_code, map(type, recipe.augment)))
-    if may_vary:  # then look at all epochs, or, where they are many, at a hundred or two
+    if may_vary:  # then check all epochs, or, of very many, a hundred or two
         for epoch in range(1, recipe.epochs - 1, max(1, recipe.epochs // 100)):
             batch = of_epoch(epoch)
             batches.setdefault(batch.images.shape, batch)
@@ -203,7 +203,7 @@ def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
 
 
 def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
-    """Compile what is compiled, for each size that windows have; return the seconds it took."""
+    """Compile for each size of pictures, if asked for; return the seconds it took."""
     if not isinstance(engine.forward, CompiledForward):
         return 0.0
     began = time.perf_counter()
@@ -234,7 +234,7 @@ def _facts(
 
 
 def _digest(model: nn.Module) -> str:
-    """Return a short name of what a network prints of its layers; addresses in memory aside."""
+    """Return a short hash of a network's repr, without addresses in memory."""
     layers = re.sub(r"0x[0-9a-fA-F]+", "", repr(model))
     return hashlib.sha256(layers.encode()).hexdigest()[:12]
 

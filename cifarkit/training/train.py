@@ -49,17 +49,18 @@ def train(
     """Build a variant from a seed and train it by its recipe.
 
     Args:
-        model: a registered name, a variant, or a builder; one that is not registered is trained by
-            the default recipe, and must be registered for its run to be read by `load_run`.
+        model: a registered name, a variant, or a builder. A builder that is not registered is
+            trained by the default recipe; register it before `load_run` reads the run.
         splits: the data.
-        seed: of first weights, order, augmentation and dropout.
+        seed: the seed of first weights, order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
-        callbacks: who listens, in this order.
+        callbacks: the callbacks, called in this order.
         run_dir: this run's own folder; nothing is written when None.
-        track_test: record test loss and accuracy each epoch too, for looking at alone.
-        compile: `"on"`, `"off"`, or `"auto"`, which captures steps where it pays; see `Trainer`.
-        show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
-        resume: go on with the run in `run_dir`, or begin it; see `Trainer.fit`.
+        track_test: whether to record test loss and accuracy each epoch too, only to look at.
+        compile: `"on"`, `"off"`, or `"auto"`, which captures steps where that is faster; see
+            `Trainer`.
+        show_progress: True, False, or `"auto"`: in notebooks and on terminals.
+        resume: whether to resume the run in `run_dir`, if there is one; see `Trainer.fit`.
         recipe_changes: fields of the recipe to change, such as `epochs=3`.
 
     Returns:
@@ -68,11 +69,11 @@ def train(
     Raises:
         DataError: these are not splits.
         UnknownModelError: no variant has that name.
-        ModelContractError: the builder has several names, or none that can be used.
+        ModelContractError: the builder has several names, or no valid name.
         UnknownFieldError: the recipe has no field of that name; the message says what to write.
         RecipeError: a change does not fit.
 
-    And as `Trainer.fit` raises.
+    It also raises the errors of `Trainer.fit`.
 
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
@@ -105,7 +106,7 @@ def train(
 
 
 def _way_for_a_network(network: nn.Module, changes: Mapping[str, Any]) -> str:
-    """Say how to train a network that is built already: by a trainer, or by its class."""
+    """Return how to train a network that is built already: by a trainer, or by its class."""
     kind = type(network)
     by_class = f", or give its class: ck.train({kind.__name__}, data)" * is_user_code(kind)
     epochs = as_written("epochs", changes.get("epochs", ...))

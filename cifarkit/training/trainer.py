@@ -1,4 +1,4 @@
-"""The trainer: its settings, and what a training is assembled from; `loop` is the training."""
+"""The trainer: it holds the settings and assembles a training, which `loop` runs."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ __all__ = ["Trainer"]
 class Trainer(Guided):
     """Train networks by a recipe.
 
-    One training at a time in a process: dropout draws from torch's global generators, which two
-    threads would share.
+    Only one training can run in a process at a time, because dropout draws from torch's global
+    generators, which threads share.
 
     Args:
         recipe: how to train; the assignment's way when None.
-        seed: of order, augmentation and dropout.
+        seed: the seed of order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
-        callbacks: who listens, in this order.
+        callbacks: the callbacks, called in this order.
         run_dir: this run's own folder, filled as training goes; nothing is written when None.
-        track_test: record test loss and accuracy each epoch too. They are for looking at;
-            cifarkit's own callbacks refuse to select by them.
-        compile: `"on"` compiles the way from batch to loss, and on CUDA captures each step as a
-            graph, trusting layers of yours to do the same every time; `"auto"` captures alone, in
-            bfloat16, networks of torch's and cifarkit's layers; `"off"` does neither. The run's
-            facts say what it took (`warm_up_seconds`), and `steps_captured`.
-        show_progress: True, False, or `"auto"`, which is in notebooks and on terminals.
+        track_test: whether to record test loss and accuracy each epoch too. They are only to look
+            at; cifarkit's callbacks refuse to select by them.
+        compile: `"on"` compiles the forward pass, and on CUDA captures each step as a graph. It
+            trusts that your own layers do the same every time. `"auto"` only captures, in bfloat16,
+            and only networks of torch's and cifarkit's layers. `"off"` does neither. The run's
+            facts have `warm_up_seconds`, the time of compiling, and `steps_captured`.
+        show_progress: True, False, or `"auto"`: in notebooks and on terminals.
 
     Raises:
         DataError: the seed is not a whole number from 0 on.
@@ -97,9 +97,9 @@ class Trainer(Guided):
         self._is_training = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse to change a trainer: its parts fit each other, and runs record what they were."""
+        """Refuse to change a trainer: its settings depend on each other, and runs record them."""
         if "_is_training" in vars(self) and name != "_is_training":
-            raise TrainingError(f"a trainer's {name} stays as it was made; make another ck.Trainer")
+            raise TrainingError(f"a trainer's {name} cannot be changed; make another ck.Trainer")
         super().__setattr__(name, value)
 
     @explains_arguments("Trainer.fit")
@@ -115,29 +115,34 @@ class Trainer(Guided):
 
         Args:
             model: from `batch 3 32 32` to logits `batch classes`; trained in place, on the device.
-            splits: the data; augmentation reaches train alone.
-            resume: go on with the run in `run_dir`, from its newest checkpoint; begin it when there
-                is none, and read it when it is over. So a script may always say True. One that is
-                over goes on where the recipe has more epochs and its rates were the same so far.
+            splits: the data; only train is augmented.
+            resume: whether to resume the run in `run_dir` from its newest checkpoint. If there is
+                none, the run begins; if it is over, it is read. So a script may always say True. A
+                run that is over is trained further if the recipe has more epochs, and the same
+                rates so far.
             variant: what the model was built from, for the records.
 
         Returns:
-            The run, with its history; the model in evaluation mode. In a notebook after Ctrl-C too.
+            The run, with its history and its model in evaluation mode; in a notebook also after
+            Ctrl-C.
 
         Raises:
             CheckpointError: `resume` is not a bool or has no `run_dir`, or the run there differs.
             RecipeError: the schedule returns an invalid rate.
-            KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, but for a second.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, unless there is a
+                second signal.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
-            RunFolderError: `run_dir` holds a run, cannot be written, or is in use.
-            SelectionError: a callback would select by what is not there or must not select.
+            RunFolderError: `run_dir` holds a run, cannot be written, or is in use by another
+                program.
+            SelectionError: a callback would select by a column that is not there, or must not
+                select.
             NonFiniteLossError: the loss became NaN or infinite.
             TrainingError: this trainer is training already, or a step cannot be captured.
             OutOfMemoryError: the batches are too large for this machine's memory.
             CallbackError: a callback raised.
         """
         if checked("resume", resume, bool, error=CheckpointError) and self.run_dir is None:
-            raise CheckpointError("resume=True needs run_dir=, the folder of the run to go on with")
+            raise CheckpointError("resume=True needs run_dir=, the folder of the run to resume")
         with (
             self._one_at_a_time(),
             explained_shortage(self.recipe.batch_size, self.run_dir),
@@ -170,7 +175,7 @@ class Trainer(Guided):
         return run
 
     def _train(self, run: Run, engine: Engine, checkpoint: dict[str, Any] | None) -> None:
-        """Train a run from its beginning, or from a checkpoint on."""
+        """Train a run from its beginning or from a checkpoint."""
         average = WeightAverage(run.model, self.recipe.ema_decay)
         ledger = Ledger(run, engine, average, self.callbacks)
         listeners = Callbacks(self.listeners, engine.distributed.rank)
@@ -186,10 +191,10 @@ class Trainer(Guided):
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Refuse a training within one, as from a hook: its callbacks would begin anew."""
+        """Refuse a training inside a training, such as in a hook: its callbacks would be reset."""
         if self._is_training:
             raise TrainingError(
-                "this trainer is training already; give the other network a Trainer of its own"
+                "this trainer is training already; make another ck.Trainer for the other network"
             )
         self._is_training = True
         try:

@@ -1,4 +1,4 @@
-"""The running average of the weights, where the recipe asks for one."""
+"""The running average of the weights, if the recipe asks for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["WeightAverage"]
 class WeightAverage:
     """An exponential moving average of a network's weights and running statistics.
 
-    Whole numbers, such as batch norm's count of batches, are copied: an average would be cut.
-    torch's `AveragedModel` would send the count of steps to the device at every one of them, and
-    wait until it has arrived there.
+    Whole numbers, such as batch norm's count of batches, are copied, because an average would be
+    cut to a whole number. torch's `AveragedModel` would copy the count of steps to the device at
+    every step, and wait for it.
 
     Args:
-        model: whose weights to average.
-        decay: how much of the average each step keeps; with 0 the network is left alone.
+        model: the network whose weights to average.
+        decay: how much of the average each step keeps; with 0 there is no average.
 
     >>> layer = nn.Linear(1, 1, bias=False)
     >>> average = WeightAverage(layer, decay=0.5)
@@ -43,17 +43,17 @@ class WeightAverage:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was counted in."""
+        """Reset the average."""
         self.steps = 0
         self.averages: dict[str, Tensor] = {}
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is an average, of one step at least."""
+        """Whether there is an average, of at least one step."""
         return self.steps > 0
 
     def update(self) -> None:
-        """Count the weights in as they are after a step; the first are the average themselves."""
+        """Add the weights after a step; after the first step they are the average."""
         if not self.decay:
             return
         weights = self.model.state_dict()
@@ -78,19 +78,19 @@ class WeightAverage:
 
     @contextmanager
     def at_the_end(self) -> Iterator[None]:
-        """Put the average into the network after a block, for good."""
+        """Copy the average into the network after a block."""
         try:
             yield
         finally:
             self._install()
 
     def _install(self) -> None:
-        if self.has_begun:  # before the first step there is none
+        if self.has_begun:  # before the first step there is no average
             restore_state(self.model, self.averages)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Hold the average in the network for a block."""
+        """Put the average into the network for a block."""
         if not self.has_begun:
             yield
             return
@@ -102,14 +102,14 @@ class WeightAverage:
             restore_state(self.model, own)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the average and how much it has seen; nothing before the first step."""
+        """Return the average and the number of its steps; an empty dict before the first step."""
         if not self.has_begun:
             return {}
         averages = {f"{PREFIX}{name}": average for name, average in self.averages.items()}
         return {COUNT: torch.tensor(self.steps), **averages}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self.restart()
         if averages := averages_of(state):
             self.steps = int(state[COUNT])

@@ -1,1 +1,1 @@
-"""Whether a run is what it says: scored again, its weights tried, its training repeated."""
+"""Verify a run: score it again, evaluate its weights, and repeat its training."""

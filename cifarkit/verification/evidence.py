@@ -1,4 +1,4 @@
-"""What a verification checks, and how it words what it finds."""
+"""The evidence that a verification checks, and how its findings are worded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Evidence", "judged", "percent"]
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """A run folder, and the data it should be of.
+    """A run folder, and the data that the run should be trained on.
 
     Args:
-        folder: of the run.
-        about: what its `run.json` says.
-        run: as it was read from the folder. Its network is on the device to evaluate on.
+        folder: the run's folder.
+        about: the contents of its `run.json`.
+        run: the run, read from the folder. Its network is on the device to evaluate on.
         splits: the data.
     """
 
@@ -45,17 +45,17 @@ class Evidence:
 
     @cached_property
     def on_test(self) -> Evaluation:
-        """What the weights in the folder predict on test now."""
+        """The evaluation on test of the weights in the folder."""
         return measure(self.run.model, self.splits.test, test_time=self.run.recipe.test_time)
 
 
 def judged(check: str, holds: bool, message: str, hint: str = "") -> Finding:
-    """Return what a check found; the hint is for one that failed."""
+    """Return the finding of a check; the hint is for a failed check."""
     return Finding(check, "passed" if holds else "failed", message, "" if holds else hint)
 
 
 def percent(share: float) -> str:
-    """Write a share in [0, 1] with all the digits that a count of images can have.
+    """Write a share in [0, 1] with all digits that a share of images can have.
 
     >>> percent(0.2155), percent(1 / 3)
     ('21.55 %', '33.3333 %')

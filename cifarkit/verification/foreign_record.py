@@ -1,4 +1,4 @@
-"""Checks of a record that somebody else wrote, before anything in it is built or printed."""
+"""Check a record from a stranger before anything in it is built or printed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_options(options: object) -> None:
     """Refuse options that would build a network too large for memory.
 
     Raises:
-        RunFolderError: they are too many, or too large.
+        RunFolderError: the options are too long, or a number in them is too large.
     """
     text = json.dumps(options)
     if len(text) > MOST_OPTIONS or not all(abs(n) <= LARGEST_OPTION for n in _numbers(options)):
@@ -37,10 +37,10 @@ def _numbers(item: object) -> Iterator[float]:
 
 
 def check_texts(about: dict[str, Any]) -> None:
-    """Refuse a record that could not be printed, sorted or compared with others.
+    """Refuse a record that could not be printed, sorted or compared.
 
     Raises:
-        DataError: the seed is not a seed.
+        DataError: the seed is not a valid seed.
         RunFolderError: a value that should be a text is not one.
     """
     checked("the seed in run.json", about["seed"], Seed)

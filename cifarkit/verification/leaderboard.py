@@ -1,4 +1,4 @@
-"""Verified runs, ranked by the lower end of the 95 % interval, which luck cannot raise."""
+"""Rank verified runs by the lower end of the 95 % interval, so that luck does not help."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ __all__ = ["Leaderboard", "leaderboard"]
 
 @dataclass(frozen=True, repr=False)
 class Leaderboard(Readable):
-    """All standings, best first, and what could not be ranked; `str()` is a table.
+    """All entries, best first, and the runs that could not be ranked; `str()` is a table.
 
     Args:
-        standings: ranked by the lower end of the interval, one data source after another.
-        unverified: the runs that failed; they are never ranked.
+        standings: the entries, ranked by the lower end of the interval, one data source after
+            another.
+        unverified: the runs that are not verified, so they are not ranked.
 
     >>> from cifarkit.evaluation.intervals import ConfidenceInterval
     >>> interval = ConfidenceInterval(0.65, 0.75)
@@ -47,14 +48,14 @@ class Leaderboard(Readable):
 
     @property
     def by_data(self) -> dict[str, list[LeaderboardEntry]]:
-        """The standings of each data source, by its fingerprint."""
+        """The entries of each data source, by its fingerprint."""
         groups: dict[str, list[LeaderboardEntry]] = {}
         for standing in self.standings:
             groups.setdefault(standing.fingerprint, []).append(standing)
         return groups
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types; ranks begin with 1 in each data source."""
+        """Return the leaderboard as JSON types; ranks begin with 1 in each data source."""
         ranked = [
             {"rank": rank, **asdict(standing), "interval": list(standing.interval)}
             for group in self.by_data.values()
@@ -63,7 +64,7 @@ class Leaderboard(Readable):
         return {"standings": ranked, "unverified": [run.to_json() for run in self.unverified]}
 
     def blocks(self) -> Sequence[Block]:
-        """Return a table for each data source, and what was not verified."""
+        """Return a table for each data source, and the runs that are not verified."""
         return as_blocks(self.by_data.values(), self.unverified)
 
     def __str__(self) -> str:
@@ -76,16 +77,16 @@ class Leaderboard(Readable):
 def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = False) -> Leaderboard:
     """Rank verified runs.
 
-    Runs of the same variant, code, options, recipe, callbacks and data are one standing; the names
-    of their folders do not matter. With two seeds or more it is ranked by the lower end of the
+    Runs of the same variant, code, options, recipe, callbacks and data are one entry; the names of
+    their folders do not matter. With two seeds or more, an entry is ranked by the lower end of the
     t-interval of their mean. Single runs come below all of these, by the lower end of their Wilson
-    interval. It says nothing about seeds, so handing in only the best of several runs gains
-    nothing. Several runs of one seed count once, by the lowest of them, so that trying again does
-    not pay. Runs with almost the same logits count once, too: they are copies under other seeds.
-    Where two standings have the same logits, both stay, and each names the other.
+    interval. That interval says nothing about seeds, so handing in only the best of several runs
+    gains nothing. Several runs of one seed count once, with the lowest accuracy, so that trying
+    again gains nothing. Runs with almost the same logits count once, too: they are copies under
+    other seeds. If two entries have the same logits, both stay, and each names the other.
 
     Args:
-        verifications: of any number of runs, in any order.
+        verifications: the verifications of any number of runs, in any order.
         by_folder: rank the runs of each folder separately, such as `runs/ada/*` and `runs/ben/*`
             of two students.
 
@@ -172,7 +173,7 @@ def _is_double(first: Verification, second: Verification) -> bool:
 
 
 def _settings(about: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
-    """Return the settings in which a training differs from others of its variant and data."""
+    """Return the settings in which a training differs from others with its variant and data."""
 
     def is_akin(other: dict[str, Any]) -> bool:
         return bool(

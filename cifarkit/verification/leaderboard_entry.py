@@ -12,25 +12,25 @@ __all__ = ["LeaderboardEntry"]
 
 @dataclass(frozen=True)
 class LeaderboardEntry:
-    """The verified runs of one training, under all its seeds.
+    """The verified runs of one training, with all its seeds.
 
     Args:
         variant: its name.
-        same_logits: folders of other standings with almost the same logits. Either one is a copy,
-            or what differs has changed nothing.
-        owner: the folder that its runs lie in, where each folder is ranked separately.
-        settings: in which it differs from other standings of that name on this data, such as
-            `"recipe.epochs 3"`; empty when it is the only one.
+        same_logits: folders of other entries with almost the same logits. Either one is a copy, or
+            what differs has no effect.
+        owner: the folder of its runs, if each folder is ranked separately.
+        settings: the settings in which it differs from other entries with that name and data, such
+            as `"recipe.epochs 3"`; empty if it is the only one.
         data: the name of the data source.
-        fingerprint: of the data; standings with different ones are not compared.
-        n: test images.
-        seeds: how many different ones.
+        fingerprint: the fingerprint of the data; entries with different ones are not compared.
+        n: how many test images there are.
+        seeds: how many different seeds there are.
         accuracy: the mean over the seeds, in [0, 1].
-        interval: of 95 %.
+        interval: the 95 % interval.
         interval_of: `"t"`, of the mean over seeds (Student's t); `"Wilson"`, of a single run, from
             the chance in its test images.
         runs: the folders that count.
-        doubles: folders that do not count, because one with the same seed or logits counts.
+        doubles: folders that do not count, because another with the same seed or logits counts.
 
     >>> from cifarkit.evaluation.intervals import wilson_interval
     >>> interval = wilson_interval(732, 1000)

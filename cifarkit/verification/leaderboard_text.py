@@ -22,10 +22,10 @@ SHOWN = 5  # folders in one cell of the table; JSON has all
 def as_text(
     groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
 ) -> str:
-    """Return all standings for a terminal of 80 columns.
+    """Return all entries for a terminal of 80 columns.
 
     Args:
-        groups: the standings of each data source, best first.
+        groups: the entries of each data source, best first.
         unverified: the runs that are not ranked.
     """
     parts = [_ranking(group) for group in groups]
@@ -41,7 +41,7 @@ def as_blocks(
     """Return a table for each data source, and one of the runs that are not verified.
 
     Args:
-        groups: the standings of each data source, best first.
+        groups: the entries of each data source, best first.
         unverified: the runs that are not ranked.
     """
     blocks: list[Block] = []
@@ -81,7 +81,7 @@ def _rows(group: Sequence[LeaderboardEntry]) -> list[Sequence[str]]:
 
 
 def _details(entry: LeaderboardEntry) -> list[str]:
-    """Return what stands below a row."""
+    """Return the lines below a row."""
     details = [f"with {entry.settings}"] if entry.settings else []
     details.append(", ".join(entry.runs))
     if entry.doubles:

@@ -1,4 +1,4 @@
-"""Whether the files of a run agree with each other and with the data, without a new evaluation."""
+"""Check that a run's files agree with each other and with the data, without a new evaluation."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def check_test_predictions(evidence: Evidence) -> Finding:
         )
     n = len(test)
     return judged(
-        "test predictions", True, f"they are whole, with the labels of the {n:,} test images"
+        "test predictions", True, f"they are complete, with the labels of the {n:,} test images"
     )
 
 
 def check_score(evidence: Evidence) -> Finding:
-    """Compare the score in `run.json` with that of the test predictions."""
+    """Compare the score in `run.json` with the score of the test predictions."""
     test_predictions, score = evidence.test_predictions, evidence.facts["test"]
     n, accuracy = len(test_predictions.labels), test_predictions.accuracy
     theirs = f"the test predictions score {percent(accuracy)} of {n:,} images"
@@ -82,20 +82,20 @@ def check_score(evidence: Evidence) -> Finding:
 
 
 def _loss_of(test_predictions: TestPredictions) -> tuple[float, float]:
-    """Return the mean cross-entropy, and how far rounding can have moved it."""
+    """Return the mean cross-entropy, and by how much rounding can change it."""
     logits = test_predictions.logits.astype(np.float64)
     largest = np.abs(logits).max(axis=1)
     top = logits.max(axis=1)
     right = np.take_along_axis(logits, test_predictions.labels[:, None], axis=1)[:, 0]
     losses = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - right
-    # A loss moves at most twice as far as its logits; beyond float16 nothing is known.
+    # A loss changes at most twice as much as its logits; of clipped logits nothing is known.
     beyond = bool((largest >= np.finfo(np.float16).max).any())
     reach = float("inf") if beyond else 2 * ROUNDING * float(largest.mean()) + 1e-6
     return float(losses.mean()), reach
 
 
 def check_evaluation(evidence: Evidence) -> Finding:
-    """Compare `evaluation.json`, where there is one, with the other two files."""
+    """Compare `evaluation.json`, if there is one, with the other two files."""
     path = evidence.folder / "evaluation.json"
     if not path.exists():
         return Finding("evaluation", "not run", "there is no evaluation.json")
@@ -120,7 +120,7 @@ def check_evaluation(evidence: Evidence) -> Finding:
 
 
 def check_history(evidence: Evidence) -> Finding:
-    """Count the epochs, and search for numbers that no training gives."""
+    """Check the number of epochs, and search for numbers that no training gives."""
     history, planned = evidence.run.history, evidence.run.recipe.epochs
     if not (evidence.folder / HISTORY).exists():
         return judged("history", False, f"there is no {HISTORY}", "ask for the whole folder")
@@ -167,7 +167,7 @@ def check_record(evidence: Evidence) -> Finding:
 
 
 def check_code(evidence: Evidence) -> Finding:
-    """Compare the hash of the builder's code with that of the variant registered here."""
+    """Compare the hash of the builder's code with the hash of the variant registered here."""
     described, variant = evidence.about["variant"], evidence.run.variant
     recorded, here = described.get("code"), variant.code if variant else None
     if recorded == here:

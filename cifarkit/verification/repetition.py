@@ -1,4 +1,4 @@
-"""Train a run again and compare: the strongest check of a run."""
+"""Train a run again and compare the results: the strongest check of a run."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
     """Train the same variant by the same recipe from the same seed, and compare.
 
     Args:
-        evidence: of a run whose data is known to be right.
-        device: to train on.
+        evidence: the evidence of a run whose data has been checked.
+        device: the device to train on.
 
     Returns:
-        How alike the two are, and the findings that say so.
+        How similar the two runs are, and the findings.
     """
     obstacle = _obstacle(evidence.facts)
     if obstacle:
@@ -71,7 +71,7 @@ def _obstacle(facts: Facts) -> str:
     unknown = [kind for kind in facts.intervening if kind not in REMADE]
     if unknown:
         names = ", ".join(kind.rpartition(".")[2] for kind in unknown)
-        return f"{names} may have changed its batches or gradients, and is not known here"
+        return f"{names} may have changed its batches or gradients, and is unknown here"
     if changed := facts.changed_by_callbacks:
         return f"callbacks changed settings that are not in the recipe ({'; '.join(changed)})"
     if facts.status == "stopped" and not _callbacks(facts):
@@ -83,7 +83,7 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
     run, facts = evidence.run, evidence.facts
     recipe = run.recipe
     precision = str(choose_precision(recipe, device)).removeprefix("torch.")
-    if facts.precision not in (precision, "float64"):  # a network of float64 stays one
+    if facts.precision not in (precision, "float64"):  # a network in float64 stays in float64
         recipe = recipe.replace(precision=facts.precision)
     variant = run.variant
     if not isinstance(variant, Variant):  # `verify` has checked
@@ -102,20 +102,20 @@ def _train_again(evidence: Evidence, device: torch.device) -> Run:
             return again(compile=compiled, callbacks=_callbacks(facts))
         except TrainingError as error:
             cannot_compile = compiled == "on" and type(error) is TrainingError
-            if not cannot_compile:  # but has lost its numbers, or had too little memory
+            if not cannot_compile:  # it diverged, or memory ran out
                 raise
             return again(callbacks=_callbacks(facts))
 
 
 def _callbacks(facts: Facts) -> list[Callback]:
-    """Create again the callbacks of cifarkit that changed or ended the run."""
+    """Make the callbacks of cifarkit again that changed or ended the run."""
     listeners = [each for each in facts.callbacks_as_values() if each.kind in REMADE]
     return [REMADE[listener.kind](**(listener.fields or {})) for listener in listeners]
 
 
 @contextmanager
 def _threads(recorded: int) -> Iterator[None]:
-    """Use as many threads as the run did; on the CPU the last bits depend on their number."""
+    """Use as many threads as the run; on the CPU the last bits depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(recorded if recorded <= (os.cpu_count() or 1) else before)
     try:
@@ -138,7 +138,7 @@ def _compare_histories(run: Run, again: Run) -> Finding:
 def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
     """Compare the predictions of the same weights with the recorded test predictions.
 
-    Where training gave the same bits, evaluation does, too, so no rounding is allowed for.
+    Training gave the same bits, so evaluation must give the same bits too, without rounding.
     """
     test = evidence.splits.test
     made, kept = (

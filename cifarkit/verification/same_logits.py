@@ -1,4 +1,4 @@
-"""Runs with the same logits on test, though their records differ."""
+"""Find runs with the same logits on test, but different records."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def same_logits(
 ) -> Iterator[tuple[Verification, Verification]]:
     """Yield each pair of runs that have almost the same logits but different records.
 
-    Either one is a copy of the other, or what differs has changed nothing: a callback that never
-    acted, or one network under two names. This check cannot say which of these it is. Another
-    seed moves the middle image much further. Two runs of the same record may well be alike.
+    Either one is a copy of the other, or what differs has no effect: a callback that never acted,
+    or one network under two names. This check cannot say which. Another seed changes the logits of
+    the median image much more. Two runs with the same record may have the same logits.
 
     >>> list(same_logits([]))
     []
@@ -32,7 +32,7 @@ def same_logits(
 def families(
     pairs: Iterable[tuple[Verification, Verification]],
 ) -> list[list[Verification]]:
-    """Gather the runs that pairs connect, each run once.
+    """Collect the groups of runs that pairs connect, each run once.
 
     >>> families([])
     []
@@ -51,7 +51,7 @@ def _record(run: Verification) -> tuple[str, int]:
 
 
 def are_alike(first: Verification, second: Verification) -> bool:
-    """Return whether two runs have almost the same test logits; False where one has none."""
+    """Return whether two runs have almost the same test logits; False if one has none."""
     return bool(
         first.test_predictions
         and second.test_predictions

@@ -1,4 +1,4 @@
-"""The runs next to a run that differ from it only in the seed, read from their records alone."""
+"""Find the runs next to a run that differ from it only in the seed, from their records."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["sibling_accuracies"]
 
 
 def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
-    """Return the test accuracies, in [0, 1], that the records next to a run contain.
+    """Return the test accuracies, in [0, 1], of a run's siblings, from their records.
 
-    Siblings lie in the same folder as the run, are over, and have the same training with other
-    seeds. Where several have the same seed, the first by name counts.
+    Siblings are in the same parent folder, are over, and have the same training with other seeds.
+    If several have the same seed, the first by name counts.
 
     Args:
-        folder: of the run.
-        about: what its `run.json` says.
+        folder: the run's folder.
+        about: the contents of its `run.json`.
     """
     by_seed: dict[int, float] = {}
     for path in sorted(folder.absolute().parent.iterdir()):
@@ -33,6 +33,6 @@ def sibling_accuracies(folder: Path, about: dict[str, Any]) -> list[float]:
                 if 0 <= accuracy <= 1:  # what the record says may be nonsense
                     by_seed.setdefault(int(other["seed"]), accuracy)
         except (RunFolderError, KeyError, TypeError, ValueError, AttributeError):
-            continue  # something else, or one that was never scored
+            continue  # not a run, or a run that was never scored
     by_seed.pop(about["seed"], None)
     return list(by_seed.values())

@@ -60,15 +60,15 @@ WIDTH = 80
 
 @dataclass(frozen=True, repr=False)
 class Verification:
-    """What was found about a run folder; `str()` is a table.
+    """The findings about a run folder; `str()` is a table.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         findings: one for each check, in the order of the checks.
-        about: what `run.json` says; empty where it cannot be read.
+        about: the contents of `run.json`; empty if it cannot be read.
         correct: how many test images were predicted correctly; None without test predictions.
         n: how many test images the test predictions are of.
-        repeated: how alike the run and its repetition are; None where it was not trained again.
+        repeated: how similar the run and its repetition are; None if it was not trained again.
         test_predictions: what the network predicted for each test image; None without them.
         data: the name of the data that it was verified on.
 
@@ -130,7 +130,7 @@ class Verification:
 
     @property
     def verdict(self) -> str:
-        """Whether it is verified, with its score, in words."""
+        """Whether the run is verified, with its score, in words."""
         if not self.passed or self.accuracy is None:
             return "NOT VERIFIED"
         score = f"verified, test accuracy {percent(self.accuracy)} on {self.data} (n = {self.n:,})"
@@ -141,21 +141,21 @@ class Verification:
 def verify(
     folder: str | Path, splits: Splits, *, retrain: bool = False, device: str = "auto"
 ) -> Verification:
-    """Check that a run folder is what a training leaves; nothing in it is changed.
+    """Check that a run folder is the result of a training; change nothing in it.
 
-    The run must be over and of this data. The test predictions must be whole, of this test set, and
-    score what `run.json` and `evaluation.json` say. The history must have its epochs. The code of
-    the variant must be the code registered here. Test must not have steered the training. And the
-    weights, evaluated again, must give the logits of the test predictions and the history's val
-    numbers. This cannot show what the weights were trained on.
+    The run must be over and trained on this data. The test predictions must be complete, of this
+    test set, and have the score in `run.json` and `evaluation.json`. The history must have its
+    epochs. The code of the variant must be the code registered here. Test must not have influenced
+    the training. And the weights, evaluated again, must give the logits of the test predictions and
+    the history's val numbers. This cannot show what the weights were trained on.
 
     Args:
-        folder: of the run.
-        splits: the data it should be of.
+        folder: the run's folder.
+        splits: the data that the run should be trained on.
         retrain: also train it again, and report whether the weights are bitwise equal, or the score
             is within seed noise or different. A different score is a failure, and so is a run
             that cannot be repeated from its record.
-        device: to evaluate and train on: `"auto"` or a torch device.
+        device: the device to evaluate and train on: `"auto"` or a torch device.
 
     Returns:
         The findings. A broken folder is a failed finding, not an error.
@@ -204,15 +204,17 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
     check_texts(about)
     status = about["facts"]["status"]
     if status not in OVER:
-        raise RunFolderError(f"the run is not over: it is {status!r}; cifarkit resume goes on")
+        raise RunFolderError(
+            f"the run is not over: it is {status!r}; resume it with cifarkit resume"
+        )
     if about["variant"] is None:
         raise RunFolderError(
-            "the run is of a network without a registered name, which cannot be built here; "
-            "register its builder (ck.register_model) and train it by name"
+            "the run's network has no registered name, so it cannot be built here; register its "
+            "builder (ck.register_model) and train it by name"
         )
-    if about["classes"] != list(splits.classes):  # before a network of so many is built
+    if about["classes"] != list(splits.classes):  # before a network with that many classes is built
         raise RunFolderError(
-            f"the run is of other classes than {splits.name!r}; load the run's own data"
+            f"the run has other classes than {splits.name!r}; load the run's own data"
         )
     check_options(about["variant"]["options"])
     run = RunFolder(folder).load()
@@ -221,7 +223,7 @@ def _read(folder: Path, splits: Splits, device: torch.device) -> Evidence:
 
 
 def _made(name: str, check: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:
-    """Run a check; a file or a model that breaks the check has failed it."""
+    """Run a check; if a file or a network raises an error in it, the check has failed."""
     try:
         return check(evidence)
     except Exception as error:  # noqa: BLE001 - neither the folder nor the model is our code

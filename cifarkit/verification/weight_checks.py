@@ -1,13 +1,13 @@
-"""Whether the weights in a run folder give the numbers that the folder holds.
+"""Check that the weights in a run folder give the numbers in the folder.
 
 The network is evaluated again, perhaps on another device, by another version or with another
-number of threads, which rounds sums differently. We measured how far the logits move, in parts of
-their spread (the standard deviation of all logits), on 1,000 synthetic images. With weights rounded
-to ten bits, as a graphics card's TF32 does, the middle image moved by 0.01 % (`baseline`,
-`resnet20`) to 0.12 % (`speedrun`), the farthest by 0.3 %, and one image changed its class. Weights
-of another seed moved the middle image by 66 % and more. No graphics card was tried. Allowed are
-1 % for the middle image, 5 % for the farthest, and another class for one image in 500, at least
-one image. Within this, 0.2 points of accuracy can be forged; `retrain` finds that, too.
+number of threads, which rounds sums differently. We measured how much the logits change, as a share
+of their spread (the standard deviation of all logits), on 1,000 synthetic images. With weights
+rounded to ten bits, as in a GPU's TF32, the median image changed by 0.01 % (`baseline`, `resnet20`)
+to 0.12 % (`speedrun`), the worst by 0.3 %, and one image changed its class. With weights of another
+seed, the median image changed by 66 % or more. No GPU was tried. Allowed are 1 % for the median
+image, 5 % for the worst, and another class for one image in 500, at least one image. Within this,
+0.2 points of accuracy can be forged; `retrain` finds that, too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["check_last_epoch", "check_weights"]
 
 TYPICAL, WORST = 0.01, 0.05  # of the spread of the logits
 IMAGES_PER_FLIP = 500
-FLOAT32 = 1e-6  # by which a mean of float32 losses may differ
+FLOAT32 = 1e-6  # how much a mean of float32 losses may differ
 
 
 def check_weights(evidence: Evidence) -> Finding:
-    """Compare what the weights predict on test now with the recorded test predictions."""
+    """Compare an evaluation of the weights on test with the recorded test predictions."""
     now, kept = TestPredictions.of(evidence.on_test), evidence.test_predictions
     ours, theirs = (test_predictions.logits.astype(np.float64) for test_predictions in (now, kept))
     spread = float(ours.std())
@@ -60,7 +60,7 @@ def check_weights(evidence: Evidence) -> Finding:
 
 
 def check_last_epoch(evidence: Evidence) -> Finding:
-    """Compare the weights' results on val, and on test where tracked, with the history."""
+    """Compare the weights' results on val, and on test if tracked, with the history."""
     run, splits = evidence.run, evidence.splits
     epoch = evidence.facts.get("weights_of_epoch", len(run.history))
     if not 1 <= epoch <= len(run.history):
@@ -82,13 +82,13 @@ def check_last_epoch(evidence: Evidence) -> Finding:
 
 
 def _other(part: str, now: Evaluation, record: Record) -> str:
-    """Describe how the numbers of a part differ from those in the history, if they do."""
+    """Describe how the numbers of a part differ from the history, if they do."""
     accuracy, loss = record.get(f"{part}_accuracy"), record.get(f"{part}_loss")
     if accuracy is None or loss is None:
         return f"it has no {part} numbers"
     if not abs(accuracy - now.accuracy) * len(now) <= _allowed_flips(len(now)) + 0.5:
         return f"{part} accuracy {percent(accuracy)}; the weights give {percent(now.accuracy)}"
-    # A loss moves at most twice as far as the logits.
+    # A loss changes at most twice as much as the logits.
     if not abs(loss - now.loss) <= 2 * TYPICAL * float(now.logits.std()) + FLOAT32:
         return f"{part} loss {loss:.4f}; the weights give {now.loss:.4f}"
     return ""

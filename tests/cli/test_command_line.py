@@ -368,7 +368,7 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
         patch.setattr(ck.Progress, "on_batch_end", interrupt)
         done = call(*line, folder)
     assert done.status == 130
-    assert f"go on with: cifarkit resume {folder}" in done.err
+    assert f"resume it with: cifarkit resume {folder}" in done.err
     run = ck.load_run(folder)
     assert (run.status, len(run.history)) == ("interrupted", 1)
     looked = call("evaluate", folder)
@@ -378,12 +378,12 @@ def test_ctrl_c_keeps_what_there_is_and_exits_130(
     assert call("report", folder).status == 0
     assert "has not finished" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("resume", folder)
-    assert (done.status, "was over" in done.err) == (0, False)
+    assert (done.status, "is over already" in done.err) == (0, False)
     # The page is that of the whole run now.
     assert "from the end, even if" in (folder / "report.html").read_text(encoding="utf-8")
     assert call(*line, "whole").status == 0
     assert not Path("whole/report.html").exists()
-    assert "It is not trained again" in call(*line, "whole").err
+    assert "It is only evaluated, not trained again" in call(*line, "whole").err
     ours, theirs = (ck.load_run(path).model.state_dict() for path in (folder, "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -392,7 +392,7 @@ def test_a_run_that_is_over_gets_more_epochs(call: Any) -> None:
     line = ("train", "linear", "--data", "synthetic", "--run-dir", "run", "--epochs")
     assert call(*line, "1").status == 0
     done = call("resume", "run", "--epochs", "2")
-    assert (done.status, "was over" in done.err) == (0, False)
+    assert (done.status, "is over already" in done.err) == (0, False)
     assert len(ck.load_run("run").history) == 2
     assert call(*line, "3").status == 0
     assert len(ck.load_run("run").history) == 3
@@ -459,7 +459,7 @@ def test_resume_knows_the_patience_and_the_data_and_runs_no_file_that_nobody_nam
     assert way_on in done.err
     done = call("resume", folder, "--import", tmp_path / "mine.py")
     assert done.status == 0
-    assert "goes on from epoch 2, step 2" in done.err
+    assert "resumes from epoch 2, step 2" in done.err
     run = ck.load_run(folder)
     assert len(run.history) == 3
     assert run.facts["weights_of_epoch"] > 0  # early stopping was there
@@ -487,7 +487,7 @@ def test_resume_finds_data_and_files_that_were_moved(
     mine = mine.rename(tmp_path / "moved.py")
     del registry._variants["my_net"]  # as in a new process
     done = call("resume", "~/run", "--data", moved, "--import", mine)
-    assert (done.status, done.err.count("goes on from")) == (0, 1), done.err
+    assert (done.status, done.err.count("resumes from")) == (0, 1), done.err
     assert ck.load_run(home / "run").status == "finished"
 
 

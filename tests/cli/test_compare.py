@@ -105,5 +105,5 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr(module, "train_jobs", interrupted)
     ended = call(*line(tmp_path, "linear"))
     assert ended.status == 130
-    assert "the same line goes on with them" in ended.err
+    assert "the same line resumes them" in ended.err
     assert not list(Path().glob("comparison-*"))

@@ -516,7 +516,7 @@ def test_ctrl_c_saves_all_runs_and_the_same_line_goes_on(tmp_path: Path) -> None
     wait_for(tmp_path / "runs" / "own-seed0" / "history.csv", process)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate()
-    assert out == "all runs are saved; the same call goes on with them\n", err
+    assert out == "all runs are saved; the same call resumes them\n", err
     assert "Traceback" not in err, err
     about = ck.load_run(tmp_path / "runs" / "linear-seed0")
     assert about.status == "interrupted"
@@ -670,9 +670,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda folder: (folder / "history.csv").write_text("epoch,seconds\n"),
     ),
     "no history": ("history.csv", lambda folder: (folder / "history.csv").unlink()),
-    "forged test predictions": ("not those of its logits", lambda folder: forge(folder)),
+    "forged test predictions": ("do not fit its logits", lambda folder: forge(folder)),
     "test predictions of other images": (
-        "labels are not those of the test set",
+        "labels are not the test set's",
         lambda folder: relabel(folder),
     ),
     "test predictions cut short": (

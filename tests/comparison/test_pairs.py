@@ -130,7 +130,7 @@ def test_one_variant_makes_no_pair() -> None:
 def test_an_accuracy_without_answers_is_refused() -> None:
     correct = answers(2, names=NAMES[:2])
     accuracies = {name: {0: 0.7, 5: 0.7} for name in correct}
-    with pytest.raises(DataError, match="'baseline' with seed 5 comes without its correct images"):
+    with pytest.raises(DataError, match="'baseline' with seed 5 has no correct images"):
         compare_pairs(accuracies, correct, named)
 
 

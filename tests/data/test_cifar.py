@@ -200,7 +200,7 @@ def test_a_damaged_archive_is_not_used_and_does_not_call_the_network_unasked(
 ) -> None:
     path = packed(tmp_path, files, monkeypatch) / ARCHIVE
     path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(ck.DataError, match=r"tar\.gz' is damaged or cut short; put a whole one"):
+    with pytest.raises(ck.DataError, match=r"tar\.gz' is damaged or cut short; put a whole file"):
         load(tmp_path, download=False)
     assert no_network == []
     with pytest.raises(ck.DownloadError, match="there is no network"):

@@ -378,7 +378,7 @@ def test_a_run_that_a_callback_changed_is_not_said_to_be_repeatable(
 def test_a_trainer_is_not_changed_once_it_is_made() -> None:
     trainer = ck.Trainer()
     for name in ("forward", "make_step", "recipe", "callbacks", "seed"):
-        with pytest.raises(ck.TrainingError, match=f"a trainer's {name} stays as it was made"):
+        with pytest.raises(ck.TrainingError, match=f"a trainer's {name} cannot be changed"):
             setattr(trainer, name, None)
 
 
@@ -392,13 +392,13 @@ def test_a_callback_listens_to_a_scripted_network(tiny: ck.Splits) -> None:
 
 
 def test_a_number_that_no_float_holds_is_refused(tiny: ck.Splits) -> None:
-    with pytest.raises(ck.TrainingError, match=r"run.log\('size', …\) wants a number"):
+    with pytest.raises(ck.TrainingError, match=r"run.log\('size', …\) takes a number"):
         trained(tiny, listener(on_epoch_end=lambda run: run.log("size", 10**400)))
 
 
 def test_an_optimiser_that_passes_several_times_is_refused(tiny: ck.Splits) -> None:
     recipe = RECIPE.replace(optimizer=Quasi())
-    with pytest.raises(ck.RecipeError, match=r"LBFGS.step wants arguments.*ck.Adam"):
+    with pytest.raises(ck.RecipeError, match=r"LBFGS.step needs arguments.*ck.Adam"):
         trained(tiny, recipe=recipe)
 
 
@@ -512,7 +512,7 @@ REFUSED_TOO: dict[str, tuple[Hook, str]] = {
 } | {
     f"run.now.{name}": (
         lambda run, name=name: setattr(run.now, name, 7),
-        f"replaced run.state.{name}, which training does not go by",
+        f"replaced run.state.{name}, which training does not use",
     )
     for name in ("loss", "steps_per_epoch")
 }

@@ -270,7 +270,7 @@ class Closed:
         ({"x": PIXELS}, r"a dict; pass one of its values, such as x\['x'\]"),
         ("pictures.npz", "numpy.load"),
         (["a.png", "b.png"], "PIL.Image.open.path"),
-        ([(PIXELS[0], 1), (PIXELS[1], 0)], "takes the pictures alone"),
+        ([(PIXELS[0], 1), (PIXELS[1], 0)], "takes only the pictures"),
         (torch_data.TensorDataset(torch.from_numpy(PIXELS)), "ck.load_dataset"),
         ([PIXELS[0], None], "its items are ndarray 3 32 32 and NoneType"),
         (iter(PIXELS), r"list\(…\)"),

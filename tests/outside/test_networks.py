@@ -393,13 +393,13 @@ class OverTheBatch(Small):
 
 WARNED: dict[Callable[..., nn.Module], str] = {
     PlainList: "torch does not see the layers and weights in more",
-    PlainTensor: "a new network with its state_dict gives other logits",
+    PlainTensor: "a new network with its state_dict gives different logits",
     LostBuffer: "outside of state_dict",
     Counts: "outside of state_dict",
     Queue: r"changes the names or shapes in state_dict \(queue\)",
     OwnGenerator: "outside of state_dict",
     OwnNumPyGenerator: "outside of state_dict",
-    DropsAlways: "two passes in evaluation mode give other logits",
+    DropsAlways: "two passes in evaluation mode give different logits",
     OverTheBatch: "depend on the others in its batch",
 }
 

@@ -111,7 +111,7 @@ def test_a_notebook_shows_each_thing_once_and_readably(
     assert "1 of 3 epochs, interrupted" in below["part"][0]["text/plain"]
     assert GOES_ON in below["part"][0]["text/plain"]
     (said,) = below["lost"]
-    assert "nothing was saved, there is no run_dir" in said["text/plain"]
+    assert "without a run_dir nothing was saved" in said["text/plain"]
     (table,) = below["resumed"]
     assert table["text/html"].count("<tr>") == 4  # the first epoch's row is there too
     (records,) = below["records"]

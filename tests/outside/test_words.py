@@ -193,7 +193,7 @@ REFUSED = [
     ("train", {"opt": "radam"}, "write optimizer=ck.TorchOptimizer(torch.optim.RAdam, lr=0.001)"),
     ("train", {"amsgrad": True}, "optimizer=ck.TorchOptimizer(torch.optim.Adam, amsgrad=True)"),
     ("Plateau", {"threshold": 0.01}, "write min_delta=0.01"),
-    ("Plateau", {"mode": "min"}, "it goes by the val loss"),
+    ("Plateau", {"mode": "min"}, "it always watches the val loss"),
     ("Plateau", {"gamma": 0.5}, "write factor=0.5"),
     ("Plateau", {"min_lr": 1e-5}, "ck.Plateau(final=0.01)"),
     ("RMSprop", {"rho": 0.9}, "write alpha=0.9"),

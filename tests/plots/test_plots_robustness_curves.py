@@ -68,6 +68,6 @@ def test_what_cannot_be_compared_is_refused(ax: Axes, two_kinds: Robustness) -> 
         robustness({"a": two_kinds, "b": robustness_of(fog=[90] * 5)}, ax=ax)
     with pytest.raises(DataError, match="nothing to draw"):
         robustness({}, ax=ax)
-    with pytest.raises(DataError, match=r"what ck\.evaluate_corrupted.*found Evaluation"):
+    with pytest.raises(DataError, match=r"result of ck\.evaluate_corrupted.*found Evaluation"):
         robustness(two_kinds.clean, ax=ax)  # type: ignore[arg-type]
     assert not ax.lines

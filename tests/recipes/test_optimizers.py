@@ -256,7 +256,7 @@ Own.__name__ = "RAdam"
     [
         (torch.optim.LBFGS, r"ck\.Adam\(\): LBFGS computes the loss several times"),
         ("lbfgs", "LBFGS computes"),
-        (torch.optim.SparseAdam, "SparseAdam takes sparse gradients alone"),
+        (torch.optim.SparseAdam, "SparseAdam takes only sparse gradients"),
         pytest.param(
             *("Muon", r"allowed is ck\.Muon\(\)"),
             marks=pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="new in torch 2.9"),

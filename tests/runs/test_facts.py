@@ -41,7 +41,10 @@ EDITED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "found 3 as status, and allowed is a value of type str",
     ),
     "seconds as text": (lambda it: it["facts"].update(seconds="9"), "allowed is a number"),
-    "one callback more": (lambda it: it["facts"]["callbacks"].append("Mine"), "not as many"),
+    "one callback more": (
+        lambda it: it["facts"]["callbacks"].append("Mine"),
+        "numbers of callbacks and listeners differ",
+    ),
     "a listener of nothing": (lambda it: it["facts"].update(listeners=[{}]), "each has a 'kind'"),
     "another compile": (lambda it: it["facts"].update(compile="yes"), "one of 'auto', 'on', 'off'"),
 }

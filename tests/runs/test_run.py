@@ -68,7 +68,7 @@ def test_a_tensor_is_not_asked_before_the_epoch_ends_and_may_be_written_to_again
 
 @pytest.mark.parametrize("value", [torch.tensor(True), torch.tensor(1j), torch.zeros(2)])
 def test_a_tensor_of_something_else_is_refused(value: torch.Tensor, tiny: ck.Splits) -> None:
-    with pytest.raises(ck.TrainingError, match=r"run.log\('score', …\) wants a number, found tens"):
+    with pytest.raises(ck.TrainingError, match=r"run.log\('score', …\) takes a number, found tens"):
         ck.train("linear", tiny, epochs=1, callbacks=[Log("batch", "score", [value])])
 
 
@@ -82,7 +82,7 @@ def test_names_of_the_trainers_own_and_nonsense_are_refused(name: Any, tiny: ck.
 
 @pytest.mark.parametrize("value", ["1", None, True, torch.zeros(2)])
 def test_what_is_no_number_is_refused(value: object, tiny: ck.Splits) -> None:
-    with pytest.raises(ck.TrainingError, match="wants a number"):
+    with pytest.raises(ck.TrainingError, match="takes a number"):
         ck.train("linear", tiny, epochs=1, callbacks=[Log("epoch", "score", [value])])
 
 

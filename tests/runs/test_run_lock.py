@@ -47,7 +47,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         program.kill()
 
 
-@pytest.mark.filterwarnings("ignore:the run goes on")  # the other's callback is missed aloud
+@pytest.mark.filterwarnings("ignore:the run resumes")  # the other's callback is missed aloud
 def test_the_second_program_is_told_at_once_and_a_killed_one_holds_nothing(
     holder: subprocess.Popen[str], tiny: ck.Splits, tmp_path: Path
 ) -> None:
@@ -73,7 +73,7 @@ def test_the_second_program_is_told_at_once_and_a_killed_one_holds_nothing(
     ]
 
 
-@pytest.mark.filterwarnings("ignore:the run goes on")
+@pytest.mark.filterwarnings("ignore:the run resumes")
 def test_without_the_lock_both_would_train(
     holder: subprocess.Popen[str],
     tiny: ck.Splits,

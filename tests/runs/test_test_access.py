@@ -113,9 +113,7 @@ def test_what_a_first_look_left_is_not_written_over(run: ck.Run, tiny: ck.Splits
     edited = ck.load_run(run.folder)
     for weight in edited.model.parameters():
         torch.nn.init.zeros_(weight)
-    with pytest.warns(
-        ck.CifarkitWarning, match="the test predictions of other weights, and they stay"
-    ):
+    with pytest.warns(ck.CifarkitWarning, match="keeps the test predictions of other weights"):
         assert ck.score_on_test(edited, tiny).accuracy < 0.5
     assert (run.folder / TEST_PREDICTIONS).read_bytes() == receipt
     assert ck.load_run(run.folder).facts["test"]["accuracy"] == 0.93  # for `verify` to find

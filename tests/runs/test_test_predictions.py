@@ -42,10 +42,10 @@ def test_one_that_is_damaged_or_missing_is_an_error(tiny: ck.Splits, tmp_path: P
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "fewer": (
         {"logits": receipt_of(0).logits[:9]},
-        "shapes 9 3, 40, 40; due are float16 logits 40",
+        "shapes 9 3, 40, 40; needed are float16 logits 40",
     ),
     "wider": ({"logits": receipt_of(0).logits.astype(np.float32)}, "it holds float32 logits"),
-    "others": ({"labels": (np.arange(40) + 1) % 3}, "40 of its 40 labels are not those"),
+    "others": ({"labels": (np.arange(40) + 1) % 3}, "40 of its 40 labels are not the test"),
     "none": ({"predicted": np.full(40, 3)}, "not one of the 3 classes"),
     "odd": ({"predicted": receipt_of(0).logits.argmin(axis=1)}, "40 of its 40 predicted classes"),
 }

@@ -113,7 +113,9 @@ def test_a_hook_that_would_not_be_called_so_is_an_error_where_it_is_written(hook
 def test_fields_that_make_no_callback_again_are_an_error_that_names_the_way(
     tiny: ck.Splits,
 ) -> None:
-    with pytest.raises(TypeError, match=r"Counts.fields are the names .* call what you mean other"):
+    with pytest.raises(
+        TypeError, match=r"Counts.fields are the names .* give the attribute that you mean"
+    ):
         type("Counts", (ck.Callback,), {"fields": {"images": 3}})
 
     class Lost(ck.Callback):

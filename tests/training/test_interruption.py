@@ -123,7 +123,7 @@ def test_one_in_the_last_step_still_reaches_the_script(tiny: ck.Splits, tmp_path
 
 
 def test_without_a_folder_the_network_keeps_what_it_has_learnt(tiny: ck.Splits) -> None:
-    with pytest.raises(KeyboardInterrupt, match="nothing was saved, there is no run_dir"):
+    with pytest.raises(KeyboardInterrupt, match="without a run_dir nothing was saved"):
         fit(tiny, None, Send(signal.SIGINT))
 
 
@@ -185,7 +185,7 @@ def test_the_command_line_exits_with_130_and_says_how_to_go_on(
     told.append(command.stderr.read())
     assert command.wait() == 130
     command.stderr.close()
-    assert "interrupted; go on with: cifarkit resume 'a run'" in told[-1]
+    assert "interrupted; resume it with: cifarkit resume 'a run'" in told[-1]
     assert "Traceback" not in told[-1]
     assert ck.load_run(tmp_path / "a run").status == "interrupted"
 

@@ -91,7 +91,7 @@ def test_a_run_whose_first_epochs_would_have_been_others_is_refused(
     folder = tmp_path / "run"
     fit(tiny, 2, folder, **changes)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    said = f"trained for 2 epochs and cannot go on to 4, because {why}.*train anew for 4"
+    said = f"trained for 2 epochs and cannot continue to 4, because {why}.*train again for 4"
     with pytest.raises(ck.CheckpointError, match=said):
         fit(tiny, 4, folder, resume=True, **changes)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

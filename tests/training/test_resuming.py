@@ -249,7 +249,7 @@ def test_another_run_is_refused_before_anything_changes(
     of_variant = {key: change[key] for key in ("options", "name") if key in change}
     variant = dataclasses.replace(SMALL, recipe=PLAIN, **of_variant)
     rest = {"seed": 3, **{key: change[key] for key in change if key not in of_variant}}
-    with pytest.raises(ck.CheckpointError, match=f"(?s)is another one.*{found}"):
+    with pytest.raises(ck.CheckpointError, match=f"(?s)is another run.*{found}"):
         ck.train(variant, tiny, run_dir=folder, resume=True, **rest)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -273,7 +273,7 @@ def test_another_network_is_refused_with_a_table_and_keeps_its_weights(
         trainer.fit(net(4), tiny)
     wider = net(5)
     before = {name: tensor.clone() for name, tensor in wider.state_dict().items()}
-    with pytest.raises(ck.CheckpointError, match=r"(?s)is another one.*layers: "):
+    with pytest.raises(ck.CheckpointError, match=r"(?s)is another run.*layers: "):
         trainer.fit(wider, tiny, resume=True)
     assert all(torch.equal(before[name], tensor) for name, tensor in wider.state_dict().items())
 

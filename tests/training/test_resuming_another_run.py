@@ -126,7 +126,7 @@ def test_what_differs_is_refused_before_anything_changes_and_what_does_not_goes_
         if there != here:
             model = model_of(here)
             weights = copy_of(model)
-            with pytest.raises(ck.CheckpointError, match="is another one, and cannot resume"):
+            with pytest.raises(ck.CheckpointError, match="is another run, so it cannot resume"):
                 fit(here, model, folder, named=named)
             assert same(copy_of(model), weights)
             assert contents(folder) == before

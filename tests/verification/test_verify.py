@@ -196,12 +196,12 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "other labels": (
         edit_predictions(labels=lambda it: (it + 1) % 10),
         "test predictions",
-        "60 of its 60 labels are not those of the test set",
+        "60 of its 60 labels are not the test set's",
     ),
     "answers that its logits do not give": (
         edit_predictions(predicted=lambda it: (it + 1) % 10),
         "test predictions",
-        "predicted classes are not those of its logits",
+        "predicted classes do not fit its logits",
     ),
     "an answer that is no class": (
         edit_predictions(predicted=lambda it: it + 10),

@@ -34,10 +34,10 @@ class Augmentation(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return what a class of augmentations, or its name, means.
+        """Return the augmentation that a class, or its name, stands for.
 
         Raises:
-            Mismatch: it is something else that can be called, such as torchvision's.
+            Mismatch: it is another callable, such as one of torchvision's transforms.
         """
         if (value := super().taken_from(found)) is None and callable(found):
             name = getattr(found, "__name__", type(found).__name__)
@@ -66,8 +66,8 @@ def context_of(augmentation: Augmentation, generator: Generator) -> Augmentation
     """Return the generator as the context that it must be.
 
     Args:
-        augmentation: that needs it, for the message.
-        generator: that it was given.
+        augmentation: the augmentation that needs it, for the message.
+        generator: the generator that it was given.
 
     Raises:
         DataError: it is a plain generator.
@@ -77,6 +77,6 @@ def context_of(augmentation: Augmentation, generator: Generator) -> Augmentation
     if not isinstance(generator, AugmentationContext):
         raise DataError(
             f"{type(augmentation).__name__} must know the epoch and which pictures these are; "
-            "give it a ck.AugmentationContext, not a plain generator, as training does"
+            "give it a ck.AugmentationContext, as training does, not a plain generator"
         )
     return generator

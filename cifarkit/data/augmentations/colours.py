@@ -18,16 +18,16 @@ __all__ = ["ColorJitter"]
 class ColorJitter(Augmentation):
     """Change brightness, contrast, saturation and hue of each picture by random amounts.
 
-    The amounts and their ranges are those of torchvision's `ColorJitter`. The four changes follow
-    one another in a random order, which is one for the whole batch; torchvision's is one for each
-    picture.
+    The amounts and their ranges are the same as in torchvision's `ColorJitter`. The four changes
+    are made in a random order. All pictures of a batch share this order; in torchvision, each has
+    its own.
 
     Args:
         brightness: how far the factor of the brightness may be from 1; 0 leaves it as it is.
         contrast: the same for the contrast, the distance from the picture's mean grey.
         saturation: the same for the saturation, the distance from each pixel's grey.
-        hue: how far the hue may turn, as a share of the circle of colours; 0.5 reaches all. A
-            large one teaches that colours do not matter.
+        hue: how far the hue may turn, as a share of the circle of colours; 0.5 reaches all. A large
+            value teaches that colours do not matter.
 
     >>> import torch
     >>> grey = torch.full((500, 3, 32, 32), 100, dtype=torch.uint8)

@@ -21,8 +21,8 @@ class Crop(Augmentation):
 
     `Crop(padding=4)` is the usual "pad by four, crop 32 by 32" of He et al. 2016, section 4.2,
     with mirrored pixels in place of black ones. `Crop(padding=0, size=28)` shows the network less
-    of each picture, which costs less. It is for networks that take pictures of any size; they
-    gain from the whole picture at evaluation (Touvron et al. 2019, "Fixing the train-test
+    of each picture, which costs less. It needs a network that takes pictures of any size; such a
+    network gains from the whole picture at evaluation (Touvron et al. 2019, "Fixing the train-test
     resolution discrepancy").
 
     Args:
@@ -71,17 +71,16 @@ class Crop(Augmentation):
 class GrowingCrop(Augmentation):
     """Cut a window at a random position, small in the first epochs and larger towards the last.
 
-    A small window is enough to learn the first things from, and costs less; the last windows are
-    nearly what the network is then evaluated on, the whole picture (Tan and Le 2021,
-    "EfficientNetV2", section 4, who make the pictures themselves smaller). For networks that take
-    pictures of any size.
+    A small window is enough for the first epochs, and costs less. The last windows show nearly the
+    whole picture, on which the network is evaluated. Tan and Le 2021, "EfficientNetV2", section 4,
+    make the pictures themselves smaller. The network must take pictures of any size.
 
     Args:
         first: the side of the window in the first epoch, in pixels, at most 24.
-        last: the side in the last epoch, at least 24; those between lie on a line, rounded. A
-            single epoch is the last.
-        step: by how many pixels it grows at a time, the last time by fewer where they do not fit;
-            a larger step gives fewer sides to compile a network for.
+        last: the side in the last epoch, at least 24; the sides between them grow linearly,
+            rounded. A single epoch has this side.
+        step: by how many pixels the side grows at a time; the last growth may be smaller. With a
+            larger step, a network is compiled for fewer sides.
 
     Raises:
         DataError: it is called without an `AugmentationContext`, which says how far training is; or

@@ -39,9 +39,9 @@ class Flip(Augmentation):
 
 @dataclass(frozen=True)
 class AlternatingFlip(Augmentation):
-    """Mirror every picture in every second epoch, half of them in the even ones.
+    """Mirror every picture in every second epoch: half of them in even epochs, half in odd ones.
 
-    In two epochs each picture is seen both ways; independent draws show only half of them so:
+    In two epochs each picture is seen both ways; with independent draws, only half of them are:
     Jordan 2024, arXiv 2404.00498, section 3.6.
 
     Raises:
@@ -61,7 +61,7 @@ class AlternatingFlip(Augmentation):
     """
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Return the batch with the pictures of this epoch's turn mirrored."""
+        """Return the batch with the pictures mirrored whose turn it is in this epoch."""
         import torch
 
         from cifarkit.randomness import generator_for

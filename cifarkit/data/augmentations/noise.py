@@ -16,7 +16,7 @@ __all__ = ["Noise"]
 
 @dataclass(frozen=True)
 class Noise(Augmentation):
-    """Add Gaussian noise to every pixel and channel, each drawn by itself.
+    """Add Gaussian noise to every pixel and channel, drawn independently.
 
     Training with a little noise is a form of regularisation: Bishop 1995, "Training with Noise is
     Equivalent to Tikhonov Regularization".

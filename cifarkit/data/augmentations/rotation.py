@@ -18,11 +18,11 @@ __all__ = ["Rotation"]
 class Rotation(Augmentation):
     """Turn each picture about its middle by a random angle, to the left or to the right.
 
-    Pixels between pixels are bilinear, so the picture gets a little softer. What lies outside of
-    the picture is mirrored at its border, as in `Crop`.
+    Values between pixels are interpolated bilinearly, so the picture gets a little softer. What
+    lies outside of the picture is mirrored at its border, as in `Crop`.
 
     Args:
-        degrees: the largest angle; all from minus that to plus that are equally likely.
+        degrees: the largest angle; all angles from `-degrees` to `degrees` are equally likely.
 
     >>> import torch
     >>> images = torch.randint(256, (8, 3, 32, 32)).to(torch.uint8)

@@ -17,14 +17,14 @@ __all__ = ["TrivialAugment"]
 class TrivialAugment(Augmentation):
     """Change each picture by one operation, drawn at random, with a random strength.
 
-    There is nothing to tune, and yet it does as well as methods that search for their settings:
-    Müller and Hutter 2021, "TrivialAugment", arXiv 2103.10158. The fourteen operations of their
-    wide set are equally likely: none at all, shear and shift along x and y, rotation, brightness,
-    saturation, contrast, sharpness, posterize, solarize, auto-contrast, and equalize. A strength
-    is anything from nothing to the largest of that paper, where theirs has 31 levels. What lies
-    outside of the picture is mirrored at its border, where theirs is black.
+    There is nothing to tune, but it does as well as methods that search for their settings: Müller
+    and Hutter 2021, "TrivialAugment", arXiv 2103.10158. The fourteen operations of their wide set
+    are equally likely: none at all, shear and shift along x and y, rotation, brightness,
+    saturation, contrast, sharpness, posterize, solarize, auto-contrast, and equalize. A strength is
+    any number from 0 to the paper's largest; the paper has 31 levels. Pixels outside of the picture
+    are mirrored at its border; in the paper they are black.
 
-    They use it after `Flip` and `Crop`, and before `Cutout(size=16)`.
+    The paper uses it after `Flip` and `Crop`, and before `Cutout(size=16)`.
 
     >>> import torch
     >>> images = torch.randint(256, (8, 3, 32, 32)).to(torch.uint8)

@@ -1,5 +1,5 @@
-"""Whether a builder does what every variant must do: one question after the other.
+"""Check whether a builder does what every variant must do, one question after the other.
 
-`building` asks the builder, `answering` the network as it is, `learning` the network in training;
-`check` asks them all and `report` says what was found.
+`building` checks the builder, `answering` a network's logits, and `learning` a network in training.
+`check` runs all checks, and `report` says what was found.
 """

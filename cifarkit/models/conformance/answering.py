@@ -1,4 +1,4 @@
-"""Checks of a network's logits: plain numbers, for each picture by itself."""
+"""Checks of a network's logits: plain numbers, and independent for each picture."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def check_gives_logits(subject: Subject) -> str:
 
 
 def check_batch_of_one(subject: Subject) -> str:
-    """Show a single picture."""
+    """Check that a single picture gives logits."""
     model = subject.networks[0]
     _answer(model, pictures(model)[:1], who="in evaluation mode the network")
     return "a single picture gives logits 1 classes"
 
 
 def check_batch_mates(subject: Subject) -> str:
-    """Compare a picture's logits alone with those among others."""
+    """Compare a picture's logits alone with its logits in a batch."""
     for model in subject.networks:
         images = pictures(model)
         together = _answer(model, images)
@@ -78,14 +78,14 @@ def check_repeats(subject: Subject) -> str:
         before = copy.deepcopy(model.state_dict())
         first, second = (_answer(model, images, draw=draw) for draw in (0, 1))
         if not torch.equal(first, second):
-            raise ModelContractError("in evaluation mode two passes give other logits")
+            raise ModelContractError("in evaluation mode two passes give different logits")
         if moved := differing_tensors(before, model.state_dict()):
             raise ModelContractError(f"evaluating changes {listed(moved)}")
     return "two passes in evaluation mode give the same bits and change nothing"
 
 
 def check_input(subject: Subject) -> str:
-    """Compare the pictures before and after."""
+    """Check that the network does not change its pictures."""
     model = subject.build()
     for mode in _modes():
         images = pictures(model)
@@ -126,8 +126,8 @@ def check_looks(subject: Subject) -> str:
     for model in subject.networks:
         with as_found(model):
             if not ignores(model, pictures(model)):
-                return "other pictures get other logits"
-    raise ModelContractError("every picture gets the same logits, new and after some steps")
+                return "different pictures get different logits"
+    raise ModelContractError("every picture gets the same logits, at first and after some steps")
 
 
 def _answer(
@@ -137,7 +137,7 @@ def _answer(
     draw: int = 0,
     who: str = "the network",
 ) -> Tensor:
-    """Return the logits for a copy of the images; random numbers depend on `draw` alone."""
+    """Return the logits for a copy of the images; random numbers depend only on `draw`."""
     in_training = mode == "training"
     with torch.no_grad(), seeded("answer", draw):
         model.train(in_training)

@@ -1,4 +1,4 @@
-"""Checks of a builder: fresh networks, for any number of classes, and nothing else."""
+"""Checks of a builder: it gives fresh networks, for any number of classes, without side effects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def check_builds(subject: Subject) -> str:
-    """Build one network."""
+    """Check that the builder gives a network."""
     variant = subject.variant
     check_builder(variant.name, variant.builder, variant.options)
     model = subject.construct()
@@ -34,8 +34,8 @@ def check_builds(subject: Subject) -> str:
 
 
 def check_num_classes(subject: Subject) -> str:
-    """Count the logits for several numbers of classes."""
-    for number in (2, 100):  # another check counts 10
+    """Check the number of logits for several numbers of classes."""
+    for number in (2, 100):  # another check has 10 classes
         model = subject.construct(num_classes=number)
         check_logits(model, number, f"the network for num_classes={number}")
     return "there is one logit for each of 2, 10 and 100 classes"
@@ -61,18 +61,18 @@ def check_freshness(subject: Subject) -> str:
 
 
 def check_seed(subject: Subject) -> str:
-    """Build twice from one seed."""
+    """Check that one seed gives the same first weights twice."""
     again = subject.build(seed=0), subject.networks[0]
     first, second = (dict(_tensors(network)) for network in again)
     if differing := differing_tensors(first, second):
         raise ModelContractError(
-            f"two networks of one seed begin with other weights: {listed(differing)}"
+            f"two networks of one seed begin with different weights: {listed(differing)}"
         )
     return "one seed gives the same weights twice"
 
 
 def check_global_state(subject: Subject) -> str:
-    """Check torch's settings and the generators after building."""
+    """Check that building changes neither torch's settings nor the generators."""
     changes = changes_of(lambda: subject.variant.construct(num_classes=CLASSES))
     if changes:
         raise ModelContractError(f"building {'; '.join(changes)}")

@@ -1,4 +1,4 @@
-"""The conformance check: every question that a variant must answer, asked in order."""
+"""The conformance check: all checks of a variant, in order."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ LINE = 79  # characters; a shorter line is filled up, to cover the one before it
 
 @dataclass(frozen=True)
 class Check:
-    """One question.
+    """One check.
 
     Args:
         name: what it is called in the report.
         ask: returns what it found, or raises an error.
         hint: what to do when it fails.
-        needs: the checks that must pass before it.
+        needs: the checks that must pass before this one.
     """
 
     name: str
@@ -75,7 +75,7 @@ CHECKS = (
     Check(
         "fresh",
         building.check_freshness,
-        "make every layer and weight inside the builder, anew at each call",
+        "make every layer and weight inside the builder, new at each call",
         needs=("logits",),
     ),
     Check(
@@ -94,8 +94,8 @@ CHECKS = (
     Check(
         "repeats",
         answering.check_repeats,
-        "use nn.Dropout, or F.dropout(…, training=self.training), and change buffers in training "
-        "alone",
+        "use nn.Dropout, or F.dropout(…, training=self.training), and change buffers only in "
+        "training",
         needs=("logits",),
     ),
     Check(
@@ -132,8 +132,8 @@ CHECKS = (
     Check(
         "gradients",
         learning.check_gradients,
-        "use every layer in forward, detach nothing, and freeze with requires_grad_(False) what "
-        "must not learn",
+        "use every layer in forward, detach nothing, and freeze weights that must not learn with "
+        "requires_grad_(False)",
         needs=("logits",),
     ),
     Check(
@@ -167,10 +167,10 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
     are left as they were. In a terminal it shows the current check.
 
     Args:
-        model: a registered name, a variant, or a builder that has no name yet.
+        model: a registered name, a variant, or a builder without a name.
 
     Returns:
-        What each check found; `print` it.
+        The results of the checks; `print` shows them.
 
     Raises:
         UnknownModelError: no variant has that name.
@@ -183,7 +183,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
     'linear' (cifarkit/models/perceptrons.py:...) keeps the contract of a model
     builds           passed   the builder gives a network: Sequential
     ...
-    resumes          passed   training that is stopped and resumed ends with the same bits
+    resumes          passed   training that was stopped and resumed ends with the same bits
     """
     report = examine(model)
     if report.failed:
@@ -192,7 +192,7 @@ def check_model(model: str | Variant | Builder) -> ConformanceReport:
 
 
 def examine(model: str | Variant | Builder) -> ConformanceReport:
-    """Return what each check found, as `check_model`, but raise no error."""
+    """Return the results of the checks like `check_model`, but raise no error."""
     variant = _variant_of(model)
     subject = Subject(variant)
     findings: dict[str, Finding] = {}
@@ -234,7 +234,7 @@ def _asked(check: Check, subject: Subject) -> Finding:
             return Finding(check.name, "passed", check.ask(subject))
     except ModelContractError as error:
         message = str(error)
-    except Exception as error:  # noqa: BLE001 - it is not our code
+    except Exception as error:  # noqa: BLE001 - any error of user code
         message = text_of(error)
     return Finding(check.name, "failed", message, check.hint)
 

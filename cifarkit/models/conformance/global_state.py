@@ -1,4 +1,4 @@
-"""What holds for the whole process: torch's settings, and the global generators."""
+"""The state of the whole process: torch's settings, and the global generators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["changes_of", "settings_kept"]
 
 
 def changes_of(action: Callable[[], object]) -> list[str]:
-    """Return what an action changes in the process; it runs three times, and all is put back.
+    """Return what an action changes in the process; run it three times, and undo all changes.
 
-    Drawing from a generator is allowed. Reseeding is found: after it the state does not depend on
-    the seed before, or is random.
+    Drawing from a generator is allowed. Reseeding is found, because the state then does not depend
+    on the seed before, or is random.
 
     >>> changes_of(lambda: torch.rand(3))
     []
@@ -61,7 +61,7 @@ def _settings() -> dict[str, Any]:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Put the settings of torch back after a block."""
+    """Restore the settings of torch after a block."""
     before = _settings()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     try:

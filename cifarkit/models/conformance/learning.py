@@ -1,4 +1,4 @@
-"""Checks of a network in training: it learns, and everything that it learnt can be saved."""
+"""Checks of a network in training: it learns, and everything that it has learnt can be saved."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from cifarkit.randomness import seeded
 __all__ = ["check_gradients", "check_learning", "check_resuming", "check_state"]
 
 STEPS = 20
-RATES = (1e-3, 1e-2, 1e-4)  # the first suits most networks; one must lower the loss
-CLEAR = 1e-4  # nats
+RATES = (1e-3, 1e-2, 1e-4)  # the first suits most networks; with one of them the loss must fall
+CLEAR = 1e-4  # in nats: natural logarithms
 
 
 def check_gradients(subject: Subject) -> str:
-    """Check the gradient of each trainable weight."""
+    """Check that a finite gradient reaches each trainable weight."""
     model = subject.build()
     check_trainable(model, "the network")
     images = pictures(model)
@@ -46,7 +46,7 @@ def check_gradients(subject: Subject) -> str:
 
 
 def check_learning(subject: Subject) -> str:
-    """Train on one batch, with the same dropout in each step, so that only learning shows."""
+    """Check that training on one batch, with the same dropout in each step, lowers the loss."""
     for rate in RATES:
         model = subject.build()
         optimizer, losses = build_optimizer(model, rate), []
@@ -64,7 +64,7 @@ def check_learning(subject: Subject) -> str:
 
 
 def check_state(subject: Subject) -> str:
-    """Carry a trained network's state into a new one."""
+    """Check that a new network with a trained network's state gives the same logits."""
     trained, fresh = subject.build(seed=3), subject.build(seed=4)
     check_saved(trained, "the network")
     if names := list(unregistered(trained)):
@@ -78,14 +78,14 @@ def check_state(subject: Subject) -> str:
     logits, loaded = outputs
     if not torch.equal(logits, loaded):
         raise ModelContractError(
-            "a new network with the state_dict of a trained one gives other logits, by "
+            "a new network with the state_dict of a trained one gives different logits, by "
             f"{float((logits - loaded).abs().max()):.2g}"
         )
     return "a new network with the state_dict of a trained one gives the same bits"
 
 
 def check_resuming(subject: Subject) -> str:
-    """Stop and go on in a new network, and compare with a network that never stopped."""
+    """Resume training in a new network, and compare it with a network that did not stop."""
     steady, fresh = subject.build(seed=5), subject.build(seed=6)
     optimizer, resumed = build_optimizer(steady), build_optimizer(fresh)
     take_steps(steady, optimizer, range(3))
@@ -95,9 +95,9 @@ def check_resuming(subject: Subject) -> str:
     take_steps(fresh, resumed, range(3, 6))
     if differing := differing_tensors(steady.state_dict(), fresh.state_dict()):
         raise ModelContractError(
-            f"training that was stopped and resumed ends with other {listed(differing)}"
+            f"training that was stopped and resumed ends with different {listed(differing)}"
         )
-    return "training that is stopped and resumed ends with the same bits"
+    return "training that was stopped and resumed ends with the same bits"
 
 
 def _finite(gradient: Tensor) -> bool:

@@ -16,7 +16,7 @@ class ConformanceReport:
     """The findings about a builder; `str()` is a table.
 
     Args:
-        name: of the variant, or of the builder.
+        name: the name of the variant, or of the builder.
         source: file and line of the builder.
         findings: one for each check, in the order in which they were made.
 
@@ -37,7 +37,7 @@ class ConformanceReport:
         return tuple(finding.check for finding in self.findings if finding.outcome == "failed")
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types."""
+        """Return the report as JSON types."""
         return {**asdict(self), "findings": [asdict(finding) for finding in self.findings]}
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the checks work on: a variant, with pictures and seeds."""
+"""The variant that is checked, with pictures and seeds."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Subject:
     variant: Variant
 
     def construct(self, seed: int = 0, num_classes: int = CLASSES) -> nn.Module:
-        """Return what the builder gives, before any check."""
+        """Return a network from the builder, without any check."""
         with settings_kept(), seeded("weights", seed):
             return self.variant.construct(num_classes=num_classes)
 
     def build(self, seed: int = 0) -> nn.Module:
-        """Return a network as training begins with it: no lazy layers, in its layout."""
+        """Return a network as training begins with it: without lazy layers, in its layout."""
         with settings_kept(), seeded("weights", seed):
             model = self.variant.construct(num_classes=CLASSES)
             check_logits(model, CLASSES, "the network")
@@ -58,7 +58,7 @@ class Subject:
     def networks(self) -> tuple[nn.Module, ...]:
         """Two new networks and a trained one.
 
-        A last layer that begins at zero hides much until it has learnt something.
+        The trained one is needed because a last layer that begins at zero hides many faults.
         """
         trained = self.build(seed=2)
         with suppress(Exception):  # another check reports an error in training
@@ -69,9 +69,9 @@ class Subject:
 
 
 def pictures(model: nn.Module, n: int = CLASSES) -> Tensor:
-    """Return `n 3 32 32` in [-1, 1], each of its own brightness and contrast.
+    """Return `n 3 32 32` in [-1, 1], each with its own brightness and contrast.
 
-    Pure noise would not do: a network that mixes its batch by averages sees the same averages.
+    Pure noise would not show a network that averages over its batch: all averages are the same.
     """
     device, dtype = input_like(model)
     with torch.device("cpu"):  # the device of the generator, not torch's default
@@ -92,7 +92,7 @@ def take_steps(
 ) -> list[float]:
     """Train on one batch, a picture of each class, and return the loss before each step.
 
-    What a step draws, such as the masks of dropout, depends on its number alone.
+    The random numbers of a step, such as dropout's, depend only on the number of the step.
     """
     images = pictures(model)
     labels = torch.arange(CLASSES, device=images.device)
@@ -109,7 +109,7 @@ def take_steps(
 
 
 def differing_tensors(state: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return the tensors of a state that are not the same, bit for bit, in the other."""
+    """Return the names of the tensors that differ, by a bit or more, between two states."""
     return [
         name
         for name, tensor in state.items()

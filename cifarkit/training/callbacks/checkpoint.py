@@ -17,13 +17,13 @@ __all__ = ["Checkpoint"]
 class Checkpoint(Callback):
     """Write checkpoints also within an epoch, and the weights of the best epoch so far.
 
-    A run with a folder writes a checkpoint after every epoch by itself; `fit(resume=True)` goes
-    on from the newest. The best epoch is the one with the highest accuracy on val; its weights
-    are `best.safetensors`. Without a val set there is no best.
+    A run with a folder writes a checkpoint after every epoch by itself; `fit(resume=True)` resumes
+    from the newest. The best epoch is the one with the highest accuracy on val; its weights are
+    `best.safetensors`. Without a val set there is no best.
 
     Args:
-        every_steps: a checkpoint after each so many steps.
-        every_seconds: a checkpoint when so many seconds have passed since the last one.
+        every_steps: how many steps are between two checkpoints.
+        every_seconds: how many seconds, at least, are between two checkpoints.
 
     Raises:
         TrainingError: a number is out of range; at the start of training, when there is no
@@ -53,7 +53,7 @@ class Checkpoint(Callback):
     def on_fit_start(self, run: Run) -> None:
         """Check that there is a folder."""
         if run.folder is None:
-            raise TrainingError("Checkpoint has nowhere to write: give run_dir=, a folder")
+            raise TrainingError("Checkpoint needs a folder to write to: give run_dir=")
         self._last = time.monotonic()
 
     def on_batch_end(self, run: Run) -> None:

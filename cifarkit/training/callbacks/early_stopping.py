@@ -18,22 +18,22 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(Callback):
-    """Stop after `patience` epochs without a better number, and give the best weights back.
+    """Stop after `patience` epochs without a better number, and restore the best weights.
 
-    The best weights come back whatever ended the run: this callback, the last epoch, an error or
-    Ctrl-C.
+    The best weights are restored however the run ends: by this callback, the last epoch, an error
+    or Ctrl-C.
 
     Args:
         column: what to watch; lower is better for a name that ends in `loss`, else higher is.
             Columns of test are refused.
         patience: epochs to wait for a better number.
         min_delta: a number counts as better only when it is better by more than this.
-        restore: give the best weights back at the end.
+        restore: whether to restore the best weights at the end.
 
     Raises:
         TrainingError: `column` is not a name, `patience` or `min_delta` is out of range, or
             `restore` is neither True nor False.
-        SelectionError: at the start of training, when no such column will be there or it is of
+        SelectionError: at the start of training, if the column will not be there or is a column of
             test.
 
     >>> EarlyStopping("val_accuracy", patience=3)
@@ -82,7 +82,7 @@ class EarlyStopping(Callback):
         """Keep the weights when they are the best so far; count the wait when they are not.
 
         Raises:
-            TrainingError: nobody has logged the column in this epoch.
+            TrainingError: the column was not logged in this epoch.
         """
         if self.column not in run.history[-1]:
             raise TrainingError(
@@ -101,14 +101,14 @@ class EarlyStopping(Callback):
             run.stop(f"{self.column} has not improved for {self.patience} epochs")
 
     def on_fit_end(self, run: Run) -> None:
-        """Give the best weights back."""
+        """Restore the best weights."""
         if self._best_weights:
             restore_state(run.model, self._best_weights)
             run.facts.weights_of_epoch = self.best_epoch
             run.facts.weights_chosen_by = self.column
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best number, where it was, and the wait."""
+        """Return the best number, its epoch and weights, and the number of epochs since."""
         return {
             "best": self.best,
             "best_epoch": self.best_epoch,

@@ -1,4 +1,4 @@
-"""Keep single steps from being too long: Pascanu et al. 2013, section 3.2."""
+"""Limit the length of single steps: Pascanu et al. 2013, section 3.2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["GradientClip"]
 
 
 class GradientClip(Callback):
-    """Shorten the gradient to a largest norm, over all weights together.
+    """Clip the norm of the gradient over all weights together.
 
     Logs `gradient_norm`, the mean over the epoch's steps before clipping.
 
@@ -22,7 +22,7 @@ class GradientClip(Callback):
         max_norm: the largest Euclidean norm.
 
     Raises:
-        TrainingError: `max_norm` is not above 0, or out of all proportion.
+        TrainingError: `max_norm` is not above 0, or is far too large.
 
     >>> GradientClip(1.0).columns
     ('gradient_norm',)
@@ -38,5 +38,5 @@ class GradientClip(Callback):
         return f"GradientClip({self.max_norm})"
 
     def on_backward_end(self, run: Run) -> None:
-        """Shorten the gradient where it is too long."""
+        """Clip the gradient."""
         run.log("gradient_norm", clip_grad_norm_(run.model.parameters(), self.max_norm))

@@ -18,15 +18,16 @@ __all__ = ["LRFinder"]
 
 
 class LRFinder(Callback):
-    """Raise the rate with every step until the loss diverges, then put the weights back.
+    """Raise the rate with every step until the loss diverges, then restore the weights.
 
-    It looks at training losses alone. After the run, `rates` and `losses` hold the curve and
-    `suggestion` a rate to train with. The numbers in the history are of weights that are gone.
+    It uses only training losses. After the run, `rates` and `losses` hold the curve and
+    `suggestion` a rate to train with. The numbers in the history belong to weights that are not
+    kept.
 
     Args:
         start: the first rate.
         end: the last rate.
-        steps: how many steps to go from one to the other, by equal factors.
+        steps: how many steps lead from the first to the last rate, by equal factors.
 
     Raises:
         TrainingError: the rates or the steps are out of range.
@@ -41,7 +42,7 @@ class LRFinder(Callback):
     """
 
     fields = ("start", "end", "steps")
-    RUNAWAY = 4.0  # a loss so many times the best one has run away
+    RUNAWAY = 4.0  # a loss above this many times the best has diverged
     SMOOTHING = 0.9
 
     def __init__(self, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> None:
@@ -66,7 +67,7 @@ class LRFinder(Callback):
     def suggestion(self) -> float:
         """A tenth of the rate at which the smoothed loss was lowest.
 
-        The loss is lowest just before it runs away; a tenth of that rate is a usual choice
+        The loss is lowest just before it diverges; a tenth of that rate is a usual choice
         (https://docs.fast.ai/callback.schedule.html, "minimum").
 
         Raises:
@@ -82,7 +83,7 @@ class LRFinder(Callback):
         return self.rates[lowest] / 10
 
     def on_fit_start(self, run: Run) -> None:
-        """Keep the weights, to put them back."""
+        """Keep a copy of the weights, to restore them."""
         self._begin_anew()
         state = run.model.state_dict()
         self._first_weights = {name: tensor.clone() for name, tensor in state.items()}
@@ -93,12 +94,12 @@ class LRFinder(Callback):
         rate = self.start * (self.end / self.start) ** share
         groups = run.state.optimizer.param_groups
         self._usual = [group["lr"] for group in groups]
-        for group in groups:  # where there are several rates, they keep their proportions
+        for group in groups:  # several rates keep their proportions
             group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:
-        """Note the loss, smoothed without the bias of its first values; put the rates back."""
+        """Record the loss, smoothed without the bias of its first values; restore the rates."""
         for group, rate in zip(run.state.optimizer.param_groups, self._usual, strict=True):
             group["lr"] = rate
         if run.state.loss is None:
@@ -110,7 +111,7 @@ class LRFinder(Callback):
             run.stop(f"LRFinder has seen the rates up to {self.rates[-1]:.3g}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the curve so far and the weights to put back."""
+        """Return the curve so far, and the weights to restore."""
         return {
             "rates": self.rates,
             "losses": self.losses,
@@ -126,6 +127,6 @@ class LRFinder(Callback):
         self._first_weights = state["first_weights"]
 
     def on_fit_end(self, run: Run) -> None:
-        """Put the weights back."""
+        """Restore the weights."""
         restore_state(run.model, self._first_weights)
         run.facts.weights_of_epoch = 0

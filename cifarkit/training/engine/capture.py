@@ -1,4 +1,4 @@
-"""Whether a step can be captured as a CUDA graph, or has to run eagerly."""
+"""Decide whether a step can be captured as a CUDA graph, or must run eagerly."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from cifarkit.training.engine.forward import Compile
 
 __all__ = ["can_capture", "has_hooks", "unknown_layer", "why_eager"]
 
-# Layers that do the same every time; of torch.nn some are left out, such as recurrent ones.
+# Layers that launch the same kernels every time; some of torch.nn's do not, such as recurrent ones.
 KINDS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "linear", "pooling")
 KNOWN = ("cifarkit.models.", *(f"torch.nn.modules.{kind}" for kind in KINDS))
 
 
 def can_capture(compile: Compile, device: torch.device, precision: torch.dtype) -> bool:
-    """Return whether steps may be captured: on CUDA, but by `"auto"` not in strict float32.
+    """Return whether steps may be captured: on CUDA, and with `"auto"` not in strict float32.
 
-    In float32 a learning rate that is held in a tensor changes last digits.
+    In float32, a learning rate in a tensor changes last digits.
     """
     is_strict = precision == torch.float32 and compile == "auto"
     return device.type == "cuda" and compile != "off" and not is_strict
 
 
 def why_eager(run: Run, callbacks: Callbacks, *, compile: Compile, processes: int) -> str | None:
-    """Say why a step cannot be captured; None where it can.
+    """Return why a step cannot be captured; None if it can.
 
     Args:
-        run: in training.
-        callbacks: that are told of its steps.
-        compile: see `Trainer`; `"on"` trusts layers that are not known.
-        processes: that train it together.
+        run: the run in training.
+        callbacks: its callbacks.
+        compile: see `Trainer`; `"on"` allows unknown layers.
+        processes: how many processes train it together.
     """
     if processes > 1:
         return "several processes train together"
@@ -49,17 +49,17 @@ def why_eager(run: Run, callbacks: Callbacks, *, compile: Compile, processes: in
     if has_hooks(run.model, run.state.optimizer):
         return "a layer, a weight or the optimiser has a hook"
     if compile != "on" and (layer := unknown_layer(run.model)) is not None:
-        return f"{layer} is a layer that may decide otherwise each time; compile='on' trusts it"
+        return f"{layer} is a layer that may do something else each time; compile='on' trusts it"
     if is_held(run.model):
         return (
-            "a loss, logits or the traceback of an error is still held, and with it the way back "
-            "through the network"
+            "a loss, logits or the traceback of an error is still held, and with it an autograd "
+            "graph of the network"
         )
     return None
 
 
 def unknown_layer(model: nn.Module) -> str | None:
-    """Name the class of a layer, or of a weight, that is not known to do the same every time.
+    """Name the class of a layer or weight that may do something else each time; None without one.
 
     >>> unknown_layer(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
     >>> unknown_layer(nn.Sequential(nn.LSTM(3072, 10)))

@@ -1,9 +1,9 @@
 """A training step on a GPU, captured once as a CUDA graph and then replayed in one launch.
 
-A small network's step is some hundred launches, and Python takes longer to make them than the GPU
-to follow them. A CUDA graph keeps the launches of one step and makes them all at once
-(https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs). What Python decides on the way
-is then decided for good; `captured_or_eager` says where nothing is.
+A small network's step has some hundred kernel launches, and Python takes longer to launch them than
+the GPU to compute. A CUDA graph keeps the launches of one step and makes them all at once
+(https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs). A graph repeats all decisions
+that Python made during the capture; `captured_or_eager` checks that a step has none.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ class _Graph(NamedTuple):
 class CUDAGraphStep:
     """Run a step eagerly at first, then capture it, then replay it.
 
-    A graph holds for batches of one signature. The first of a signature runs eagerly: libraries
-    get ready, and the optimiser makes its state, which a graph would do again at every step. When
-    the next batch has that signature too, its step is captured, in place of the graph before. So a
-    smaller last batch runs eagerly, and windows that grow are captured anew.
+    A graph is valid for batches of one signature. The first batch of a signature runs eagerly:
+    libraries are initialised, and the optimiser makes its state, which a graph would repeat at
+    every step. If the next batch has the same signature, its step is captured, in place of the
+    graph before. So a smaller last batch runs eagerly, and each size of growing windows is
+    captured.
 
     Args:
         step: makes a step on a batch, and returns two tensors.
-        optimizer: that it makes the step with.
-        device: where.
-        on_captured: is called when a step has been captured.
+        optimizer: the optimiser of the step.
+        device: the CUDA device.
+        on_captured: called when a step has been captured.
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class CUDAGraphStep:
         self.device = device
         self.on_captured = on_captured
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
-        self.filled: list[float] = []  # what is in them; to fill one is a launch
+        self.filled: list[float] = []  # the numbers in them; filling a tensor is a launch
         self.last: object = None  # the signature of the last batch
         self.graph: _Graph | None = None
 
     def __call__(self, batch: Batch) -> Answers:
-        """Make a step and return its loss and its correct images.
+        """Make a step; return its loss and how many images are classified correctly.
 
         Raises:
             TrainingError: the step cannot be captured.
@@ -92,16 +93,16 @@ class CUDAGraphStep:
         return self.graph if fits else None
 
     def _capture(self, batch: Batch) -> None:
-        self.graph = None  # first, so that its memory is free
+        self.graph = None  # first, to free its memory
         inputs = Batch(*(part.clone() for part in batch))
         try:
             with self._rates_in_tensors(capturable=True):
                 replay = capture_cuda_graph(partial(self.step, inputs), self.device)
-        except RuntimeError as error:  # CUDA and its memory are in disorder from here on
+        except RuntimeError as error:  # CUDA cannot be used from here on
             if is_shortage(error):
                 raise
             raise TrainingError(
-                f"the step cannot be captured as a CUDA graph ({error}); begin anew, in a new "
+                f"the step cannot be captured as a CUDA graph ({error}); start again, in a new "
                 "process, with compile='off', which runs each step eagerly"
             ) from error
         self.graph = _Graph(batch.signature, inputs, replay)
@@ -111,8 +112,8 @@ class CUDAGraphStep:
     def _rates_in_tensors(self, **others: bool) -> Iterator[None]:
         """Let the optimiser read its rates from tensors for a block.
 
-        In a graph a number would stay what it was; eagerly it would be another number, since
-        these have the digits of float32.
+        A graph would repeat a number. Eager steps use the tensors too, because these round the rate
+        to float32.
         """
         groups = self.optimizer.param_groups
         before = [dict(group) for group in groups]
@@ -127,11 +128,11 @@ class CUDAGraphStep:
 
 
 def is_held(model: nn.Module) -> bool:
-    """Return whether something still holds the way back of an earlier pass, as its loss does.
+    """Return whether something, such as a loss, still holds the autograd graph of an earlier pass.
 
-    Autograd adds up each weight's gradient on the stream that the graph of the pass was made on.
-    While an earlier graph lives, that is the usual stream; a graph is captured on a stream of its
-    own, and what leads out of it ends it
+    Autograd sums each weight's gradient on the stream on which the autograd graph was made. While
+    an earlier graph exists, that is the usual stream. A CUDA graph is captured on another stream,
+    and work that leaves that stream ends the capture
     (https://docs.pytorch.org/docs/stable/notes/cuda.html#stream-semantics-of-backward-passes).
 
     >>> layer = nn.Linear(2, 2)
@@ -149,15 +150,15 @@ def is_held(model: nn.Module) -> bool:
 
 
 def _marks(weight: nn.Parameter) -> dict[str, Any]:
-    """Return what can be written on the end of all ways to a weight, and goes with the last."""
+    """Return the metadata of a weight's autograd node, which lasts as long as the node is held."""
     marks: Any = get_gradient_edge(weight).node.metadata
     return cast("dict[str, Any]", marks)
 
 
 def capture_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Callable[[], Answers]:
-    """Record what a step does on a CUDA device, without doing it; return what does it again."""
+    """Capture a step on a CUDA device, without running it; return a function that replays it."""
     graph = torch.cuda.CUDAGraph()
-    # A capture that fails leaves its own stream the current one; this puts back what was.
+    # A failed capture leaves its own stream current; this restores the stream before.
     as_it_was = torch.cuda.stream(torch.cuda.current_stream(device))
     cause: Exception | None = None
     try:
@@ -170,7 +171,7 @@ def capture_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Cal
     except RuntimeError as error:
         if cause is None or cause is error:
             raise
-        raise cause from cause.__cause__  # how a failed capture ends does not say why
+        raise cause from cause.__cause__  # the end of a failed capture does not say why
 
     def replay() -> Answers:
         graph.replay()
@@ -181,5 +182,5 @@ def capture_cuda_graph(step: Callable[[], Answers], device: torch.device) -> Cal
 
 @cache
 def _stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream for captures: one for all, for libraries keep memory for each."""
+    """Return the stream for all captures: libraries keep memory for each stream."""
     return torch.cuda.Stream(device)

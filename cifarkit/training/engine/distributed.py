@@ -1,9 +1,10 @@
-"""Several processes that train one network together, as `torchrun` starts them.
+"""Train one network in several processes, which `torchrun` has started.
 
-Each takes its share of every batch; the gradients are averaged by PyTorch's own engine (Li et al.
-2020, "PyTorch Distributed: Experiences on Accelerating Data Parallel Training"), so that all
-make the same step. The result is that of one process at the same batch size, to the last digits,
-where a network looks at each image by itself: batch norm and dropout see a share alone.
+Each process takes its share of every batch. `DistributedDataParallel` averages the gradients (Li et
+al. 2020, "PyTorch Distributed: Experiences on Accelerating Data Parallel Training"), so that all
+make the same step. The result is the same as with one process at the same batch size, up to the
+last digits, if the network treats each image independently. Batch norm and dropout do not: they see
+only a share.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ __all__ = ["DistributedContext", "join_processes"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DistributedContext:
-    """The processes of one training; most often there is one.
+    """The processes of one training; usually there is only one.
 
     Args:
-        rank: which one this is, counted from 0; the first alone writes.
-        count: how many there are.
+        rank: the index of this process, counted from 0; only process 0 writes.
+        count: how many processes there are.
 
     >>> alone = DistributedContext()
     >>> alone.sum(torch.tensor([2.0])), alone.any(True, False)
@@ -48,10 +49,10 @@ class DistributedContext:
     count: int = 1
 
     def check_sizes(self, splits: Splits, batch_size: int) -> None:
-        """Refuse batches or sets that give some process fewer than two images.
+        """Refuse batches or sets that give a process fewer than two images.
 
         Raises:
-            TrainingError: in every process, so that none waits for another.
+            TrainingError: there are too few images; every process raises it, so that none waits.
         """
         whole = len(splits.train) // batch_size * batch_size
         last = len(splits.train) - whole
@@ -72,7 +73,7 @@ class DistributedContext:
         return Batch(*(part[self.rank :: self.count] for part in batch))
 
     def seed_step(self, device: torch.device, seed: int, epoch: int, step: int) -> None:
-        """Key the global generators for a step; each process leaves out other units in dropout."""
+        """Seed the global generators for a step; dropout differs between processes."""
         seed_generators(seed_for("dropout", seed, epoch, step) + self.rank, device)
 
     def rescaled(self, loss: Tensor, shard: Batch, batch: Batch) -> Tensor:
@@ -82,12 +83,12 @@ class DistributedContext:
         return loss * (self.count * len(shard.images) / len(batch.images))
 
     def measure(self, part: str, model: nn.Module, image_set: ImageSet) -> Record:
-        """Return loss and accuracy of a network on a set, each process taking its share of it."""
+        """Return a network's loss and accuracy on a set; each process evaluates its share."""
         from cifarkit.evaluation.evaluation import measure
 
         if self.count > 1:
             image_set = image_set.subset(range(self.rank, len(image_set), self.count))
-            for buffer in model.buffers():  # such as running means, which each has of its share
+            for buffer in model.buffers():  # such as running means, which differ between processes
                 dist.broadcast(buffer, src=0)
         evaluation = measure(model, image_set)
         sums = [evaluation.losses.sum(dtype=float), evaluation.correct, len(evaluation)]
@@ -98,19 +99,19 @@ class DistributedContext:
         """Return the network with its gradients averaged over all processes.
 
         Args:
-            model: left as it is.
-            batch: to find out which weights a gradient reaches; PyTorch waits for those of all
-                others, unless it is told to look for them.
-            loss: that training makes small.
+            model: the network; it is not changed.
+            batch: a batch that shows which weights a gradient reaches; without
+                `find_unused_parameters`, PyTorch waits for the gradients of all weights.
+            loss: the loss that training minimises.
         """
         if self.count == 1:
             return model
-        # They have to agree, or wait for each other for ever.
+        # The processes must agree, or else they would wait for each other for ever.
         [has_more] = self.any(_leaves_weights_out(model, batch, loss))
         return DistributedDataParallel(model, find_unused_parameters=has_more)
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """Add up over all processes."""
+        """Return the sums over all processes."""
         if self.count == 1:
             return numbers
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"  # the current one, set below
@@ -119,7 +120,7 @@ class DistributedContext:
         return total.cpu()
 
     def any(self, *flags: bool) -> list[bool]:
-        """Return of each flag whether any process has set it."""
+        """Return for each flag whether any process has set it."""
         if self.count == 1:
             return list(flags)
         return self.sum(torch.tensor(flags, dtype=torch.float32)).bool().tolist()
@@ -134,10 +135,10 @@ def _leaves_weights_out(model: nn.Module, batch: Batch, loss: Loss) -> bool:
 
 
 def join_processes(device: torch.device) -> DistributedContext:
-    """Join the processes that `torchrun` started; alone where it started none.
+    """Join the processes that `torchrun` started; without `torchrun` there is one process.
 
-    The group stays until the program ends, for the next training in it; one that exists already
-    is used.
+    The process group stays until the program ends, for the next training; an existing group is
+    used.
     """
     if TORCHRUN in os.environ and not dist.is_initialized():
         if device.type == "cuda":
@@ -147,5 +148,5 @@ def join_processes(device: torch.device) -> DistributedContext:
     if not (dist.is_available() and dist.is_initialized()):
         return DistributedContext()
     context = DistributedContext(dist.get_rank(), dist.get_world_size())
-    context.any(False)  # waits for all: one may still write what the others are about to read
+    context.any(False)  # wait for all: one may still write what the others are about to read
     return context

@@ -1,4 +1,4 @@
-"""The way from a batch to its loss, and from weights to their scores: where and how."""
+"""Compute losses and scores: device, precision, compilation, and processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Engine", "count_correct"]
 
 
 def count_correct(logits: Tensor, targets: Tensor) -> Tensor:
-    """Count the images that got their own label, or the one of the largest share.
+    """Count the images that are classified correctly; of shares, the largest is the label.
 
     >>> count_correct(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
     tensor(1)
@@ -34,11 +34,11 @@ def count_correct(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 class Engine:
-    """Computes for one training.
+    """The computations of one training.
 
     Args:
-        recipe: says the precision and the loss.
-        device: where.
+        recipe: the recipe, with precision and loss.
+        device: the device to train on.
         compile: see `Trainer`.
         track_test: whether to measure on test too.
     """
@@ -52,21 +52,21 @@ class Engine:
         self.forward = choose_forward(compile)
         self.can_capture = can_capture(compile, device, self.precision)
         self.distributed = join_processes(device)
-        self.interrupted = False  # as all processes have agreed
-        self.loss_function = recipe.loss  # with the numbers of the training set, once it is known
-        self.network: nn.Module  # the model, wrapped where several processes train it
+        self.interrupted = False  # the same in all processes
+        self.loss_function = recipe.loss  # completed with numbers of the training set later
+        self.network: nn.Module  # the model, wrapped if several processes train it
         self._step: Step | None = None
 
     def arithmetic(self) -> torch.autocast:
-        """Return a block in which the precision holds."""
+        """Return a context manager that sets the precision."""
         return arithmetic(self.device, self.precision)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Send a batch through the network.
+        """Compute the loss of a batch.
 
         Returns:
-            The loss to go backward from, the mean loss without a graph, and how many images got
-            their own label.
+            The loss to differentiate, the detached mean loss, and how many images are classified
+            correctly.
         """
         share = self.distributed.shard(batch)
         with self.arithmetic():
@@ -75,17 +75,17 @@ class Engine:
         return self.distributed.rescaled(loss, share, batch), loss.detach(), correct
 
     def clip_gradients(self, model: nn.Module) -> None:
-        """Shorten the gradient to the recipe's `clip_norm`, where it has one."""
+        """Clip the gradient to the recipe's `clip_norm`, if it has one."""
         if self.recipe.clip_norm is not None:
             clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
 
     def seed_step(self, run: Run) -> None:
-        """Key the global generators, from which dropout draws, by seed, epoch and step."""
+        """Seed the global generators, from which dropout draws, by seed, epoch and step."""
         state = run.state
         self.distributed.seed_step(self.device, run.seed, state.epoch, state.step)
 
     def measure(self, run: Run) -> Record:
-        """Return loss and accuracy on val, and on test where that is tracked."""
+        """Return loss and accuracy on val, and on test if it is tracked."""
         splits, record = run.state.splits, Record()
         if splits.val is not None:
             record |= self.distributed.measure("val", run.model, splits.val)
@@ -94,7 +94,7 @@ class Engine:
         return record
 
     def must_end(self, run: Run) -> bool:
-        """Grant every process what any of them was asked for; return whether training ends."""
+        """Share the requests of each process with all processes; return whether training ends."""
         asked = run.requests
         stopped, self.interrupted, asked.checkpoint = self.distributed.any(
             run.stopped is not None, asked.interruption, asked.checkpoint
@@ -104,15 +104,15 @@ class Engine:
         return stopped or self.interrupted
 
     def captured_or_eager(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
-        """Return what makes the steps of the epoch that begins; its errors name the batch.
+        """Return the function for the steps of the next epoch; its errors name the batch.
 
         Args:
-            step: makes one, eagerly.
-            run: in training.
-            callbacks: that are told of it.
+            step: makes a step eagerly.
+            run: the run in training.
+            callbacks: its callbacks.
         """
         if self._step is None or callbacks.may_change_the_network:
-            self._step = None  # first, so that the memory of a graph is free
+            self._step = None  # first, to free the memory of a graph
             self._step = self._captured(step, run, callbacks) if self.can_capture else step
         chosen, state = self._step, run.state
 
@@ -127,7 +127,7 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the step: it holds the training, and a graph the memory of its tensors."""
+        """Drop the step, which holds the training, and perhaps a graph with its memory."""
         self._step = None
 
     def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:

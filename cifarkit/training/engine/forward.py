@@ -1,4 +1,4 @@
-"""From a batch to its loss: the one part of a step that can be compiled."""
+"""The forward pass, from a batch to its loss: the part of a step that can be compiled."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def forward(model: nn.Module, batch: Batch, loss: Loss) -> tuple[Tensor, Tensor]
 
 
 class CompiledForward:
-    """`forward`, compiled for the signatures of batches that it was warmed up for.
+    """`forward`, compiled for the signatures of batches that `warm_up` has seen.
 
-    Another one, such as a smaller last batch, runs uncompiled: to compile for it would cost more
-    than it saves.
+    Batches of another signature, such as a smaller last batch, run uncompiled: compiling for them
+    would cost more than it saves.
     """
 
     def __init__(self) -> None:
-        # Round where uncompiled bfloat16 rounds. Else the backward pass recomputes other values,
-        # max pooling does not find its maximum among them, and the gradients become NaN.
+        # Round where uncompiled bfloat16 rounds. Else the backward pass recomputes different
+        # values, max pooling does not find its maximum among them, and the gradients become NaN.
         rounding: Options = {"emulate_precision_casts": True}
         self.compiled = torch.compile(forward, dynamic=False, options=rounding)
         self.signatures: set[object] = set()
@@ -60,7 +60,7 @@ class CompiledForward:
         """Compile for batches of this signature, on a copy of the network.
 
         Raises:
-            TrainingError: the network cannot be copied, or not be compiled here.
+            TrainingError: the network cannot be copied or compiled here.
         """
         self.signatures.add(batch.signature)
         try:
@@ -74,13 +74,14 @@ class CompiledForward:
             reason = (str(error).strip() or "without a word").splitlines()[0]
             raise TrainingError(
                 f"a copy of the network could not be compiled ({type(error).__name__}: {reason}); "
-                "train with compile='auto', or mend that first. On a CPU torch.compile needs a C++ "
+                "train with compile='auto', or repair that first. On a CPU torch.compile needs a "
+                "C++ "
                 "compiler, and a network that keeps what it has computed cannot be copied"
             ) from error
 
 
 def checked_compile(compile: Compile) -> Compile:
-    """Return how to compile, where this torch can do it.
+    """Return how to compile, or refuse what this torch cannot do.
 
     Raises:
         TrainingError: `compile` is not one of its three values, or this torch is too old for it.
@@ -96,23 +97,23 @@ def checked_compile(compile: Compile) -> Compile:
 
 
 def choose_forward(compile: Compile) -> Forward:
-    """Return `forward`, compiled where that is asked for.
+    """Return `forward`, compiled if `compile` is `"on"`.
 
-    `"auto"` does not compile: on the CPU the baseline lost by it, and on a GPU compiling takes
-    longer than all that it saves in a training of ten epochs; a GPU replays the step from a CUDA
-    graph, see `CUDAGraphStep`.
+    `"auto"` does not compile. On the CPU compiling made the baseline slower. On a GPU compiling
+    takes longer than it saves in ten epochs; there a CUDA graph replays the step, see
+    `CUDAGraphStep`.
     """
     return CompiledForward() if compile == "on" else forward
 
 
 def can_trace() -> bool:
-    """Return whether torch's tracer can be trusted: that of 2.6 may end the whole process."""
+    """Return whether torch's tracer is safe to use: in torch 2.6 it may end the whole process."""
     return hasattr(torch._dynamo.config, "recompile_limit")
 
 
 def _unlimited_tracing() -> Any:
-    """Return a block in which torch's tracer does not give up after a few networks or shapes.
+    """Return a context manager in which torch's tracer takes any number of networks and shapes.
 
-    It would take them for one that keeps changing.
+    By default it takes several networks for one that keeps changing, and stops compiling.
     """
     return torch._dynamo.config.patch(recompile_limit=10_000, accumulated_recompile_limit=10_000)

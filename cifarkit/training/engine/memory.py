@@ -1,4 +1,4 @@
-"""Memory that stays with the process from one step to the next."""
+"""Keep memory in the process from one step to the next."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 
 __all__ = ["retained_memory"]
 
-# mallopt(3): the size from which a block is mapped apart, and how much free memory is kept.
+# Options of mallopt(3): the size from which a block is mapped separately, and how much free memory
+# is kept.
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 KEEP = 2**30
-USUAL = 32 * 2**20  # how far glibc raises both by itself, and the most that older ones take
+USUAL = 32 * 2**20  # how far glibc raises both itself, and the most that older ones take
 BY_HAND = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 TUNABLES = "GLIBC_TUNABLES"  # the same under newer names, and more
 
 
 @contextmanager
 def retained_memory() -> Iterator[None]:
-    """Keep freed memory for a block, where the system's C library would give it back.
+    """Keep freed memory in a block, where the system's C library would give it back.
 
-    Each step frees what the next one asks for again, in blocks of many megabytes. glibc hands
-    such blocks back to the system at once, and the system fills the next ones with zeros, page by
-    page: a tenth of the time and more, measured on two cores. At the end what is free is given
-    back, and from then on as much is kept as glibc comes to keep by itself. Nothing is done where
-    the C library is another one, or the environment says what to keep.
+    Each step frees memory that the next step needs again, in pieces of many megabytes. glibc gives
+    such pieces back to the system at once, and the system fills the next ones with zeros, page by
+    page. This takes a tenth of the time or more, measured on two cores. At the end of the block
+    free memory is given back, and glibc then keeps as much as it would by itself. Nothing is done
+    with another C library, or if environment variables set these limits.
 
     >>> with retained_memory():
     ...     pass

@@ -1,4 +1,4 @@
-"""Memory that runs out while a network is trained: one error that says what to do."""
+"""Explain that memory ran out in training: one error that says what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cifarkit.errors import CifarkitError, OutOfMemoryError
 
 __all__ = ["explained_shortage", "is_shortage"]
 
-# What torch and the libraries below it say; only CUDA's own allocator has a class of its own.
+# Messages of torch and the libraries below it; only CUDA's allocator has its own class of error.
 SAID = ("can't allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED", "bad_alloc")
 
 
@@ -21,8 +21,8 @@ def explained_shortage(batch_size: int, folder: Path | None) -> Iterator[None]:
     """Turn "out of memory" in a block into one error that says what to do.
 
     Args:
-        batch_size: images a step.
-        folder: of the run, if it has one.
+        batch_size: images in a step.
+        folder: the run's folder, if it has one.
 
     Raises:
         OutOfMemoryError: memory ran out.
@@ -58,10 +58,10 @@ def _what_to_do(batch_size: int, folder: Path | None) -> str:
         smaller = f"try batch_size={half}, or --batch-size {half} on the command line"
     else:
         smaller = "try a smaller network"
-    message = f"memory ran out at batch_size={batch_size}; {smaller}, or end what else uses memory"
+    message = f"memory ran out at batch_size={batch_size}; {smaller}, or end other programs"
     if folder is None:
         return message
     return (
-        f"{message}. What {str(folder)!r} holds is safe: it can resume at this batch size where "
-        "there is more memory; another batch size is another run, with a run_dir of its own"
+        f"{message}. The run in {str(folder)!r} is safe: it can resume at this batch size on a "
+        "machine with more memory; another batch size is another run, with its own run_dir"
     )

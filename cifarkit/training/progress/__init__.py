@@ -1,1 +1,1 @@
-"""Showing a run while it trains: its rows, how far it is, and how long it will take."""
+"""Show a run while it trains: its rows, how far it is, and how long it will take."""

@@ -1,4 +1,4 @@
-"""How long the rest of a run will take."""
+"""Estimate how long the rest of a run will take."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cifarkit.tables import duration
 
 __all__ = ["Pace"]
 
-SETTLED = 2.0  # seconds; what is before says little of the pace
+SETTLED = 2.0  # seconds; earlier estimates are not reliable
 
 
 class Pace:
-    """Reckons from the steps so far, with all that was done between them."""
+    """Estimate the time left from the steps so far, including all work between them."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
@@ -24,11 +24,11 @@ class Pace:
         self._steps += 1
 
     def in_words(self, run: Run, lead: str) -> str:
-        """Return how long the epoch and the run will take, in words; nothing where it is too early.
+        """Return in words how long the epoch and the run will take; "" if it is too early.
 
         Args:
-            run: that is training.
-            lead: what stands before the words, where there are any.
+            run: the run in training.
+            lead: the text before the words, if there are any.
         """
         spent, state = time.perf_counter() - self._began, run.state
         if not self._steps or spent < SETTLED:

@@ -27,10 +27,10 @@ TRAIN_NOTE = "train: means over the epoch, while the weights moved and any dropo
 class Progress(Callback):
     """Show one row an epoch, how far the epoch is, and how long the run will take.
 
-    `ck.train` and `ck.Trainer` add one where somebody watches; see their `show_progress`. On a
-    terminal finished rows stay above one live bar; in a notebook there is one table; and
-    anywhere else, such as a log file, one plain line an epoch. It writes to stderr, and goes on
-    in silence when nobody reads it any more.
+    `ck.train` and `ck.Trainer` add one in notebooks and on terminals; see their `show_progress`. On
+    a terminal, finished rows stay above one live bar. In a notebook there is one table, and
+    elsewhere, such as in a log file, one plain line for each epoch. It writes to stderr. If stderr
+    is closed, training continues without output.
 
     Args:
         stream: where to write; `sys.stderr` when None.
@@ -58,10 +58,10 @@ class Progress(Callback):
         self._display = display_on(self.stream if self.stream is not None else sys.stderr)
         self._pace = Pace()
         if run.facts.resumed:
-            self._display.say(f"goes on from {run.facts.resumed[-1]}")
+            self._display.say(f"resumes from {run.facts.resumed[-1]}")
 
     def on_batch_end(self, run: Run) -> None:
-        """Move the bar; after the very first batch, say how its loss compares with guessing."""
+        """Move the bar; after the first batch, say how its loss compares with guessing."""
         state = run.state
         if state.epoch == state.step == 0 and state.loss is not None:
             classes = len(run.classes)
@@ -85,7 +85,7 @@ class Progress(Callback):
         self._display.log(_line(run) + self._pace.in_words(run, "  "))
 
     def on_fit_end(self, run: Run) -> None:
-        """Say why it stopped, if it did, and what the train numbers are."""
+        """Say why training stopped, if it did, and what the train numbers mean."""
         self._display.show(*_legend(run))
         if len(run.history):
             self._display.say(TRAIN_NOTE)
@@ -93,7 +93,7 @@ class Progress(Callback):
             self._display.say(f"stopped: {run.stopped}")
         elif run.requests.interruption and len(run.history) < run.recipe.epochs:
             where = f"in epoch {run.state.epoch + 1} of {run.recipe.epochs}"
-            # A command says itself what to type; Python's way is for who wrote Python.
+            # A command says itself what to type; Python code is only for users of Python.
             way_on = "all is saved" if run.facts.command is not None else run.way_on
             self._display.say(f"interrupted {where}: {way_on}")
         self._display.close()
@@ -118,12 +118,12 @@ def wants_progress(show_progress: Any, *, error: type[CifarkitError]) -> bool:
 
 
 def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) -> Sequence[Callback]:
-    """Return who listens to a training: the callbacks, and a progress table where one is wanted.
+    """Return the callbacks of a training, with a progress table if one is wanted.
 
-    The table is not among the callbacks of the run's records: those do not depend on who watched.
+    The table is not in the run's records, because they must not depend on where a run was shown.
 
     Args:
-        callbacks: those of the user; where a `Progress` is among them, none is added.
+        callbacks: the user's callbacks; if a `Progress` is among them, none is added.
         show_progress: True, False or `"auto"`.
 
     Raises:
@@ -134,11 +134,11 @@ def with_progress(callbacks: Sequence[Callback], show_progress: ShowProgress) ->
 
 
 def end_call(run: Run, listeners: Sequence[Callback]) -> None:
-    """End a call of `fit`: after Ctrl-C a notebook gets the run back, and is told how to go on.
+    """End a call of `fit`: after Ctrl-C, a notebook gets the run, and a line on how to resume.
 
     Args:
-        run: as far as it has come.
-        listeners: where a `Progress` is among them, it has told the user already.
+        run: the run so far.
+        listeners: the callbacks; if a `Progress` is among them, it has shown the line already.
 
     Raises:
         KeyboardInterrupt: it was interrupted outside of a notebook.

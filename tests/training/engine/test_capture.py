@@ -237,11 +237,11 @@ class Replaces(ck.Callback):
 @pytest.mark.parametrize(
     ("callback", "reason"),
     [
-        (Half(), "Half comes between gradients and step"),
-        (TestAccess(), "TestAccess comes at every batch"),
+        (Half(), "Half runs between gradients and step"),
+        (TestAccess(), "TestAccess runs at every batch"),
         (HearsTheOptimizer(), "a layer, a weight or the optimiser has a hook"),
-        (Replaces(), "Replaces comes at every batch"),
-        (ck.GradientClip(0.1), "GradientClip comes between gradients and step"),
+        (Replaces(), "Replaces runs at every batch"),
+        (ck.GradientClip(0.1), "GradientClip runs between gradients and step"),
     ],
     ids=lambda one: type(one).__name__,
 )
@@ -256,7 +256,7 @@ def test_who_comes_at_every_step_sees_steps_by_hand_and_is_named(
 def test_why_steps_are_made_by_hand_is_said_once_while_it_trains(tiny: ck.Splits) -> None:
     said = io.StringIO()
     trained(tiny, TestAccess(), ck.Progress(said))
-    line = "steps run eagerly, which takes longer: TestAccess comes at every batch\n"
+    line = "steps run eagerly, which takes longer: TestAccess runs at every batch\n"
     assert said.getvalue().count(line) == said.getvalue().count("eagerly") == 1
 
 
@@ -362,7 +362,7 @@ def test_a_network_with_hooks_or_with_a_say_is_trained_by_hand(
         reasons.append(run.facts["eager_because"])
     assert recordings == []
     assert reasons[0].endswith("has a hook")
-    assert reasons[1].startswith("Counts is a layer that may decide otherwise each time")
+    assert reasons[1].startswith("Counts is a layer that may do something else each time")
 
 
 @pytest.mark.parametrize("name", ck.list_models())

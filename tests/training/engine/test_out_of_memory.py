@@ -74,7 +74,7 @@ def test_memory_that_runs_out_names_the_batch_size_and_costs_an_epoch(tmp_path: 
     assert error.startswith(
         "memory ran out at batch_size=40; try batch_size=20, or --batch-size 20"
     )
-    assert f"What {str(tmp_path / 'run')!r} holds is safe" in error
+    assert f"The run in {str(tmp_path / 'run')!r} is safe" in error
     assert cause.startswith("RuntimeError(")
     assert "can't allocate memory" in cause
     assert resumed == "epoch 2, step 1 [1, 2, 3]"
