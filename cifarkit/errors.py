@@ -9,17 +9,21 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     ├── RecipeError (ValueError)          a value that no training can use
     │   └── UnknownFieldError (UnknownArgumentError)  a field that the value does not have
     ├── UnknownArgumentError (TypeError)  a call that does not fit what was called
-    ├── UnknownAttributeError (AttributeError)  a name that cifarkit or one of its objects does not
-    have ├── RegistryError │   ├── UnknownModelError (KeyError)  no variant of that name │   ├──
-    DuplicateModelError (ValueError) │   └── ModelNameError (ValueError) ├── ModelContractError
-    (TypeError)    a builder or network that breaks the contract ├── TrainingError (RuntimeError) │
-    ├── NonFiniteLossError            the loss became NaN or infinite │   ├── OutOfMemoryError
-    (MemoryError)  the batches are too large for this machine │   ├── SelectionError (ValueError)
-    something would select on what must not select │   └── CallbackError                 a callback
-    raised ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked
-    for ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
-    ├── RunFolderError (OSError)          a run folder, or file, that cannot be written or read └──
-    InstallError (ImportError)        a package is missing or does not match another
+    ├── UnknownAttributeError (AttributeError)  a name that cifarkit does not have
+    ├── RegistryError
+    │   ├── UnknownModelError (KeyError)  no variant of that name
+    │   ├── DuplicateModelError (ValueError)
+    │   └── ModelNameError (ValueError)
+    ├── ModelContractError (TypeError)    a builder or network that breaks the contract
+    ├── TrainingError (RuntimeError)
+    │   ├── NonFiniteLossError            the loss became NaN or infinite
+    │   ├── OutOfMemoryError (MemoryError)  the batches are too large for this machine
+    │   ├── SelectionError (ValueError)   something would select on what must not select
+    │   └── CallbackError                 a callback raised
+    ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked for
+    ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
+    ├── RunFolderError (OSError)          a run folder, or file, that cannot be written or read
+    └── InstallError (ImportError)        a package is missing or does not match another
 
 A message says what was found, what is allowed, and what to do next.
 """
