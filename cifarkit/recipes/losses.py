@@ -95,7 +95,7 @@ class Loss(Value, ABC):
         """
         if targets.ndim == 2 and not self.soft_targets:
             raise RecipeError(
-                f"{self!r} takes labels, and this batch has shares of classes, as ck.Mixup gives; "
+                f"{self!r} takes labels, and this batch has shares of classes, as a mix gives; "
                 "take loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
             )
         losses = self(logits, targets)
