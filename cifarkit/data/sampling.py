@@ -34,11 +34,13 @@ class Sampling(Value, ABC):
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return what a class of samplings, or its name, means.
+        """Return what a class of samplings, or its name, means; all shuffled for None.
 
         Raises:
             Mismatch: it is a sampler of torch's, which knows one data set alone, or a function.
         """
+        if found is None and issubclass(Shuffled, cls):
+            return Shuffled()
         kind = found if isinstance(found, type) else type(found)
         if (value := super().taken_from(found)) is not None:
             return value

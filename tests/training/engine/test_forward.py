@@ -71,7 +71,7 @@ def test_a_batch_of_another_form_goes_the_plain_way(
         return forward(model, batch, loss)
 
     monkeypatch.setattr(compiled, "compiled", noted)
-    shares = nn.functional.one_hot(whole.targets, 10).float()  # as Mixup gives
+    shares = nn.functional.one_hot(whole.targets, 10).float()  # as of a mix
     for batch in (whole, ck.Batch(*(part[:8] for part in whole)), whole._replace(targets=shares)):
         compiled(model, batch, ck.CrossEntropy())
     assert [batch is whole for batch in calls] == [True]
