@@ -171,7 +171,7 @@ def test_a_batch_is_augmented_then_mixed_by_seed_epoch_and_step(
 
 
 @dataclasses.dataclass(frozen=True)
-class Returns(ck.Mix):
+class GivesBatch(ck.Mix):
     """A mix of one's own, which gives what it was told to."""
 
     what: str = "nothing"
@@ -194,11 +194,11 @@ class Returns(ck.Mix):
 )
 def test_what_is_no_mixed_batch_is_refused(what: str, said: str, tiny: ck.Splits) -> None:
     with pytest.raises(ck.DataError, match=said):
-        next(ck.training_batches(**numbered(tiny), epoch=0, mix=Returns(what)))
+        next(ck.training_batches(**numbered(tiny), epoch=0, mix=GivesBatch(what)))
 
 
 def test_a_mix_of_ones_own_trains_and_is_recorded(tiny: ck.Splits, tmp_path: Any) -> None:
-    mix = Returns("mixed")
+    mix = GivesBatch("mixed")
     run = ck.train("linear", tiny, epochs=1, mix=mix, run_dir=tmp_path / "run")
     again = ck.train("linear", tiny, epochs=1, mix=mix)
     assert torch.equal(run.model[1].weight, again.model[1].weight)

@@ -1,4 +1,4 @@
-"""Samplings: equal counts of classes, against torch's sampler; the same bits as ever when shuffled."""
+"""Samplings: equal counts of classes, against torch's sampler; and the order of ever."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_an_epoch_resumes_at_any_step() -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Returns(ck.Sampling):
+class GivesOrder(ck.Sampling):
     """A sampling of one's own, which gives what it was told to."""
 
     order: Any = None
@@ -147,7 +147,7 @@ class Returns(ck.Sampling):
 def test_what_is_no_epoch_is_refused(order: Any, said: str) -> None:
     with pytest.raises(ck.DataError, match=said):
         batch_indices(
-            torch.zeros(4, dtype=torch.int64), 2, seed=0, epoch=0, sampling=Returns(order)
+            torch.zeros(4, dtype=torch.int64), 2, seed=0, epoch=0, sampling=GivesOrder(order)
         )
 
 

@@ -139,7 +139,8 @@ def test_the_default_recipe_is_the_assignments() -> None:
     assert repr(ck.Recipe()) == (
         "Recipe(epochs=10, batch_size=64, optimizer=Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, "
         "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), "
-        "sampling=Shuffled(), mix=None, loss=CrossEntropy(class_weights=None, label_smoothing=0.0), clip_norm=None, "
+        "sampling=Shuffled(), mix=None, "
+        "loss=CrossEntropy(class_weights=None, label_smoothing=0.0), clip_norm=None, "
         "initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
     )
 
