@@ -224,19 +224,22 @@ for augment in ((), (ck.Flip(),)):
 #
 # ## Mixed pictures
 #
-# An augmentation keeps the label. A **mix** changes it along with the picture, and is a field of its
-# own in the recipe: `mix=ck.Mixup()`. [`Mixup`][cifarkit.Mixup] lays another picture of the batch
-# over each, and [`CutMix`][cifarkit.CutMix] pastes a rectangle of it.
+# An augmentation keeps the label. A **mix** changes it along with the picture, and is a field of
+# its own in the recipe: `mix=ck.Mixup()`. [`Mixup`][cifarkit.Mixup] lays another picture of the
+# batch over each, and [`CutMix`][cifarkit.CutMix] pastes a rectangle of it. The other one is
+# drawn at random; a picture may meet itself, and then stays as it is.
 
 # %%
 mixed = {
-    str(mix): next(ck.training_batches(data.train.subset(range(7)), 7, seed=2, epoch=0, mix=mix))
+    f"mix={mix}": next(
+        ck.training_batches(data.train.subset(range(7)), 7, seed=2, epoch=0, mix=mix)
+    )
     for mix in (None, ck.Mixup(alpha=5.0), ck.CutMix())
 }
 show({name: ck.to_bytes(batch.images) for name, batch in mixed.items()}, "One batch, mixed")
 for name in list(mixed)[1:]:
     shares = mixed[name].targets[0].tolist()  # of the first picture, one for each class
-    print(f"{name:<17} {[round(share, 2) for share in shares]}")
+    print(f"{name:<21} {[round(share, 2) for share in shares]}")
 
 # %% [markdown]
 # The label becomes **shares** of the classes, as large as those of the two pictures. A network that

@@ -46,4 +46,4 @@ def moved_to_recipe(callbacks: Any, changes: Mapping[str, Any]) -> tuple[Any, di
         f"a mix belongs to the recipe now: {way}; as a callback it goes in version 0.2",
         DeprecationWarning,
     )
-    return [each for each in given if each not in mixes], {**changes, "mix": mixes[0]}
+    return [each for each in given if not isinstance(each, Mix)], {**changes, "mix": mixes[0]}
