@@ -528,8 +528,8 @@ def test_a_callback_that_may_change_training_is_missed_aloud(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        fit("the assignment's", tiny, tmp_path / "run", ck.GradientClip(0.1), Interrupt(5))
-    with pytest.warns(CifarkitWarning, match=r"may change batches or gradients.*Clip.* then"):
+        fit("the assignment's", tiny, tmp_path / "run", Drawing(), Interrupt(5))
+    with pytest.warns(CifarkitWarning, match=r"may change batches or gradients.*Drawing.* then"):
         fit("the assignment's", tiny, tmp_path / "run")
 
 
