@@ -32,6 +32,12 @@ from cifarkit.data.image_set import ImageSet as ImageSet
 from cifarkit.data.image_set import to_bytes as to_bytes
 from cifarkit.data.image_set import to_floats as to_floats
 from cifarkit.data.label_file import load_label_file as load_label_file
+from cifarkit.data.mixing import CutMix as CutMix
+from cifarkit.data.mixing import Mix as Mix
+from cifarkit.data.mixing import Mixup as Mixup
+from cifarkit.data.sampling import Balanced as Balanced
+from cifarkit.data.sampling import Sampling as Sampling
+from cifarkit.data.sampling import Shuffled as Shuffled
 from cifarkit.data.sources import load_data as load_data
 from cifarkit.data.splits import Splits as Splits
 from cifarkit.data.synthetic import load_synthetic as load_synthetic
@@ -133,7 +139,6 @@ from cifarkit.training.callbacks.checkpoint import Checkpoint as Checkpoint
 from cifarkit.training.callbacks.early_stopping import EarlyStopping as EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip as GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder as LRFinder
-from cifarkit.training.callbacks.mixup import Mixup as Mixup
 from cifarkit.training.progress.progress import Progress as Progress
 from cifarkit.training.train import train as train
 from cifarkit.training.trainer import Trainer as Trainer

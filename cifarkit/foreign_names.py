@@ -21,7 +21,7 @@ _SPLIT = "train, val and test come together: data = ck.load_cifar10(val_size=0.1
 _SEED = "write ck.train('baseline', data, seed=0)"
 _TRANSFORMS = (
     "the augmentations are ck.Flip, ck.Crop, ck.Cutout and ck.Transform for torchvision's, and "
-    "ck.Mixup is a callback"
+    "ck.Mixup is a mix: mix=ck.Mixup()"
 )
 _SCORES = (
     "a ck.Evaluation has it: evaluation = ck.evaluate(run, data.val), then evaluation.accuracy, "
@@ -101,6 +101,12 @@ ATTRIBUTES = by_word(
         "augment=ck.Transform(…)": "cifarkit.ColorJitter "
         "cifarkit.RandomRotation cifarkit.RandomAffine cifarkit.RandAugment cifarkit.AutoAugment "
         "cifarkit.TrivialAugmentWide cifarkit.RandomVerticalFlip cifarkit.Resize",
+        "write mix=ck.Mixup(), or mix=ck.CutMix()": "cifarkit.MixUp cifarkit.mixup cifarkit.cutmix "
+        "cifarkit.Cutmix cifarkit.RandomMixup cifarkit.RandomCutmix",
+        "write sampling=ck.Balanced()": "cifarkit.WeightedRandomSampler cifarkit.WeightedSampler "
+        "cifarkit.BalancedSampler cifarkit.ImbalancedDatasetSampler",
+        "the samplings are ck.Shuffled and ck.Balanced": "cifarkit.RandomSampler "
+        "cifarkit.SequentialSampler cifarkit.Sampler cifarkit.samplers",
         "the callbacks are ck.EarlyStopping, ck.Checkpoint and ck.Progress": "cifarkit.callbacks "
         "cifarkit.ModelCheckpoint",
         LOSS: "cifarkit.losses cifarkit.loss cifarkit.CrossEntropyLoss",

@@ -40,8 +40,8 @@ _SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck
 # call of any function that begins with `ck.load_`.
 WAYS = by_word(
     {
-        _RECIPE: "epochs batch_size optimizer schedule augment loss clip_norm initialization "
-        "ema_decay test_time precision",
+        _RECIPE: "epochs batch_size optimizer schedule augment sampling mix loss clip_norm "
+        "initialization ema_decay test_time precision",
         _TRAINING: "seed device callbacks run_dir track_test compile show_progress",
         _STOPPING: "column patience min_delta restore",
         _OPTIMIZER + "Adam({word}={value})": "lr betas eps",
@@ -136,10 +136,11 @@ WAYS = by_word(
         "ck.compare.variants",
         "runs share the processors by themselves; executor= takes a concurrent.futures.Executor "
         "for other machines": "ck.compare.n_jobs ck.compare.num_workers ck.compare.workers",
-        "write callbacks=[ck.Mixup(alpha=0.2)]": "mixup mixup_alpha",
-        "write callbacks=[ck.Mixup(alpha=0.2)], or write your own ck.Callback that replaces "
-        "run.now.batch": "cutmix cutmix_alpha mixup_prob",
-        "for mixup write callbacks=[ck.Mixup(alpha=0.2)], and for an L2 penalty "
+        "write mix=ck.Mixup(alpha=0.2)": "mixup mixup_alpha",
+        "write mix=ck.CutMix(alpha=1.0)": "cutmix cutmix_alpha cutmix_minmax",
+        "every batch is mixed: write mix=ck.Mixup(alpha=0.2), or your own ck.Mix": "mixup_prob "
+        "cutmix_prob mix_prob mixup_switch_prob mixup_mode mixup_off_epoch",
+        "for mixup write mix=ck.Mixup(alpha=0.2), and for an L2 penalty "
         "optimizer=ck.AdamW(weight_decay=0.0005)": "alpha",
         "write augment=ck.Cutout(size=8)": "cutout random_erase random_erasing reprob erasing",
         "write augment=(ck.Flip(), ck.Crop(padding=4))": "hflip flip horizontal_flip fliplr "
@@ -147,7 +148,7 @@ WAYS = by_word(
         "a column that ends in loss is better when lower, any other when higher; leave it "
         "out": "mode greater_is_better",
         "train pictures come in a new order every epoch, drawn from seed=; leave it "
-        "out": "shuffle sampler batch_sampler drop_last dataloader_drop_last",
+        "out": "shuffle drop_last dataloader_drop_last",
         "val always has the same share of every class; leave it out": "stratify stratified",
         "training is counted in epochs: ck.train('baseline', data, epochs=3)": "steps max_steps "
         "n_steps iters iterations num_iterations max_iter steps_per_epoch num_steps min_epochs "

@@ -54,6 +54,8 @@ SYNONYMS = by_word(
         "root": "data_dir data_root data_path root_dir cache_dir",
         "run_dir": "output_dir out_dir log_dir logdir save_dir default_root_dir logger output "
         "save_path logging_dir model_dir experiment experiment_name run_name name project",
+        "sampling": "sampler batch_sampler weighted_sampler train_sampler oversample oversampling "
+        "undersampling balanced_sampling",
         "schedule": "scheduler lr_scheduler lr_scheduler_type lr_schedule sched",
         "seed": "random_state random_seed manual_seed data_seed",
         "seeds": "n_seeds num_seeds repeats n_repeats n_runs trials n_trials",
@@ -96,6 +98,7 @@ EXAMPLES = {
     "max_norm": "1.0",
     "milestones": "(30, 40)",
     "min_delta": "0.001",
+    "mix": "ck.Mixup(alpha=0.2)",
     "model": "'baseline'",
     "momentum": "0.9",
     "nesterov": "True",
@@ -108,6 +111,7 @@ EXAMPLES = {
     "rise": "0.3",
     "root": "'data'",
     "run_dir": "'runs/mine'",
+    "sampling": "ck.Balanced()",
     "schedule": "ck.Cosine()",
     "seed": "0",
     "seeds": "5",

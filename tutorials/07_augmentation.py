@@ -222,6 +222,29 @@ for augment in ((), (ck.Flip(),)):
 # Other traps: cropping where the thing to be found lies at the border, changing colours where
 # the colour is the answer (ripe or unripe), covering parts where a small detail decides.
 #
+# ## Mixed pictures
+#
+# An augmentation keeps the label. A **mix** changes it along with the picture, and is a field of
+# its own in the recipe: `mix=ck.Mixup()`. [`Mixup`][cifarkit.Mixup] lays another picture of the
+# batch over each, and [`CutMix`][cifarkit.CutMix] pastes a rectangle of it. The other one is
+# drawn at random; a picture may meet itself, and then stays as it is.
+
+# %%
+mixed = {
+    f"mix={mix}": next(
+        ck.training_batches(data.train.subset(range(7)), 7, seed=2, epoch=0, mix=mix)
+    )
+    for mix in (None, ck.Mixup(alpha=5.0), ck.CutMix())
+}
+show({name: ck.to_bytes(batch.images) for name, batch in mixed.items()}, "One batch, mixed")
+for name in list(mixed)[1:]:
+    shares = mixed[name].targets[0].tolist()  # of the first picture, one for each class
+    print(f"{name:<21} {[round(share, 2) for share in shares]}")
+
+# %% [markdown]
+# The label becomes **shares** of the classes, as large as those of the two pictures. A network that
+# is quite sure of one class is then wrong by the rest, so it learns to be less sure.
+#
 # ## An augmentation of your own
 #
 # Write a frozen dataclass, that is, a class that holds nothing but values which do not change, and
@@ -340,7 +363,5 @@ print(run, run.recipe.augment)
 # - Raise `EPOCHS` and watch where the val loss of each run turns up.
 # - `ck.train("augmented", data)` is the baseline with flip and crop under a name of its own;
 #   [the table of variants](../reference/variants.md) has more.
-# - [`Mixup`][cifarkit.Mixup] mixes two pictures *and their labels*. It is a callback, because an
-#   augmentation changes pictures alone.
 # - [`AlternatingFlip`][cifarkit.AlternatingFlip] mirrors every picture in every second epoch, and
 #   leaves less to chance.

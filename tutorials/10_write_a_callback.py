@@ -352,9 +352,9 @@ check_largest(LargestNorm())
 # %% [markdown]
 # ## Where to go from here
 #
-# - [`GradientClip`][cifarkit.GradientClip] shortens gradients that are too long, and
-#   [`Mixup`][cifarkit.Mixup] mixes pictures. Both are callbacks of some twenty lines: the
-#   reference shows their source, which you can read now.
+# - [`GradientClip`][cifarkit.GradientClip] shortens gradients that are too long, and logs how long
+#   they were. It is a callback of some twenty lines: the reference shows its source, which you can
+#   read now.
 # - [Write a callback](../how-to/write-a-callback.md) has the hooks in one table.
 # - [Keyed randomness](../explanation/keyed-randomness.md) explains why the key of
 #   `generator_for` is better than one long stream of random numbers.

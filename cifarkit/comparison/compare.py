@@ -33,6 +33,7 @@ from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.engine.device import choose_device
+from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.progress.progress import ShowProgress, wants_progress
 from cifarkit.values import check_fields
 from cifarkit.warn import warn
@@ -102,6 +103,7 @@ def compare(
     Comparison(linear, mlp; 4 runs on synthetic)
     """
     check_splits(splits)
+    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes)
     chosen = _chosen(variants, recipe_changes)
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)

@@ -1,4 +1,4 @@
-"""From an image set to what a network is given: index, augment, scale, a whole batch at once."""
+"""From an image set to what a network is given: index, augment, scale, mix, a batch at once."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cifarkit.arguments import Count, checked
 from cifarkit.data.augmentation_context import AugmentationContext
 from cifarkit.data.augmentations import Augmentation
 from cifarkit.data.image_set import ImageSet, to_floats
+from cifarkit.data.mixing import Mix
+from cifarkit.data.sampling import Sampling, Shuffled
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
 from cifarkit.randomness import generator_for, seeded
+from cifarkit.values import Value
 
 __all__ = ["Batch", "batch_indices", "count_batches", "training_batches"]
 
@@ -50,15 +54,17 @@ def training_batches(
     epoch: int,
     epochs: int | None = None,
     augment: Sequence[Augmentation] = (),
+    sampling: Sampling | None = None,
+    mix: Mix | None = None,
     first_step: int = 0,
     layout: torch.memory_format = torch.channels_last,
 ) -> Iterator[Batch]:
     """Go once through the training images in the order of `(seed, epoch)`.
 
-    The order depends on seed and epoch alone, the augmentation on seed, epoch and step alone.
-    While your own augmentation runs, the global generators of torch, NumPy and Python are
-    seeded by these too. A last batch of a single image joins the batch before it, because batch
-    norm cannot learn from one image.
+    The order depends on seed and epoch alone, augmentation and mixing on seed, epoch and step
+    alone. While your own code of these runs, the global generators of torch, NumPy and Python
+    are seeded by the same key. A last batch of a single image joins the batch before it, because
+    batch norm cannot learn from one image.
 
     Args:
         train: the images.
@@ -68,6 +74,8 @@ def training_batches(
         epochs: how many training has in all, for augmentations that change over the epochs; None
             means that this epoch is the last.
         augment: the augmentations, in this order.
+        sampling: which images come, and in which order; all, shuffled, when None.
+        mix: mixes each batch after that; its targets are then shares of classes.
         first_step: the batch to begin with, counted from 0, where an epoch is resumed.
         layout: how the images lie in memory; most convolutions run fastest on channels-last.
 
@@ -76,7 +84,7 @@ def training_batches(
 
     Raises:
         DataError: it is not an image set or is empty, `batch_size` is not a whole number from 1
-            on, or an augmentation does not return a batch.
+            on, or an augmentation, sampling or mix does not return what it must.
 
     >>> pictures = torch.zeros(9, 3, 32, 32, dtype=torch.uint8)
     >>> nine = ImageSet(pictures, torch.zeros(9, dtype=torch.int64), ("cat", "dog"))
@@ -87,7 +95,7 @@ def training_batches(
         raise DataError(
             f"batches are cut from one image set, such as data.train; found {type(train).__name__}"
         )
-    batches = batch_indices(len(train), batch_size, seed=seed, epoch=epoch)
+    batches = batch_indices(train.labels, batch_size, seed=seed, epoch=epoch, sampling=sampling)
     order = torch.cat(batches).to(train.images.device)  # one transfer, as each costs
     on_device = _cut(order, batch_size)
     epochs = epoch + 1 if epochs is None else epochs
@@ -98,32 +106,48 @@ def training_batches(
         )
         images = train.images[on_device[step]]
         for number, augmentation in enumerate(augment):
-            with _keyed(augmentation, seed, epoch, step, number):
+            with _keyed(augmentation, "augment globally", seed, epoch, step, number):
                 changed = augmentation(images, context)
             images = _checked(augmentation, changed, images)
         images = images.contiguous(memory_format=layout)  # while it is still small
-        return Batch(to_floats(images), train.labels[on_device[step]])
+        batch = Batch(to_floats(images), train.labels[on_device[step]])
+        return batch if mix is None else _mixed(mix, batch, len(train.classes), seed, epoch, step)
 
     return map(batch_of, range(first_step, len(batches)))
 
 
-def batch_indices(images: int, batch_size: int, *, seed: int, epoch: int) -> list[Tensor]:
+def batch_indices(
+    labels: Tensor,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    sampling: Sampling | None = None,
+) -> list[Tensor]:
     """Return which images the batches of an epoch hold, one after the other.
 
     Args:
-        images: how many the training set has.
+        labels: of the training set, int64 `n`.
         batch_size: images a batch.
         seed: the seed of the run.
         epoch: counted from 0.
+        sampling: which images come, and in which order; all, shuffled, when None.
 
     Returns:
         int64 `batch` for each batch, on the CPU.
 
-    >>> [indices.tolist() for indices in batch_indices(5, 3, seed=0, epoch=0)]
+    Raises:
+        DataError: there are no images, or the sampling does not return an epoch.
+
+    >>> labels = torch.tensor([0, 1, 1, 0, 1])
+    >>> [indices.tolist() for indices in batch_indices(labels, 3, seed=0, epoch=0)]
     [[2, 0, 4], [3, 1]]
     """
-    order = torch.randperm(images, generator=generator_for("order", seed, epoch))
-    return _cut(order, batch_size)
+    count_batches(len(labels), batch_size)  # refuses what has none
+    sampling = sampling or Shuffled()
+    with _keyed(sampling, "order globally", seed, epoch):
+        order = sampling(labels.cpu(), generator_for("order", seed, epoch))
+    return _cut(_checked_order(sampling, order, len(labels)), batch_size)
 
 
 def count_batches(images: int, batch_size: int) -> int:
@@ -135,13 +159,44 @@ def count_batches(images: int, batch_size: int) -> int:
     return len(_cut(torch.empty(images), batch_size))
 
 
-def _keyed(
-    augmentation: Augmentation, seed: int, epoch: int, step: int, number: int
-) -> AbstractContextManager[None]:
+def _keyed(value: Value, *key: str | int) -> AbstractContextManager[None]:
     """Key the global generators for code that may draw from them; cifarkit's own does not."""
-    if type(augmentation).__module__.startswith("cifarkit."):
-        return nullcontext()
-    return seeded("augment globally", seed, epoch, step, number)
+    is_ours = type(value).__module__.startswith("cifarkit.")
+    return nullcontext() if is_ours else seeded(*key)
+
+
+def _mixed(mix: Mix, batch: Batch, classes: int, *key: int) -> Batch:
+    shares = F.one_hot(batch.targets, classes).to(batch.images.dtype)  # batch classes
+    whole = Batch(batch.images, shares)
+    with _keyed(mix, "mix globally", *key):
+        mixed = mix(*whole, generator_for("mixup", *key))
+    is_pair = isinstance(mixed, tuple) and len(mixed) == 2
+    if not (is_pair and all(isinstance(part, Tensor) for part in mixed)):
+        raise DataError(f"{mix!r} must return images and shares, but returned {type(mixed)}")
+    if Batch(*mixed).signature != whole.signature:
+        found = " and ".join(f"{part.dtype} {tuple(part.shape)}" for part in mixed)
+        raise DataError(
+            f"{mix!r} must return images and shares like those it gets, {whole.images.dtype} "
+            f"{tuple(whole.images.shape)} and {tuple(shares.shape)}; it returned {found}"
+        )
+    return Batch(*mixed)
+
+
+def _checked_order(sampling: Sampling, order: Tensor, images: int) -> Tensor:
+    # A float or a mask would index something else silently.
+    is_order = isinstance(order, Tensor) and order.dtype == torch.int64
+    if not (is_order and order.shape == (images,)):
+        found = f"{order.dtype} {tuple(order.shape)}" if isinstance(order, Tensor) else repr(order)
+        raise DataError(
+            f"{sampling!r} must return an epoch of indices, torch.int64 ({images},), as many as "
+            f"there are training images; it returned {found}"
+        )
+    if order.min() < 0 or order.max() >= images:
+        raise DataError(
+            f"{sampling!r} must return indices from 0 to {images - 1}; it returned "
+            f"{order.min()} to {order.max()}"
+        )
+    return order.cpu()
 
 
 def _checked(augmentation: Augmentation, changed: Tensor, images: Tensor) -> Tensor:

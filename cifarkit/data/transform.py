@@ -22,8 +22,8 @@ LONGEST = 10_000  # characters of a text of transforms
 # Transforms that are refused: they scale as cifarkit does itself, need labels, or run any code.
 REFUSED = {
     "Normalize": "cifarkit scales all pictures to [-1, 1] itself; leave it out",
-    "MixUp": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
-    "CutMix": "it mixes labels, too: ck.train(…, callbacks=[ck.Mixup()]) does",
+    "MixUp": "it mixes labels, too: write mix=ck.Mixup()",
+    "CutMix": "it mixes labels, too: write mix=ck.CutMix()",
     "Lambda": "your own code belongs in a class of augmentations, which is recorded: see "
     "ck.Augmentation",
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from cifarkit.annotations import Range
 from cifarkit.arguments import Seed, checked
@@ -35,7 +36,8 @@ def augmented(
     """Draw pictures unchanged, and as training with a recipe shows them.
 
     A row is one picture: first unchanged, then as it is seen in the first epochs. With the training
-    set and the seed of a run, these are exactly the pictures that its network saw.
+    set and the seed of a run, these are exactly the pictures that its network saw, before the
+    recipe's `mix`. A place stays empty if the recipe's `sampling` leaves the picture out.
 
     Args:
         recipe: the recipe with the augmentations to show, such as
@@ -77,6 +79,7 @@ def augmented(
             epoch=epoch,
             epochs=recipe.epochs,
             augment=recipe.augment,
+            sampling=recipe.sampling,
         )
         for epoch in range(epochs)
     ]
@@ -84,8 +87,7 @@ def augmented(
     for number, (picture, label) in enumerate(
         zip(pictures_at(image_set, indices), labels, strict=True)
     ):
-        views = [views[number].permute(1, 2, 0).numpy() for views in seen]
-        tiles = [Tile(view, _words(epoch, view)) for epoch, view in enumerate(views, start=1)]
+        tiles = [_tile(views[number], epoch) for epoch, views in enumerate(seen, start=1)]
         rows.append(Section("", [Tile(picture, image_set.classes[label]), *tiles]))
     title = _title(recipe, len(rows), len(image_set), epochs, seed)
     return draw_grid(title, rows, columns=1 + epochs, figure=figure)
@@ -101,9 +103,12 @@ def _check_recipe(recipe: Any) -> None:
         )
 
 
-def _words(epoch: int, view: np.ndarray[Any, Any]) -> str:
-    side = len(view)
-    return f"epoch {epoch}" + (f", {side} by {side}" if side < 32 else "")
+def _tile(view: Tensor | None, epoch: int) -> Tile:
+    if view is None:
+        return Tile(np.full((32, 32, 3), 255, np.uint8), f"not in epoch {epoch}")
+    side = view.shape[-1]
+    words = f"epoch {epoch}" + (f", {side} by {side}" if side < 32 else "")
+    return Tile(view.permute(1, 2, 0).numpy(), words)
 
 
 def _title(recipe: Recipe, n: int, total: int, epochs: int, seed: int) -> str:

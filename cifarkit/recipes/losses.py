@@ -97,8 +97,8 @@ class Loss(Value, ABC):
         """
         if targets.ndim == 2 and not self.soft_targets:
             raise RecipeError(
-                f"{self!r} takes labels, and this batch has shares of classes, as ck.Mixup "
-                "gives; write loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
+                f"{self!r} takes labels, and this batch has shares of classes, as a mix gives; "
+                "write loss=ck.CrossEntropy(), or set soft_targets = True in your own class"
             )
         losses = self(logits, targets)
         if losses.shape != logits.shape[:1]:

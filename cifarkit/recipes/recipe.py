@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cifarkit.annotations import Range
 from cifarkit.data.augmentations import Augmentation
+from cifarkit.data.mixing import Mix
+from cifarkit.data.sampling import Sampling, Shuffled
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import RecipeError
 from cifarkit.recipes.initializations import Initialization
@@ -30,6 +32,9 @@ class Recipe(Value):
         optimizer: it turns gradients into steps.
         schedule: how the learning rate changes.
         augment: augmentations of the training images, in this order; val and test never change.
+        sampling: which training images an epoch shows, and in which order.
+        mix: mixes the images of each training batch, and their labels; None leaves them as they
+            are.
         loss: what training makes small; val and test are always measured by plain cross-entropy.
         clip_norm: the largest Euclidean norm of the gradient of all weights together; a longer one
             is shortened (Pascanu et al. 2013, section 3.2). None leaves it as it is.
@@ -45,7 +50,8 @@ class Recipe(Value):
             and float32 elsewhere. `"float32"` is strict: its bits are those of a bare loop.
 
     Raises:
-        RecipeError: a field does not fit; the message lists every such field.
+        RecipeError: a field does not fit; the message lists every such field. Or the loss cannot
+            take what `mix` gives.
 
     >>> Recipe(epochs=0, ema_decay=2)
     Traceback (most recent call last):
@@ -62,12 +68,22 @@ class Recipe(Value):
     optimizer: Optimizer = Adam(lr=1e-3)
     schedule: Schedule = Constant()
     augment: tuple[Augmentation, ...] = ()
+    sampling: Sampling = Shuffled()
+    mix: Mix | None = None
     loss: Loss = CrossEntropy()
     clip_norm: Annotated[float, Range(0, 1e9, open="(")] | None = None
     initialization: Initialization | None = None
     ema_decay: Annotated[float, Range(0, 1, open=")")] = 0.0
     test_time: TestTimeAugmentation | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mix is not None and not self.loss.soft_targets:
+            raise RecipeError(
+                f"{self.mix!r} makes shares of classes, and {self.loss!r} takes labels: write "
+                "loss=ck.CrossEntropy(), or set soft_targets = True in a loss of your own"
+            )
 
 
 def checked_recipe(recipe: Any) -> Recipe:

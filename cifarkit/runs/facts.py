@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from cifarkit.annotations import Mismatch, coerced
 from cifarkit.errors import RunFolderError
-from cifarkit.runs.format_1 import CURRENT_NAMES, listener_of_text
+from cifarkit.runs.format_1 import CURRENT_NAMES, MIXUP, current_recipe, listener_of_text
 
-__all__ = ["Facts", "Listener", "is_user_code"]
+__all__ = ["Facts", "Listener", "current_record", "is_user_code"]
 
 # The facts that every record has, and the names that are read in two of them.
 NEEDED = {
@@ -154,6 +154,14 @@ class Facts(Mapping[str, Any]):
             return [Listener(*listener_of_text(text)) for text in self.callbacks]
         return [Listener(one["kind"], one.get("fields")) for one in self.listeners]
 
+    def forget_callback(self, kind: str) -> None:
+        """Forget a callback, by the full name of its class."""
+        numbers = [n for n, each in enumerate(self.callbacks_as_values()) if each.kind != kind]
+        self.callbacks = [self.callbacks[n] for n in numbers]
+        if self.listeners is not None:
+            self.listeners = [self.listeners[n] for n in numbers]
+        self.intervening = [each for each in self.intervening if each != kind]
+
     def __getitem__(self, name: str) -> Any:
         if name in self.others:
             return self.others[name]
@@ -171,12 +179,28 @@ class Facts(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+def current_record(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of a run with its facts, and its recipe as recipes are now.
+
+    Args:
+        about: what its `run.json` says, written by this version or an earlier one.
+
+    Raises:
+        RunFolderError: something in the facts is of another type, or missing.
+        KeyError: there is no recipe, or there are no facts.
+    """
+    facts = Facts.from_json(about["facts"])
+    recipe = current_recipe(about["recipe"], facts.callbacks_as_values())
+    facts.forget_callback(MIXUP)
+    return {**about, "recipe": recipe, "facts": facts}
+
+
 def is_user_code(kind: str) -> bool:
     """Return whether a callback, by its kind or settings in a record, is not cifarkit's own.
 
-    >>> is_user_code("cifarkit.training.callbacks.mixup.Mixup(alpha=0.2)")
+    >>> is_user_code("cifarkit.training.callbacks.gradient_clip.GradientClip(1.0)")
     False
-    >>> is_user_code("mine.Mixup")
+    >>> is_user_code("mine.GradientClip")
     True
     """
     return not kind.startswith("cifarkit.")

@@ -29,8 +29,7 @@ from cifarkit.models.layout import choose_layout
 from cifarkit.models.state import versions_of
 from cifarkit.models.variant import Variant
 from cifarkit.runs.checkpoint import CheckpointFiles
-from cifarkit.runs.facts import Facts
-from cifarkit.runs.format_1 import current_recipe
+from cifarkit.runs.facts import Facts, current_record
 from cifarkit.runs.history import History
 from cifarkit.runs.recorded_variant import build_network, find_variant
 from cifarkit.runs.run import OVER, Run
@@ -201,8 +200,7 @@ class RunFolder:
                     raise RunFolderError(f"{ABOUT} has no {name!r}")
                 if not isinstance(about[name], kinds):
                     raise RunFolderError(f"found {about[name]!r} as {name}")
-            recipe, facts = current_recipe(about["recipe"]), Facts.from_json(about["facts"])
-            return about | {"recipe": recipe, "facts": facts}
+            return current_record(about)
         except (KeyError, RunFolderError) as error:
             raise self._unreadable(error) from error
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cifarkit.data.mixing import Mixup
 from cifarkit.recipes.losses import CrossEntropy
 from cifarkit.recipes.recipe import Recipe
 
-__all__ = ["CURRENT_NAMES", "current_recipe", "first_recipe", "listener_of_text"]
+__all__ = ["CURRENT_NAMES", "MIXUP", "current_recipe", "first_training", "listener_of_text"]
 
 CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
 # Arguments that earlier versions printed without their names.
 UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
+MIXUP = "cifarkit.training.callbacks.mixup.Mixup"  # a callback, before recipes had a `mix`
+NEW = ("clip_norm", "sampling", "mix")  # fields that no recipe had at first
 
 
-def current_recipe(document: Mapping[str, Any]) -> dict[str, Any]:
+def current_recipe(
+    document: Mapping[str, Any], callbacks: Iterable[tuple[str, Mapping[str, Any] | None]] = ()
+) -> dict[str, Any]:
     """Convert the JSON of an older recipe to the fields that recipes have now.
+
+    Args:
+        document: as it was written.
+        callbacks: of the run, each its class and what makes it again.
 
     >>> current_recipe({"epochs": 3, "label_smoothing": 0.1})["loss"]["label_smoothing"]
     0.1
@@ -25,22 +34,39 @@ def current_recipe(document: Mapping[str, Any]) -> dict[str, Any]:
     recipe = Recipe().to_json() | dict(document)
     if "label_smoothing" in recipe:  # a field of the recipe, before there were losses
         recipe["loss"] = _smoothed(recipe.pop("label_smoothing"))
+    for kind, fields in callbacks:
+        if kind == MIXUP:
+            recipe["mix"] = {"kind": Mixup.__name__, **(fields or {})}
     return recipe
 
 
-def first_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert the JSON of a recipe to its first form, as far as it uses nothing new.
+def first_training(
+    recipe: Mapping[str, Any], callbacks: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Convert the JSON of a recipe, and callbacks, to their first form, if they use nothing new.
 
-    The keys of runs are hashes of it, so that a training without new settings keeps its key.
+    The keys of runs are hashes of them, so that a training without new settings keeps its key.
 
-    >>> first_recipe(current_recipe({"epochs": 3, "label_smoothing": 0.1}))["label_smoothing"]
-    0.1
+    Args:
+        recipe: as it is written now.
+        callbacks: as they print.
+
+    >>> recipe = current_recipe({"epochs": 3, "label_smoothing": 0.1}, [(MIXUP, {"alpha": 0.5})])
+    >>> first, callbacks = first_training(recipe, [])
+    >>> first["label_smoothing"], "mix" in first, callbacks
+    (0.1, False, ['cifarkit.training.callbacks.mixup.Mixup(alpha=0.5)'])
     """
-    first = {name: value for name, value in recipe.items() if (name, value) != ("clip_norm", None)}
+    plain, callbacks = Recipe().to_json(), list(callbacks)
+    first = {
+        name: value for name, value in recipe.items() if not (name in NEW and value == plain[name])
+    }
+    mix = first.get("mix")
+    if isinstance(mix, dict) and mix.keys() == {"kind", "alpha"} and mix["kind"] == "Mixup":
+        callbacks.append(f"{MIXUP}(alpha={first.pop('mix')['alpha']!r})")
     loss = recipe.get("loss")
     if isinstance(loss, dict) and loss == _smoothed(loss.get("label_smoothing")):
         first["label_smoothing"] = first.pop("loss")["label_smoothing"]
-    return first
+    return first, callbacks
 
 
 def _smoothed(label_smoothing: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from cifarkit.runs.facts import Facts, is_user_code
-from cifarkit.runs.format_1 import first_recipe
+from cifarkit.runs.format_1 import first_training
 
 __all__ = [
     "conditions_of",
@@ -99,11 +99,12 @@ def training_of(about: dict[str, Any]) -> str:
         Variant, code, options, recipe, data and callbacks; equal texts mean the same training.
     """
     variant = about["variant"] or {}
+    recipe, callbacks = first_training(about["recipe"], _that_matter(about))
     parts = {
         **{name: variant.get(name) for name in ("name", "code", "options")},
-        "recipe": first_recipe(about["recipe"]),
+        "recipe": recipe,
         "data": _facts_of(about).data["fingerprint"],
-        "callbacks": sorted(_that_matter(about)),
+        "callbacks": sorted(callbacks),
     }
     return json.dumps(parts, sort_keys=True, default=repr)
 

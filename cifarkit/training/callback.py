@@ -48,8 +48,8 @@ NOT_CALLED = (
 WAYS = {
     "view size is not compatible": "weights and pictures lie channels-last here: write .flatten() "
     "in place of .view(-1), and prune a network before training",
-    "one_hot is only applicable": "the batch has shares in place of labels already, as after a "
-    "Mixup: leave one of the two out",
+    "one_hot is only applicable": "the batch has shares in place of labels already, as of the "
+    "recipe's mix: leave one of the two out",
     "of 'Run' object has no setter": "change the weights in place, or the network before training",
 }
 

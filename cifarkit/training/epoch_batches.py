@@ -23,7 +23,7 @@ def epoch_batches(run: Run, first_step: int = 0) -> Iterator[Batch]:
 
 
 def batches_of(run: Run, train: ImageSet, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-    """Go through an epoch of a run, augmented, in the memory layout of its network.
+    """Go through an epoch of a run, augmented and mixed, in the memory layout of its network.
 
     Args:
         run: the run, with recipe, seed and network.
@@ -38,6 +38,8 @@ def batches_of(run: Run, train: ImageSet, epoch: int, first_step: int = 0) -> It
         epoch=epoch,
         epochs=run.recipe.epochs,
         augment=run.recipe.augment,
+        sampling=run.recipe.sampling,
+        mix=run.recipe.mix,
         first_step=first_step,
         layout=layout_of(run.model),
     )

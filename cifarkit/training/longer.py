@@ -80,6 +80,7 @@ def _difference(recipe: Recipe, epochs: int, train: ImageSet, seed: int) -> str 
                     epoch=epoch,
                     epochs=planned,
                     augment=recipe.augment,
+                    sampling=recipe.sampling,
                 )
             ).images
             for planned in (recipe.epochs, epochs)

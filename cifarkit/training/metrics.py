@@ -146,5 +146,5 @@ class EpochMetrics:
         raise NonFiniteLossError(
             f"{what}, at learning rate {rate:g} (losses before: {losses}). "
             f"The weights are those {since}. Try a lower learning rate, a warm-up, or "
-            "ck.GradientClip(1.0); if it is the first step, look for NaN in the network"
+            "clip_norm=1.0; if it is the first step, look for NaN in the network"
         )

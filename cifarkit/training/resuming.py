@@ -19,9 +19,8 @@ from cifarkit.errors import CallbackError, CheckpointError
 from cifarkit.models.state import restore_state
 from cifarkit.randomness import set_generator_states
 from cifarkit.runs.checkpoint import CheckpointFiles
-from cifarkit.runs.facts import Facts
+from cifarkit.runs.facts import Facts, current_record
 from cifarkit.runs.folder import RunFolder, check_epochs
-from cifarkit.runs.format_1 import current_recipe
 from cifarkit.runs.history import History
 from cifarkit.runs.identity import conditions_of, factors_of, has_comparable_code
 from cifarkit.runs.run import Run
@@ -75,10 +74,10 @@ def load_checkpoint(
             "more epochs train again, in another run_dir"
         )
     if state is not None:
-        state["about"]["recipe"] = current_recipe(state["about"]["recipe"])
+        state["about"] = current_record(state["about"])
         _check_same_run(state["about"], run, str(path))  # it may be from another run
-        if "test" in about["facts"]:  # it was scored when it was over
-            state["about"]["facts"]["test"] = about["facts"]["test"]
+        if about["facts"].test is not None:  # scored when it was over
+            state["about"]["facts"].test = about["facts"].test
         _check_same_network(run.model, state["model"], str(path))
         _partners(callbacks, state)
         _warn_of_differences(state["about"], run.describe())
@@ -118,7 +117,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     if saved["sums"] is not None:
         ledger.metrics = EpochMetrics(run, ledger.engine.device, ledger.average)
         ledger.metrics.load_state_dict(saved["sums"], ledger.engine.distributed)
-    before = Facts.from_json(saved["about"]["facts"])
+    before: Facts = saved["about"]["facts"]
     position = f"epoch {state.epoch + 1}, step {first_step + 1}"
     facts = run.facts
     facts.changed_by_callbacks = before.changed_by_callbacks

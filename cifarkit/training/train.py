@@ -21,6 +21,7 @@ from cifarkit.randomness import seeded
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
 from cifarkit.training.engine.forward import Compile
+from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.trainer import Trainer
 from cifarkit.values import check_fields
@@ -87,6 +88,7 @@ def train(
     if isinstance(model, nn.Module):
         raise ModelContractError(_way_for_a_network(model, recipe_changes))
     variant = get_variant(model)
+    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes)
     if recipe_changes:
         check_fields("ck.train", recipe_changes, variant.recipe, beside=train)
         variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))

@@ -27,6 +27,7 @@ from cifarkit.training.engine.device import choose_device
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
 from cifarkit.training.engine.out_of_memory import explained_shortage
+from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.loop import Loop
 from cifarkit.training.process import training_process
@@ -86,7 +87,8 @@ class Trainer(Guided):
         show_progress: ShowProgress = "auto",
     ) -> None:
         checked("seed", seed, Seed)
-        self.recipe = checked_recipe(recipe)
+        callbacks, moved = moved_to_recipe(callbacks, {})
+        self.recipe = checked_recipe(recipe).replace(**moved)
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)

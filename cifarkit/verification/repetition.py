@@ -24,7 +24,6 @@ from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.callbacks.early_stopping import EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder
-from cifarkit.training.callbacks.mixup import Mixup
 from cifarkit.training.engine.device import choose_precision
 from cifarkit.training.train import train
 from cifarkit.verification.evidence import Evidence, judged, percent
@@ -36,7 +35,7 @@ Likeness = Literal["bitwise equal", "within seed noise", "different", "not repea
 
 FEWEST_SIBLINGS = 3
 # Callbacks that change a training and can be made again from the settings in the record.
-KNOWN = (EarlyStopping(), GradientClip(), LRFinder(), Mixup())
+KNOWN = (EarlyStopping(), GradientClip(), LRFinder())
 REMADE: dict[str, type[Callback]] = {qualified_name(known): type(known) for known in KNOWN}
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,26 @@ def test_a_row_is_a_picture_and_then_what_training_makes_of_it(image_set: ImageS
             torch.equal(epoch[index], view) for epoch, view in zip(epochs, views, strict=True)
         )
         assert not torch.equal(other[index], views[0])  # of another seed
+
+
+@dataclass(frozen=True)
+class FirstHalfTwice(ck.Sampling):
+    """Shows half of the pictures, each twice an epoch."""
+
+    def __call__(self, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return torch.arange(len(labels)) % (len(labels) // 2)
+
+
+def test_a_place_is_empty_where_an_epoch_leaves_the_picture_out(image_set: ImageSet) -> None:
+    recipe = ck.Recipe(epochs=1, batch_size=7, sampling=FirstHalfTwice())
+    figure = augmented(recipe, image_set, n=12, figure=Figure(figsize=(5, 20)))
+    shown = pictures_of(figure)
+    words = [ax.get_title(loc="left") for ax in figure.axes[1::2]]
+    assert set(words) == {"epoch 1", "not in epoch 1"}
+    for first, view, said in zip(shown[::2], shown[1::2], words, strict=True):
+        (index,) = (i for i in range(40) if torch.equal(image_set.images[i], first))
+        assert said == ("epoch 1" if index < 20 else "not in epoch 1")
+        assert torch.equal(view, first if index < 20 else torch.full_like(first, 255))
 
 
 def test_words_say_class_epoch_and_size(image_set: ImageSet) -> None:

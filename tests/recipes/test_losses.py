@@ -161,10 +161,23 @@ def test_a_loss_that_is_already_a_mean_is_refused(tiny: ck.Splits) -> None:
         ck.train("linear", tiny, epochs=1, loss=Squared(reduced=True))
 
 
+class Halves(ck.Callback):
+    """Gives half of each label to the next class."""
+
+    def on_batch_start(self, run: ck.Run) -> None:
+        images, labels = run.state.batch
+        shares = F.one_hot(labels, 10).float()
+        run.state.batch = ck.Batch(images, (shares + shares.roll(1, 1)) / 2)
+
+
 def test_a_loss_of_labels_refuses_shares_with_the_way(tiny: ck.Splits) -> None:
-    with pytest.raises(ck.RecipeError, match=r"MultiMargin.* takes labels.*ck\.CrossEntropy\(\)"):
-        ck.train("linear", tiny, epochs=1, loss=ck.MultiMargin(), callbacks=[ck.Mixup()])
-    run = ck.train("linear", tiny, epochs=1, loss=ck.FocalLoss(), callbacks=[ck.Mixup()])
+    way = r"MultiMargin.* takes labels.*ck\.CrossEntropy\(\)"
+    with pytest.raises(ck.RecipeError, match=rf"Mixup\(alpha=0\.2\) makes shares.*{way}") as caught:
+        ck.train("linear", tiny, epochs=1, loss=ck.MultiMargin(), mix=ck.Mixup())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ck.RecipeError, match=way):
+        ck.train("linear", tiny, epochs=1, loss=ck.MultiMargin(), callbacks=[Halves()])
+    run = ck.train("linear", tiny, epochs=1, loss=ck.FocalLoss(), mix=ck.Mixup())
     assert run.status == "finished"
 
 

@@ -65,30 +65,35 @@ augmentations = st.one_of(
     st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32)),
 )
 weights = st.none() | st.just("balanced") | st.lists(st.floats(0, 9), min_size=2).map(tuple)
+labelled = st.builds(ck.MultiMargin, margin=st.floats(0.01, 9), p=st.sampled_from([1, 2]))
 losses = st.one_of(
     st.builds(ck.CrossEntropy, label_smoothing=shares, class_weights=weights),
     st.builds(ck.FocalLoss, gamma=st.floats(0, 9), class_weights=weights),
-    st.builds(ck.MultiMargin, margin=st.floats(0.01, 9), p=st.sampled_from([1, 2])),
 )
-recipes = st.builds(
-    ck.Recipe,
-    epochs=st.integers(1, 100_000),
-    batch_size=st.integers(1, 1_000_000),
-    optimizer=optimizers,
-    schedule=schedules,
-    augment=st.lists(augmentations, max_size=3).map(tuple),
-    loss=losses,
-    clip_norm=st.none() | st.floats(0.01, 100),
-    initialization=st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
-    ema_decay=shares,
-    test_time=st.none()
+mixes = st.builds(ck.Mixup, alpha=numbers(0, 100, above=True)) | st.builds(
+    ck.CutMix, alpha=numbers(0, 100, above=True)
+)
+parts: dict[str, Any] = {
+    "epochs": st.integers(1, 100_000),
+    "batch_size": st.integers(1, 1_000_000),
+    "optimizer": optimizers,
+    "schedule": schedules,
+    "augment": st.lists(augmentations, max_size=3).map(tuple),
+    "sampling": st.builds(ck.Shuffled) | st.builds(ck.Balanced),
+    "clip_norm": st.none() | st.floats(0.01, 100),
+    "initialization": st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
+    "ema_decay": shares,
+    "test_time": st.none()
     | st.builds(
         ck.TestTimeAugmentation,
         flip=st.booleans(),
         shift=st.integers(0, 16),
         size=st.integers(8, 32),
     ),
-    precision=st.sampled_from(["auto", "float32", "bfloat16"]),
+    "precision": st.sampled_from(["auto", "float32", "bfloat16"]),
+}
+recipes = st.builds(ck.Recipe, **parts, loss=losses, mix=st.none() | mixes) | st.builds(
+    ck.Recipe, **parts, loss=labelled
 )
 
 
@@ -134,6 +139,7 @@ def test_the_default_recipe_is_the_assignments() -> None:
     assert repr(ck.Recipe()) == (
         "Recipe(epochs=10, batch_size=64, optimizer=Adam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, "
         "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), "
+        "sampling=Shuffled(), mix=None, "
         "loss=CrossEntropy(class_weights=None, label_smoothing=0.0), clip_norm=None, "
         "initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
     )
@@ -218,6 +224,8 @@ FIELDS = [
     (ck.Recipe, "batch_size"),
     (ck.CrossEntropy, "label_smoothing"),
     (ck.MultiMargin, "margin"),
+    (ck.Mixup, "alpha"),
+    (ck.CutMix, "alpha"),
     (ck.Adam, "lr"),
     (ck.Adam, "eps"),
     (ck.AdamW, "weight_decay"),

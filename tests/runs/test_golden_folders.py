@@ -5,7 +5,8 @@ off in its second. They were made, from the root of the repository, by::
 
     python tests/runs/test_golden_folders.py
 
-and are never made again: a new format gets a folder beside them.
+and are never made again: a new format gets a folder beside them. `golden/mixup-callback` has the
+same two with `callbacks=[ck.Mixup(alpha=0.5)]`, when that was still a callback.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Interrupt(ck.Callback):
             run.interrupt()
 
 
-def fit(folder: Path, *callbacks: ck.Callback) -> ck.Run:
+def fit(folder: Path, *callbacks: Any, **changes: Any) -> ck.Run:
     @ck.register_model("tiny-golden", recipe=RECIPE, summary="one convolution", replace=True)
     def tiny_golden(*, num_classes: int = 10) -> nn.Module:
         pooled = nn.AvgPool2d(16), nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.Flatten()
@@ -77,9 +78,8 @@ def fit(folder: Path, *callbacks: ck.Callback) -> ck.Run:
         *(images[:70], labels[:70], images[70:], labels[70:]), classes=["cat", "dog"], val_size=10
     )
     callbacks = (ck.EarlyStopping(patience=9), *callbacks)
-    return ck.train(
-        "tiny-golden", data, seed=3, device="cpu", callbacks=callbacks, run_dir=folder, resume=True
-    )
+    asked: dict[str, Any] = {"callbacks": callbacks, "run_dir": folder, "resume": True}
+    return ck.train("tiny-golden", data, seed=3, device="cpu", **asked, **changes)
 
 
 def make(folder: Path) -> None:
@@ -137,6 +137,39 @@ def test_an_interrupted_run_is_gone_on_with_to_the_same_end(folder: Path, lost: 
     assert sorted(path.name for path in folder.iterdir()) == [
         *("history.csv", "run.json", "weights.safetensors")
     ]
+
+
+MIX = ck.Mixup(alpha=0.5)
+MIXED_VAL_LOSS = [0.7517137795686721, 0.740873995423317]
+MIXED_BIASES = [-0.1664530634880066, 0.17003917694091797]
+
+
+@pytest.mark.parametrize("folder", ["mixup-callback/finished"], indirect=True)
+def test_a_callback_that_mixed_is_the_mix_of_the_recipe(folder: Path) -> None:
+    run = ck.load_run(folder)
+    assert run.recipe == RECIPE.replace(mix=MIX)
+    (stopper,) = run.facts.callbacks_as_values()
+    assert stopper.kind.endswith("EarlyStopping")
+    assert (len(run.facts.callbacks), run.facts.intervening) == (1, [])
+    assert last_biases(run) == MIXED_BIASES
+    assert fit(folder, mix=MIX).history.column("val_loss") == MIXED_VAL_LOSS
+
+
+@pytest.mark.filterwarnings("ignore:a mix belongs to the recipe now:DeprecationWarning")
+@pytest.mark.parametrize("folder", ["mixup-callback/interrupted"], indirect=True)
+@pytest.mark.parametrize(("callbacks", "changes"), [((), {"mix": MIX}), ((MIX,), {})])
+def test_a_run_that_a_callback_mixed_goes_on(
+    folder: Path, callbacks: tuple[Any, ...], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(ck.CheckpointError, match=r"mix: .*'alpha': 0\.5.* there, None here"):
+        fit(folder)
+    with pytest.warns(CifarkitWarning, match="CPU none that is sold then") as told:
+        run = fit(folder, *callbacks, **changes)
+    assert not any("may change batches" in str(warning.message) for warning in told)
+    assert run.facts["resumed"] == ["epoch 2, step 3"]
+    found = run.history.column("val_loss")
+    assert found == pytest.approx(MIXED_VAL_LOSS, rel=1e-4)
+    assert found != pytest.approx(VAL_LOSS, rel=1e-4)  # the negative control
 
 
 @pytest.mark.parametrize("folder", ["format-1/interrupted"], indirect=True)

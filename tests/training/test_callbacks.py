@@ -19,7 +19,6 @@ BUILT_IN: dict[str, Callable[[], ck.Callback]] = {
     "EarlyStopping": ck.EarlyStopping,
     "GradientClip": ck.GradientClip,
     "LRFinder": ck.LRFinder,
-    "Mixup": ck.Mixup,
     "Progress": ck.Progress,
 }
 OBSERVERS = ("Checkpoint", "Progress")
@@ -193,33 +192,6 @@ def test_gradients_are_clipped_to_the_norm_and_logged(tiny: ck.Splits) -> None:
     assert run.history[0]["gradient_norm"] == pytest.approx(sum(before) / len(before), rel=1e-3)
 
 
-def test_mixup_gives_mixtures_and_shares_that_fit(tiny: ck.Splits) -> None:
-    batches: list[tuple[ck.Batch, ck.Batch]] = []
-
-    class Look(ck.Callback):
-        def on_batch_start(self, run: ck.Run) -> None:
-            self.kept = run.now.batch
-
-        def on_batch_end(self, run: ck.Run) -> None:
-            batches.append((self.kept, run.now.batch))
-
-    ck.train("linear", tiny, epochs=1, callbacks=[Look(), ck.Mixup(alpha=1.0)])
-    shares: set[float] = set()
-    for plain, mixed in batches:
-        assert torch.allclose(mixed.targets.sum(1), torch.ones(len(mixed.targets)))
-        own = mixed.targets.gather(1, plain.targets[:, None])[:, 0]
-        alone = own > 0.999  # mixed with one of the same class
-        share = own[~alone][0].item()
-        assert torch.allclose(own[~alone], torch.tensor(share), atol=1e-6)
-        rest = (mixed.images - share * plain.images) / (1 - share)
-        off, partner = torch.cdist(rest.flatten(1), plain.images.flatten(1)).min(1)
-        assert off.max() < 0.1  # cdist rounds; two images are tens apart
-        others = mixed.targets.gather(1, plain.targets[partner][:, None])[~alone, 0]
-        assert torch.allclose(others, torch.tensor(1 - share), atol=1e-6)
-        shares.add(round(share, 4))
-    assert len(shares) > 1  # drawn anew for every batch
-
-
 def test_the_lr_finder_puts_the_weights_back_and_stays_below_the_runaway(tiny: ck.Splits) -> None:
     finder = ck.LRFinder(start=1e-6, end=1.0, steps=30)
     run = ck.train("mlp", tiny, epochs=50, callbacks=[finder])
@@ -306,7 +278,6 @@ def test_a_checkpoint_needs_a_folder(tiny: ck.Splits) -> None:
         lambda: ck.EarlyStopping(5),
         lambda: ck.EarlyStopping(min_delta="x"),
         lambda: ck.Checkpoint(every_steps=1.5),
-        lambda: ck.Mixup("a"),
         lambda: ck.LRFinder(start="a"),
         lambda: ck.EarlyStopping(patience=0),
         lambda: ck.EarlyStopping(patience=True),
@@ -317,8 +288,6 @@ def test_a_checkpoint_needs_a_folder(tiny: ck.Splits) -> None:
         lambda: ck.GradientClip(float("nan")),
         lambda: ck.LRFinder(start=1.0, end=0.1),
         lambda: ck.LRFinder(steps=2),
-        lambda: ck.Mixup(alpha=0.0),
-        lambda: ck.Mixup(alpha=float("nan")),
     ],
 )
 def test_numbers_out_of_range_are_refused_where_they_are_written(

@@ -73,7 +73,7 @@ class Grudge(ck.Callback):
 
 def callbacks() -> dict[str, list[ck.Callback]]:
     return {
-        "all that learn": [ck.EarlyStopping(patience=1), ck.GradientClip(0.5), ck.Mixup()],
+        "all that learn": [ck.EarlyStopping(patience=1), ck.GradientClip(0.5)],
         "the search": [ck.LRFinder(steps=10, end=10.0)],
         "a grudge": [Grudge()],
     }

@@ -61,9 +61,10 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
     ),
     "orthogonal momentum": (PLAIN.replace(optimizer=ck.Muon(lr=0.02), ema_decay=0.5), list),
     "early stopping, mixup, clipping": (
-        PLAIN,
-        lambda: [ck.EarlyStopping("val_accuracy", patience=1), ck.Mixup(), ck.GradientClip(0.5)],
+        PLAIN.replace(mix=ck.Mixup()),
+        lambda: [ck.EarlyStopping("val_accuracy", patience=1), ck.GradientClip(0.5)],
     ),
+    "balanced, cut and mixed": (PLAIN.replace(sampling=ck.Balanced(), mix=ck.CutMix()), list),
     "a callback that draws": (PLAIN, lambda: [Drawing()]),
     "whitened, frozen, in windows that grow": (
         PLAIN.replace(initialization=ck.Whitening(), augment=(ck.GrowingCrop(),)),
@@ -499,7 +500,7 @@ def test_a_refusal_leaves_the_folder_as_it_is(tiny: ck.Splits, tmp_path: Path) -
     for callbacks in ([], [*WAYS["early stopping, mixup, clipping"][1](), Refuse()]):
         with pytest.raises((ck.CheckpointError, ck.CallbackError)):
             ck.train(
-                dataclasses.replace(SMALL, recipe=PLAIN),
+                dataclasses.replace(SMALL, recipe=PLAIN.replace(mix=ck.Mixup())),
                 tiny,
                 seed=3,
                 run_dir=folder,
@@ -527,8 +528,8 @@ def test_a_callback_that_may_change_training_is_missed_aloud(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        fit("the assignment's", tiny, tmp_path / "run", ck.Mixup(), Interrupt(5))
-    with pytest.warns(CifarkitWarning, match=r"may change batches or gradients.*Mixup.* then"):
+        fit("the assignment's", tiny, tmp_path / "run", Drawing(), Interrupt(5))
+    with pytest.warns(CifarkitWarning, match=r"may change batches or gradients.*Drawing.* then"):
         fit("the assignment's", tiny, tmp_path / "run")
 
 

@@ -182,14 +182,14 @@ def test_changed_code_of_an_augmentation_is_warned_of(tiny: ck.Splits, tmp_path:
     assert train(bright(), resume=True).status == "finished"  # without a warning
 
 
-def test_other_settings_of_a_callback_that_changes_batches_are_warned_of(
+def test_other_settings_of_a_callback_that_changes_gradients_are_warned_of(
     tiny: ck.Splits, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "run"
+    folder, clip = tmp_path / "run", ck.GradientClip
     with pytest.raises(KeyboardInterrupt):
-        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[ck.Mixup(0.2), Interrupt()])
-    with pytest.warns(ck.CifarkitWarning, match=r"Mixup.*0\.2.* then,.*Mixup.*5\.0.* now"):
-        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[ck.Mixup(5.0)], resume=True)
+        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[clip(0.2), Interrupt()])
+    with pytest.warns(ck.CifarkitWarning, match=r"Clip.*0\.2.* then,.*Clip.*5\.0.* now"):
+        ck.train("linear", tiny, epochs=3, run_dir=folder, callbacks=[clip(5.0)], resume=True)
 
 
 class Bent(torch.nn.Module):

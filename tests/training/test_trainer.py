@@ -32,6 +32,9 @@ RECIPES = {
     "focal, balanced": STRICT.replace(loss=ck.FocalLoss(gamma=1.5, class_weights="balanced")),
     "margins": STRICT.replace(loss=ck.MultiMargin(margin=0.5)),
     "clipped": STRICT.replace(clip_norm=0.5),
+    "balanced": STRICT.replace(sampling=ck.Balanced()),
+    "mixed": STRICT.replace(mix=ck.Mixup(alpha=0.5), loss=ck.CrossEntropy(label_smoothing=0.1)),
+    "cut and mixed": STRICT.replace(mix=ck.CutMix(), augment=(ck.Flip(), ck.Crop())),
     "scheduled": STRICT.replace(
         optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
         schedule=ck.OneCycle(peak=0.1),
@@ -91,7 +94,13 @@ def bare_loop(
     for epoch in range(recipe.epochs):
         batches = list(
             ck.training_batches(
-                splits.train, recipe.batch_size, seed=seed, epoch=epoch, augment=recipe.augment
+                splits.train,
+                recipe.batch_size,
+                seed=seed,
+                epoch=epoch,
+                augment=recipe.augment,
+                sampling=recipe.sampling,
+                mix=recipe.mix,
             )
         )
         for step, (images, labels) in enumerate(batches):

@@ -1,4 +1,4 @@
 """The callbacks that come with cifarkit, one file each.
 
-Two intervene: `mixup` replaces batches, `gradient_clip` changes gradients. The others observe.
+One intervenes: `gradient_clip` changes gradients. The others observe.
 """

@@ -16,7 +16,8 @@ __all__ = ["GradientClip"]
 class GradientClip(Callback):
     """Clip the norm of the gradient over all weights together.
 
-    Logs `gradient_norm`, the mean over the epoch's steps before clipping.
+    Logs `gradient_norm`, the mean over the epoch's steps before clipping. The recipe's `clip_norm`
+    clips alike, without that column; `differs_from` names it, and on a GPU its steps are captured.
 
     Args:
         max_norm: the largest Euclidean norm.

@@ -294,11 +294,23 @@ def test_a_hook_of_one_callback_alone_is_seen_too(tiny: ck.Splits, recordings: l
 def test_cifarkits_own_callbacks_keep_the_recording(
     tiny: ck.Splits, recordings: list[int], tmp_path: Any
 ) -> None:
-    own = [ck.Mixup(), ck.EarlyStopping("val_loss", patience=9), ck.Checkpoint(every_seconds=1e9)]
-    by_hand = trained(tiny, ck.Mixup(), records=False)
+    own = [ck.EarlyStopping("val_loss", patience=9), ck.Checkpoint(every_seconds=1e9)]
+    by_hand = trained(tiny, records=False)
     recorded = trained(tiny, *own, run_dir=tmp_path / "run")
     assert recordings == [32]
     assert digest(recorded.model) == digest(by_hand.model)
+
+
+@pytest.mark.parametrize("mix", [ck.Mixup(), ck.CutMix()])
+def test_mixed_and_balanced_batches_keep_the_recording(
+    mix: ck.Mix, tiny: ck.Splits, recordings: list[int]
+) -> None:
+    recipe = RECIPE.replace(mix=mix, sampling=ck.Balanced())
+    by_hand = trained(tiny, recipe=recipe, records=False)
+    recorded = trained(tiny, recipe=recipe)
+    assert recordings == [32]
+    assert digest(recorded.model) == digest(by_hand.model)
+    assert digest(recorded.model) != digest(trained(tiny, records=False).model)  # a control
 
 
 def freeze(run: ck.Run) -> None:

@@ -37,7 +37,8 @@ class Listener(ck.Callback):
 run = ck.train(
     variant, data, epochs=3, batch_size=32, precision="float32",
     optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    loss=ck.CrossEntropy(0.1), callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
+    loss=ck.CrossEntropy(0.1), sampling=ck.Balanced(), mix=ck.CutMix(),
+    callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
     run_dir=sys.argv[1], track_test=True, device="cpu",
 )
 ck.train("batchnorm", data, epochs=1, device="cpu")  # a second training in one program

@@ -55,6 +55,27 @@ def test_compiled_training_learns_the_same_and_reports_its_warm_up(tiny: ck.Spli
     assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
 
 
+@needs_tracer
+def test_the_step_is_compiled_for_mixed_batches_where_the_recipe_mixes(
+    tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warmed: list[object] = []
+    seen: list[object] = []
+
+    class Look(ck.Callback):
+        def on_batch_start(self, run: ck.Run) -> None:
+            seen.append(run.state.batch.signature)
+
+    def noted(self: CompiledForward, model: nn.Module, batch: ck.Batch, loss: ck.Loss) -> None:
+        warmed.append(batch.signature)
+
+    monkeypatch.setattr(CompiledForward, "warm_up", noted)
+    recipe = STRICT.replace(epochs=1, mix=ck.CutMix())
+    trainer = ck.Trainer(recipe, compile="on", device="cpu", callbacks=[Look()])
+    trainer.fit(ck.create_model("linear"), tiny)
+    assert warmed == seen[:1]
+
+
 @needs_compiler
 @needs_tracer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
@@ -71,7 +92,7 @@ def test_a_batch_of_another_form_goes_the_plain_way(
         return forward(model, batch, loss)
 
     monkeypatch.setattr(compiled, "compiled", noted)
-    shares = nn.functional.one_hot(whole.targets, 10).float()  # as Mixup gives
+    shares = nn.functional.one_hot(whole.targets, 10).float()  # as of a mix
     for batch in (whole, ck.Batch(*(part[:8] for part in whole)), whole._replace(targets=shares)):
         compiled(model, batch, ck.CrossEntropy())
     assert [batch is whole for batch in calls] == [True]

@@ -1,0 +1,49 @@
+"""What once was a callback, and is a field of the recipe: it goes on working until version 0.2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cifarkit.data.mixing import Mix
+from cifarkit.values import written
+from cifarkit.warn import warn
+
+__all__ = ["moved_to_recipe"]
+
+
+def moved_to_recipe(callbacks: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Take mixes out of a list of callbacks, with a warning at the user's line.
+
+    Args:
+        callbacks: as they were given.
+        changes: fields of the recipe that were given beside them.
+
+    Returns:
+        The callbacks, and the changes with what became a field of the recipe.
+
+    Raises:
+        TypeError: there are several mixes.
+
+    >>> import warnings
+    >>> from cifarkit.data.mixing import Mixup
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     moved_to_recipe([Mixup()], {"epochs": 3})
+    ([], {'epochs': 3, 'mix': Mixup(alpha=0.2)})
+    >>> print(caught[0].message)
+    a mix belongs to the recipe now: write mix=ck.Mixup(); as a callback it goes in version 0.2
+    """
+    if not isinstance(callbacks, Iterable):  # it is refused with the others
+        return callbacks, dict(changes)
+    given = list(callbacks)
+    mixes = [callback for callback in given if isinstance(callback, Mix)]
+    if not mixes:
+        return given, dict(changes)
+    way = f"write mix={written(mixes[0])}"
+    if len(mixes) > 1 or changes.get("mix") is not None:
+        raise TypeError(f"a recipe has one mix, and here are several: {way} alone")
+    warn(
+        f"a mix belongs to the recipe now: {way}; as a callback it goes in version 0.2",
+        DeprecationWarning,
+    )
+    return [each for each in given if not isinstance(each, Mix)], {**changes, "mix": mixes[0]}
