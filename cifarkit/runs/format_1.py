@@ -12,6 +12,8 @@ from cifarkit.recipes.recipe import Recipe
 __all__ = ["CURRENT_NAMES", "current_recipe", "first_recipe", "listener_of_text"]
 
 CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "eager_because"}
+# Fields that recipes did not have, with the values that change nothing.
+NEW: tuple[tuple[str, Any], ...] = (("clip_norm", None), ("groups", []))
 # The arguments that were printed without their names.
 UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
 
@@ -36,7 +38,7 @@ def first_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     >>> first_recipe(current_recipe({"epochs": 3, "label_smoothing": 0.1}))["label_smoothing"]
     0.1
     """
-    first = {name: value for name, value in recipe.items() if (name, value) != ("clip_norm", None)}
+    first = {name: value for name, value in recipe.items() if (name, value) not in NEW}
     loss = recipe.get("loss")
     if isinstance(loss, dict) and loss == _smoothed(loss.get("label_smoothing")):
         first["label_smoothing"] = first.pop("loss")["label_smoothing"]

@@ -7,7 +7,6 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import DataError, RecipeError, SelectionError
+from cifarkit.errors import DataError, SelectionError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -44,6 +43,8 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
+from cifarkit.training.freezing import check_groups, weights_to_train
+from cifarkit.training.optimizer import build_optimizer
 from cifarkit.warn import warn
 
 __all__ = ["initialise", "validate"]
@@ -109,8 +110,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     Raises:
         ModelContractError: the network does not take its batches, or learns nothing.
         OutOfMemoryError: the first batch is too large for this machine's memory.
-        RecipeError: the schedule returns an invalid rate for the first or last step of an epoch, or
-            `build` does not return an optimiser of torch's.
+        RecipeError: the schedule returns an invalid rate for the first or last step of an epoch,
+            `build` does not return an optimiser of torch's, or the groups do not fit the network.
         SelectionError: the schedule goes by the val loss, and there is no val set.
         TrainingError: some process would get too few images.
     """
@@ -133,29 +134,14 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         with seeded("initialization", run.seed):
             recipe.initialization(model, splits.train.images)
     check_trainable(model, who)
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    check_groups(model, recipe.groups)
+    weights = weights_to_train(model, recipe.groups)
     if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
             warn(f"{who}: {symptom}")
-    run.facts.parameters = sum(weight.numel() for weight in weights)
+    run.facts.parameters = sum(weight.numel() for weight in weights.values())
     run.facts.warm_up_seconds = _warm_up(engine, model, batches)
-    optimizer = recipe.optimizer.build(weights)
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise RecipeError(
-            f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
-            f"{optimizer!r}"
-        )
-    try:
-        signature(optimizer.step).bind()
-    except TypeError as error:  # as of LBFGS, which passes through the network several times
-        raise RecipeError(
-            f"{type(optimizer).__name__}.step wants arguments, and the loop calls it with none; "
-            "take another optimiser, such as ck.Adam()"
-        ) from error
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]  # what the schedule starts from, as torch names it
-    engine.network = engine.distributed.wrap(model, batch, engine.loss_function)
-    run.begin(TrainingState(splits, optimizer, steps))
+    run.begin(TrainingState(splits, build_optimizer(recipe, weights), steps))
 
 
 def _check_rates(recipe: Recipe, steps: int, *, has_val: bool) -> None:

@@ -19,6 +19,7 @@ from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step
 from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
 from cifarkit.training.engine.forward import Compile, choose_forward
+from cifarkit.training.epoch_batches import epoch_batches
 
 __all__ = ["Engine", "count_correct"]
 
@@ -56,6 +57,7 @@ class Engine:
         self.loss_function = recipe.loss  # with the numbers of the training set, once it is known
         self.network: nn.Module  # the model, wrapped where several processes train it
         self._step: Step | None = None
+        self._trained: list[bool] | None = None  # of each weight, whether the step trains it
 
     def arithmetic(self) -> torch.autocast:
         """Return a block in which the precision holds."""
@@ -111,6 +113,7 @@ class Engine:
             run: in training.
             callbacks: that are told of it.
         """
+        self._follow_frozen(run)
         if self._step is None or callbacks.may_change_the_network:
             self._step = None  # first, so that the memory of a graph is free
             self._step = self._captured(step, run, callbacks) if self.can_capture else step
@@ -129,6 +132,16 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         """Let go of the step: it holds the training, and a graph the memory of its tensors."""
         self._step = None
+
+    def _follow_frozen(self, run: Run) -> None:
+        """Begin anew with the step where other weights are trained than in the epoch before."""
+        trained = [weight.requires_grad for weight in run.model.parameters()]
+        if trained != self._trained:
+            self._step, self._trained = None, trained
+            self.network = run.model  # first, so that the wrapping before lets go of the weights
+            if self.distributed.count > 1:
+                batch = next(epoch_batches(run))
+                self.network = self.distributed.wrap(run.model, batch, self.loss_function)
 
     def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         facts, processes = run.facts, self.distributed.count
