@@ -13,7 +13,6 @@ from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callbacks
 from cifarkit.training.engine.engine import Engine
 from cifarkit.training.epoch_batches import epoch_batches
-from cifarkit.training.freezing import freeze_and_thaw
 from cifarkit.training.learning_rate import set_learning_rates
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.weight_average import WeightAverage
@@ -60,9 +59,7 @@ class Loop:
         run, state = self.run, self.run.state
         first_step = self.ledger.open_epoch()
         if first_step == 0:
-            if not run.model.training:  # layers that a callback keeps in evaluation mode stay so
-                run.model.train()
-            freeze_and_thaw(run)
+            self.engine.begin_epoch(run)
             self.callbacks.notify("on_epoch_start", run)
         step = self.engine.captured_or_eager(self.step, run, self.callbacks)
         for state.step, state.batch in enumerate(epoch_batches(run, first_step), first_step):

@@ -30,7 +30,7 @@ from cifarkit.models.state import check_state
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import fork_rng, seeded
+from cifarkit.randomness import seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import describe_environment
 from cifarkit.runs.facts import Facts
@@ -40,7 +40,6 @@ from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.callback import Callback, may_intervene, qualified_name, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.training.engine.engine import Engine
-from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
 from cifarkit.training.freezing import check_groups, weights_to_train
@@ -190,12 +189,10 @@ def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
 
 def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     """Compile what is compiled, for each size that windows have; return the seconds it took."""
-    if not isinstance(engine.forward, CompiledForward):
+    if not engine.compiles:
         return 0.0
     began = time.perf_counter()
-    with fork_rng(), engine.arithmetic():
-        for batch in batches:
-            engine.forward.warm_up(model, batch, engine.loss_function)
+    engine.warm_up(model, batches)
     return time.perf_counter() - began
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from cifarkit.data.batches import Batch
+from cifarkit.randomness import fork_rng
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
@@ -18,8 +20,9 @@ from cifarkit.training.engine.capture import can_capture, why_eager
 from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step
 from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
-from cifarkit.training.engine.forward import Compile, choose_forward
+from cifarkit.training.engine.forward import Compile, CompiledForward, choose_forward
 from cifarkit.training.epoch_batches import epoch_batches
+from cifarkit.training.freezing import freeze_and_thaw
 
 __all__ = ["Engine", "count_correct"]
 
@@ -63,6 +66,18 @@ class Engine:
         """Return a block in which the precision holds."""
         return arithmetic(self.device, self.precision)
 
+    @property
+    def compiles(self) -> bool:
+        """Whether the way from batch to loss is compiled."""
+        return isinstance(self.forward, CompiledForward)
+
+    def warm_up(self, model: nn.Module, batches: Iterable[Batch]) -> None:
+        """Compile what is compiled, for the signature of each batch and the weights in training."""
+        with fork_rng(), self.arithmetic():
+            for batch in batches:
+                if isinstance(self.forward, CompiledForward):
+                    self.forward.warm_up(model, batch, self.loss_function)
+
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Send a batch through the network.
 
@@ -105,6 +120,12 @@ class Engine:
             run.stop("it was stopped in another process")
         return stopped or self.interrupted
 
+    def begin_epoch(self, run: Run) -> None:
+        """Put the network in training mode, but for what the recipe's groups freeze."""
+        if not run.model.training:  # layers that a callback keeps in evaluation mode stay so
+            run.model.train()
+        freeze_and_thaw(run)
+
     def captured_or_eager(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         """Return what makes the steps of the epoch that begins; its errors name the batch.
 
@@ -142,6 +163,8 @@ class Engine:
             if self.distributed.count > 1:
                 batch = next(epoch_batches(run))
                 self.network = self.distributed.wrap(run.model, batch, self.loss_function)
+            if run.recipe.groups and self.compiles:
+                self.warm_up(run.model, [next(epoch_batches(run))])
 
     def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         facts, processes = run.facts, self.distributed.count
