@@ -26,9 +26,9 @@ class History(Guided, Readable):
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
     step, not scaled by a `Group`) and `seconds`; with a val set `val_loss` and `val_accuracy`; with
-    `track_test` the same of test; and what callbacks logged. Val and test losses are cross-entropy in nats, the train
-    loss is the recipe's; accuracies are in [0, 1]. The train numbers are running means: over the
-    images as they went by, while the weights moved, with dropout on.
+    `track_test` the same of test; and what callbacks logged. Val and test losses are cross-entropy
+    in nats, the train loss is the recipe's; accuracies are in [0, 1]. The train numbers are running
+    means: over the images as they went by, while the weights moved, with dropout on.
 
     Args:
         records: the epochs so far, `{column: number}` each.
