@@ -306,11 +306,11 @@ def test_a_callback_that_evaluates_does_not_wake_frozen_norms(tiny: ck.Splits) -
 
 def test_what_can_be_trained_is_given_back(tiny: ck.Splits) -> None:
     """Also when training fails; what the student froze stays frozen, in a thawed group too."""
-    for groups in ((BACKBONE,), (ck.Group("*.[01].*", frozen_epochs="all"), ck.Group("*.4.*"))):
+    for group in (BACKBONE, ck.Group("*.[01].*", frozen_epochs="all")):
         for epochs in (1, 3):
             model = network()
             model.get_parameter("backbone.4.bias").requires_grad_(False)
-            fit(tiny, RECIPE.replace(epochs=epochs, groups=groups[:1]), model=model)
+            fit(tiny, RECIPE.replace(epochs=epochs, groups=(group,)), model=model)
             frozen = [name for name, w in model.named_parameters() if not w.requires_grad]
             assert frozen == ["backbone.4.bias"]
             before = network().get_parameter("backbone.4.bias")
