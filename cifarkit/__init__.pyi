@@ -100,6 +100,7 @@ from cifarkit.models.winograd import WinogradConv2d as WinogradConv2d
 from cifarkit.randomness import generator_for as generator_for
 from cifarkit.randomness import seed_for as seed_for
 from cifarkit.randomness import seeded as seeded
+from cifarkit.recipes.groups import Group as Group
 from cifarkit.recipes.initializations import Initialization as Initialization
 from cifarkit.recipes.initializations import Whitening as Whitening
 from cifarkit.recipes.losses import CrossEntropy as CrossEntropy

@@ -20,6 +20,7 @@ _TRAINING = "it belongs to training: ck.train('baseline', data, {word}={value})"
 _STOPPING = "it belongs to early stopping: callbacks=[ck.EarlyStopping({word}={value})]"
 _OPTIMIZER = "it belongs to the optimiser: optimizer=ck."
 _TORCH = "only torch's has this setting: optimizer=ck.TorchOptimizer(torch.optim."
+_GROUPS = "weights are chosen by their names: groups=ck.Group('backbone.*'"
 _SCHEDULE = "it belongs to the schedule: schedule=ck."
 _NETWORK = (
     "it belongs to the network: train functools.partial(MyNet, {word}={value}), a builder that "
@@ -41,7 +42,7 @@ _SPLITS = "train, val and test come together, as splits: ck.train('baseline', ck
 WAYS = by_word(
     {
         _RECIPE: "epochs batch_size optimizer schedule augment sampling mix loss clip_norm "
-        "initialization ema_decay test_time precision",
+        "groups initialization ema_decay test_time precision",
         _TRAINING: "seed device callbacks run_dir track_test compile show_progress",
         _STOPPING: "column patience min_delta restore",
         _OPTIMIZER + "Adam({word}={value})": "lr betas eps",
@@ -55,6 +56,11 @@ WAYS = by_word(
         _TORCH + "SGD, momentum=0.9, {word}={value})": "dampening",
         _TORCH + "Adadelta, {word}={value})": "rho",
         "write alpha={value}": "RMSprop.rho RMSprop.decay RMSprop.beta",
+        _GROUPS + ", {word}={value})": "lr_scale frozen_epochs",
+        _GROUPS + ", frozen_epochs=1)": "freeze frozen frozen_layers freeze_layers freeze_backbone "
+        "trainable",
+        _GROUPS + ", lr_scale=0.1)": "layer_decay layerwise_lr_decay discriminative_lr backbone_lr "
+        "head_lr",
         _SCHEDULE + "Cosine({word}={value})": "warmup final",
         _SCHEDULE + "OneCycle({word}={value})": "peak rise",
         _SCHEDULE + "Step({word}={value})": "every factor",
@@ -82,7 +88,7 @@ WAYS = by_word(
         "num_layers width depth bn_momentum bn_eps sync_bn sync_batchnorm normalization batch_norm "
         "drop_path drop_connect drop_block kernel_size in_channels input_shape",
         _IMPORT: "pretrained weights weights_path checkpoint_path initial_checkpoint fine_tune "
-        "finetune warm_start freeze backbone",
+        "finetune warm_start backbone",
         _TRANSFORM: "transform transforms train_transform test_transform target_transform "
         "normalize mean std item_tfms batch_tfms preprocess autoaugment randaugment aa "
         "trivialaugment color_jitter auto_augment rotation rotation_range no_aug train_transforms",
@@ -98,10 +104,10 @@ WAYS = by_word(
         "data)": "Trainer.model",
         "it belongs to the recipe: ck.Trainer(ck.Recipe({word}={value})).fit(network, "
         "data)": "Trainer.epochs Trainer.batch_size Trainer.optimizer Trainer.schedule "
-        "Trainer.augment Trainer.loss Trainer.initialization Trainer.ema_decay "
+        "Trainer.augment Trainer.loss Trainer.groups Trainer.initialization Trainer.ema_decay "
         "Trainer.test_time Trainer.precision Trainer.fit.epochs Trainer.fit.batch_size "
         "Trainer.fit.optimizer Trainer.fit.schedule Trainer.fit.augment "
-        "Trainer.fit.loss Trainer.fit.precision",
+        "Trainer.fit.loss Trainer.fit.groups Trainer.fit.precision",
         "it belongs to the recipe's optimiser: "
         "ck.Trainer(ck.Recipe(optimizer=ck.Adam({word}={value}))).fit(network, "
         "data)": "Trainer.lr Trainer.weight_decay Trainer.fit.lr Trainer.fit.weight_decay",
@@ -163,7 +169,7 @@ WAYS = by_word(
         "schedule=ck.Step(every=30, factor=0.1)": "decay",
         "a running average of the weights is ema_decay=0.999": "swa swa_start swa_lr",
         "write a subclass of ck.Optimizer that does this, a frozen dataclass whose "
-        "build(self, parameters) returns a torch.optim.Optimizer": "lookahead layer_decay",
+        "build(self, parameters) returns a torch.optim.Optimizer": "lookahead",
         "cifarkit chooses the fastest way itself; leave it out": "channels_last memory_format "
         "fused foreach capturable differentiable gradient_checkpointing grad_checkpointing",
         "an optimiser gets its weights when training starts: optimizer=ck.SGD(lr=0.1)": "params "

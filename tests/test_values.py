@@ -79,6 +79,8 @@ def good(hint: Any) -> st.SearchStrategy[Any]:
         return st.none()
     if hint is bool:
         return st.booleans()
+    if hint is str:
+        return st.text(min_size=1, max_size=9)
     if hint is Any:  # torchvision's transforms, as a record holds them
         return st.sampled_from(["[v2.RandomHorizontalFlip(p=0.5)]", "[v2.RandomGrayscale(p=0.2)]"])
     return st.sampled_from([kind for kind in KINDS if issubclass(kind, hint)]).flatmap(values_of)
@@ -122,6 +124,8 @@ def bad(hint: Any) -> st.SearchStrategy[Any]:
         # What one of several does not take, another may.
         drawn = bad(inner[0]) if len(inner) == 1 else nonsense
         return drawn.filter(lambda value: value is not None)
+    if hint is str:
+        return st.sampled_from([None, True, 1, b"1", {}, len])
     if hint is bool:
         return nonsense | st.sampled_from([None, 0, 1, np.True_])
     return nonsense | st.sampled_from(

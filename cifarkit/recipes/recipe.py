@@ -11,6 +11,7 @@ from cifarkit.data.mixing import Mix
 from cifarkit.data.sampling import Sampling, Shuffled
 from cifarkit.data.views import TestTimeAugmentation
 from cifarkit.errors import RecipeError
+from cifarkit.recipes.groups import Group
 from cifarkit.recipes.initializations import Initialization
 from cifarkit.recipes.losses import CrossEntropy, Loss
 from cifarkit.recipes.optimizers import Adam, Optimizer
@@ -38,6 +39,7 @@ class Recipe(Value):
         loss: what training makes small; val and test are always measured by plain cross-entropy.
         clip_norm: the largest Euclidean norm of the gradient of all weights together; a longer one
             is shortened (Pascanu et al. 2013, section 3.2). None leaves it as it is.
+        groups: weights, by name, with a share of the rate, or frozen in the first epochs.
         initialization: computes first weights from the training images; None keeps those
             that the network was built with.
         ema_decay: how much of the running average of the weights each step keeps; the network is
@@ -72,6 +74,7 @@ class Recipe(Value):
     mix: Mix | None = None
     loss: Loss = CrossEntropy()
     clip_norm: Annotated[float, Range(0, 1e9, open="(")] | None = None
+    groups: tuple[Group, ...] = ()
     initialization: Initialization | None = None
     ema_decay: Annotated[float, Range(0, 1, open=")")] = 0.0
     test_time: TestTimeAugmentation | None = None

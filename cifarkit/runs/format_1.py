@@ -16,7 +16,7 @@ CURRENT_NAMES = {"steps_recorded": "steps_captured", "steps_by_hand_because": "e
 # Arguments that earlier versions printed without their names.
 UNNAMED = {"EarlyStopping": "column", "GradientClip": "max_norm"}
 MIXUP = "cifarkit.training.callbacks.mixup.Mixup"  # a callback, before recipes had a `mix`
-NEW = ("clip_norm", "sampling", "mix")  # fields that no recipe had at first
+NEW = ("clip_norm", "groups", "sampling", "mix")  # fields that no recipe had at first
 
 
 def current_recipe(

@@ -25,10 +25,11 @@ class History(Guided, Readable):
     """The records of a run, one for each epoch, in order.
 
     Every record has `epoch` (counted from 1), `train_loss`, `train_accuracy`, `lr` (at the last
-    step) and `seconds`; with a val set `val_loss` and `val_accuracy`; with `track_test` the same
-    for test; and the columns that callbacks logged. Val and test losses are cross-entropy in nats
-    (natural logarithms), the train loss is the recipe's; accuracies are in [0, 1]. The train
-    numbers are means over the epoch, computed while the weights changed and with dropout on.
+    step, not scaled by a `Group`) and `seconds`; with a val set `val_loss` and `val_accuracy`; with
+    `track_test` the same for test; and the columns that callbacks logged. Val and test losses are
+    cross-entropy in nats (natural logarithms), the train loss is the recipe's; accuracies are in
+    [0, 1]. The train numbers are means over the epoch, computed while the weights changed and with
+    dropout on.
 
     Args:
         records: the epochs so far, `{column: number}` each.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+
 from cifarkit.errors import TrainingError
 from cifarkit.runs.run import Run
 
-__all__ = ["set_learning_rates"]
+__all__ = ["main_rate", "set_learning_rates", "unscaled"]
 
 
 def set_learning_rates(run: Run) -> None:
@@ -25,8 +29,9 @@ def set_learning_rates(run: Run) -> None:
     done = state.epoch * steps + state.step
     for group in state.optimizer.param_groups:
         own = group.setdefault("initial_lr", group["lr"])  # a group added later has no `initial_lr`
-        before = _rate(run, done - 1, own) if done else own
-        rate = _rate(run, done, own)
+        scale, lr = group.get("lr_scale", 1.0), unscaled(group)
+        before = scale * _rate(run, done - 1, lr) if done else own
+        rate = scale * _rate(run, done, lr)
         if rate == before:
             continue
         if group["lr"] != before:
@@ -36,6 +41,22 @@ def set_learning_rates(run: Run) -> None:
                 "callbacks"
             )
         group["lr"] = rate
+
+
+def main_rate(optimizer: torch.optim.Optimizer) -> float:
+    """Return the rate for weights that no group of the recipe scales, even if all are scaled.
+
+    >>> weights = [torch.nn.Parameter(torch.zeros(1))]
+    >>> main_rate(torch.optim.SGD([{"params": weights, "lr": 0.25, "lr_scale": 0.5}]))
+    0.5
+    """
+    first = optimizer.param_groups[0]  # unscaled, if any is
+    return float(first["lr"]) / float(first.get("lr_scale", 1.0))
+
+
+def unscaled(group: dict[str, Any]) -> float:
+    """Return the rate that a group of the optimiser began with, before it was scaled."""
+    return float(group.get("unscaled_lr", group["initial_lr"]))
 
 
 def _rate(run: Run, step: int, lr: float) -> float:

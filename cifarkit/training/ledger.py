@@ -18,6 +18,7 @@ from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback, qualified_name
 from cifarkit.training.engine.engine import Engine
+from cifarkit.training.learning_rate import main_rate
 from cifarkit.training.longer import has_same_rates
 from cifarkit.training.metrics import EpochMetrics
 from cifarkit.training.weight_average import WeightAverage
@@ -81,7 +82,7 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Put an epoch's record into the history, with the rate, the time, and what was logged."""
-        record |= {"lr": float(self.run.state.optimizer.param_groups[0]["lr"])}
+        record |= {"lr": main_rate(self.run.state.optimizer)}
         record |= {"seconds": time.perf_counter() - self.began}
         self.run.history.append(record | self.run.logged_means())
 

@@ -59,8 +59,7 @@ class Loop:
         run, state = self.run, self.run.state
         first_step = self.ledger.open_epoch()
         if first_step == 0:
-            if not run.model.training:  # layers that a callback puts into evaluation mode stay so
-                run.model.train()
+            self.engine.begin_epoch(run)
             self.callbacks.notify("on_epoch_start", run)
         step = self.engine.captured_or_eager(self.step, run, self.callbacks)
         for state.step, state.batch in enumerate(epoch_batches(run, first_step), first_step):

@@ -13,6 +13,7 @@ from cifarkit.models.state import restore_state
 from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
 from cifarkit.training.engine.distributed import DistributedContext
+from cifarkit.training.learning_rate import main_rate
 from cifarkit.training.weight_average import WeightAverage
 
 __all__ = ["EpochMetrics"]
@@ -113,8 +114,7 @@ class EpochMetrics:
         self.counts = [count * is_first for count in state["counts"]]
 
     def _rate(self) -> float:
-        rate: float = self.run.state.optimizer.param_groups[0]["lr"]
-        return rate
+        return main_rate(self.run.state.optimizer)
 
     def _check_losses(self, losses: list[float], rates: list[float], first: int) -> None:
         """Refuse a loss that is not finite; `first` is the step of the first of the losses."""

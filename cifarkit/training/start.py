@@ -7,7 +7,6 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from torch import nn
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import DataError, RecipeError, SelectionError
+from cifarkit.errors import DataError, SelectionError
 from cifarkit.models.contract import (
     check_answer,
     check_logits,
@@ -31,7 +30,7 @@ from cifarkit.models.state import check_state
 from cifarkit.models.symptoms import symptoms
 from cifarkit.models.user_code import is_user_code
 from cifarkit.models.variant import Variant
-from cifarkit.randomness import fork_rng, seeded
+from cifarkit.randomness import seeded
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.environment import describe_environment
 from cifarkit.runs.facts import Facts
@@ -41,9 +40,10 @@ from cifarkit.training.batch_errors import explained_batch
 from cifarkit.training.callback import Callback, may_intervene, qualified_name, settings_of
 from cifarkit.training.engine.device import precision_of
 from cifarkit.training.engine.engine import Engine
-from cifarkit.training.engine.forward import CompiledForward
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.epoch_batches import batches_of
+from cifarkit.training.freezing import check_groups, weights_to_train
+from cifarkit.training.optimizer import build_optimizer
 from cifarkit.warn import warn
 
 __all__ = ["initialise", "validate"]
@@ -109,8 +109,8 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
     Raises:
         ModelContractError: the network does not take its batches, or cannot learn.
         OutOfMemoryError: the first batch is too large for this machine's memory.
-        RecipeError: the schedule returns an invalid rate for the first or last step of an epoch, or
-            `build` does not return a torch optimiser.
+        RecipeError: the schedule returns an invalid rate for the first or last step of an epoch,
+            `build` does not return a torch optimiser, or the groups do not fit the network.
         SelectionError: the schedule depends on the val loss, and there is no val set.
         TrainingError: a process would get too few images.
     """
@@ -133,29 +133,14 @@ def initialise(run: Run, splits: Splits, engine: Engine) -> None:
         with seeded("initialization", run.seed):
             recipe.initialization(model, splits.train.images)
     check_trainable(model, who)
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    check_groups(model, recipe.groups)
+    weights = weights_to_train(model, recipe.groups)
     if engine.distributed.rank == 0:
         for symptom in _symptoms(run, batch):
             warn(f"{who}: {symptom}")
-    run.facts.parameters = sum(weight.numel() for weight in weights)
+    run.facts.parameters = sum(weight.numel() for weight in weights.values())
     run.facts.warm_up_seconds = _warm_up(engine, model, batches)
-    optimizer = recipe.optimizer.build(weights)
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise RecipeError(
-            f"build of {recipe.optimizer!r} must return a torch.optim.Optimizer; it returned "
-            f"{optimizer!r}"
-        )
-    try:
-        signature(optimizer.step).bind()
-    except TypeError as error:  # such as LBFGS, which computes the loss several times
-        raise RecipeError(
-            f"{type(optimizer).__name__}.step needs arguments, but the loop calls it without; "
-            "choose another optimiser, such as ck.Adam()"
-        ) from error
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]  # where the schedule starts, under torch's name
-    engine.network = engine.distributed.wrap(model, batch, engine.loss_function)
-    run.begin(TrainingState(splits, optimizer, steps))
+    run.begin(TrainingState(splits, build_optimizer(recipe, weights), steps))
 
 
 def _check_rates(recipe: Recipe, steps: int, *, has_val: bool) -> None:
@@ -204,12 +189,10 @@ def _batches_by_size(run: Run, train: ImageSet) -> list[Batch]:
 
 def _warm_up(engine: Engine, model: nn.Module, batches: list[Batch]) -> float:
     """Compile for each size of pictures, if asked for; return the seconds it took."""
-    if not isinstance(engine.forward, CompiledForward):
+    if not engine.compiles:
         return 0.0
     began = time.perf_counter()
-    with fork_rng(), engine.arithmetic():
-        for batch in batches:
-            engine.forward.warm_up(model, batch, engine.loss_function)
+    engine.warm_up(model, batches)
     return time.perf_counter() - began
 
 

@@ -28,6 +28,7 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.former_callbacks import moved_to_recipe
+from cifarkit.training.freezing import frozen_by_groups
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.loop import Loop
 from cifarkit.training.process import training_process
@@ -130,7 +131,7 @@ class Trainer(Guided):
 
         Raises:
             CheckpointError: `resume` is not a bool or has no `run_dir`, or the run there differs.
-            RecipeError: the schedule returns an invalid rate.
+            RecipeError: the schedule returns an invalid rate, or groups do not fit the network.
             KeyboardInterrupt: Ctrl-C or SIGTERM; the step is finished and saved, unless there is a
                 second signal.
             ModelContractError: the network does not give one logit per class, or cannot be trained.
@@ -185,7 +186,12 @@ class Trainer(Guided):
         run.model.train()
         if checkpoint is not None:
             restore(ledger, checkpoint)
-        with ledger.kept(), listeners.listening(run), average.at_the_end():
+        with (
+            ledger.kept(),
+            frozen_by_groups(run),
+            listeners.listening(run),
+            average.at_the_end(),
+        ):
             if checkpoint is not None:
                 restore_callbacks(run, self.callbacks, checkpoint)
             ledger.save()

@@ -73,6 +73,12 @@ losses = st.one_of(
 mixes = st.builds(ck.Mixup, alpha=numbers(0, 100, above=True)) | st.builds(
     ck.CutMix, alpha=numbers(0, 100, above=True)
 )
+groups = st.builds(
+    ck.Group,
+    st.text(),
+    lr_scale=rates,
+    frozen_epochs=st.integers(0, 100_000) | st.just("all"),
+)
 parts: dict[str, Any] = {
     "epochs": st.integers(1, 100_000),
     "batch_size": st.integers(1, 1_000_000),
@@ -81,6 +87,7 @@ parts: dict[str, Any] = {
     "augment": st.lists(augmentations, max_size=3).map(tuple),
     "sampling": st.builds(ck.Shuffled) | st.builds(ck.Balanced),
     "clip_norm": st.none() | st.floats(0.01, 100),
+    "groups": st.lists(groups, max_size=2).map(tuple),
     "initialization": st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
     "ema_decay": shares,
     "test_time": st.none()
@@ -141,7 +148,7 @@ def test_the_default_recipe_is_the_assignments() -> None:
         "weight_decay=0.0), schedule=Constant(warmup=0.0), augment=(), "
         "sampling=Shuffled(), mix=None, "
         "loss=CrossEntropy(class_weights=None, label_smoothing=0.0), clip_norm=None, "
-        "initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
+        "groups=(), initialization=None, ema_decay=0.0, test_time=None, precision='auto')"
     )
 
 
@@ -197,6 +204,7 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
         "augment": "flop",
         "loss": "CrossEntrpy",
         "clip_norm": 0.0,
+        "groups": "backbone.*",
         "initialization": "whitenig",
         "ema_decay": 1,
         "test_time": True,
@@ -214,8 +222,8 @@ def test_one_error_lists_every_field_that_is_wrong() -> None:
     assert "did you mean 'Adam'?" in lines[2]
     assert "did you mean 'Flip'?" in lines[4]
     assert "did you mean 'CrossEntropy'?" in lines[5]
-    assert "did you mean 'Whitening'?" in lines[7]
-    assert "'auto', 'float32', 'bfloat16'" in lines[10]
+    assert "did you mean 'Whitening'?" in lines[8]
+    assert "'auto', 'float32', 'bfloat16'" in lines[11]
 
 
 NONSENSE = [-1, -0.5, math.nan, math.inf, -math.inf, True, "10", None, 10**5000, 1 + 0j, [1]]

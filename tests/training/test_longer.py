@@ -20,6 +20,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "on a plateau": {"schedule": ck.Plateau(factor=0.5, patience=0, min_delta=9.0)},
     "milestones": {"schedule": ck.MultiStep(milestones=(1, 3), factor=0.5)},
     "torch's": {"optimizer": ck.TorchOptimizer("RAdam", lr=0.01)},
+    "a part that thaws after the first run": {
+        "groups": ck.Group("[01].*", lr_scale=0.5, frozen_epochs=2)
+    },
     "augmented, averaged": {"augment": (ck.AlternatingFlip(), ck.Crop()), "ema_decay": 0.8},
 }
 

@@ -84,6 +84,24 @@ WAYS: dict[str, tuple[ck.Recipe, Callable[[], list[ck.Callback]]]] = {
         ),
         list,
     ),
+    "a part that thaws, with a share of the rate": (
+        PLAIN.replace(
+            optimizer=ck.SGD(lr=0.05, momentum=0.9, weight_decay=5e-4),
+            schedule=ck.OneCycle(peak=0.1),
+            groups=(ck.Group("[0-3].*", lr_scale=0.1, frozen_epochs=1),),
+            ema_decay=0.5,
+        ),
+        list,
+    ),
+    "parts that thaw and that never do, Adam": (
+        PLAIN.replace(
+            groups=(
+                ck.Group("[01].*", frozen_epochs="all"),
+                ck.Group("[2-5].*", frozen_epochs=1),
+            ),
+        ),
+        lambda: [ck.EarlyStopping("val_accuracy", patience=1)],
+    ),
     "Nesterov's Adam": (PLAIN.replace(optimizer=ck.NAdam(momentum_decay=0.1)), list),
     **{
         f"torch's {name}": (PLAIN.replace(optimizer=ck.TorchOptimizer(name)), list)

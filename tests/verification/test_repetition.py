@@ -259,3 +259,20 @@ def test_a_folder_that_fails_already_is_not_trained_again(tiny: ck.Splits, tmp_p
     folder = scored(tmp_path / "run", tiny)
     rewrite(folder / "run.json", lambda about: about["facts"]["test"].update(accuracy=1.0))
     assert ck.verify(folder, tiny, retrain=True).repeated is None
+
+
+def test_groups_are_read_from_the_record(tiny: ck.Splits, tmp_path: Path) -> None:
+    groups = ck.Group("0.*", lr_scale=0.5, frozen_epochs=1), ck.Group("[14].*", frozen_epochs="all")
+    ck.train("batchnorm", tiny, epochs=2, batch_size=64, groups=groups, run_dir=tmp_path / "run")
+    run = ck.load_run(tmp_path / "run")
+    assert run.recipe.groups == groups
+    ck.score_on_test(run, tiny)
+    verification = ck.verify(tmp_path / "run", tiny, retrain=True)
+    assert (verification.repeated, verification.passed) == ("bitwise equal", True)
+
+    def forget(about: dict[str, Any]) -> None:
+        del about["recipe"]["groups"]
+
+    rewrite(tmp_path / "run" / "run.json", forget)
+    assert ck.load_run(tmp_path / "run").recipe.groups == ()
+    assert ck.verify(tmp_path / "run", tiny, retrain=True).repeated != "bitwise equal"

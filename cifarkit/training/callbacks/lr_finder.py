@@ -13,6 +13,7 @@ from cifarkit.errors import TrainingError
 from cifarkit.models.state import restore_state
 from cifarkit.runs.run import Run
 from cifarkit.training.callback import Callback
+from cifarkit.training.learning_rate import unscaled
 
 __all__ = ["LRFinder"]
 
@@ -95,7 +96,7 @@ class LRFinder(Callback):
         groups = run.state.optimizer.param_groups
         self._usual = [group["lr"] for group in groups]
         for group in groups:  # several rates keep their proportions
-            group["lr"] = rate * group["initial_lr"] / groups[0]["initial_lr"]
+            group["lr"] = rate * group["initial_lr"] / unscaled(groups[0])
         self.rates.append(rate)
 
     def on_batch_end(self, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from cifarkit.data.batches import Batch
+from cifarkit.randomness import fork_rng
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import Record
 from cifarkit.runs.run import Run
@@ -18,7 +20,9 @@ from cifarkit.training.engine.capture import can_capture, why_eager
 from cifarkit.training.engine.cuda_graph import CUDAGraphStep, Step
 from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
-from cifarkit.training.engine.forward import Compile, choose_forward
+from cifarkit.training.engine.forward import Compile, CompiledForward, choose_forward
+from cifarkit.training.epoch_batches import epoch_batches
+from cifarkit.training.freezing import freeze_and_thaw
 
 __all__ = ["Engine", "count_correct"]
 
@@ -56,10 +60,23 @@ class Engine:
         self.loss_function = recipe.loss  # completed with numbers of the training set later
         self.network: nn.Module  # the model, wrapped if several processes train it
         self._step: Step | None = None
+        self._trained: list[bool] | None = None  # of each weight, whether the step trains it
 
     def arithmetic(self) -> torch.autocast:
         """Return a context manager that sets the precision."""
         return arithmetic(self.device, self.precision)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the forward pass and the loss are compiled."""
+        return isinstance(self.forward, CompiledForward)
+
+    def warm_up(self, model: nn.Module, batches: Iterable[Batch]) -> None:
+        """Compile for the signature of each batch and the weights in training, if asked for."""
+        with fork_rng(), self.arithmetic():
+            for batch in batches:
+                if isinstance(self.forward, CompiledForward):
+                    self.forward.warm_up(model, batch, self.loss_function)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the loss of a batch.
@@ -103,6 +120,12 @@ class Engine:
             run.stop("it was stopped in another process")
         return stopped or self.interrupted
 
+    def begin_epoch(self, run: Run) -> None:
+        """Put the network in training mode, except the layers that the recipe's groups freeze."""
+        if not run.model.training:  # layers that a callback puts into evaluation mode stay so
+            run.model.train()
+        freeze_and_thaw(run)
+
     def captured_or_eager(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         """Return the function for the steps of the next epoch; its errors name the batch.
 
@@ -111,6 +134,7 @@ class Engine:
             run: the run in training.
             callbacks: its callbacks.
         """
+        self._follow_frozen(run)
         if self._step is None or callbacks.may_change_the_network:
             self._step = None  # first, to free the memory of a graph
             self._step = self._captured(step, run, callbacks) if self.can_capture else step
@@ -129,6 +153,18 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         """Drop the step, which holds the training, and perhaps a graph with its memory."""
         self._step = None
+
+    def _follow_frozen(self, run: Run) -> None:
+        """Replace the step if the weights in training differ from those of the epoch before."""
+        trained = [weight.requires_grad for weight in run.model.parameters()]
+        if trained != self._trained:
+            self._step, self._trained = None, trained
+            self.network = run.model  # first, to free the wrapped network
+            if self.distributed.count > 1:
+                batch = next(epoch_batches(run))
+                self.network = self.distributed.wrap(run.model, batch, self.loss_function)
+            if run.recipe.groups and self.compiles:
+                self.warm_up(run.model, [next(epoch_batches(run))])
 
     def _captured(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         facts, processes = run.facts, self.distributed.count

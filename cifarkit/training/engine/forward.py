@@ -64,8 +64,11 @@ class CompiledForward:
         """
         self.signatures.add(batch.signature)
         try:
+            copied = copy.deepcopy(model)
+            if not copied.training:  # else some layers may be kept in evaluation mode
+                copied.train()
             with _unlimited_tracing():
-                mean, _ = self(copy.deepcopy(model).train(), batch, loss)
+                mean, _ = self(copied, batch, loss)
                 mean.backward()
             mean.item()  # waits for the device
         except Exception as error:

@@ -132,6 +132,34 @@ def test_what_is_played_is_what_a_plain_call_would_do(
     assert len(set(played.history.column("train_loss"))) == 3
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_a_step_is_captured_anew_when_weights_thaw(
+    optimizer: ck.Optimizer,
+    tiny: ck.Splits,
+    recordings: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = ck.Group("[01].*", lr_scale=0.25, frozen_epochs=1), ck.Group("6.bias", frozen_epochs=2)
+    recipe = RECIPE.replace(  # with rates that float32 has
+        optimizer=optimizer.replace(lr=2**-10),
+        schedule=ck.Step(every=1, factor=0.5),
+        epochs=4,
+        groups=groups,
+    )
+    played = trained(tiny, recipe=recipe)
+    assert recordings == [32, 32, 32]
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda_graph, "capture_cuda_graph", lambda step, device: step)
+        assert digest(trained(tiny, recipe=recipe).model) == digest(played.model)
+    monkeypatch.setattr(engine.Engine, "_follow_frozen", keeps_its_step)
+    assert digest(trained(tiny, recipe=recipe).model) != digest(played.model)
+
+
+def keeps_its_step(engine: Any, run: ck.Run) -> None:
+    """Stand in for `_follow_frozen`: the step of the first epoch is played in all."""
+    engine.network = run.model
+
+
 @pytest.mark.parametrize("records", [True, False])
 def test_a_training_lets_its_memory_go_when_it_ends(records: bool, tiny: ck.Splits) -> None:
     """Not when Python next looks for circles: a graph holds the memory of all its tensors."""

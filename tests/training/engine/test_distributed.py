@@ -199,3 +199,45 @@ def test_each_process_leaves_out_other_units() -> None:
             masks.append(torch.rand(8))
     assert torch.equal(masks[0], masks[2])
     assert not torch.equal(masks[0], masks[1])
+
+
+THAWING = """
+import dataclasses, os, pathlib, sys
+import torch
+import cifarkit as ck
+
+data = ck.load_synthetic(n_train=230, n_test=50, val_size=33)
+options = {"dropout": 0.0, "widths": (4, 8)}
+variant = dataclasses.replace(ck.get_variant("baseline"), options=options)
+
+class Keeps(ck.Callback):
+    def on_fit_start(self, run):
+        self.states = []
+        self.on_epoch_end(run)
+
+    def on_epoch_end(self, run):
+        self.states.append({name: w.clone() for name, w in run.model.state_dict().items()})
+
+kept = Keeps()
+ck.train(
+    variant, data, epochs=2, batch_size=32, precision="float32", device="cpu", callbacks=[kept],
+    optimizer=ck.SGD(lr=0.05, momentum=0.9, weight_decay=5e-4),
+    groups=ck.Group("[03].*", lr_scale=0.5, frozen_epochs=1),
+)
+torch.save(kept.states, f"{sys.argv[1]}-{os.environ['RANK']}.pt")
+"""
+
+
+def test_weights_that_thaw_are_trained_together(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(THAWING)
+    for processes in (1, 2):
+        launched(processes, "script.py", f"of-{processes}", cwd=tmp_path)
+    alone, both, other = (torch.load(tmp_path / f"of-{name}.pt") for name in ("1-0", "2-0", "2-1"))
+    for states in (alone, both, other):
+        for name, first in states[0].items():
+            is_frozen = name[:2] in ("0.", "3.")
+            assert torch.equal(first, states[1][name]) is is_frozen
+            assert not torch.equal(states[1][name], states[2][name])
+    for name, weight in both[2].items():
+        assert torch.equal(weight, other[2][name])
+        torch.testing.assert_close(weight, alone[2][name], rtol=1e-3, atol=1e-5)

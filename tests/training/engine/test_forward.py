@@ -79,6 +79,36 @@ def test_the_step_is_compiled_for_mixed_batches_where_the_recipe_mixes(
 @needs_compiler
 @needs_tracer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
+def test_weights_that_thaw_are_compiled_for_between_steps(tiny: ck.Splits) -> None:
+    class Counts(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            self.graphs = list[int]()
+
+        def on_batch_end(self, run: ck.Run) -> None:
+            self.graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+
+    def trained(compile: str, *callbacks: ck.Callback) -> ck.Run:
+        groups = ck.Group("0.*", frozen_epochs=1), ck.Group("1.*", frozen_epochs="all")
+        recipe = STRICT.replace(batch_size=40, groups=groups)
+        with ck.seeded("weights", 0):
+            norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()
+            model = nn.Sequential(*norm, nn.Linear(3600, 10))
+        return ck.Trainer(recipe, compile=compile, device="cpu", callbacks=callbacks).fit(
+            model, tiny
+        )
+
+    counts = Counts()
+    plain, compiled = trained("off"), trained("on", counts)
+    losses = compiled.history.column("train_loss")
+    assert losses == pytest.approx(plain.history.column("train_loss"), rel=1e-3)
+    first, second = counts.graphs[:5], counts.graphs[5:]
+    assert len({*first}) == len({*second}) == 1
+    assert first[0] < second[0]
+
+
+@needs_compiler
+@needs_tracer
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
 def test_a_batch_of_another_form_goes_the_plain_way(
     tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
