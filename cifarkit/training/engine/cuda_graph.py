@@ -60,6 +60,8 @@ class CUDAGraphStep:
         self.device = device
         self.on_captured = on_captured
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
+        for state in optimizer.state.values():  # of a checkpoint: some count steps on the CPU
+            state.update({name: _moved(part, device) for name, part in state.items()})
         self.filled: list[float] = []  # what is in them; to fill one is a launch
         self.last: object = None  # the signature of the last batch
         self.graph: _Graph | None = None
@@ -95,7 +97,7 @@ class CUDAGraphStep:
         self.graph = None  # first, so that its memory is free
         inputs = Batch(*(part.clone() for part in batch))
         try:
-            with self._rates_in_tensors(capturable=True):
+            with self._rates_in_tensors():
                 replay = capture_cuda_graph(partial(self.step, inputs), self.device)
         except RuntimeError as error:  # CUDA and its memory are in disorder from here on
             if is_shortage(error):
@@ -108,8 +110,8 @@ class CUDAGraphStep:
         self.on_captured()
 
     @contextmanager
-    def _rates_in_tensors(self, **others: bool) -> Iterator[None]:
-        """Let the optimiser read its rates from tensors for a block.
+    def _rates_in_tensors(self) -> Iterator[None]:
+        """Let the optimiser read its rates from tensors for a block, and keep its state by them.
 
         In a graph a number would stay what it was; eagerly it would be another number, since
         these have the digits of float32.
@@ -118,12 +120,16 @@ class CUDAGraphStep:
         before = [dict(group) for group in groups]
         try:
             for group, rate in zip(groups, self.rates, strict=True):
-                group.update(others, lr=rate)
+                group.update(lr=rate, capturable=True)
             yield
         finally:
             for group, old in zip(groups, before, strict=True):
                 group.clear()
                 group.update(old)
+
+
+def _moved(part: Any, device: torch.device) -> Any:
+    return part.to(device) if isinstance(part, Tensor) else part
 
 
 def is_held(model: nn.Module) -> bool:
