@@ -63,15 +63,12 @@ TORCHS = Literal["Adadelta", "Adamax", "ASGD", "RAdam"]
 
 def hints_of(kind: type[Value]) -> dict[str, Any]:
     if kind is ck.TorchOptimizer:  # made of settings, not of its fields
-        return {
-            "lr": Annotated[float, Range(0, 1_000, open="(")],
-            "maximize": bool,
-            "foreach": bool | None,
-        }
+        return {"lr": Annotated[float, Range(0, 1_000, open="(")], "maximize": bool}
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def values_of(kind: type[Value]) -> st.SearchStrategy[Value]:
-    given = {"torch_class": good(TORCHS)} if kind is ck.TorchOptimizer else {}
+    torchs = {"torch_class": good(TORCHS), "foreach": good(bool | None)}
+    given = torchs if kind is ck.TorchOptimizer else {}
     return st.builds(kind, **given, **{name: good(hint) for name, hint in hints_of(kind).items()})
