@@ -79,6 +79,8 @@ from cifarkit.evaluation.predictions import Predictions as Predictions
 from cifarkit.evaluation.predictions import predict as predict
 from cifarkit.evaluation.robustness import Robustness as Robustness
 from cifarkit.evaluation.robustness import evaluate_corrupted as evaluate_corrupted
+from cifarkit.evaluation.temperature import Temperature as Temperature
+from cifarkit.evaluation.temperature import fit_temperature as fit_temperature
 from cifarkit.findings import Finding as Finding
 from cifarkit.inspection.activations import activations as activations
 from cifarkit.inspection.grad_cam import grad_cam as grad_cam

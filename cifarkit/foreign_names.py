@@ -20,8 +20,16 @@ _DATA = "write data = ck.load_cifar10(), or ck.load_image_folder, or ck.load_arr
 _SPLIT = "train, val and test come together: data = ck.load_cifar10(val_size=0.1)"
 _SEED = "write ck.train('baseline', data, seed=0)"
 _TRANSFORMS = (
-    "the augmentations are ck.Flip, ck.Crop, ck.Cutout and ck.Transform for torchvision's, and "
+    "the augmentations are ck.Flip, ck.Crop, ck.Rotation, ck.ColorJitter, ck.Cutout, "
+    "ck.RandomErasing, ck.Noise, ck.TrivialAugment, and ck.Transform for torchvision's; "
     "ck.Mixup is a mix: mix=ck.Mixup()"
+)
+_GRAD_CAM = (
+    "write ck.plots.grad_cam(run, ck.evaluate(run, data.val), data.val), or ck.grad_cam(run, "
+    "images) for the numbers"
+)
+_TEMPERATURE = (
+    "write temperature = ck.fit_temperature(run, data), then temperature.applied(evaluation)"
 )
 _SCORES = (
     "a ck.Evaluation has it: evaluation = ck.evaluate(run, data.val), then evaluation.accuracy, "
@@ -96,11 +104,14 @@ ATTRIBUTES = by_word(
         "write augment=ck.Crop(padding=4)": "cifarkit.RandomCrop cifarkit.RandomResizedCrop",
         "write augment=ck.Flip()": "cifarkit.RandomHorizontalFlip cifarkit.HorizontalFlip "
         "cifarkit.RandomFlip",
-        "write augment=ck.Cutout(size=8)": "cifarkit.RandomErasing",
+        "write augment=ck.Rotation(degrees=15)": "cifarkit.RandomRotation cifarkit.RandomRotate",
+        "write augment=ck.TrivialAugment()": "cifarkit.TrivialAugmentWide",
+        "write augment=ck.ColorJitter()": "cifarkit.ColourJitter cifarkit.RandomBrightness "
+        "cifarkit.RandomContrast",
+        "write augment=ck.Noise()": "cifarkit.GaussianNoise cifarkit.RandomNoise",
         "torchvision's transforms go into ck.Transform: "
-        "augment=ck.Transform(…)": "cifarkit.ColorJitter "
-        "cifarkit.RandomRotation cifarkit.RandomAffine cifarkit.RandAugment cifarkit.AutoAugment "
-        "cifarkit.TrivialAugmentWide cifarkit.RandomVerticalFlip cifarkit.Resize",
+        "augment=ck.Transform(…)": "cifarkit.RandomAffine cifarkit.RandAugment "
+        "cifarkit.AutoAugment cifarkit.RandomVerticalFlip cifarkit.Resize",
         "write mix=ck.Mixup(), or mix=ck.CutMix()": "cifarkit.MixUp cifarkit.mixup cifarkit.cutmix "
         "cifarkit.Cutmix cifarkit.RandomMixup cifarkit.RandomCutmix",
         "write sampling=ck.Balanced()": "cifarkit.WeightedRandomSampler cifarkit.WeightedSampler "
@@ -109,7 +120,33 @@ ATTRIBUTES = by_word(
         "cifarkit.SequentialSampler cifarkit.Sampler cifarkit.samplers",
         "the callbacks are ck.EarlyStopping, ck.Checkpoint and ck.Progress": "cifarkit.callbacks "
         "cifarkit.ModelCheckpoint",
-        LOSS: "cifarkit.losses cifarkit.loss cifarkit.CrossEntropyLoss",
+        LOSS: "cifarkit.losses cifarkit.loss cifarkit.BCEWithLogitsLoss cifarkit.MSELoss",
+        "write loss=ck.CrossEntropy(), which takes class_weights= and "
+        "label_smoothing=": "cifarkit.CrossEntropyLoss cifarkit.NLLLoss "
+        "cifarkit.CategoricalCrossentropy cifarkit.SparseCategoricalCrossentropy "
+        "cifarkit.LabelSmoothing cifarkit.LabelSmoothingCrossEntropy",
+        "write loss=ck.FocalLoss(gamma=2.0)": "cifarkit.Focal cifarkit.focal_loss "
+        "cifarkit.sigmoid_focal_loss cifarkit.CategoricalFocalCrossentropy",
+        "write loss=ck.MultiMargin()": "cifarkit.MultiMarginLoss cifarkit.HingeLoss "
+        "cifarkit.CategoricalHinge",
+        "write loss=ck.CrossEntropy(class_weights='balanced')": "cifarkit.class_weight "
+        "cifarkit.class_weights cifarkit.compute_class_weight",
+        "write clip_norm=1.0, as in ck.train('baseline', data, "
+        "clip_norm=1.0)": "cifarkit.clip_grad_norm_ cifarkit.clip_grad_norm "
+        "cifarkit.clip_gradients cifarkit.GradClip",
+        _GRAD_CAM: "cifarkit.GradCAM cifarkit.GradCam cifarkit.gradcam cifarkit.LayerGradCam "
+        "cifarkit.saliency ck.plots.gradcam ck.plots.cam ck.plots.saliency",
+        _TEMPERATURE: "cifarkit.temperature cifarkit.TemperatureScaling "
+        "cifarkit.temperature_scaling cifarkit.temperature_scale "
+        "cifarkit.ModelWithTemperature cifarkit.set_temperature Run.temperature "
+        "Evaluation.temperature Evaluation.calibrated",
+        "write ck.calibrate(evaluation)": "Evaluation.calibrate Evaluation.calibration "
+        "Evaluation.ece Evaluation.calibration_error",
+        "write ck.compare(['baseline'], data, seeds=5).table['ensemble'], the accuracy of all "
+        "seeds together": "cifarkit.ensemble cifarkit.Ensemble cifarkit.DeepEnsemble "
+        "cifarkit.VotingClassifier",
+        "write comparison.table['ensemble']": "Comparison.ensemble Comparison.ensembles "
+        "Comparison.vote",
         METRICS: "cifarkit.metrics",
         _SCORES: "cifarkit.accuracy_score cifarkit.accuracy cifarkit.f1_score "
         "cifarkit.precision_score cifarkit.recall_score cifarkit.classification_report "

@@ -91,7 +91,24 @@ WAYS = by_word(
         "finetune warm_start backbone",
         _TRANSFORM: "transform transforms train_transform test_transform target_transform "
         "normalize mean std item_tfms batch_tfms preprocess autoaugment randaugment aa "
-        "trivialaugment color_jitter auto_augment rotation rotation_range no_aug train_transforms",
+        "auto_augment no_aug train_transforms",
+        "write augment=ck.TrivialAugment()": "trivialaugment trivial_augment ta_wide",
+        "write augment=ck.ColorJitter()": "color_jitter colour_jitter jitter",
+        "write augment=ck.Rotation(degrees=15)": "rotation rotation_range rotate max_rotate",
+        "write augment=ck.Noise()": "noise gaussian_noise",
+        "write degrees={value}": "Rotation.angle Rotation.factor Rotation.max_rotate",
+        "write sd={value}, counted in bytes from 0 to 255": "Noise.std Noise.sigma Noise.scale",
+        "write probability={value}": "Flip.p RandomErasing.p RandomErasing.prob Flip.prob",
+        "write area=(0.02, 0.33), shares of the picture": "RandomErasing.scale",
+        "write loss=ck.FocalLoss(gamma=2.0)": "focal focal_loss focal_gamma use_focal_loss",
+        "they are the weights of the classes: ck.FocalLoss(class_weights='balanced')": "FocalLoss."
+        "alpha",
+        "a loss is computed for each image, and training takes the mean; leave it out": "reduction "
+        "size_average reduce",
+        "confidence is mended after training: ck.fit_temperature(run, data)": "temperature "
+        "temperature_scaling calibrate",
+        "ck.compare(['baseline'], data, seeds=5).table['ensemble'] is the accuracy of all seeds "
+        "together": "ensemble n_estimators n_models ensemble_size",
         _SPLITS: "train train_loader trainloader train_dataloaders train_dataset train_data "
         "train_ds training_data dataloader dataloaders loader data dataset splits y X x targets "
         "labels image_set images dataloader_train",
@@ -148,7 +165,8 @@ WAYS = by_word(
         "cutmix_prob mix_prob mixup_switch_prob mixup_mode mixup_off_epoch",
         "for mixup write mix=ck.Mixup(alpha=0.2), and for an L2 penalty "
         "optimizer=ck.AdamW(weight_decay=0.0005)": "alpha",
-        "write augment=ck.Cutout(size=8)": "cutout random_erase random_erasing reprob erasing",
+        "write augment=ck.Cutout(size=8)": "cutout",
+        "write augment=ck.RandomErasing()": "random_erase random_erasing reprob erasing",
         "write augment=(ck.Flip(), ck.Crop(padding=4))": "hflip flip horizontal_flip fliplr "
         "random_flip crop random_crop padding",
         "a column that ends in loss is better when lower, any other when higher; leave it "

@@ -253,6 +253,24 @@ reliability_axes = ck.plots.reliability(evaluation, bins=10)
 # Train for many more epochs and look again. Networks that have begun to learn their training
 # pictures by heart tend to be overconfident on new ones.
 #
+# ### One number that mends it
+#
+# **Temperature scaling** divides all logits by one number, the temperature. Above 1 it makes every
+# answer less sure, below 1 surer. The largest logit stays the largest, so no answer changes, and
+# no accuracy. [`fit_temperature`][cifarkit.fit_temperature] finds the temperature with the lowest
+# loss on val.
+
+# %%
+temperature = ck.fit_temperature(run, data)
+cooled = temperature.applied(evaluation)
+print("temperature:", temperature)
+print(f"loss on val:     {evaluation.loss:.4f} before, {cooled.loss:.4f} after")
+print(f"accuracy on val: {evaluation.accuracy:.4f} before, {cooled.accuracy:.4f} after")
+
+# %% [markdown]
+# These two losses prove nothing yet: the temperature was chosen by the very pictures that they are
+# measured on. Whether it holds is for test to say.
+#
 # ## The number at the end, and how far to trust it
 #
 # Now suppose that everything has been chosen. [`score_on_test`][cifarkit.score_on_test] opens the
@@ -295,6 +313,22 @@ print(f"{held} of {len(intervals)} intervals hold the truth")
 # is one of them. And mind what it is about: chance in the *pictures*. It says nothing about chance
 # in the training. Train again with another seed, and the accuracy will be another, too. The
 # tutorial on comparing honestly is about that.
+#
+# ## Did the temperature hold?
+#
+# It was fitted on val. The pictures of test took no part in it, so they may judge it:
+
+# %%
+for word, judged in (("before", test), ("after", temperature.applied(test))):
+    print(f"{word:<6} loss {judged.loss:.4f}, calibration error {ck.calibrate(judged).ece:.4f}")
+
+cooled_axes = ck.plots.reliability(temperature.applied(test), bins=10)
+
+# %% [markdown]
+# A network that was calibrated before gains little, and chance can move a calibration error of so
+# few pictures either way. A network trained until it knows its training pictures by heart gains
+# much more: after 40 epochs of this training in place of 6 the error was 0.24 before and 0.06
+# after, with a temperature of 3.4.
 #
 # ## Where to go from here
 #

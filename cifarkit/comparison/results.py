@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cifarkit.comparison.ensembles import ensemble_accuracy
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair, compare_pairs
 from cifarkit.comparison.statistics import t_interval
@@ -62,6 +63,8 @@ class Results:
 
         Accuracies are in [0, 1]. `low`, `high` and `sd` are NaN for a single seed. `seconds` is the
         median of the training times, measured while other runs trained on the same machine.
+        `ensemble` is the accuracy of the mean of the probabilities of all seeds; NaN for fewer
+        than two.
         """
         import pandas as pd
 
@@ -140,6 +143,9 @@ class Results:
             "sd": accuracies.std(ddof=1) if len(runs) > 1 else np.nan,
             "low": span.low if span else np.nan,
             "high": span.high if span else np.nan,
+            "ensemble": ensemble_accuracy([run.test_predictions for run in runs])
+            if len(runs) > 1
+            else np.nan,
             "parameters": network.parameters,
             "multiply_adds": network.multiply_adds,
             "seconds": np.median([run.seconds for run in runs]) if runs else np.nan,

@@ -14,7 +14,16 @@ from cifarkit.runs.facts import Facts
 from cifarkit.tables import Table, duration, p_value, percent
 from cifarkit.values import Value
 
-__all__ = ["changes", "heading", "limitations", "notes", "outline", "pair_table", "variant_table"]
+__all__ = [
+    "changes",
+    "ensembles",
+    "heading",
+    "limitations",
+    "notes",
+    "outline",
+    "pair_table",
+    "variant_table",
+]
 
 # Columns with the highest rank are left out first when a line is too long for the terminal.
 VARIANT_COLUMNS = {
@@ -47,6 +56,8 @@ def outline(results: Results) -> list[Block]:
             for pair, verdict in zip(results.pairs, results.verdicts, strict=True)
         ]
         blocks += [pair_table(results), Heading("What may be said"), Points(sentences)]
+    if together := ensembles(results):
+        blocks += [Heading("All seeds together"), Points(together)]
     return [*blocks, Heading("What this does not show"), Points(limitations(results))]
 
 
@@ -122,6 +133,23 @@ def notes(results: Results) -> Iterator[str]:
         yield f"Not in the table: {noun} {seeds}, which did not fit into the budget."
     kinds = {_environment(outcome.facts) for outcome in results.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
+
+
+def ensembles(results: Results) -> list[str]:
+    """Return the accuracy of each variant's seeds as an ensemble, and what kind of number it is."""
+    rows = results.table[results.table["n"] > 1]
+    sentences = [
+        f"{name}: the mean of {row['n']} seeds' probabilities is right on "
+        f"{percent(row['ensemble'])} of the test images."
+        for name, row in rows.iterrows()
+    ]
+    if not sentences:
+        return []
+    return [
+        *sentences,
+        "An ensemble's accuracy is one number, without an interval over seeds. It is of all the "
+        "networks together, and takes the time of all of them (Lakshminarayanan et al. 2017).",
+    ]
 
 
 def changes(pair: Pair) -> str:

@@ -1,5 +1,6 @@
 """What a network got right and wrong: metrics, predictions, calibration, error analysis.
 
 `evaluation` holds the numbers of one image set, `mistakes` and `calibration` read more from
-them, and `predictions` is for pictures without labels. No plotting, no training.
+them, `temperature` mends confidence, and `predictions` is for pictures without labels. No
+plotting, no training.
 """

@@ -13,7 +13,7 @@ from cifarkit.guidance import explains_arguments
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.lettering import LEADING, width_of
 from cifarkit.plots.line_ends import End, write_ends
-from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of
+from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of, train_loss_of
 from cifarkit.plots.style import (
     COLOURS,
     INK,
@@ -34,7 +34,6 @@ __all__ = ["curves"]
 
 DASHES = {"train": "--", "val": "-", "test": ":", "": "-"}
 COLOUR_OF = {"train": COLOURS[1], "val": COLOURS[0], "test": COLOURS[3], "": COLOURS[0]}
-KEYS = {"train": "train", "val": "val", "test": "test (observed, not for choosing)"}
 RING: dict[str, Any] = {"markersize": 9, "markeredgewidth": 1.6, "markerfacecolor": "none"}
 SAMPLE, APART = 2.6, 1.6  # of the legend, in font sizes: the sample of a line, and to the next
 
@@ -57,7 +56,8 @@ def curves(
         runs: a history, a run, or `{name: history | run | list of them over several seeds}`.
         column: `"loss"` or `"accuracy"`, for the columns of train, val and test, or any one column
             of the history. Accuracies are shown in per cent. Val and test losses are cross-entropy
-            in nats (natural logarithms); the train loss is the recipe's.
+            in nats (natural logarithms); the train loss is the recipe's, and the legend names both
+            if they differ.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
@@ -73,7 +73,9 @@ def curves(
     'Lowest val loss: 1.5000 in epoch 2'
     """
     lines = collect_lines(runs, column)
-    chance = chance_of(runs, column)
+    own_loss = train_loss_of(runs) if column.endswith("loss") else ""
+    is_own = own_loss and {line.split for line in lines} == {"train"}
+    chance = None if is_own else chance_of(runs, column)  # that of cross-entropy
     ax = axes_or_new(ax, 6.4, 4.0)
     with styled():
         style_axes(ax, grid="y")
@@ -85,7 +87,7 @@ def curves(
         elif chance is not None:
             note = f"chance: {_chance_text(chance, column)}"
         ax.set_ylabel(_axis_label(column))
-        room = _write_legend(ax, lines)
+        room = _write_legend(ax, lines, own_loss)
         title = write_words(ax, finding_of(lines, column), "epoch", note, _band(lines), above=room)
         write_ends(ax, ends)
         align_words(ax, title)
@@ -168,13 +170,24 @@ def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) ->
     return End(last, height, f"chance {_chance_text(chance, column)}", QUIET)
 
 
-def _write_legend(ax: Axes, lines: Sequence[Line]) -> float:
+def _keys(own_loss: str) -> dict[str, str]:
+    """Return what the legend says of each split."""
+    if not own_loss:
+        return {"train": "train", "val": "val", "test": "test (observed, not for choosing)"}
+    return {
+        "train": f"train: {own_loss}",
+        "val": "val: cross-entropy",
+        "test": "test: cross-entropy (observed, not for choosing)",
+    }
+
+
+def _write_legend(ax: Axes, lines: Sequence[Line], own_loss: str) -> float:
     """Write the legend above the axes, and return its height in points."""
-    splits = {line.split for line in lines}
+    splits, keys = {line.split for line in lines}, _keys(own_loss)
     several = len({line.name for line in lines}) > 1
     samples = []
-    for split in [split for split in KEYS if split in splits]:
-        style: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": KEYS[split]}
+    for split in [split for split in keys if split in splits]:
+        style: dict[str, Any] = {"linestyle": DASHES[split], "linewidth": 1.8, "label": keys[split]}
         samples.append(Line2D([], [], color=QUIET if several else COLOUR_OF[split], **style))
     if "val" in splits:
         colour = QUIET if several else COLOUR_OF["val"]

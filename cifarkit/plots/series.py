@@ -11,15 +11,18 @@ import numpy as np
 
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
+from cifarkit.recipes.losses import CrossEntropy
+from cifarkit.values import written
 
 if TYPE_CHECKING:
     from cifarkit.runs.history import History
     from cifarkit.runs.run import Run
 
-__all__ = ["Line", "chance_of", "collect_lines", "finding_of"]
+__all__ = ["Line", "chance_of", "collect_lines", "finding_of", "train_loss_of"]
 
 METRICS = ("loss", "accuracy")
 SPLITS = ("train", "val", "test")
+LONGEST = 40  # characters of a loss in a legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +116,22 @@ def chance_of(runs: Any, column: str) -> float | None:
         return None
     (classes,) = counts
     return 1 / classes if metric == "accuracy" else math.log(classes)
+
+
+def train_loss_of(runs: Any) -> str:
+    """Return what the train loss of runs is, or "" where it is plain cross-entropy, as val's is.
+
+    Args:
+        runs: as in `collect_lines`; runs know their loss, bare histories do not.
+    """
+    members = [run for group in _named(runs).values() for run in group]
+    losses = {run.recipe.loss for run in members if hasattr(run, "recipe")}
+    if losses <= {CrossEntropy()}:
+        return ""
+    if len(losses) > 1:
+        return "each recipe's own loss"
+    text = written(losses.pop())
+    return text if len(text) <= LONGEST else f"{text.partition('(')[0]}(…)"
 
 
 def finding_of(lines: Sequence[Line], column: str) -> str:

@@ -6,6 +6,7 @@ torch's fused versions are used where they exist: one pass over all weights in p
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -207,6 +208,8 @@ class RMSprop(Optimizer):
     RMSprop(lr=0.001, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=False)
     """
 
+    recordable: ClassVar[bool] = True
+
     lr: Rate = 0.01
     alpha: Share = 0.99
     eps: Epsilon = 1e-8
@@ -270,6 +273,8 @@ class NAdam(Optimizer):
     >>> NAdam().lr
     0.002
     """
+
+    recordable: ClassVar[bool] = True
 
     lr: Rate = 0.002
     betas: tuple[Share, Share] = (0.9, 0.999)
@@ -335,8 +340,9 @@ class Muon(Optimizer):
 class TorchOptimizer(Optimizer):
     """Any optimiser of `torch.optim`, with torch's own settings and defaults.
 
-    It computes as torch does by default, and its steps are not captured in a CUDA graph. If
-    cifarkit has a counterpart, such as `Adam`, the counterpart is faster.
+    It computes as torch does by default; its steps can be captured in a CUDA graph if torch's
+    class takes `capturable`. If cifarkit has a counterpart, such as `Adam`, the counterpart is
+    faster.
 
     Args:
         torch_class: a class of `torch.optim`, or its name; `LBFGS`, `SparseAdam` and `Muon` are
@@ -364,6 +370,13 @@ class TorchOptimizer(Optimizer):
     lr: Rate = dataclasses.field()  # without the base's default: torch's classes have their own
     torch_class: str
     settings: tuple[tuple[str, Any], ...]
+
+    @property
+    def recordable(self) -> bool:  # type: ignore[override]
+        """Whether torch can capture its steps."""
+        kind: type = TorchClass.taken_from(self.torch_class)
+        is_one_by_one = dict(self.settings).get("foreach") is False  # it reads the rate back
+        return "capturable" in inspect.signature(kind).parameters and not is_one_by_one
 
     def __init__(self, torch_class: Any, **settings: Any) -> None:
         owner, hint = type(self).__name__, {"torch_class": TorchClass}

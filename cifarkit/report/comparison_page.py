@@ -10,6 +10,7 @@ from cifarkit import plots
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.wording import (
     changes,
+    ensembles,
     heading,
     limitations,
     notes,
@@ -51,6 +52,7 @@ def comparison_page(comparison: Comparison, words: Words) -> str:
         pair_table=pair_table(comparison),
         verdicts=list(zip(comparison.pairs, comparison.verdicts, strict=True)),
         changes=changes,
+        ensembles=ensembles(comparison),
         recipes=_by_recipe(comparison.variants),
         run_table=_run_table(comparison),
         environments=environments,

@@ -8,6 +8,7 @@ from cifarkit.evaluation.calibration import calibrate
 from cifarkit.evaluation.evaluation import check_finite, evaluate
 from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.models.summary import summary
+from cifarkit.plots.series import train_loss_of
 from cifarkit.report.artefacts import draw_figures
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
@@ -51,6 +52,7 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
         part=part,
         evaluation=evaluation,
         looks=looks_at_test(run),
+        train_loss=train_loss_of(run),
         per_class=evaluation.per_class,
         pairs=confused_pairs(evaluation, 10),
         ece=calibrate(evaluation).ece,

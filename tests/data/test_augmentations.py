@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import colorsys
 import math
+import runpy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -254,29 +256,8 @@ SLOW = {
 growing = st.builds(
     ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32), step=st.integers(1, 24)
 )
-chosen = st.one_of(
-    st.builds(ck.Flip, probability=st.floats(0, 1)),
-    st.builds(ck.AlternatingFlip),
-    st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
-    st.builds(ck.Cutout, size=st.integers(1, 32)),
-    growing,
-    st.builds(ck.Rotation, degrees=st.floats(0, 180)),
-    st.builds(
-        ck.ColorJitter,
-        brightness=st.floats(0, 1),
-        contrast=st.floats(0, 1),
-        saturation=st.floats(0, 1),
-        hue=st.floats(0, 0.5),
-    ),
-    st.builds(
-        ck.RandomErasing,
-        probability=st.floats(0, 1),
-        area=st.tuples(st.floats(0, 1), st.floats(0, 1)),
-        ratio=st.floats(0.05, 1),
-    ),
-    st.builds(ck.Noise, sd=st.floats(0, 128)),
-    st.builds(ck.TrivialAugment),
-)
+values_of = runpy.run_path(str(Path(__file__).parents[1] / "value_strategies.py"))["values_of"]
+chosen = st.one_of(growing, *map(values_of, SLOW))
 ROUNDED = 0.51  # how far a byte may be from the fraction it was rounded from
 
 
@@ -305,7 +286,7 @@ def test_every_built_in_augmentation_has_a_slow_twin() -> None:
         kind for kind in Augmentation.__subclasses__() if kind.__module__.startswith("cifarkit.")
     }
     # Transform goes picture by picture already, and is compared with torchvision in tests/outside.
-    assert built_in - {ck.Transform} == set(SLOW)
+    assert built_in - {ck.Transform} == set(SLOW) == {type(each) for each in EACH}
 
 
 EACH = [

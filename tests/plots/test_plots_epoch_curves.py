@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
+import cifarkit as ck
 from cifarkit.errors import DataError
 from cifarkit.plots import curves
 from cifarkit.plots.contrast import contrast
@@ -172,3 +173,55 @@ def test_an_unknown_column_draws_nothing(ax: Axes, history: History) -> None:
     with pytest.raises(DataError, match="no numbers for 'f1'; it has loss, accuracy, epoch"):
         curves(history, "f1", ax=ax)
     assert len(ax.lines) == 0
+
+
+def trained_by(loss: ck.Loss, history: History) -> SimpleNamespace:
+    recipe = ck.Recipe(loss=loss)
+    return SimpleNamespace(history=history, classes=tuple("abcdefghij"), recipe=recipe)
+
+
+def keys(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (ck.FocalLoss(), "ck.FocalLoss()"),
+        (ck.CrossEntropy(label_smoothing=0.1), "ck.CrossEntropy(label_smoothing=0.1)"),
+        (ck.CrossEntropy(class_weights=(1.0, 2.5) * 5), "ck.CrossEntropy(…)"),
+    ],
+)
+def test_the_legend_says_which_loss_is_which_where_they_differ(
+    ax: Axes, history: History, loss: ck.Loss, said: str
+) -> None:
+    curves(trained_by(loss, with_test(history)), ax=ax)
+    assert keys(ax) == [
+        f"train: {said}",
+        "val: cross-entropy",
+        "best val",
+        "test: cross-entropy (observed, not for choosing)",
+    ]
+    assert ends(ax)[:3] == ["train", "val", "test"]
+
+
+def test_plain_cross_entropy_and_accuracies_need_no_word(ax: Axes, history: History) -> None:
+    curves(trained_by(ck.CrossEntropy(), history), ax=ax)
+    assert keys(ax) == ["train", "val", "best val"]
+    curves(trained_by(ck.FocalLoss(), history), "accuracy", ax=ax)
+    assert keys(ax) == ["train", "val", "best val"]
+
+
+def test_runs_with_different_losses_are_said_to_have_their_own(ax: Axes, history: History) -> None:
+    losses = {"plain": ck.CrossEntropy(), "focal": ck.FocalLoss()}
+    curves({name: trained_by(loss, history) for name, loss in losses.items()}, ax=ax)
+    assert keys(ax) == ["train: each recipe's own loss", "val: cross-entropy", "best val"]
+
+
+def test_the_chance_of_cross_entropy_is_not_that_of_another_loss(
+    ax: Axes, history: History
+) -> None:
+    curves(trained_by(ck.FocalLoss(), history), "train_loss", ax=ax)
+    assert "chance" not in ax.get_xlabel()
+    curves(trained_by(ck.FocalLoss(), history), "val_loss", ax=ax)
+    assert "chance: 2.303" in ax.get_xlabel()

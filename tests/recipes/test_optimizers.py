@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import cifarkit as ck
+from cifarkit.annotations import all_subclasses
 from cifarkit.values import from_json, written
 
 BY_HAND: list[tuple[ck.Optimizer, type[torch.optim.Optimizer], dict[str, Any]]] = [
@@ -97,6 +98,13 @@ def trained(make: Any) -> list[Tensor]:
         F.cross_entropy(model(inputs), labels).backward()
         optimizer.step()
     return [weight.detach() for weight in model.parameters()]
+
+
+def test_every_counterpart_of_torchs_is_compared() -> None:
+    built_in = {
+        kind for kind in all_subclasses(ck.Optimizer) if kind.__module__.startswith("cifarkit.")
+    }
+    assert built_in - {ck.Muon, ck.TorchOptimizer} == {type(value) for value, _, _ in BY_HAND}
 
 
 @pytest.mark.parametrize(("value", "kind", "options"), BY_HAND)

@@ -4,6 +4,8 @@ import json
 import math
 import pickle
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,89 +21,8 @@ HOUSE = {"torch": torch} | {name: getattr(ck, name) for name in ck.__all__}
 fast = settings(max_examples=60, deadline=None, database=None)
 
 
-def numbers(least: float, most: float, *, above: bool = False, below: bool = False) -> Any:
-    return st.floats(least, most, exclude_min=above, exclude_max=below)
-
-
-rates = numbers(0, 1000, above=True)
-shares = numbers(0, 1, below=True)
-optimizers = st.one_of(
-    st.builds(
-        ck.Adam,
-        lr=rates,
-        betas=st.tuples(shares, shares),
-        eps=numbers(0, 1, above=True),
-        weight_decay=numbers(0, 100),
-    ),
-    st.builds(ck.AdamW, lr=rates, weight_decay=numbers(0, 100)),
-    st.builds(ck.SGD, lr=rates, momentum=shares, nesterov=st.booleans()),
-    st.builds(ck.Muon, lr=rates, momentum=shares, matrix_lr=rates, bias_lr=rates),
-    st.builds(ck.RMSprop, lr=rates, alpha=shares, momentum=shares, centered=st.booleans()),
-    st.builds(ck.Adagrad, lr=rates, lr_decay=numbers(0, 100)),
-    st.builds(ck.NAdam, lr=rates, betas=st.tuples(shares, shares), momentum_decay=numbers(0, 100)),
-    st.builds(
-        ck.TorchOptimizer,
-        st.sampled_from([torch.optim.RAdam, torch.optim.Adamax]),
-        lr=rates,
-        betas=st.tuples(shares, shares),
-        foreach=st.none() | st.booleans(),
-    ),
-)
-warmups = numbers(0, 100_000)
-schedules = st.one_of(
-    st.builds(ck.Constant, warmup=warmups),
-    st.builds(ck.Cosine, warmup=warmups, final=numbers(0, 1)),
-    st.builds(ck.Linear, warmup=warmups, final=numbers(0, 1)),
-    st.builds(ck.Step, every=numbers(0.001, 100_000), factor=numbers(0, 1, above=True)),
-    st.builds(ck.OneCycle, peak=rates, rise=numbers(0, 1, above=True, below=True)),
-    st.builds(ck.MultiStep, milestones=st.lists(warmups, max_size=4).map(tuple)),
-    st.builds(ck.Plateau, patience=st.integers(0, 100_000), final=numbers(0, 1)),
-)
-augmentations = st.one_of(
-    st.builds(ck.Flip, probability=numbers(0, 1)),
-    st.builds(ck.AlternatingFlip),
-    st.builds(ck.Crop, padding=st.integers(0, 16), size=st.integers(8, 32)),
-    st.builds(ck.Cutout, size=st.integers(1, 32)),
-    st.builds(ck.GrowingCrop, first=st.integers(8, 24), last=st.integers(24, 32)),
-)
-weights = st.none() | st.just("balanced") | st.lists(st.floats(0, 9), min_size=2).map(tuple)
-labelled = st.builds(ck.MultiMargin, margin=st.floats(0.01, 9), p=st.sampled_from([1, 2]))
-losses = st.one_of(
-    st.builds(ck.CrossEntropy, label_smoothing=shares, class_weights=weights),
-    st.builds(ck.FocalLoss, gamma=st.floats(0, 9), class_weights=weights),
-)
-mixes = st.builds(ck.Mixup, alpha=numbers(0, 100, above=True)) | st.builds(
-    ck.CutMix, alpha=numbers(0, 100, above=True)
-)
-groups = st.builds(
-    ck.Group,
-    st.text(),
-    lr_scale=rates,
-    frozen_epochs=st.integers(0, 100_000) | st.just("all"),
-)
-parts: dict[str, Any] = {
-    "epochs": st.integers(1, 100_000),
-    "batch_size": st.integers(1, 1_000_000),
-    "optimizer": optimizers,
-    "schedule": schedules,
-    "augment": st.lists(augmentations, max_size=3).map(tuple),
-    "sampling": st.builds(ck.Shuffled) | st.builds(ck.Balanced),
-    "clip_norm": st.none() | st.floats(0.01, 100),
-    "groups": st.lists(groups, max_size=2).map(tuple),
-    "initialization": st.none() | st.builds(ck.Whitening, pictures=st.integers(1, 50_000)),
-    "ema_decay": shares,
-    "test_time": st.none()
-    | st.builds(
-        ck.TestTimeAugmentation,
-        flip=st.booleans(),
-        shift=st.integers(0, 16),
-        size=st.integers(8, 32),
-    ),
-    "precision": st.sampled_from(["auto", "float32", "bfloat16"]),
-}
-recipes = st.builds(ck.Recipe, **parts, loss=losses, mix=st.none() | mixes) | st.builds(
-    ck.Recipe, **parts, loss=labelled
-)
+values_of = runpy.run_path(str(Path(__file__).parents[1] / "value_strategies.py"))["values_of"]
+recipes = values_of(ck.Recipe)
 
 
 @fast

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import runpy
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -201,28 +203,11 @@ def numbers(least: float, most: float, **ends: bool) -> Any:
     return st.floats(least, most, **ends)
 
 
-warmups = st.one_of(st.just(0.0), st.integers(0, 20), numbers(0, 100_000), numbers(0, 20))
 peaks = numbers(0, 1000, exclude_min=True)
 shares = st.one_of(numbers(0, 1), st.sampled_from([0.0, 1.0]))
 rises = numbers(0, 1, exclude_min=True, exclude_max=True)
-schedules = st.one_of(
-    st.builds(ck.Constant, warmup=warmups),
-    st.builds(ck.Cosine, warmup=warmups, final=shares),
-    st.builds(
-        ck.Step,
-        warmup=warmups,
-        every=numbers(0.001, 100_000),
-        factor=numbers(0, 1, exclude_min=True),
-    ),
-    st.builds(
-        ck.MultiStep,
-        warmup=warmups,
-        milestones=st.lists(numbers(0, 100_000), max_size=5).map(tuple),
-        factor=numbers(0, 1, exclude_min=True),
-    ),
-    st.builds(ck.Plateau, warmup=warmups, final=shares),
-    st.builds(ck.OneCycle, warmup=warmups, peak=peaks, rise=rises, start=shares, final=shares),
-)
+good = runpy.run_path(str(Path(__file__).parents[1] / "value_strategies.py"))["good"]
+schedules = good(ck.Schedule)  # of every kind
 
 
 def highest(schedule: ck.Schedule, lr: float) -> float:

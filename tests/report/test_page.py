@@ -101,6 +101,17 @@ def test_a_network_with_a_spatial_layer_has_heat_maps_on_its_page(tmp_path: Path
     assert "where the score of the predicted class is sensitive, not why" in text
 
 
+def test_the_page_says_which_loss_is_which_where_they_differ(
+    run_and_page: tuple[ck.Run, ck.Splits, str], tmp_path: Path
+) -> None:
+    _, data, plain = run_and_page
+    run = ck.train("linear", data, epochs=1, loss=ck.FocalLoss())
+    page = ck.write_report(run, data, path=tmp_path / "page.html").read_text(encoding="utf-8")
+    said = "The train loss is ck.FocalLoss(); val and test losses are cross-entropy."
+    assert said in page
+    assert "The train loss is" not in plain
+
+
 def test_drawing_opens_no_pyplot_figure(run_and_page: tuple[ck.Run, ck.Splits, str]) -> None:
     import matplotlib.pyplot as plt
 

@@ -1,4 +1,4 @@
-"""Blur: out of focus, in motion, while zooming."""
+"""Blur: out of focus, in motion, while zooming, through frosted glass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from torch import Tensor
 
 from cifarkit.data.corruptions.draws import Draws
 
-__all__ = ["defocus_blur", "gaussian_blur", "motion_blur", "smooth", "zoom_blur"]
+__all__ = [
+    "defocus_blur",
+    "enlarged",
+    "gaussian_blur",
+    "glass_blur",
+    "motion_blur",
+    "moved",
+    "smooth",
+    "zoom_blur",
+]
 
 
 def gaussian_blur(images: Tensor, severity: int, _: Draws) -> Tensor:
@@ -30,10 +39,47 @@ def defocus_blur(images: Tensor, severity: int, _: Draws) -> Tensor:
     return F.conv2d(F.pad(images, (3,) * 4, mode="reflect"), kernel, groups=3)
 
 
+def glass_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Blur, move pixels about, and blur again, as frosted glass does.
+
+    The published code means to swap neighbours. It writes both into one pixel, and so each pixel
+    gets the value of one to its upper left, or keeps its own.
+    """
+    sigma, times = ((0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2))[severity - 1]
+    blurred = (255 * smooth(images, sigma, edge="replicate") + 1e-3).floor() / 255
+    side = images.shape[-1]
+    indices, picture = torch.arange(side), torch.arange(len(images))[:, None, None]
+    shuffled = blurred.permute(0, 2, 3, 1)
+    for _ in range(times):
+        up, left = (draws.uniform(2, side, side) < 0.5).long().unbind(1)
+        up[:, :2], up[:, :, :2], left[:, :2], left[:, :, :2] = 0, 0, 0, 0  # the border stays
+        shuffled = shuffled[picture, indices[:, None] - up, indices - left]
+    return smooth(shuffled.permute(0, 3, 1, 2), sigma, edge="replicate")
+
+
 def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Blur along a line in one direction, at most 45 degrees from level, as ImageMagick does."""
     radius, sigma = ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))[severity - 1]
-    angles = (draws.uniform() * 90 - 45) * (math.pi / 180)
+    return moved(images, radius, sigma, draws.uniform() * 90 - 45)
+
+
+def zoom_blur(images: Tensor, severity: int, _: Draws) -> Tensor:
+    """Mix the picture with enlarged ones, as when the camera moves towards the scene."""
+    factors = np.arange(1, (1.06, 1.11, 1.16, 1.21, 1.26)[severity - 1], 0.01)
+    mixed = images + sum(enlarged(images, float(factor)) for factor in factors)
+    return mixed / (len(factors) + 1)
+
+
+def moved(images: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tensor:
+    """Blur pictures along a line from each pixel, by half a Gaussian bell.
+
+    Args:
+        images: float32 `n channels side side`.
+        radius: half the length of the line in pixels.
+        sigma: the standard deviation of the bell in pixels.
+        degrees: the angle of the line for each picture, `n`; 0 is level, 90 downwards.
+    """
+    angles = degrees * (math.pi / 180)
     steps = torch.arange(2 * radius + 1.0)
     weights = torch.exp(-(steps**2) / (2 * sigma**2))
     weights /= weights.sum()
@@ -49,13 +95,6 @@ def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
         columns = (indices + right).clamp(0, len(indices) - 1)
         blurred += weight * pixels[picture, rows[:, :, None], columns[:, None, :]]
     return blurred.permute(0, 3, 1, 2)
-
-
-def zoom_blur(images: Tensor, severity: int, _: Draws) -> Tensor:
-    """Mix the picture with enlarged ones, as when the camera moves towards the scene."""
-    factors = np.arange(1, (1.06, 1.11, 1.16, 1.21, 1.26)[severity - 1], 0.01)
-    mixed = images + sum(_enlarged(images, float(factor)) for factor in factors)
-    return mixed / (len(factors) + 1)
 
 
 def smooth(images: Tensor, sigma: float, *, edge: str, widths: float = 4) -> Tensor:
@@ -88,7 +127,7 @@ def _bell(sigma: float, reach: int) -> Tensor:
     return bell / bell.sum()
 
 
-def _enlarged(images: Tensor, factor: float) -> Tensor:
+def enlarged(images: Tensor, factor: float) -> Tensor:
     """Cut out the middle and enlarge it to the size of the whole."""
     side = images.shape[-1]
     window = math.ceil(side / factor)

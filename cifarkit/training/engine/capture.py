@@ -41,9 +41,9 @@ def why_eager(run: Run, callbacks: Callbacks, *, compile: Compile, processes: in
     """
     if processes > 1:
         return "several processes train together"
-    optimizer = type(run.recipe.optimizer)
-    if not vars(optimizer).get("recordable", False):
-        return f"{optimizer.__name__} does not say that it is recordable"
+    optimizer = run.recipe.optimizer
+    if "recordable" not in vars(type(optimizer)) or not optimizer.recordable:
+        return f"{type(optimizer).__name__} does not say that it is recordable"
     if (who := callbacks.at_every_step()) is not None:
         return who
     if has_hooks(run.model, run.state.optimizer):

@@ -61,6 +61,8 @@ class CUDAGraphStep:
         self.device = device
         self.on_captured = on_captured
         self.rates = [torch.zeros((), device=device) for _ in optimizer.param_groups]
+        for state in optimizer.state.values():  # of a checkpoint: some count steps on the CPU
+            state.update({name: _moved(part, device) for name, part in state.items()})
         self.filled: list[float] = []  # the numbers in them; filling a tensor is a launch
         self.last: object = None  # the signature of the last batch
         self.graph: _Graph | None = None
@@ -96,7 +98,7 @@ class CUDAGraphStep:
         self.graph = None  # first, to free its memory
         inputs = Batch(*(part.clone() for part in batch))
         try:
-            with self._rates_in_tensors(capturable=True):
+            with self._rates_in_tensors():
                 replay = capture_cuda_graph(partial(self.step, inputs), self.device)
         except RuntimeError as error:  # CUDA cannot be used from here on
             if is_shortage(error):
@@ -109,8 +111,8 @@ class CUDAGraphStep:
         self.on_captured()
 
     @contextmanager
-    def _rates_in_tensors(self, **others: bool) -> Iterator[None]:
-        """Let the optimiser read its rates from tensors for a block.
+    def _rates_in_tensors(self) -> Iterator[None]:
+        """Let the optimiser read its rates from tensors for a block, and keep its state by them.
 
         A graph would repeat a number. Eager steps use the tensors too, because these round the rate
         to float32.
@@ -119,12 +121,16 @@ class CUDAGraphStep:
         before = [dict(group) for group in groups]
         try:
             for group, rate in zip(groups, self.rates, strict=True):
-                group.update(others, lr=rate)
+                group.update(lr=rate, capturable=True)
             yield
         finally:
             for group, old in zip(groups, before, strict=True):
                 group.clear()
                 group.update(old)
+
+
+def _moved(part: Any, device: torch.device) -> Any:
+    return part.to(device) if isinstance(part, Tensor) else part
 
 
 def is_held(model: nn.Module) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import inspect
 import io
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -15,18 +17,50 @@ from torch import Tensor, nn
 from torch.optim import optimizer as optimizers
 
 import cifarkit as ck
+from cifarkit.annotations import all_subclasses
+from cifarkit.recipes.torch_classes import REFUSED
 from cifarkit.training.engine import capture, cuda_graph, engine
 from cifarkit.training.engine.capture import can_capture, has_hooks, unknown_layer
 from cifarkit.training.engine.cuda_graph import CUDAGraphStep
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need CUDA")
 RECIPE = ck.Recipe(epochs=3, batch_size=32, precision="float32", optimizer=ck.Muon(lr=0.02))
-OPTIMIZERS = [
-    ck.Adam(),
-    ck.AdamW(),
-    ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    ck.Muon(),
+NOT_RECORDABLE = {ck.Adagrad}  # torch's takes no rate in a tensor
+KINDS = {
+    kind
+    for kind in all_subclasses(ck.Optimizer)
+    if kind.__module__.startswith("cifarkit.") and kind is not ck.TorchOptimizer
+}
+TORCHS = [
+    kind
+    for kind in vars(torch.optim).values()
+    if isinstance(kind, type)
+    and kind.__name__ not in REFUSED
+    and "capturable" in inspect.signature(kind).parameters
 ]
+UNFUSED = [
+    ck.RMSprop(),
+    ck.RMSprop(momentum=0.5, centered=True, weight_decay=0.1),
+    ck.NAdam(),
+    *(ck.TorchOptimizer(kind) for kind in TORCHS),
+    ck.TorchOptimizer(torch.optim.Adam, amsgrad=True),
+]
+OPTIMIZERS = [
+    *(kind() for kind in sorted(KINDS - {ck.RMSprop, ck.NAdam} - NOT_RECORDABLE, key=repr)),
+    ck.SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+]
+
+
+@pytest.fixture
+def _optimizers_as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch's optimisers make steps on the CPU as on CUDA: of all weights at once."""
+    chosen = {
+        "_get_capturable_supported_devices": lambda *_, **__: ["cpu"],
+        "_default_to_fused_or_foreach": lambda *_, **__: (False, True),
+    }
+    for kind in {*TORCHS, torch.optim.RMSprop, torch.optim.NAdam}:
+        for name, choose in chosen.items():
+            monkeypatch.setattr(sys.modules[kind.__module__], name, choose, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -110,19 +144,24 @@ def test_a_training_of_recorded_steps_is_the_training(
     assert digest(quicker.model) != digest(by_hand.model)  # else a rate that stayed would go unseen
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-def test_what_is_played_is_what_a_plain_call_would_do(
-    optimizer: ck.Optimizer, precision: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rates, windows, chance and running averages are those of each step, not of the recording."""
-    recipe = RECIPE.replace(
+def varied(optimizer: ck.Optimizer, precision: str) -> ck.Recipe:
+    """Return a recipe in which each step differs from the others."""
+    return RECIPE.replace(
         optimizer=optimizer,
         precision=precision,
         schedule=ck.Linear(),
         augment=(ck.AlternatingFlip(), ck.GrowingCrop(first=24, last=32, step=4)),
         ema_decay=0.5,
     )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_what_is_played_is_what_a_plain_call_would_do(
+    optimizer: ck.Optimizer, precision: str, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rates, windows, chance and running averages are those of each step, not of the recording."""
+    recipe = varied(optimizer, precision)
     played = trained(tiny, recipe=recipe)
     assert played.facts["steps_captured"]
     monkeypatch.setattr(cuda_graph, "capture_cuda_graph", lambda step, device: step)
@@ -158,6 +197,23 @@ def test_a_step_is_captured_anew_when_weights_thaw(
 def keeps_its_step(engine: Any, run: ck.Run) -> None:
     """Stand in for `_follow_frozen`: the step of the first epoch is played in all."""
     engine.network = run.model
+
+
+@pytest.mark.usefixtures("_optimizers_as_on_cuda")
+@pytest.mark.parametrize("optimizer", UNFUSED, ids=repr)
+def test_what_is_not_fused_is_played_as_it_is_called_with_its_rates_in_tensors(
+    optimizer: ck.Optimizer, tiny: ck.Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With numbers in their place, torch computes last digits otherwise."""
+    recipe = varied(optimizer, "float32")
+    played, by_hand = (trained(tiny, recipe=recipe, records=records) for records in (True, False))
+    assert played.facts["steps_captured"]
+    assert not by_hand.facts["steps_captured"]
+    monkeypatch.setattr(CUDAGraphStep, "_capture", lambda *_: None)
+    called = trained(tiny, recipe=recipe)
+    assert digest(played.model) == digest(called.model)
+    losses = by_hand.history.column("train_loss")
+    assert played.history.column("train_loss") == pytest.approx(losses, rel=1e-3)
 
 
 @pytest.mark.parametrize("records", [True, False])
@@ -376,8 +432,14 @@ def test_what_a_callback_changes_between_epochs_is_recorded_anew(
 def test_an_optimizer_says_of_itself_that_it_can_be_recorded(
     tiny: ck.Splits, recordings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for one in (ck.Adam, ck.AdamW, ck.SGD, ck.Muon):
-        assert vars(one)["recordable"]
+    for kind in KINDS - NOT_RECORDABLE:
+        assert vars(kind)["recordable"], kind
+    for kind in NOT_RECORDABLE:
+        assert "recordable" not in vars(kind)
+        assert not kind.recordable
+    assert ck.TorchOptimizer(torch.optim.RAdam).recordable
+    assert not ck.TorchOptimizer(torch.optim.SGD).recordable
+    assert not ck.TorchOptimizer(torch.optim.RAdam, foreach=False).recordable
     monkeypatch.delattr(ck.Muon, "recordable")
     run = trained(tiny)
     assert recordings == []
@@ -476,7 +538,7 @@ def test_hooks_are_found_wherever_they_hang() -> None:
 
 
 @needs_cuda
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, *UNFUSED], ids=repr)
 def test_on_cuda_a_recorded_training_is_the_training(
     optimizer: ck.Optimizer, tiny: ck.Splits, recordings: list[int]
 ) -> None:

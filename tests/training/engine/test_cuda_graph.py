@@ -85,6 +85,19 @@ def test_the_optimizer_is_as_it_was_after_each_step(monkeypatch: pytest.MonkeyPa
         assert all(isinstance(group["lr"], float) for group in desk.optimizer.param_groups)
 
 
+def test_the_state_of_a_checkpoint_is_moved_to_the_device() -> None:
+    """torch leaves some counts of steps on the CPU, where a graph cannot reach them."""
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.NAdam(layer.parameters())
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    device = torch.device("meta")
+    CUDAGraphStep(lambda batch: (torch.zeros(()), torch.zeros(())), optimizer, device, list)
+    parts = [part for state in optimizer.state.values() for part in state.values()]
+    assert len(parts) == 8
+    assert {part.device for part in parts} == {device}
+
+
 def test_a_smaller_last_batch_is_made_by_hand_and_the_recording_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
