@@ -45,6 +45,7 @@ from cifarkit.errors import ComparisonError as ComparisonError
 from cifarkit.errors import DataError as DataError
 from cifarkit.errors import DownloadError as DownloadError
 from cifarkit.errors import DuplicateModelError as DuplicateModelError
+from cifarkit.errors import ExportError as ExportError
 from cifarkit.errors import InstallError as InstallError
 from cifarkit.errors import ModelContractError as ModelContractError
 from cifarkit.errors import ModelNameError as ModelNameError
@@ -121,6 +122,8 @@ from cifarkit.recipes.schedules import Step as Step
 from cifarkit.report.page import write_report as write_report
 from cifarkit.runs.folder import load_run as load_run
 from cifarkit.runs.history import History as History
+from cifarkit.runs.onnx_file import OnnxParity as OnnxParity
+from cifarkit.runs.onnx_file import export_onnx as export_onnx
 from cifarkit.runs.run import Run as Run
 from cifarkit.runs.test_access import TestAccess as TestAccess
 from cifarkit.runs.test_access import looks_at_test as looks_at_test

@@ -245,6 +245,7 @@ CALLS = {
     "ck.predict": "write ck.predict(run, images)",
     "ck.score_on_test": "write ck.score_on_test(run, data)",
     "ck.import_weights": "write ck.import_weights(path, network)",
+    "ck.export_onnx": "write ck.export_onnx(run, 'model.onnx')",
     "ck.load_weights": "write ck.load_weights(network, path)",
     "ck.training_batches": "write ck.training_batches(data.train, 64, seed=0, epoch=0)",
     "ck.plots.confusion": "write ck.plots.confusion(ck.evaluate(run, data.val))",
