@@ -91,7 +91,7 @@ def test_the_network_is_left_as_it_was_and_nothing_is_said(
     network = ck.create_model("batchnorm").double().train()
     choose_layout(network)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    state, seen = torch.get_rng_state(), []
+    state = torch.get_rng_state()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         ck.export_onnx(network, tmp_path / "model.onnx", test_set)
