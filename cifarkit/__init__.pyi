@@ -120,6 +120,7 @@ from cifarkit.recipes.schedules import Plateau as Plateau
 from cifarkit.recipes.schedules import Schedule as Schedule
 from cifarkit.recipes.schedules import Step as Step
 from cifarkit.report.page import write_report as write_report
+from cifarkit.report.tensorboard import TensorBoard as TensorBoard
 from cifarkit.runs.folder import load_run as load_run
 from cifarkit.runs.history import History as History
 from cifarkit.runs.onnx_file import OnnxParity as OnnxParity

@@ -26,6 +26,7 @@ __all__ = [
 WATCHERS = (  # callbacks of cifarkit's own that leave training as it is
     "cifarkit.cli.",
     "cifarkit.comparison.",
+    "cifarkit.report.",
     "cifarkit.training.callbacks.checkpoint.",
     "cifarkit.training.progress.",
 )
