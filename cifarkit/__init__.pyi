@@ -138,6 +138,8 @@ from cifarkit.training.callbacks.early_stopping import EarlyStopping as EarlySto
 from cifarkit.training.callbacks.gradient_clip import GradientClip as GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder as LRFinder
 from cifarkit.training.callbacks.mixup import Mixup as Mixup
+from cifarkit.training.profiling import Profile as Profile
+from cifarkit.training.profiling import profile as profile
 from cifarkit.training.progress.progress import Progress as Progress
 from cifarkit.training.train import train as train
 from cifarkit.training.trainer import Trainer as Trainer

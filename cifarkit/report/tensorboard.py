@@ -115,7 +115,8 @@ class TensorBoard(Callback):
         try:
             if run.stopped is not None or len(run.history) == run.recipe.epochs:
                 for part, image_set in _measured(run):
-                    figure = Figure(figsize=(SIDE, SIDE), layout="constrained")
+                    side = max(SIDE, 0.3 * len(run.classes))
+                    figure = Figure(figsize=(side, side), layout="constrained")
                     confusion(measure(run.model, image_set), ax=figure.subplots())
                     self.writer.add_figure(f"confusion/{part}", figure, len(run.history))
         finally:
