@@ -57,15 +57,15 @@ class Profile(Guided, Readable):
     >>> layers = {"0 Flatten": 0.00001, "1 Linear": 0.00199}
     >>> print(Profile("linear", parts, layers, steps=50, batch_size=64, device="cpu"))
     linear on cpu: 8.00 ms a step of 64 images, 8,000 images a second; mean of 50 steps
-    part                ms a step   share
-    -------------------------------------
-    data                     1.00  12.5 %
-    forward                  2.00  25.0 %
-      1 Linear               1.99  24.9 %
-      1 below 1 % each       0.01   0.1 %
-    backward                 5.00  62.5 %
-    -------------------------------------
-    step                     8.00   100 %
+    part                   ms a step   share
+    ----------------------------------------
+    data                        1.00  12.5 %
+    forward                     2.00  25.0 %
+      1 Linear                  1.99  24.9 %
+      1 others, below 1 %       0.01   0.1 %
+    backward                    5.00  62.5 %
+    ----------------------------------------
+    step                        8.00   100 %
     """
 
     name: str
@@ -88,7 +88,7 @@ class Profile(Guided, Readable):
         least = SMALL * self.seconds
         small = [part for part in self.layers.values() if part < least]
         layers = [(name, part, True) for name, part in self.layers.items() if part >= least]
-        layers += [(f"{len(small)} below 1 % each", sum(small), True)] if small else []
+        layers += [(f"{len(small)} others, below 1 %", sum(small), True)] if small else []
         rows = []
         for name, part in self.parts.items():
             rows += [(name, part, False), *(layers if name == FORWARD else [])]

@@ -26,7 +26,7 @@ def test_bars_are_parts_in_the_order_of_a_step_with_layers_below_forward(
     assert dict(zip(names, (bar.get_width() for bar in bars), strict=True)) == pytest.approx(
         {
             **{"data": 1.0, "forward": 3.0, "0 Conv2d": 2.5, "between layers": 0.46},
-            **{"1 below 1 % each": 0.04, "backward": 6.0},
+            **{"1 others, below 1 %": 0.04, "backward": 6.0},
         }
     )
     assert ax.yaxis_inverted()

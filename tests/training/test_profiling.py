@@ -89,9 +89,9 @@ def slow_parts(clock: Clock) -> tuple[ck.Recipe, ck.Callback]:
 
     @dataclass(frozen=True)
     class SlowLoss(ck.CrossEntropy):
-        def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        def mean(self, logits: Tensor, targets: Tensor) -> Tensor:
             clock.seconds += 200.0
-            return super().__call__(logits, targets)
+            return super().mean(logits, targets)
 
     class SlowWatch(ck.Callback):
         def on_batch_start(self, run: ck.Run) -> None:
