@@ -243,6 +243,8 @@ CALLS = {
     "ck.compare(['baseline', 'batchnorm'], data, seeds=5)",
     "ck.evaluate": "write ck.evaluate(run, data.val)",
     "ck.predict": "write ck.predict(run, images)",
+    "ck.profile": "write ck.profile('baseline', data)",
+    "ck.plots.profile": "write ck.plots.profile(ck.profile('baseline', data))",
     "ck.score_on_test": "write ck.score_on_test(run, data)",
     "ck.import_weights": "write ck.import_weights(path, network)",
     "ck.export_onnx": "write ck.export_onnx(run, 'model.onnx')",

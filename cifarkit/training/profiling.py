@@ -187,8 +187,8 @@ def profile(
     trainer.fit(network, splits, variant=variant)
     if watch.steps_measured < steps:
         raise TrainingError(
-            f"the training ended after {watch.steps_made} steps; {WARM_UP} to warm up and {steps} "
-            f"to measure do not fit; give more epochs, or fewer steps: steps=…"
+            f"the training ended after {watch.steps_made} steps, and {WARM_UP} warm up before "
+            f"{steps} are measured; give the recipe more epochs, or take a smaller steps="
         )
     return _profile(name, watch, recipe, len(splits.train), place)
 

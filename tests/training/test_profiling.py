@@ -191,7 +191,7 @@ def leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def test_what_cannot_be_measured_is_refused(tiny: ck.Splits) -> None:
-    with pytest.raises(ck.TrainingError, match=r"ended after 4 steps; 5 to warm up and 50"):
+    with pytest.raises(ck.TrainingError, match=r"ended after 4 steps, and 5 warm up before 50 are"):
         ck.profile("linear", tiny, recipe=ck.Recipe(epochs=1))
     with pytest.raises(ck.TrainingError, match="steps must be"):
         ck.profile("linear", tiny, steps=0)
