@@ -121,11 +121,11 @@ def export_onnx(
     if images is None:
         images = _test_images(model)
     pictures = _as_seen(images)
-    check_extra("onnx", PACKAGES)
     plain = _plain_copy(network)
     logits = compute_logits(plain, pictures).numpy()
     check_finite(logits)
     names = _names(classes, model, images, logits.shape[1])
+    check_extra("onnx", PACKAGES)
     try:
         with atomic_path(target) as file, atomic_path(report) as text:
             _write(plain, file, {"classes": json.dumps(names)} if names else {})
