@@ -19,6 +19,7 @@ from cifarkit.data.sources import load_data
 from cifarkit.evaluation.inference import compute_logits
 from cifarkit.models.contract import layout_of
 from cifarkit.models.layout import choose_layout
+from cifarkit.runs.onnx_file import _compared
 
 SIZES = "synthetic:n_train=200,n_test=130,val_size=20"
 
@@ -132,6 +133,14 @@ def test_a_network_that_computes_something_else_in_the_file_leaves_none(
     with pytest.raises(ck.ExportError, match=message):
         ck.export_onnx(network, tmp_path / "model.onnx", test_set)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_large_logits_may_differ_in_their_last_digits_alone(tmp_path: Path) -> None:
+    ours = np.array([[2000.0, -3000.0]], np.float32)
+    assert _compared(tmp_path, ours, ours + np.float32(0.002)).agreement == 1.0
+    for logits, difference in ((ours, 0.004), (ours / 1000, 0.002), (ours, np.nan)):
+        with pytest.raises(ck.ExportError, match="allowed is"):
+            _compared(tmp_path, logits, logits + np.float32(difference))
 
 
 @pytest.mark.parametrize("taken", ["model.onnx", "model.onnx.json"])
