@@ -51,6 +51,7 @@ from cifarkit.errors import ComparisonError as ComparisonError
 from cifarkit.errors import DataError as DataError
 from cifarkit.errors import DownloadError as DownloadError
 from cifarkit.errors import DuplicateModelError as DuplicateModelError
+from cifarkit.errors import ExportError as ExportError
 from cifarkit.errors import InstallError as InstallError
 from cifarkit.errors import ModelContractError as ModelContractError
 from cifarkit.errors import ModelNameError as ModelNameError
@@ -128,8 +129,11 @@ from cifarkit.recipes.schedules import Plateau as Plateau
 from cifarkit.recipes.schedules import Schedule as Schedule
 from cifarkit.recipes.schedules import Step as Step
 from cifarkit.report.page import write_report as write_report
+from cifarkit.report.tensorboard import TensorBoard as TensorBoard
 from cifarkit.runs.folder import load_run as load_run
 from cifarkit.runs.history import History as History
+from cifarkit.runs.onnx_file import OnnxParity as OnnxParity
+from cifarkit.runs.onnx_file import export_onnx as export_onnx
 from cifarkit.runs.run import Run as Run
 from cifarkit.runs.test_access import TestAccess as TestAccess
 from cifarkit.runs.test_access import looks_at_test as looks_at_test
@@ -142,6 +146,8 @@ from cifarkit.training.callbacks.checkpoint import Checkpoint as Checkpoint
 from cifarkit.training.callbacks.early_stopping import EarlyStopping as EarlyStopping
 from cifarkit.training.callbacks.gradient_clip import GradientClip as GradientClip
 from cifarkit.training.callbacks.lr_finder import LRFinder as LRFinder
+from cifarkit.training.profiling import Profile as Profile
+from cifarkit.training.profiling import profile as profile
 from cifarkit.training.progress.progress import Progress as Progress
 from cifarkit.training.train import train as train
 from cifarkit.training.trainer import Trainer as Trainer

@@ -23,6 +23,7 @@ Each is a `CifarkitError` and also the builtin a Python programmer would expect,
     ├── ComparisonError (ValueError)      a comparison that cannot be made as it was asked for
     ├── CheckpointError (ValueError)      a weights file that cannot be trusted or does not fit
     ├── RunFolderError (OSError)          a run folder, or file, that cannot be written or read
+    ├── ExportError (RuntimeError)        a network that cannot be written in another format
     └── InstallError (ImportError)        a package is missing or does not match another
 
 A message says what was found, what is allowed, and what to do next.
@@ -39,6 +40,7 @@ __all__ = [
     "DataError",
     "DownloadError",
     "DuplicateModelError",
+    "ExportError",
     "InstallError",
     "ModelContractError",
     "ModelNameError",
@@ -138,6 +140,10 @@ class CheckpointError(CifarkitError, ValueError):
 
 class RunFolderError(CifarkitError, OSError):
     """A run folder or a user's file cannot be made or read, or would be overwritten."""
+
+
+class ExportError(CifarkitError, RuntimeError):
+    """A network cannot be written in another format, or computes something else there."""
 
 
 class InstallError(CifarkitError, ImportError):

@@ -8,6 +8,7 @@ import re
 import shlex
 import statistics
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +36,7 @@ LOOKS_LIKE_PYTHON = re.compile(r"^\s*(```|~~~)+\s*\{?\s*\.?py", re.MULTILINE | r
 EXECUTED = "---\nexecute: true\n---\n"
 RECORDED = {"outputs": [], "origin": "nowhere"}
 EXCUSE = re.compile(r"^<!-- not run: \S.* -->$")
+EXTRA = re.compile(r"^<!-- not run: needs the extra (\w+) -->$")  # named as its package is
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Fence:
 
     @property
     def excused(self) -> bool:
-        return EXCUSE.match(self.before) is not None
+        extra = EXTRA.match(self.before)
+        return EXCUSE.match(self.before) is not None and not (extra and find_spec(extra[1]))
 
 
 def fences_of(page: str) -> list[Fence]:
@@ -134,8 +137,11 @@ def test_the_guard_sees_python_fences_that_nothing_would_run() -> None:
 
 def test_a_fence_is_excused_by_a_reason_alone() -> None:
     (excused,) = fences_of("<!-- not run: it takes an hour -->\n\n```python\n```\n")
+    (installed,) = fences_of("<!-- not run: needs the extra torch -->\n\n```python\n```\n")
+    (missing,) = fences_of("<!-- not run: needs the extra absent -->\n\n```python\n```\n")
     (unreasoned,) = fences_of("<!-- not run: -->\n\n```python\n```\n")
     assert excused.excused
+    assert (installed.excused, missing.excused) == (False, True)
     assert not unreasoned.excused
 
 

@@ -22,6 +22,7 @@ FLOORS = [
     {
         "errors",
         "warn",
+        "extras",
         "renamed",
         "annotations",
         "arguments",
@@ -59,7 +60,7 @@ GROUND = {
     *(("arguments", "errors"), ("arguments", "annotations")),
     *(("guidance", "errors"), ("guidance", "foreign_words"), ("guidance", "synonyms")),
     *(("foreign_words", "synonyms"), ("annotations", "guidance"), ("warn", "errors")),
-    *(("renamed", "warn"), ("findings", "renamed")),
+    *(("extras", "errors"), ("renamed", "warn"), ("findings", "renamed")),
     *(("foreign_names", "foreign_words"), ("foreign_names", "synonyms")),
     ("guidance", "foreign_names"),
     ("modes", "randomness"),

@@ -17,6 +17,7 @@ from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
 from cifarkit.cli.doctor import doctor
 from cifarkit.cli.evaluate import evaluate
+from cifarkit.cli.export import export
 from cifarkit.cli.foreign_lines import Command, Group, meant
 from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(train, resume, compare, evaluate, predict, report),
+    *(train, resume, compare, evaluate, predict, export, report),
     *(verify, leaderboard, models, check, doctor),
 )
 for command in COMMANDS:

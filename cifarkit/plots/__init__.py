@@ -23,6 +23,7 @@ from cifarkit.plots.picture_samples import predictions, samples
 from cifarkit.plots.rate_curve import lr_finder
 from cifarkit.plots.robustness_curves import robustness
 from cifarkit.plots.seed_dots import comparison, differences
+from cifarkit.plots.step_parts import profile
 from cifarkit.plots.worst_pictures import confused, top_losses
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "lr_finder",
     "per_class",
     "predictions",
+    "profile",
     "reliability",
     "robustness",
     "samples",

@@ -26,6 +26,7 @@ __all__ = [
 WATCHERS = (  # cifarkit's callbacks that do not change training
     "cifarkit.cli.",
     "cifarkit.comparison.",
+    "cifarkit.report.",
     "cifarkit.training.callbacks.checkpoint.",
     "cifarkit.training.progress.",
 )

@@ -171,6 +171,7 @@ def test_cifar_by_name_does_not_fall_back(
         (["train", "linear", "--patience", "0", "--data", "synthetic"], 1, "patience must be"),
         (["evaluate", "nowhere"], 1, "there is no run in"),
         (["predict", "nowhere", "x.png"], 1, "there is no run in"),
+        (["export", "nowhere"], 1, "there is no run in"),
         (["report", "nowhere"], 1, "there is no run in"),
         (["models", "nobody"], 1, "no model is called 'nobody'"),
         (["data", "nowhere"], 1, "there is no data source"),
@@ -568,6 +569,22 @@ def test_a_run_that_is_read_again_keeps_its_numbers(call: Any, tmp_path: Path) -
     assert path.read_text() == said
     assert is_png(folder / "figures" / "loss.png")
     assert call("verify", folder).status == 0
+
+
+def test_a_run_is_exported_once(call: Any, tmp_path: Path) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    folder = tmp_path / "run"
+    assert call("train", "linear", "--data", "synthetic", "--run-dir", folder).status == 0
+    done = call("export", folder)
+    assert (done.status, done.err) == (0, "")
+    assert f"{folder / 'model.onnx'}: on 40 pictures the logits differ by" in done.out
+    assert call("verify", folder).status == 0
+    again = call("export", folder)
+    assert again.status == 1
+    assert "nothing is overwritten" in again.err
+    assert call("export", folder, "--output", tmp_path / "mine.onnx").status == 0
+    assert (tmp_path / "mine.onnx").exists()
 
 
 def test_a_network_that_cannot_be_built_from_the_record_is_told(call: Any, tmp_path: Path) -> None:

@@ -24,9 +24,19 @@ from cifarkit.plots.contrast import contrast
 from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
 from cifarkit.training.callbacks.lr_finder import LRFinder
+from cifarkit.training.profiling import Profile
 
 COMPARING = ("comparison", "differences")
-SINGLE = ("curves", "confusion", "per_class", "reliability", "lr_finder", "robustness", *COMPARING)
+SINGLE = (
+    "curves",
+    "confusion",
+    "per_class",
+    "reliability",
+    "lr_finder",
+    "profile",
+    "robustness",
+    *COMPARING,
+)
 OF_PICTURES = ("samples", "predictions", "top_losses", "confused")
 OF_NETWORKS = ("grad_cam", "activations", "filters")
 GRIDS = (*OF_PICTURES, *OF_NETWORKS, "augmented")
@@ -49,6 +59,8 @@ def draw(
     data |= {"filters": (network,), "activations": (network, image_set[0][0], "3")}
     data |= {"grad_cam": (network, evaluation, image_set), "lr_finder": (finder,)}
     data["robustness"] = (Robustness(evaluation, {"fog": [evaluation] * 5}),)
+    parts = {"data": 0.001, "forward": 0.002, "backward": 0.004}
+    data["profile"] = (Profile("mlp", parts, {"1 Linear": 0.002}, 50, 64, "cpu"),)
     data["augmented"] = (Recipe(augment=Flip()), image_set)
 
     def by_name(name: str, **where: Axes | Figure) -> object:

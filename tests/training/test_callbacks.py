@@ -20,8 +20,9 @@ BUILT_IN: dict[str, Callable[[], ck.Callback]] = {
     "GradientClip": ck.GradientClip,
     "LRFinder": ck.LRFinder,
     "Progress": ck.Progress,
+    "TensorBoard": lambda: pytest.importorskip("tensorboard") and ck.TensorBoard("board"),
 }
-OBSERVERS = ("Checkpoint", "Progress")
+OBSERVERS = ("Checkpoint", "Progress", "TensorBoard")
 
 
 def test_the_sweep_sweeps_every_callback() -> None:

@@ -1,0 +1,184 @@
+"""A run while it trains, in TensorBoard: https://www.tensorflow.org/tensorboard."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from cifarkit.blocks import as_markdown
+from cifarkit.data.image_set import ImageSet
+from cifarkit.errors import RunFolderError, TrainingError
+from cifarkit.evaluation.evaluation import measure
+from cifarkit.extras import check_extra
+from cifarkit.plots.confusion_grid import confusion
+from cifarkit.runs.history import Record
+from cifarkit.runs.run import Run
+from cifarkit.storage.folders import expanded
+from cifarkit.tables import Table
+from cifarkit.training.callback import Callback
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+__all__ = ["TensorBoard"]
+
+PARTS = ("train", "val", "test")
+PICTURES = 32  # of the first batch
+SCALE = 3  # pixels on the screen for each of a picture
+SIDE = 7.0  # of a confusion matrix, in inches
+
+
+class TensorBoard(Callback):
+    """Write a run to a folder that TensorBoard shows: `tensorboard --logdir FOLDER`.
+
+    Each epoch it writes all columns of the history, learning rate included: `val_loss` is
+    `loss/val`, so that train and val share a chart. Once it writes the recipe, as text and as
+    hyperparameters, and pictures of the first batch as the network sees them. At the end it writes
+    the confusion matrix of val; test is written only where the run tracks it.
+
+    Give it after callbacks that log columns, and before `EarlyStopping`, so that the confusion
+    matrix is that of the best weights. A run that goes on continues in its folder; one that begins
+    anew there takes the place of the one before.
+
+    Args:
+        folder: of this run alone; `--logdir` may name the folder above, which compares runs.
+
+    Raises:
+        TrainingError: `folder` is not a path.
+        InstallError: at the start of training, when the package of
+            `pip install "cifarkit[tensorboard]"` is missing.
+        RunFolderError: at the start of training, when the folder cannot be written.
+
+    >>> TensorBoard("logs/first")
+    TensorBoard('logs/first')
+    """
+
+    all_ranks = False
+    fields = ("folder",)
+
+    def __init__(self, folder: str | Path) -> None:
+        if not isinstance(folder, str | Path):
+            raise TrainingError(
+                f"TensorBoard writes to a folder, found {folder!r}; write TensorBoard('logs/first')"
+            )
+        self.folder = str(folder)
+        self._writer: SummaryWriter | None = None
+
+    def __repr__(self) -> str:
+        return f"TensorBoard({self.folder!r})"
+
+    @property
+    def writer(self) -> SummaryWriter:
+        """Torch's own writer, for what else you want to show while it trains.
+
+        Raises:
+            TrainingError: it is not training.
+        """
+        if self._writer is None:
+            raise TrainingError("TensorBoard.writer is there only while the run is training")
+        return self._writer
+
+    def on_fit_start(self, run: Run) -> None:
+        """Open the folder, and write what the run is."""
+        check_extra("tensorboard", ("tensorboard",))
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        folder = expanded(self.folder)
+        goes_on = bool(run.facts.resumed) and any(folder.glob("events.out.tfevents.*"))
+        try:
+            # Readers drop what was written before from this step on, so that nothing is doubled.
+            self._writer = SummaryWriter(folder, purge_step=len(run.history) + 1 if goes_on else 0)
+        except OSError as error:
+            raise RunFolderError(f"{self.folder!r} cannot be written: {error}") from error
+        if not goes_on:
+            self._write_facts(run)
+            for epoch, record in enumerate(run.history, 1):  # of a run that had none before
+                self._write_record(record, epoch)
+
+    def on_batch_end(self, run: Run) -> None:
+        """Show the first batch, as the network has seen it."""
+        if run.state.epoch == run.state.step == 0:
+            self.writer.add_images("first batch", _enlarged(run.state.batch.images[:PICTURES]), 0)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Write the epoch's record."""
+        self._write_record(run.history[-1], len(run.history))
+        self.writer.flush()
+
+    def on_fit_end(self, run: Run) -> None:
+        """Draw the confusion matrices, where training has come to its end; close the folder."""
+        try:
+            if run.stopped is not None or len(run.history) == run.recipe.epochs:
+                for part, image_set in _measured(run):
+                    side = max(SIDE, 0.3 * len(run.classes))
+                    figure = Figure(figsize=(side, side), layout="constrained")
+                    confusion(measure(run.model, image_set), ax=figure.subplots())
+                    self.writer.add_figure(f"confusion/{part}", figure, len(run.history))
+        finally:
+            self.writer.close()
+            self._writer = None
+
+    def _write_record(self, record: Record, epoch: int) -> None:
+        for name, number in record.items():
+            if name != "epoch":
+                self.writer.add_scalar(_tag(name), number, epoch)
+
+    def _write_facts(self, run: Run) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
+        self.writer.add_text("recipe", as_markdown(_described(run)), 0)
+        values = {name: _plain(value) for name, value in _facts(run).items()}
+        columns = [f"{part}_{what}" for part, _ in _measured(run) for what in ("loss", "accuracy")]
+        # As `add_hparams` does, but without a folder of its own, and scalars that repeat ours.
+        for summary in hparams(values, {_tag(name): 0.0 for name in columns}):
+            self.writer._get_file_writer().add_summary(summary)
+
+
+def _tag(column: str) -> str:
+    """Name a column so that train and val stand in one chart.
+
+    >>> _tag("val_loss"), _tag("gradient_norm")
+    ('loss/val', 'gradient_norm')
+    """
+    part, _, what = column.partition("_")
+    return f"{what}/{part}" if part in PARTS else column
+
+
+def _measured(run: Run) -> Iterator[tuple[str, ImageSet]]:
+    """Yield the image sets that the run is measured on each epoch, with their names."""
+    splits = run.state.splits
+    if splits.val is not None:
+        yield "val", splits.val
+    if run.facts.track_test:
+        yield "test", splits.test
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """Return what decides a run's numbers, by name."""
+    recipe = {
+        field.name: getattr(run.recipe, field.name) for field in dataclasses.fields(run.recipe)
+    }
+    model = run.variant.name if run.variant else type(run.model).__name__
+    lr = run.recipe.optimizer.lr
+    return {"model": model, "seed": run.seed, "data": run.facts.data["name"], "lr": lr, **recipe}
+
+
+def _described(run: Run) -> Table:
+    rows = [(name, repr(value)) for name, value in _facts(run).items()]
+    return Table(("what", "is"), rows, align="ll")
+
+
+def _plain(value: Any) -> str | float:
+    """Return a value as TensorBoard's table of hyperparameters takes it."""
+    return value if isinstance(value, str | int | float) else repr(value)
+
+
+def _enlarged(images: Tensor) -> Tensor:
+    """Return pictures `n 3 side side` in [0, 1], larger, from those in [-1, 1]."""
+    pixels = ((images.float() + 1) / 2).clamp(0, 1)
+    return pixels.repeat_interleave(SCALE, dim=2).repeat_interleave(SCALE, dim=3)

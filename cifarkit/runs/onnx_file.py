@@ -1,0 +1,285 @@
+"""A network as an ONNX file, which other programs run, with the proof that it computes the same.
+
+ONNX is a format of networks for runtimes that know neither torch nor Python: https://onnx.ai.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cifarkit.data.image_set import ImageSet, to_floats
+from cifarkit.data.sources import load_data
+from cifarkit.errors import DataError, ExportError, RunFolderError
+from cifarkit.evaluation.evaluation import Floats, check_finite
+from cifarkit.evaluation.inference import compute_logits
+from cifarkit.evaluation.predictions import as_images
+from cifarkit.evaluation.trained import check_not_splits
+from cifarkit.extras import check_extra
+from cifarkit.guidance import explains_arguments
+from cifarkit.models.contract import check_network, grey_images
+from cifarkit.runs.run import Run
+from cifarkit.storage.atomic import atomic_path, check_new, write_text
+from cifarkit.storage.folders import expanded
+from cifarkit.tables import percent
+
+__all__ = ["OnnxParity", "export_onnx"]
+
+OPSET = 18  # the version of ONNX's operations that torch translates to
+# Largest difference of a logit; where logits are above 100, their share, as float32 has 7 digits.
+LARGEST, LARGEST_SHARE = 1e-4, 1e-6
+PICTURES, BATCH = 1_000, 100  # to compare with
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class OnnxParity:
+    """How closely an ONNX file agrees with the network that it was written from.
+
+    Args:
+        path: of the file.
+        images: how many pictures both have seen.
+        largest_difference: of two logits.
+        agreement: the share of pictures for which both predict the same class, in [0, 1].
+        opset: the version of ONNX's operations in the file.
+
+    >>> print(OnnxParity(Path("model.onnx"), 1000, 2.4e-6, 1.0))
+    model.onnx: on 1,000 pictures the logits differ by at most 2.4e-06, 100.0 % same class
+    """
+
+    path: Path
+    images: int
+    largest_difference: float
+    agreement: float
+    opset: int = OPSET
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: on {self.images:,} pictures the logits differ by at most "
+            f"{self.largest_difference:.1e}, {percent(self.agreement)} same class"
+        )
+
+
+@explains_arguments("ck.export_onnx")
+def export_onnx(
+    model: nn.Module | Run,
+    path: str | Path,
+    images: Any = None,
+    *,
+    classes: Sequence[str] | None = None,
+) -> OnnxParity:
+    """Write a network as one ONNX file, after onnxruntime gave the same logits from it.
+
+    The file takes `images`, float32 `batch 3 32 32` in [-1, 1], red first, of any number, and
+    gives `logits`, float32 `batch classes`. The names of the classes are in its metadata, as a
+    JSON list under `classes`. It answers for one view of a picture; the averaging of a recipe's
+    `test_time` is not in it. Beside it, `model.onnx.json` holds the comparison.
+
+    Args:
+        model: a network, which is left as it is, or a run.
+        path: of the new file, such as `"model.onnx"`.
+        images: pictures to compare with, of which the first 1,000 count: an `ImageSet`, or what
+            `ck.predict` takes. When None, the test images of the run's data.
+        classes: the names of the classes; when None, those of the run or of the `ImageSet`.
+
+    Returns:
+        How closely the file agrees with the network.
+
+    Raises:
+        InstallError: the packages of `pip install "cifarkit[onnx]"` are missing.
+        ExportError: the network cannot be written, or the file's logits differ by more than 1e-4;
+            nothing is left behind. Above 100, a millionth of the largest logit is allowed.
+        DataError: there are no images to compare with, or not one name for each class.
+        NonFiniteLossError: the network gives NaN or infinity for a picture.
+        ModelContractError: it is not a network.
+        RunFolderError: the file exists, or cannot be written.
+
+    >>> from cifarkit.models.registry import create_model
+    >>> export_onnx(create_model("linear"), "linear.onnx")
+    Traceback (most recent call last):
+    ...
+    cifarkit.errors.DataError: the data is not known here; give pictures to compare with: ...
+    """
+    network = model.model if isinstance(model, Run) else model
+    check_network(network)
+    target = expanded(path)
+    report = target.with_name(f"{target.name}.json")
+    check_new(target)
+    check_new(report)
+    if images is None:
+        images = _test_images(model)
+    pictures = _as_seen(images)
+    plain = _plain_copy(network)
+    logits = compute_logits(plain, pictures).numpy()
+    check_finite(logits)
+    names = _names(classes, model, images, logits.shape[1])
+    check_extra("onnx", PACKAGES)
+    try:
+        with atomic_path(target) as file, atomic_path(report) as text:
+            _write(plain, file, {"classes": json.dumps(names)} if names else {})
+            parity = _compared(target, logits, _answers(file, pictures))
+            write_text(text, json.dumps(_facts(parity, names), indent=2) + "\n")
+    except OSError as error:
+        raise RunFolderError(f"{str(target)!r} cannot be written: {error}") from error
+    return parity
+
+
+def _test_images(model: nn.Module | Run) -> ImageSet:
+    """Return the test images of a run's data.
+
+    Raises:
+        DataError: it is not a run, or its data has no name.
+    """
+    if isinstance(model, Run) and (source := model.facts.data.get("source")):
+        return load_data(source).test
+    raise DataError(
+        "the data is not known here; give pictures to compare with: "
+        "ck.export_onnx(model, path, data.test)"
+    )
+
+
+def _as_seen(images: Any) -> Tensor:
+    """Return the first pictures as float32 `n 3 32 32` in [-1, 1]."""
+    check_not_splits(images)
+    pictures = as_images(images, None)[:PICTURES]
+    if len(pictures) == 0:
+        raise DataError("there is nothing to compare with: no images were given")
+    pictures = pictures.cpu()
+    return pictures if pictures.is_floating_point() else to_floats(pictures)
+
+
+def _names(
+    classes: Sequence[str] | None, model: nn.Module | Run, images: Any, width: int
+) -> list[str]:
+    """Return the names of the classes; none where nobody knows them."""
+    if isinstance(classes, str):
+        raise DataError(f"classes must be a list of names, found the one name {classes!r}")
+    if classes is None and isinstance(model, Run):
+        classes = model.classes
+    if classes is None and isinstance(images, ImageSet) and len(images.classes) == width:
+        classes = images.classes
+    names = list(classes or ())
+    if names and len(names) != width:
+        raise DataError(f"the network knows {width} classes, but {len(names)} names were given")
+    return names
+
+
+def _plain_copy(network: nn.Module) -> nn.Module:
+    """Return a copy in float32, on the CPU, in torch's own layout and in evaluation mode."""
+    with _explained("copied"):
+        twin = copy.deepcopy(network).cpu().float()
+        return twin.to(memory_format=torch.contiguous_format).eval()
+
+
+def _write(network: nn.Module, file: Path, about: dict[str, str]) -> None:
+    """Write a network to one file, with facts about it in the metadata."""
+    batch = torch.export.Dim("batch")
+    with _explained("written as ONNX"), _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            network,
+            (grey_images(network, 2),),  # torch takes a batch of one for a constant
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: batch},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+        if program is None:
+            raise TypeError("torch wrote no program")
+        program.model.metadata_props.update(about)
+        program.save(file, external_data=False)
+
+
+def _answers(file: Path, pictures: Tensor) -> Floats:
+    """Return the logits that onnxruntime gives, for a batch of one and for larger ones."""
+    import onnxruntime
+
+    with _explained("run by onnxruntime"):
+        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        parts = [part for part in (pictures[:1], *pictures[1:].split(BATCH)) if len(part)]
+        return np.concatenate([session.run(["logits"], {"images": x.numpy()})[0] for x in parts])
+
+
+def _compared(path: Path, ours: Floats, theirs: Floats) -> OnnxParity:
+    """Compare logits `n classes` of the network and of its file.
+
+    Raises:
+        ExportError: they differ too much.
+    """
+    difference = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
+    allowed = max(LARGEST, LARGEST_SHARE * float(np.abs(ours).max()))
+    if not difference <= allowed:  # which NaN is not
+        raise ExportError(
+            f"the ONNX file's logits differ from the network's by up to {difference:.2g}, allowed "
+            f"is {allowed:.2g}; nothing was written. Look for a step in the network's forward that "
+            "depends on the numbers in a batch or on chance, and leave it out"
+        )
+    agreement = float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+    return OnnxParity(path, len(ours), difference, agreement)
+
+
+def _facts(parity: OnnxParity, names: list[str]) -> dict[str, Any]:
+    """Return what `model.onnx.json` holds, as JSON types."""
+    return {
+        "input": "images: float32 batch 3 32 32 in [-1, 1], channels red, green, blue",
+        "output": f"logits: float32 batch {len(names) or 'classes'}",
+        "classes": names,
+        "opset": parity.opset,
+        "images": parity.images,
+        "largest_difference": parity.largest_difference,
+        "agreement": parity.agreement,
+        "versions": {name: metadata.version(name) for name in ("cifarkit", "torch", *PACKAGES)},
+    }
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn any error of a block into one of ours: a network may raise what it likes.
+
+    Raises:
+        ExportError: names the first cause.
+    """
+    try:
+        yield
+    except OSError:  # the disk's own
+        raise
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise ExportError(
+            f"the network cannot be {what}: {first_line}; write its forward in torch's operations, "
+            "without choices that depend on the numbers in a batch"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what torch's exporter prints, logs and warns of in a block: its answers are checked."""
+    before = logging.root.manager.disable
+    with (
+        warnings.catch_warnings(),
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(before)
