@@ -90,7 +90,7 @@ plain = ck.train("plain", data)
 unbalanced = ck.evaluate(plain, data.val)
 print(unbalanced)
 always_first = max(data.val.counts()) / len(data.val)
-print(f"the same answer for all pictures is right on {always_first:.1%} of them")
+print(f"the same answer for all pictures is right on {100 * always_first:.1f} % of them")
 
 # %% [markdown]
 # The accuracy looks good. Now ask class by class. **Recall** is the share of the pictures of a
@@ -130,7 +130,9 @@ def check_balanced(formula) -> str:
     wanted = unbalanced.per_class["recall"].mean()
     if not is_close(found, wanted):
         raise NotYet(f"the mean of the recalls is {wanted:.4f}, yours says {found:.4f}")
-    return f"Right: balanced accuracy {wanted:.1%}, accuracy {unbalanced.accuracy:.1%}"
+    return (
+        f"Right: balanced accuracy {100 * wanted:.1f} %, accuracy {100 * unbalanced.accuracy:.1f} %"
+    )
 
 
 check_balanced(balanced_accuracy)
@@ -213,7 +215,7 @@ for name in CLASSES:
     pair = [evaluation.per_class.loc[name] for evaluation in (before, after)]
     print(f"{name:<6} recall    {pair[0].recall:.2f} before, {pair[1].recall:.2f} after")
     print(f"       precision {pair[0].precision:.2f} before, {pair[1].precision:.2f} after")
-print(f"balanced accuracy {before.accuracy:.1%} before, {after.accuracy:.1%} after")
+print(f"balanced accuracy {100 * before.accuracy:.1f} % before, {100 * after.accuracy:.1f} % after")
 
 # %% [markdown]
 # The row of the rare class has moved to the diagonal: more of its pictures are found. But look at
@@ -234,8 +236,11 @@ def accuracy_as_in_train(evaluation: ck.Evaluation) -> float:
 
 
 for name, evaluation in {"plain": before, "weighted": after}.items():
-    print(f"{name:<9} {accuracy_as_in_train(evaluation):.1%} where the class stays rare", end="")
-    print(f", {evaluation.accuracy:.1%} where all are equally frequent")
+    print(
+        f"{name:<9} {100 * accuracy_as_in_train(evaluation):.1f} % where the class stays rare",
+        end="",
+    )
+    print(f", {100 * evaluation.accuracy:.1f} % where all are equally frequent")
 
 # %% [markdown]
 # So the choice is not the network's, but yours: what does it cost to miss a rare one, and what does
@@ -350,7 +355,7 @@ for name, loss in losses.items():
 for name, run in runs.items():
     last = run.history[-1]
     print(f"{name:<9} train loss {last['train_loss']:.3f}, val loss {last['val_loss']:.3f}", end="")
-    print(f", val accuracy {last['val_accuracy']:.1%}")
+    print(f", val accuracy {100 * last['val_accuracy']:.1f} %")
 
 # %%
 train_axes = ck.plots.curves(runs, "train_loss")
@@ -408,9 +413,9 @@ for name in NAMES:
     recalls[name] = np.array([each.per_class["recall"] for each in evaluations])  # seeds classes
 print(f"{'':<9}" + "".join(f"{name:>8}" for name in CLASSES) + "   balanced   as in train")
 for name, found in recalls.items():
-    row = "".join(f"{recall:>8.1%}" for recall in found.mean(axis=0))
+    row = "".join(f"{100 * recall:>6.1f} %" for recall in found.mean(axis=0))
     as_in_train = (found * train_shares).sum(axis=1).mean()
-    print(f"{name:<9}{row}{found.mean():>11.1%}{as_in_train:>14.1%}")
+    print(f"{name:<9}{row}{100 * found.mean():>9.1f} %{100 * as_in_train:>12.1f} %")
 
 # %% [markdown]
 # And seed by seed: how many points did weights bring or take, in each class?

@@ -143,7 +143,9 @@ def check_silent(count) -> str:
             raise NotYet(f"of {maps.shape[1]} channels {dead} are dead, yours says {found_dead:g}")
         if not is_close(found_share, share):
             raise NotYet(f"{share:.3f} of the maps are 0, yours says {found_share:.3f}")
-    return f"Right: of {maps.shape[1]} channels {dead} are dead, and {share:.1%} of the maps are 0"
+    return (
+        f"Right: of {maps.shape[1]} channels {dead} are dead, {100 * share:.1f} % of the maps are 0"
+    )
 
 
 def silent_by_loop(maps: torch.Tensor) -> tuple[int, float]:
@@ -299,7 +301,7 @@ def hurt(corners: torch.Tensor) -> str:
     shown = ck.evaluate(run, covered(hundred, corners))
     fall = uncovered.probabilities[everyone, answers] - shown.probabilities[everyone, answers]
     changed = (shown.predicted != answers).mean()
-    return f"probability falls by {fall.mean():+.3f}, {changed:.0%} of the answers change"
+    return f"probability falls by {fall.mean():+.3f}, {100 * changed:.0f} % of the answers change"
 
 
 chance = ck.generator_for("random squares", 0)
@@ -408,9 +410,10 @@ jitter = ck.train(
 )
 with_jitter = ck.evaluate_corrupted(jitter, data.val, KINDS)
 for kind in KINDS:
-    plain, jittered = robustness.accuracies(kind), with_jitter.accuracies(kind)
-    print(f"{kind:<15} severity 5: {plain[-1]:.1%} before, {jittered[-1]:.1%} with jitter")
-print(f"{'as they are':<27} {plain[0]:.1%} before, {jittered[0]:.1%} with jitter")
+    before = 100 * robustness.accuracies(kind)  # at severities 0 to 5, in per cent
+    after = 100 * with_jitter.accuracies(kind)
+    print(f"{kind:<15} severity 5: {before[5]:5.1f} % before, {after[5]:5.1f} % with jitter")
+print(f"{'as they are':<28} {before[0]:5.1f} % before, {after[0]:5.1f} % with jitter")
 
 # %%
 both_axes = ck.plots.robustness({"as before": robustness, "with jitter": with_jitter})
