@@ -86,12 +86,16 @@ before_figure = ck.plots.filters(untrained)
 learnt = run.model[0].weight.detach().flatten(1)
 random = untrained[0].weight.detach().flatten(1)
 lengths = learnt.norm(dim=1) / random.norm(dim=1)
-print(f"a kernel is {lengths.mean():.2f} times as long as a random one, on average")
+alike = F.cosine_similarity(learnt, random, dim=1)
+print(f"a kernel is {lengths.mean():.2f} times as long as before training, on average")
+print(f"cosine of the angle between before and after: {alike.mean():.2f} on average")
 
 # %% [markdown]
-# If you could not tell which of the two figures shows the trained network, do not tell a story
-# about the kernels. Deeper layers have as many input channels as the layer before has outputs, so
-# their kernels are no pictures at all. For them we look at what they *give*.
+# A cosine of 1 is the same pattern, and 0 none in common. The nearer to 1, the more of what you see
+# was there before anything was learnt. If you could not tell which of the two figures shows the
+# trained network, do not tell a story about the kernels. Deeper layers have as many input channels
+# as the layer before has outputs, so their kernels are no pictures at all. For them we look at what
+# they *give*.
 #
 # ## Feature maps
 #
@@ -166,6 +170,14 @@ def silent(maps: torch.Tensor) -> tuple[int, float]:
 check_silent(silent)
 
 # %% [markdown]
+# Here batch norm stands before each ReLU and centres every channel on a batch, so a dead channel
+# would be a surprise. Without batch norm and with a large learning rate they are common. A zero at
+# a single *place* is nothing unusual:
+
+# %%
+print(f"{100 * (after_last == 0).float().mean():.1f} % of all places in these maps are 0")
+
+# %% [markdown]
 # ## Where is the score sensitive? Grad-CAM
 #
 # Take the last feature maps. Some channels raise the **logit** of a class (its score), others lower
@@ -237,6 +249,10 @@ check_heat(heat_maps)
 mistakes_figure = ck.plots.grad_cam(run, evaluation, data.val, n=6)
 
 # %% [markdown]
+# Ask two questions of each map. Does the heat lie on the shape, or on what covers it, or beside it?
+# And what tells the two classes of the pair apart? If that is a corner or a hole, look whether the
+# corner or the hole carries heat. Such a look gives ideas, and no proof.
+#
 # ## Cover it, and see: occlusion
 #
 # A second way needs no gradient (Zeiler and Fergus 2014). Cover a square of the picture with grey,
@@ -419,6 +435,11 @@ print(f"{'as they are':<28} {before[0]:5.1f} % before, {after[0]:5.1f} % with ji
 both_axes = ck.plots.robustness({"as before": robustness, "with jitter": with_jitter})
 
 # %% [markdown]
+# Begin with the pictures as they are. Jitter makes learning harder, and this training is short. A
+# network that got worse on clean pictures is likely to be worse on corrupted ones, too. So compare
+# how far each line *falls* from severity 0, and not only where it ends. Then look at each kind
+# above: did jitter help where it resembles the corruption, and did it help anywhere else?
+#
 # It is one training each. Before you claim that jitter helps, train several seeds, as [compare
 # honestly](11_compare_honestly.md) tells.
 #
