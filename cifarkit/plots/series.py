@@ -11,6 +11,7 @@ import numpy as np
 
 from cifarkit.errors import DataError
 from cifarkit.evaluation.evaluation import Floats, Integers
+from cifarkit.recipes.losses import CrossEntropy
 
 if TYPE_CHECKING:
     from cifarkit.runs.history import History
@@ -104,15 +105,22 @@ def chance_of(runs: Any, column: str) -> float | None:
 
     Args:
         runs: as in `collect_lines`; runs know their classes, bare histories do not.
-        column: 1 / classes is the chance of an accuracy, ln classes that of a loss.
+        column: 1 / classes is the chance of an accuracy, ln classes that of a loss. The train loss
+            has none where a recipe has another loss than plain cross-entropy.
     """
     members = [run for group in _named(runs).values() for run in group]
+    if column == "train_loss" and not all(map(_has_plain_loss, members)):
+        return None
     counts = {len(run.classes) for run in members if hasattr(run, "classes")}
     split, _, metric = column.rpartition("_")
     if len(counts) != 1 or split not in ("", *SPLITS) or metric not in METRICS:
         return None
     (classes,) = counts
     return 1 / classes if metric == "accuracy" else math.log(classes)
+
+
+def _has_plain_loss(run: Any) -> bool:
+    return not hasattr(run, "recipe") or run.recipe.loss == CrossEntropy()
 
 
 def finding_of(lines: Sequence[Line], column: str) -> str:

@@ -9,6 +9,8 @@ import scipy.stats
 
 from cifarkit.errors import DataError
 from cifarkit.plots.series import chance_of, collect_lines, finding_of
+from cifarkit.recipes.losses import CrossEntropy, FocalLoss
+from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
 
 
@@ -136,3 +138,13 @@ def test_the_finding_never_names_the_best_on_test() -> None:
     history = History([{"epoch": 1, "test_loss": 0.1}])
     finding = finding_of(collect_lines(history, "loss"), "loss")
     assert finding == "After epoch 1, test loss is 0.1000"
+
+
+def test_chance_is_left_out_of_train_losses_on_another_scale(history: History) -> None:
+    plain, focal = (
+        SimpleNamespace(history=history, classes=("a", "b"), recipe=Recipe(loss=loss))
+        for loss in (CrossEntropy(), FocalLoss())
+    )
+    assert chance_of(plain, "train_loss") == pytest.approx(math.log(2))
+    assert chance_of({"plain": plain, "focal": focal}, "train_loss") is None
+    assert chance_of(focal, "val_loss") == pytest.approx(math.log(2))
