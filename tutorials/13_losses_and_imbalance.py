@@ -11,6 +11,8 @@
 # honestly](11_compare_honestly.md).
 
 # %%
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -414,9 +416,7 @@ differences_axes = ck.plots.differences(comparison)
 NAMES = ["plain", "weighted", "focal", "margin"]
 wider = ck.compare(NAMES, data, seeds=8, show_progress=False)
 for each in (comparison, wider):
-    pair = each.pairs[0]
-    print(f"{pair.a} - {pair.b}: {100 * pair.difference:+.1f} points, p = {pair.p:.4f}, ", end="")
-    print(f"after Holm over {len(each.pairs)} {pair.p_holm:.4f}")
+    print(textwrap.fill(each.verdicts[0].text, 80), end="\n\n")
 
 # %% [markdown]
 # The same runs, the same difference, and a weaker claim. So ask few questions, and ask them
