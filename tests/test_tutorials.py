@@ -38,7 +38,14 @@ for deprecated in (DeprecationWarning, PendingDeprecationWarning):  # as in pypr
     warnings.simplefilter("ignore", deprecated)
     warnings.filterwarnings("error", category=deprecated, module="cifarkit|__main__")
 """
-LAST = "print('opened', len(opened))"
+# After the last: the count, and what each check says to answers that return nothing.
+LAST = """
+print("opened", len(opened))
+for name, check in list(globals().items()):
+    if name.startswith("check_"):
+        print("empty work:", end=" ")
+        check(lambda *_, **__: None)
+"""
 
 
 @pytest.fixture
@@ -75,9 +82,11 @@ def test_a_tutorial_runs_as_the_notebook_that_the_site_offers(
     notebook.cells = [first, *notebook.cells, last]
     outputs = [one for cell in run_notebook(notebook).cells for one in cell.get("outputs", [])]
     printed = "".join(one.text for one in outputs if one.output_type == "stream")
-    # Each exercise is checked twice: as it is given, and with its solution.
+    # Each exercise is checked as it is given, with its solution, and with empty work.
     exercises = source.count("\n# ### Exercise ")
-    assert printed.count("Not yet") == printed.count("Right") == exercises >= 1
+    assert printed.count("Right") == exercises >= 1
+    assert printed.count("Not yet") == 2 * exercises
+    assert printed.count("empty work: Not yet") == exercises
     figures = sum("image/png" in one.get("data", {}) for one in outputs)
     assert f"opened {figures}\n" in printed
     assert figures >= 1

@@ -333,6 +333,8 @@ cooled_axes = ck.plots.reliability(temperature.applied(test), bins=10)
 # ## Where to go from here
 #
 # - Train longer and follow one pair of confused classes. Does it go away?
+# - [Losses and imbalance](13_losses_and_imbalance.md) is about classes with few pictures, and
+#   [looking inside](14_looking_inside.md) about what the network looks at.
 # - [Val selects, test reports](../explanation/val-selects-test-reports.md): why test stayed closed.
 # - All figures of this page are also on the page that
 #   [`write_report`][cifarkit.write_report] makes of a run.

@@ -119,7 +119,7 @@ def chance_of(runs: Any, column: str) -> float | None:
 
 
 def train_loss_of(runs: Any) -> str:
-    """Return what the train loss of runs is, or "" where it is plain cross-entropy, as val's is.
+    """Return the name of the train loss of runs, or "" if it is plain cross-entropy, like val's.
 
     Args:
         runs: as in `collect_lines`; runs know their loss, bare histories do not.
