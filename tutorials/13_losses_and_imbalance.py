@@ -249,10 +249,22 @@ for name, evaluation in {"plain": before, "weighted": after}.items():
 # So the choice is not the network's, but yours: what does it cost to miss a rare one, and what does
 # a false alarm cost? Write the answer down before you choose a loss.
 #
-# There is another way to the same end: show rare pictures more often, instead of counting them
-# more. It is called **oversampling**, and this page does not use it.
+# ### Or show them more often
 #
-# <!-- Here `sampling=ck.Balanced()` will come. -->
+# There is another way to the same end: show rare pictures more often, instead of counting them
+# more. It is called **oversampling**, and it is a part of the recipe, too.
+# [`Balanced`][cifarkit.Balanced] shows each class as often as any other. An epoch keeps its length,
+# so of the frequent classes only some pictures come, and others in the next epoch.
+
+# %%
+sampled = ck.evaluate(ck.train("plain", data, sampling=ck.Balanced()), data.val)
+for name, evaluation in {"plain": before, "weighted": after, "sampled": sampled}.items():
+    recalls = ", ".join(f"{recall:.2f}" for recall in evaluation.per_class["recall"])
+    print(f"{name:<9} recalls {recalls}; balanced accuracy {100 * evaluation.accuracy:.1f} %")
+
+# %% [markdown]
+# Both move the border in the same direction. Use one of the two: together they would count the rare
+# class twice.
 #
 # ## Other losses
 #

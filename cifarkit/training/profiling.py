@@ -37,7 +37,7 @@ __all__ = ["Profile", "profile"]
 WARM_UP = 5  # steps: memory is claimed, and libraries choose how to compute
 FORWARD = "forward"
 PARTS = ("data", FORWARD, "loss", "backward", "optimiser", "callbacks", "validation")
-SMALL = 0.01  # of a step: layers below share a row
+MOST_LAYERS = 8  # with rows of their own; the quicker ones share a row
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,15 +57,15 @@ class Profile(Guided, Readable):
     >>> layers = {"0 Flatten": 0.00001, "1 Linear": 0.00199}
     >>> print(Profile("linear", parts, layers, steps=50, batch_size=64, device="cpu"))
     linear on cpu: 8.00 ms a step of 64 images, 8,000 images a second; mean of 50 steps
-    part                   ms a step   share
-    ----------------------------------------
-    data                        1.00  12.5 %
-    forward                     2.00  25.0 %
-      1 Linear                  1.99  24.9 %
-      1 others, below 1 %       0.01   0.1 %
-    backward                    5.00  62.5 %
-    ----------------------------------------
-    step                        8.00   100 %
+    part         ms a step   share
+    ------------------------------
+    data              1.00  12.5 %
+    forward           2.00  25.0 %
+      0 Flatten       0.01   0.1 %
+      1 Linear        1.99  24.9 %
+    backward          5.00  62.5 %
+    ------------------------------
+    step              8.00   100 %
     """
 
     name: str
@@ -83,12 +83,12 @@ class Profile(Guided, Readable):
     def rows(self) -> list[tuple[str, float, bool]]:
         """Return the parts with their seconds, and whether each is a layer of the part above.
 
-        Layers below 1 % of a step share a row.
+        The eight slowest layers have a row each, and the others share one.
         """
-        least = SMALL * self.seconds
-        small = [part for part in self.layers.values() if part < least]
-        layers = [(name, part, True) for name, part in self.layers.items() if part >= least]
-        layers += [(f"{len(small)} others, below 1 %", sum(small), True)] if small else []
+        quick = sorted(self.layers, key=self.layers.__getitem__)[:-MOST_LAYERS]
+        layers = [(name, part, True) for name, part in self.layers.items() if name not in quick]
+        if quick:
+            layers += [(f"{len(quick)} others", sum(self.layers[name] for name in quick), True)]
         rows = []
         for name, part in self.parts.items():
             rows += [(name, part, False), *(layers if name == FORWARD else [])]
