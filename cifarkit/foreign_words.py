@@ -56,6 +56,14 @@ WAYS = by_word(
         _TORCH + "SGD, momentum=0.9, {word}={value})": "dampening",
         _TORCH + "Adadelta, {word}={value})": "rho",
         "write alpha={value}": "RMSprop.rho RMSprop.decay RMSprop.beta",
+        "write ck.TensorBoard({value})": "TensorBoard.log_dir TensorBoard.logdir "
+        "TensorBoard.run_dir TensorBoard.save_dir",
+        "it belongs to the recipe: ck.profile('baseline', data, "
+        "recipe=ck.Recipe({word}={value}))": "ck.profile.epochs ck.profile.batch_size "
+        "ck.profile.optimizer ck.profile.schedule ck.profile.augment ck.profile.sampling "
+        "ck.profile.mix ck.profile.loss ck.profile.groups ck.profile.precision",
+        "the record names the network; register its builder first, or import the file that "
+        "does": "ck.load_run.model ck.load_run.network ck.load_run.builder",
         _GROUPS + ", {word}={value})": "lr_scale frozen_epochs",
         _GROUPS + ", frozen_epochs=1)": "freeze frozen frozen_layers freeze_layers freeze_backbone "
         "trainable",

@@ -339,7 +339,7 @@ for name, maps in {
 #
 # Some maps look convincing and have nothing to do with the network: they only trace the edges of
 # the picture. Adebayo et al. (2018) found a simple test. Draw all weights again at random, make the
-# map anew, and compare. A map that hardly changes did not show what was learnt.
+# map again, and compare. A map that hardly changes did not show what was learnt.
 # [`randomised_similarity`][cifarkit.randomised_similarity] returns the rank correlation of the maps
 # before and after, for each picture: 1 for the same order of places, about 0 for no relation.
 #

@@ -12,7 +12,7 @@ from cifarkit.comparison.results import Results
 from cifarkit.evaluation.intervals import ConfidenceInterval
 from cifarkit.runs.facts import Facts
 from cifarkit.tables import Table, duration, p_value, percent
-from cifarkit.values import Value
+from cifarkit.values import Value, written
 
 __all__ = [
     "changes",
@@ -212,12 +212,14 @@ def _count(number: int, noun: str) -> str:
 def _opened(factor: str, theirs: Any, ours: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields in which two values of the same kind differ, each under its path.
 
-    Of two tuples, such as augmentations, only the values that are in one of them are kept. If only
-    their order differs, all are kept.
+    Of two tuples, such as augmentations, only the values that are in one of them are kept. One
+    value that is left on each side is opened. If only the order differs, all are kept.
     """
     if _are_values(theirs) and _are_values(ours):
         only_theirs = tuple(value for value in theirs if value not in ours)
         only_ours = tuple(value for value in ours if value not in theirs)
+        if len(only_theirs) == len(only_ours) == 1 and type(only_theirs[0]) is type(only_ours[0]):
+            return _opened(f"{factor}.{type(only_ours[0]).__name__}", only_theirs[0], only_ours[0])
         return {factor: (only_theirs, only_ours) if only_theirs or only_ours else (theirs, ours)}
     if not isinstance(theirs, Value) or type(theirs) is not type(ours):
         return {factor: (theirs, ours)}
@@ -229,5 +231,9 @@ def _are_values(thing: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = "none" if value in ((), None) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Write a value in one short piece; of values, only the fields that are not the default."""
+    if value in ((), None):
+        return "none"
+    parts = value if _are_values(value) else (value,)
+    text = ", ".join(written(part) if isinstance(part, Value) else repr(part) for part in parts)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -95,11 +95,11 @@ class Balanced(Sampling):
     class of which train has no picture is left out, and the others share its place. Buda et al.
     2018, "A systematic study of the class imbalance problem in convolutional neural networks".
 
-    Class weights, as of `CrossEntropy(class_weights="balanced")`, have the same aim by other means:
-    every picture still comes once, and one of a rare class makes a larger step. Here all count the
-    same, batches hold all classes, as batch norm then sees them, and a picture that comes again is
-    augmented otherwise. But what is left out of an epoch is not learnt from in it, and rare
-    pictures are sooner known by heart. Use one of the two, not both.
+    `CrossEntropy(class_weights="balanced")` has the same aim by other means: every picture comes
+    once, and a picture of a rare class makes a larger step. Here all pictures count the same, batch
+    norm sees all classes equally often, and a picture that comes again is augmented differently.
+    But pictures that are left out of an epoch teach nothing in it, and rare pictures are sooner
+    learnt by heart. Use one of the two, not both.
 
     >>> import torch
     >>> labels = torch.tensor([0, 0, 0, 0, 0, 1])

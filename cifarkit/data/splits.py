@@ -217,7 +217,9 @@ def check_splits(splits: Any) -> None:
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            f"training takes Splits, such as from {loader_for(splits)}, found "
+            "the data must be Splits, one set of three: give data, not data.val"
+            if isinstance(splits, ImageSet)
+            else f"training takes Splits, such as from {loader_for(splits)}, found "
             f"{type(splits).__name__}"
         )
 

@@ -141,7 +141,7 @@ def spatial_layer(model: nn.Module, layer: Any) -> PassedLayer:
     chosen = layer_at(model, layer)
     if not chosen.is_spatial:
         raise ModelContractError(
-            f"a heat map needs batch channels height width, and the layer is {chosen}; "
+            f"a map needs batch channels height width, and the layer is {chosen}; "
             f"choose one of {_listed([candidate.name for candidate in reversed(spatial)])}"
         )
     return chosen

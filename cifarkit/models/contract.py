@@ -85,7 +85,8 @@ def _described(model: Any, hint: str) -> tuple[str, str]:
     if inspect.isclass(model):
         return f"the class {model.__name__}", f"call it: {model.__name__}(…)"
     if isinstance(model, str):
-        return text, f"ck.create_model({text}) builds one"
+        call = "ck.load_run" if Path(model).is_dir() else "ck.create_model"
+        return text, f"{call}({text}) builds one"
     if isinstance(getattr(type(model), "model", None), property):  # such as a run
         return text, "pass its .model"
     return text, hint

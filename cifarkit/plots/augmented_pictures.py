@@ -117,7 +117,5 @@ def _title(recipe: Recipe, n: int, total: int, epochs: int, seed: int) -> str:
     names = ", ".join(type(augmentation).__name__ for augmentation in recipe.augment)
     show = "shows" if epochs == 1 else "show"
     how = names or "no augmentation, so all are the same"
-    return (
-        f"{which}: left as they are, then as {when} of {recipe.epochs} {show} them "
-        f"(seed {seed})\n{how}"
-    )
+    how += f"; {type(recipe.mix).__name__} follows, and is not drawn" if recipe.mix else ""
+    return f"{which}, unchanged and as {when} of {recipe.epochs} {show} them (seed {seed})\n{how}"

@@ -51,9 +51,7 @@ def confusion_finding(evaluation: Evaluation) -> str:
     pairs = confused_pairs(evaluation, k=2)
     if not pairs:
         return f"All {len(evaluation):,} images right"
-    worst = ", ".join(
-        f"{pair.true} called {pair.predicted} ({100 * pair.share:.1f} %)" for pair in pairs
-    )
+    worst = ", ".join(f"{pair.true} called {pair.predicted} ({pair.count:,})" for pair in pairs)
     return f"{100 * evaluation.accuracy:.1f} % right; most often wrong: {worst}"
 
 

@@ -13,7 +13,14 @@ from cifarkit.guidance import explains_arguments
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.lettering import LEADING, width_of
 from cifarkit.plots.line_ends import End, write_ends
-from cifarkit.plots.series import Line, chance_of, collect_lines, finding_of, train_loss_of
+from cifarkit.plots.series import (
+    Line,
+    chance_of,
+    collect_lines,
+    finding_of,
+    mixes_of,
+    train_loss_of,
+)
 from cifarkit.plots.style import (
     COLOURS,
     INK,
@@ -82,12 +89,13 @@ def curves(
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)
         note = ""
+        of = " of cross-entropy" if own_loss else ""
         if chance is not None and low <= chance * _scale(column) <= high:
-            ends.append(_draw_chance(ax, chance, column, lines))
+            ends.append(_draw_chance(ax, chance, column, lines, of))
         elif chance is not None:
-            note = f"chance: {_chance_text(chance, column)}"
+            note = f"chance{of}: {_chance_text(chance, column)}"
         ax.set_ylabel(_axis_label(column))
-        room = _write_legend(ax, lines, own_loss)
+        room = _write_legend(ax, lines, _keys(own_loss, mixes_of(runs)))
         title = write_words(ax, finding_of(lines, column), "epoch", note, _band(lines), above=room)
         write_ends(ax, ends)
         align_words(ax, title)
@@ -163,27 +171,27 @@ def _set_limits(ax: Axes, lines: Sequence[Line]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line]) -> End:
+def _draw_chance(ax: Axes, chance: float, column: str, lines: Sequence[Line], of: str) -> End:
     height = chance * _scale(column)
     ax.axhline(height, color=QUIET, linewidth=1.0, label="chance")
     last = max(float(line.epochs[-1]) for line in lines)
-    return End(last, height, f"chance {_chance_text(chance, column)}", QUIET)
+    return End(last, height, f"chance{of} {_chance_text(chance, column)}", QUIET)
 
 
-def _keys(own_loss: str) -> dict[str, str]:
+def _keys(own_loss: str, mixes: str) -> dict[str, str]:
     """Return what the legend says of each split."""
-    if not own_loss:
-        return {"train": "train", "val": "val", "test": "test (observed, not for choosing)"}
+    train = ", ".join([own_loss] * bool(own_loss) + [f"on {mixes} pictures"] * bool(mixes))
+    others = ": cross-entropy" if own_loss else ""
     return {
-        "train": f"train: {own_loss}",
-        "val": "val: cross-entropy",
-        "test": "test: cross-entropy (observed, not for choosing)",
+        "train": f"train: {train}" if train else "train",
+        "val": f"val{others}",
+        "test": f"test{others} (observed, not for choosing)",
     }
 
 
-def _write_legend(ax: Axes, lines: Sequence[Line], own_loss: str) -> float:
+def _write_legend(ax: Axes, lines: Sequence[Line], keys: Mapping[str, str]) -> float:
     """Write the legend above the axes, and return its height in points."""
-    splits, keys = {line.split for line in lines}, _keys(own_loss)
+    splits = {line.split for line in lines}
     several = len({line.name for line in lines}) > 1
     samples = []
     for split in [split for split in keys if split in splits]:

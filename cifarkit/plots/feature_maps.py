@@ -70,7 +70,9 @@ def activations(
     batch = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
     network, pictures = network_and_pictures(model, batch, None)
     if len(pictures) > 1:
-        raise DataError(f"image must be one picture, found {len(pictures)}; write images[0]")
+        raise DataError(
+            f"image must be one picture, found {len(pictures)}; write data.val.images[0]"
+        )
     chosen = spatial_layer(network, layer)
     maps = inspected.activations(network, pictures, chosen.module)[0].numpy()
     strength = np.abs(maps).mean(axis=(1, 2))

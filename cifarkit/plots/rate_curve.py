@@ -64,6 +64,9 @@ def lr_finder(finder: LRFinder, *, ax: Axes | None = None) -> Axes:
         style_axes(ax, grid="y")
         ax.plot(finder.rates[: len(finder.losses)], finder.losses, color=COLOURS[0], linewidth=1.8)
         ax.set_xscale("log")
+        low, first = min(finder.losses), finder.losses[0]
+        room = (first - low) or abs(first) or 1.0
+        ax.set_ylim(low - 0.1 * room, first + 0.5 * room)  # the loss explodes at the end
         # The usual labels are formulas, and formulas are off in this style.
         ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
         ax.xaxis.set_minor_locator(NullLocator())

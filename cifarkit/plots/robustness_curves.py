@@ -14,7 +14,7 @@ from cifarkit.evaluation.robustness import Robustness, check_robustness
 from cifarkit.guidance import explains_arguments
 from cifarkit.plots.contrast import darkened
 from cifarkit.plots.line_ends import End, write_ends
-from cifarkit.plots.style import COLOURS, INK, QUIET, axes_or_new, style_axes, styled
+from cifarkit.plots.style import COLOURS, INK, QUIET, SMALL, axes_or_new, style_axes, styled
 from cifarkit.plots.words import align_words, write_words
 from cifarkit.tables import percent
 
@@ -71,8 +71,10 @@ def robustness(
             ax.plot((0, *SEVERITIES), 100 * accuracies, color=colour, linewidth=width, label=name)
             ends.append(End(SEVERITIES[-1], 100 * accuracies[-1], name, darkened(colour)))
         ends += _draw_chance(ax, named)
+        if not isinstance(robustness, Mapping):
+            _write_families(ax, robustness)
         ax.set_ylabel("accuracy in %")
-        words = write_words(ax, title, "severity; 0: the images as they are", *_notes(named))
+        words = write_words(ax, title, "severity; 0: unchanged images", *_notes(named))
         write_ends(ax, ends)
         align_words(ax, words)
     return ax
@@ -88,6 +90,16 @@ def _of_kinds(robustness: Robustness) -> Lines:
     if len(lines) > 1:
         lines[MEAN] = (robustness.mean_accuracies, INK, 2.6)
     return lines
+
+
+def _write_families(ax: Axes, robustness: Robustness) -> None:
+    """Write in the corner which family of corruptions has which colour."""
+    shown = {COLOUR_OF[name] for name in robustness.corrupted}
+    for family, colour in zip(FAMILIES, COLOURS, strict=False):
+        if colour in shown:
+            ax.plot([], [], color=colour, label=family)
+    handles = ax.get_lines()[-len(shown) :]
+    ax.legend(handles=handles, loc="lower left", ncols=len(shown), frameon=False, fontsize=SMALL)
 
 
 def _of_networks(named: Mapping[str, Robustness]) -> Lines:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from cifarkit.runs.history import History
     from cifarkit.runs.run import Run
 
-__all__ = ["Line", "chance_of", "collect_lines", "finding_of", "train_loss_of"]
+__all__ = ["Line", "chance_of", "collect_lines", "finding_of", "mixes_of", "train_loss_of"]
 
 METRICS = ("loss", "accuracy")
 SPLITS = ("train", "val", "test")
-LONGEST = 40  # characters of a loss in a legend
+LONGEST = 48  # characters of a loss in a legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,17 @@ def chance_of(runs: Any, column: str) -> float | None:
         return None
     (classes,) = counts
     return 1 / classes if metric == "accuracy" else math.log(classes)
+
+
+def mixes_of(runs: Any) -> str:
+    """Return what mixes the training pictures of some of the runs, by name; "" if nothing does.
+
+    Args:
+        runs: as in `collect_lines`; runs know their recipe, bare histories do not.
+    """
+    members = [run for group in _named(runs).values() for run in group]
+    mixes = (run.recipe.mix for run in members if hasattr(run, "recipe"))
+    return " and ".join(sorted({type(mix).__name__ for mix in mixes if mix is not None}))
 
 
 def train_loss_of(runs: Any) -> str:

@@ -42,8 +42,8 @@ class TensorBoard(Callback):
     the confusion matrix of val; test is written only where the run tracks it.
 
     Give it after callbacks that log columns, and before `EarlyStopping`, so that the confusion
-    matrix is that of the best weights. A run that goes on continues in its folder; one that begins
-    anew there takes the place of the one before.
+    matrix is that of the best weights. A resumed run continues in its folder. A new run in the
+    folder hides the events of the run before.
 
     Args:
         folder: of this run alone; `--logdir` may name the folder above, which compares runs.

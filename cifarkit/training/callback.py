@@ -14,6 +14,7 @@ from cifarkit.renamed import warn_of_old_name
 from cifarkit.runs.facts import is_user_code
 from cifarkit.runs.run import Run
 from cifarkit.training.guard import guarded
+from cifarkit.values import Value
 
 __all__ = [
     "HOOKS",
@@ -310,7 +311,8 @@ def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:
         if inspect.isclass(callback) and issubclass(callback, Callback):
             raise TypeError(f"a callback is an instance: write {callback.__name__}(…)")
         if not isinstance(callback, Callback):
-            raise TypeError(f"a callback must be a ck.Callback, found {callback!r}")
+            way = "; a value is part of the recipe" if isinstance(callback, Value) else ""
+            raise TypeError(f"a callback must be a ck.Callback, found {callback!r}{way}")
         if isinstance(callback.columns, str):
             raise TypeError(f"write {type(callback).__name__}.columns = ({callback.columns!r},)")
     return chosen

@@ -88,7 +88,8 @@ class Profile(Guided, Readable):
         quick = sorted(self.layers, key=self.layers.__getitem__)[:-MOST_LAYERS]
         layers = [(name, part, True) for name, part in self.layers.items() if name not in quick]
         if quick:
-            layers += [(f"{len(quick)} others", sum(self.layers[name] for name in quick), True)]
+            rest = sum(self.layers[name] for name in quick)
+            layers.append((f"others ({len(quick)} layers)", rest, True))
         rows = []
         for name, part in self.parts.items():
             rows += [(name, part, False), *(layers if name == FORWARD else [])]
@@ -135,8 +136,9 @@ def profile(
     has its own time; without it, parts overlap and a step is shorter.
 
     Not in it: what happens once, such as loading the data and compiling; checkpoints, since nothing
-    is written; CUDA graphs and `compile="on"`, which leave no parts to measure; and windows that
-    grow later, since these are the first steps. A part holds all up to the next:
+    is written; and CUDA graphs and `compile="on"`, which leave no parts to measure. These are the
+    first steps: windows that grow are still small, and weights that a `Group` freezes at first cost
+    no gradient. A part holds all up to the next:
 
     - `data`: choose the images, augment them, scale them, set the learning rate
     - `forward`: each layer without layers of its own, and what is computed between them
@@ -188,7 +190,7 @@ def profile(
     if watch.steps_measured < steps:
         raise TrainingError(
             f"the training ended after {watch.steps_made} steps, and {WARM_UP} warm up before "
-            f"{steps} are measured; give the recipe more epochs, or take a smaller steps="
+            f"{steps} are measured; give the recipe more epochs, or write a smaller steps="
         )
     return _profile(name, watch, recipe, len(splits.train), place)
 

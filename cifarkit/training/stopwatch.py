@@ -25,7 +25,7 @@ class Stopwatch:
 
     Args:
         clock: returns seconds.
-        warm_up: steps after which it begins anew.
+        warm_up: steps that are not measured.
         steps: to measure after those.
 
     >>> watch = Stopwatch(iter([0.0, 2.0, 5.0]).__next__, warm_up=0, steps=1)

@@ -24,7 +24,7 @@ from cifarkit.training.engine.forward import Compile
 from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.progress.progress import ShowProgress
 from cifarkit.training.trainer import Trainer
-from cifarkit.values import check_fields
+from cifarkit.values import Value, check_fields, written
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
@@ -111,8 +111,12 @@ def _way_for_a_network(network: nn.Module, changes: Mapping[str, Any]) -> str:
     """Return how to train a network that is built already: by a trainer, or by its class."""
     kind = type(network)
     by_class = f", or give its class: ck.train({kind.__name__}, data)" * is_user_code(kind)
-    epochs = as_written("epochs", changes.get("epochs", ...))
+    given = {"epochs": ..., **changes}
+    recipe = ", ".join(
+        f"{name}={written(value) if isinstance(value, Value) else as_written(name, value)}"
+        for name, value in given.items()
+    )
     return (
         "ck.train builds a fresh network, from a name or a class, and was given a network; write "
-        f"ck.Trainer(ck.Recipe(epochs={epochs})).fit(network, data){by_class}"
+        f"ck.Trainer(ck.Recipe({recipe})).fit(network, data){by_class}"
     )

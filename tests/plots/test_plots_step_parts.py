@@ -38,7 +38,7 @@ def test_of_many_layers_the_slowest_have_a_row_each(measured: Profile) -> None:
     layers = {f"{n} Conv2d": 0.0001 * (1 + n % 5) for n in range(11)}
     rows = Profile("deep", PARTS, layers, steps=20, batch_size=32, device="cpu").rows()
     names = [name for name, _, is_layer in rows if is_layer]
-    assert names == [*(f"{n} Conv2d" for n in (1, 2, 3, 4, 6, 7, 8, 9)), "3 others"]
+    assert names == [*(f"{n} Conv2d" for n in (1, 2, 3, 4, 6, 7, 8, 9)), "others (3 layers)"]
     assert sum(part for _, part, is_layer in rows if is_layer) == pytest.approx(
         sum(layers.values())
     )

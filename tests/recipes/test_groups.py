@@ -7,7 +7,7 @@ import pytest
 
 import cifarkit as ck
 from cifarkit.recipes.groups import check_names, group_of
-from cifarkit.runs.format_1 import current_recipe, first_recipe
+from cifarkit.runs.format_1 import current_recipe, first_training
 from cifarkit.values import from_json
 
 NAMES = ["backbone.0.weight", "backbone.0.bias", "backbone.10.weight", "head.weight", "head.bias"]
@@ -86,9 +86,9 @@ def test_records_from_before_groups_are_read_and_keep_their_keys() -> None:
     old = recipe.to_json()
     del old["groups"]
     assert from_json(current_recipe(old)) == recipe
-    assert "groups" not in first_recipe(recipe.to_json())
+    assert "groups" not in first_training(recipe.to_json(), [])[0]
     grouped = json.loads(json.dumps(recipe.replace(groups=(ck.Group("*"),)).to_json()))
-    assert first_recipe(grouped)["groups"] == grouped["groups"] != []
+    assert first_training(grouped, [])[0]["groups"] == grouped["groups"] != []
     assert from_json(grouped).groups == (ck.Group("*"),)
 
 

@@ -83,8 +83,8 @@ def test_the_pictures_are_those_that_the_network_sees(
         def on_batch_end(self, run: ck.Run) -> None:
             seen.append(run.state.batch.images)
 
-    callbacks = [ck.Mixup(), ck.TensorBoard(tmp_path), Watch()]
-    ck.train("augmented", tiny, epochs=1, batch_size=32, callbacks=callbacks)
+    callbacks = [ck.TensorBoard(tmp_path), Watch()]
+    ck.train("augmented", tiny, epochs=1, batch_size=32, mix=ck.Mixup(), callbacks=callbacks)
     shown = np.asarray(picture(read(tmp_path), "first batch"))[::3, ::3]  # 128 256 3
     second = ((seen[0][1] + 1) * 127.5).permute(1, 2, 0).numpy()
     assert shown.shape == (128, 256, 3)

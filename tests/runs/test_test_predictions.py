@@ -46,7 +46,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "wider": ({"logits": receipt_of(0).logits.astype(np.float32)}, "it holds float32 logits"),
     "others": ({"labels": (np.arange(40) + 1) % 3}, "40 of its 40 labels are not the test"),
-    "none": ({"predicted": np.full(40, 3)}, "not one of the 3 classes"),
+    "none": ({"predicted": np.full(40, 3)}, "labels outside of the 3 classes"),
     "odd": ({"predicted": receipt_of(0).logits.argmin(axis=1)}, "40 of its 40 predicted classes"),
 }
 

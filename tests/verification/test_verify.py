@@ -206,7 +206,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "an answer that is no class": (
         edit_predictions(predicted=lambda it: it + 10),
         "test predictions",
-        "not one of the 10 classes",
+        "labels outside of the 10 classes",
     ),
     "a better accuracy": (edit_score(accuracy=0.99), "score", "run.json says accuracy 99 %"),
     "more images": (edit_score(n=6_000), "score", "of 6,000"),

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from cifarkit.annotations import Mismatch
+from cifarkit.data.mixing import Mix
 from cifarkit.errors import DataError
 from cifarkit.values import Value
 
@@ -40,6 +41,8 @@ class Augmentation(Value, ABC):
             Mismatch: it is another callable, such as one of torchvision's transforms.
         """
         if (value := super().taken_from(found)) is None and callable(found):
+            if isinstance(found, Mix):
+                raise Mismatch(f"an augmentation; a mix has its own field: mix={found!r}")
             name = getattr(found, "__name__", type(found).__name__)
             raise Mismatch(
                 f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
