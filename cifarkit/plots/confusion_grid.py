@@ -51,7 +51,11 @@ def confusion_finding(evaluation: Evaluation) -> str:
     pairs = confused_pairs(evaluation, k=2)
     if not pairs:
         return f"All {len(evaluation):,} images right"
-    worst = ", ".join(f"{pair.true} called {pair.predicted} ({pair.count:,})" for pair in pairs)
+    totals = dict(zip(evaluation.classes, evaluation.confusion.sum(axis=1), strict=True))
+    worst = ", ".join(
+        f"{pair.true} called {pair.predicted} ({pair.count:,} of {totals[pair.true]:,})"
+        for pair in pairs
+    )
     return f"{100 * evaluation.accuracy:.1f} % right; most often wrong: {worst}"
 
 

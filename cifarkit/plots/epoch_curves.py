@@ -89,7 +89,8 @@ def curves(
         ends = _draw_lines(ax, lines)
         low, high = _set_limits(ax, lines)
         note = ""
-        of = " of cross-entropy" if own_loss else ""
+        has_train = "train" in {line.split for line in lines}
+        of = " of cross-entropy" if own_loss and has_train else ""
         if chance is not None and low <= chance * _scale(column) <= high:
             ends.append(_draw_chance(ax, chance, column, lines, of))
         elif chance is not None:

@@ -93,13 +93,13 @@ def _of_kinds(robustness: Robustness) -> Lines:
 
 
 def _write_families(ax: Axes, robustness: Robustness) -> None:
-    """Write in the corner which family of corruptions has which colour."""
+    """Write in the upper corner, where few lines are, which family of corruptions has which colour."""
     shown = {COLOUR_OF[name] for name in robustness.corrupted}
     for family, colour in zip(FAMILIES, COLOURS, strict=False):
         if colour in shown:
             ax.plot([], [], color=colour, label=family)
     handles = ax.get_lines()[-len(shown) :]
-    ax.legend(handles=handles, loc="lower left", ncols=len(shown), frameon=False, fontsize=SMALL)
+    ax.legend(handles=handles, loc="upper right", frameon=False, fontsize=SMALL)
 
 
 def _of_networks(named: Mapping[str, Robustness]) -> Lines:

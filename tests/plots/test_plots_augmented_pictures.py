@@ -83,7 +83,7 @@ def test_words_say_class_epoch_and_size(image_set: ImageSet) -> None:
         "epoch 2, 20 by 20",
     ]
     assert " ".join(figure.get_suptitle().split()) == (
-        "1 of 40 images: left as they are, then as epochs 1 to 2 of 2 show them (seed 0) Crop"
+        "1 of 40 images, unchanged and as epochs 1 to 2 of 2 show them (seed 0) Crop"
     )
 
 

@@ -78,7 +78,7 @@ def test_every_number_can_be_read(ax: Axes, evaluate_as: Callable[..., Evaluatio
 def test_the_title_names_the_two_worst_pairs(ax: Axes, evaluation: Evaluation) -> None:
     confusion(evaluation, ax=ax)
     assert " ".join(ax.get_title(loc="left").split()) == (
-        "82.5 % right; most often wrong: cat called dog (50.0 %), dog called frog (10.0 %)"
+        "82.5 % right; most often wrong: cat called dog (5 of 10), dog called frog (2 of 20)"
     )
 
 

@@ -139,7 +139,7 @@ def test_the_strongest_channels_come_first(network: nn.Sequential, image_set: Im
 
 
 def test_one_picture_is_drawn_at_a_time(network: nn.Sequential, image_set: ImageSet) -> None:
-    with pytest.raises(ck.DataError, match=r"image must be one picture, found 40; write images"):
+    with pytest.raises(ck.DataError, match=r"image must be one picture, found 40; write data"):
         activations(network, image_set, "0", figure=Figure())
     with pytest.raises(ck.ModelContractError, match=r"the layer is 3 \(Linear\) batch 3"):
         activations(network, image_set[0][0], "3", figure=Figure())
