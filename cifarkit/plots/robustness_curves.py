@@ -93,7 +93,7 @@ def _of_kinds(robustness: Robustness) -> Lines:
 
 
 def _write_families(ax: Axes, robustness: Robustness) -> None:
-    """Write in the upper corner, where few lines are, which family of corruptions has which colour."""
+    """Write the colours of the families in the upper corner, where few lines are."""
     shown = {COLOUR_OF[name] for name in robustness.corrupted}
     for family, colour in zip(FAMILIES, COLOURS, strict=False):
         if colour in shown:
