@@ -10,7 +10,7 @@ from torch import nn
 
 from cifarkit.randomness import fork_rng
 
-__all__ = ["gradients_enabled", "in_evaluation"]
+__all__ = ["float32_by_default", "gradients_enabled", "in_evaluation"]
 
 
 @contextmanager
@@ -49,3 +49,19 @@ def gradients_enabled() -> Iterator[None]:
     """
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+@contextmanager
+def float32_by_default() -> Iterator[None]:
+    """Let torch make float32 for a block, so that what is drawn is the same in every script.
+
+    >>> with float32_by_default():
+    ...     torch.zeros(1).dtype
+    torch.float32
+    """
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)

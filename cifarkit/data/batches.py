@@ -18,6 +18,7 @@ from cifarkit.data.mixing import Mix
 from cifarkit.data.sampling import Sampling, Shuffled
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments
+from cifarkit.modes import float32_by_default
 from cifarkit.randomness import generator_for, seeded
 from cifarkit.values import Value
 
@@ -100,6 +101,7 @@ def training_batches(
     on_device = _cut(order, batch_size)
     epochs = epoch + 1 if epochs is None else epochs
 
+    @float32_by_default()
     def batch_of(step: int) -> Batch:
         context = AugmentationContext(
             seed, epoch=epoch, epochs=epochs, step=step, indices=batches[step], total=len(train)

@@ -135,14 +135,15 @@ def temperature_of(evaluation: Evaluation) -> Temperature:
         return float((softmax(inverse * ahead, axis=1) * ahead).sum(axis=1).mean())
 
     least, most = math.log(LEAST), math.log(MOST)
-    if not slope(most) < 0:
-        raise DataError(
-            "no temperature is the best: the logits say nothing about the labels, or the opposite "
-            "of them. Train the network first, on data with the same classes"
-        )
-    if not slope(least) > 0:
+    if evaluation.accuracy == 1 and not slope(least) > 0:
         raise DataError(
             f"no temperature is the best: the network is right on each of the {len(evaluation):,} "
             "images, so it could not be too sure of them. Take a larger val, with mistakes in it"
+        )
+    if not slope(least) > 0 > slope(most):
+        raise DataError(
+            f"no temperature from {LEAST:g} to {MOST:g} is the best: the logits say too little "
+            "about the labels, or the opposite of them. Train the network first, on data with the "
+            "same classes"
         )
     return Temperature(math.exp(brentq(slope, least, most, xtol=1e-12)))

@@ -59,6 +59,12 @@ class Loss(Value, ABC):
 
         if found in (F.cross_entropy, nn.CrossEntropyLoss):
             return CrossEntropy()
+        is_torchs = type(found) in (nn.CrossEntropyLoss, nn.MultiMarginLoss)
+        if is_torchs and (found.reduction == "sum" or getattr(found, "ignore_index", -1) >= 0):
+            raise Mismatch(
+                "one with reduction='mean' and without ignore_index, since all images count; "
+                "class_weights can hold a 0"
+            )
         if type(found) is nn.CrossEntropyLoss:
             return CrossEntropy(found.label_smoothing, class_weights=_plain(found.weight))
         if type(found) is nn.MultiMarginLoss:
@@ -249,11 +255,14 @@ class FocalLoss(ClassWeightedLoss):
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the focal loss of each image."""
+        import torch
         import torch.nn.functional as F
 
         shares = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1])
         logs = F.log_softmax(logits, dim=1)
-        losses = -shares * (1 - logs.exp()) ** self.gamma * logs  # batch classes
+        # At 0 the slope of a power below 1 is infinite.
+        doubts = (-torch.expm1(logs)).clamp_min(torch.finfo(logs.dtype).tiny)
+        losses = -shares * doubts**self.gamma * logs  # batch classes
         weights = self._weights(logs)
         return (losses if weights is None else losses * weights).sum(1)
 

@@ -161,7 +161,7 @@ def test_what_cannot_be_fitted_is_refused(tiny: ck.Splits) -> None:
     with pytest.raises(ck.DataError, match="right on each of the 3 images"):
         temperature_of(right)
     for logits in (-right.logits, 0 * right.logits):
-        with pytest.raises(ck.DataError, match="say nothing about the labels, or the opposite"):
+        with pytest.raises(ck.DataError, match="say too little about the labels, or the opposite"):
             temperature_of(ck.Evaluation(logits, right.labels, right.classes))
     lost = ck.Evaluation(right.logits * np.float32(np.nan), right.labels, right.classes)
     with pytest.raises(ck.NonFiniteLossError, match="NaN or infinity"):

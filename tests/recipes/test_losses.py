@@ -114,6 +114,28 @@ def test_what_has_one_meaning_is_taken(written: Any, meant: ck.Loss) -> None:
     assert ck.Recipe(loss=written).loss == meant
 
 
+@pytest.mark.parametrize(
+    "torchs",
+    [
+        nn.CrossEntropyLoss(ignore_index=3),
+        nn.CrossEntropyLoss(reduction="sum"),
+        nn.MultiMarginLoss(reduction="sum"),
+    ],
+)
+def test_settings_of_torchs_losses_without_a_counterpart_are_refused(torchs: nn.Module) -> None:
+    with pytest.raises(ck.RecipeError, match="one with reduction='mean' and without ignore_index"):
+        ck.Recipe(loss=torchs)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.25, 0.5, 1.0, 2.0])
+def test_the_focal_loss_of_a_certain_answer_has_a_gradient(gamma: float) -> None:
+    logits = torch.tensor([[40.0, 0.0, 0.0], [0.0, 40.0, 0.0]], requires_grad=True)
+    ck.FocalLoss(gamma=gamma).mean(logits, torch.tensor([0, 0])).backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert logits.grad[1].any()
+
+
 @pytest.mark.parametrize("weights", [[1, 2.5], np.array([1, 2.5]), torch.tensor([1, 2.5])])
 def test_weights_may_come_as_others_keep_them(weights: Any) -> None:
     assert ck.CrossEntropy(class_weights=weights).class_weights == (1.0, 2.5)

@@ -30,6 +30,7 @@ from cifarkit.data.corruptions.weather import snow, spatter
 from cifarkit.data.image_set import ImageSet, check_image_set
 from cifarkit.errors import DataError
 from cifarkit.guidance import explains_arguments, nearest
+from cifarkit.modes import float32_by_default
 from cifarkit.randomness import generator_for
 
 __all__ = ["FAMILIES", "SEVERITIES", "check_corruption", "corrupt", "list_corruptions"]
@@ -117,6 +118,7 @@ def check_corruption(name: Any) -> None:
     raise DataError(f"there is no corruption {name!r}: {advice}There are {', '.join(CORRUPTIONS)}")
 
 
+@float32_by_default()
 def _corrupted(images: Tensor, name: str, severity: int, first: int) -> Tensor:
     """Corrupt pictures, of which the first has this index."""
     if len(images) == 0:
