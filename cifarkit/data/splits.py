@@ -217,7 +217,7 @@ def check_splits(splits: Any) -> None:
     """
     if not isinstance(splits, Splits):
         raise DataError(
-            "it takes Splits, the three sets together, and found an ImageSet: give data, not data.val"
+            "it takes Splits, the three sets together, found an ImageSet: give data, not data.val"
             if isinstance(splits, ImageSet)
             else f"training takes Splits, such as from {loader_for(splits)}, found "
             f"{type(splits).__name__}"
