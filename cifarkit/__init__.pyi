@@ -35,6 +35,9 @@ from cifarkit.data.label_file import load_label_file as load_label_file
 from cifarkit.data.mixing import CutMix as CutMix
 from cifarkit.data.mixing import Mix as Mix
 from cifarkit.data.mixing import Mixup as Mixup
+from cifarkit.data.near_duplicates import NearDuplicate as NearDuplicate
+from cifarkit.data.near_duplicates import NearDuplicates as NearDuplicates
+from cifarkit.data.near_duplicates import near_duplicates as near_duplicates
 from cifarkit.data.sampling import Balanced as Balanced
 from cifarkit.data.sampling import Sampling as Sampling
 from cifarkit.data.sampling import Shuffled as Shuffled

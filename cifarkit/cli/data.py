@@ -44,15 +44,24 @@ def show(
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a random sample into a picture file.")
     ] = None,
+    near_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--near-duplicates", help="Search test pictures that look like one of train or val."
+        ),
+    ] = False,
 ) -> None:
     """Load a data source, fetch it if needed, and print what is in it."""
     from cifarkit.data.leaks import count_leaks
+    from cifarkit.data.near_duplicates import near_duplicates as search
 
     if figure is not None:
         check_new(figure)
     splits = load_source(source)
     echo(f"{splits.name}, fingerprint {splits.fingerprint}\n{splits.table().as_text()}")
     echo(f"{count_leaks(splits):,} test pictures are in train or val, too")
+    if near_duplicates:
+        echo(search(splits))
     if figure is not None:
         from matplotlib.figure import Figure
 

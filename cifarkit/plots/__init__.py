@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cifarkit.errors import UnknownAttributeError
 from cifarkit.guidance import lacking
+from cifarkit.plots.alike_pictures import near_duplicates
 from cifarkit.plots.augmented_pictures import augmented
 from cifarkit.plots.class_scores import per_class
 from cifarkit.plots.confidence_bins import reliability
@@ -37,6 +38,7 @@ __all__ = [
     "filters",
     "grad_cam",
     "lr_finder",
+    "near_duplicates",
     "per_class",
     "predictions",
     "profile",

@@ -1,0 +1,165 @@
+"""Find test pictures that look almost like a picture seen in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cifarkit.annotations import Range
+from cifarkit.arguments import checked
+from cifarkit.blocks import Block, Readable, as_text
+from cifarkit.data.image_set import ImageSet
+from cifarkit.data.splits import Splits, check_splits
+from cifarkit.guidance import Guided, explains_arguments
+from cifarkit.tables import Table
+
+__all__ = ["NearDuplicate", "NearDuplicates", "near_duplicates"]
+
+SIDE = 16  # at half the size, small shifts and the noise of JPEG hardly count
+AT_ONCE = 2_000  # pictures, so that the correlations of a block fit in memory
+MOST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """A test picture, and the picture of train or val that is most like it.
+
+    Args:
+        test_index: the index of the test picture.
+        other: `"train"` or `"val"`.
+        index: the index of the other picture in its set.
+        correlation: of their pixels at 16 by 16, in [-1, 1].
+        mirrored: whether the other picture is the mirror image.
+        same_label: whether both have the same label.
+    """
+
+    test_index: int
+    other: str
+    index: int
+    correlation: float
+    mirrored: bool
+    same_label: bool
+
+
+@dataclass(frozen=True, repr=False)
+class NearDuplicates(Guided, Readable):
+    """Pairs of a test picture and a picture seen in training, the most alike first.
+
+    Args:
+        pairs: one for each test picture that has a near-duplicate.
+        threshold: the correlation from which a pair counts.
+        test_images: how many test pictures there are.
+    """
+
+    pairs: tuple[NearDuplicate, ...]
+    threshold: float
+    test_images: int
+
+    def __len__(self) -> int:
+        """Count the pairs."""
+        return len(self.pairs)
+
+    @property
+    def kept(self) -> Tensor:
+        """The indices of the test pictures without a near-duplicate, int64 `n`.
+
+        `data.test.subset(near.kept)` is the test set without them.
+        """
+        alike = {pair.test_index for pair in self.pairs}
+        return torch.tensor([index for index in range(self.test_images) if index not in alike])
+
+    def blocks(self) -> Sequence[Block]:
+        """Return a sentence, and a table of the first pairs."""
+        rows = [
+            (
+                *(f"test {pair.test_index}", f"{pair.other} {pair.index}"),
+                *(f"{pair.correlation:.3f}", "yes" if pair.mirrored else "no"),
+                "same" if pair.same_label else "other",
+            )
+            for pair in self.pairs[:MOST_ROWS]
+        ]
+        head = (
+            f"{len(self):,} of {self.test_images:,} test pictures have a near-duplicate in train "
+            f"or val: a correlation of {self.threshold:g} or more at {SIDE} by {SIDE}"
+        )
+        table = Table(("picture", "is like", "correlation", "mirrored", "label"), rows)
+        return [head, table] if rows else [head]
+
+    def __str__(self) -> str:
+        return as_text(*self.blocks())
+
+    def __repr__(self) -> str:
+        return f"NearDuplicates({len(self)} pairs, threshold {self.threshold:g})"
+
+
+@explains_arguments("ck.near_duplicates")
+def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicates:
+    """Find the test pictures that look almost like a picture of train or val.
+
+    A network can know such a picture by heart. Barz and Denzler 2020, "Do We Train on Test Data?"
+    (arXiv 1902.00423), found near-duplicates for 3.3 % of the test pictures of CIFAR-10, by a
+    network and by eye. Here each picture is made 16 by 16, and the correlation of its pixels with
+    those of every other picture is computed, also mirrored. That finds fewer: copies that were
+    cropped or recoloured stay unseen. Pictures of one plain colour are left out.
+
+    Args:
+        splits: the three sets.
+        threshold: the correlation from which a pair counts.
+
+    Returns:
+        The pairs, the most alike first; `print` shows a table.
+
+    Raises:
+        DataError: it is not splits, or the threshold is out of range.
+
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> data = load_synthetic(n_train=100, n_test=50, val_size=10)
+    >>> near_duplicates(Splits(data.train, None, data.train, "itself")).pairs[0].correlation > 0.999
+    True
+    """
+    check_splits(splits)
+    least = checked("threshold", threshold, Annotated[float, Range(0.5, 1)])
+    others = {"train": splits.train} | ({} if splits.val is None else {"val": splits.val})
+    found: dict[int, NearDuplicate] = {}
+    for name, image_set in others.items():
+        for pair in _alike(splits.test, image_set, name, least):
+            known = found.get(pair.test_index)
+            if known is None or pair.correlation > known.correlation:
+                found[pair.test_index] = pair
+    pairs = sorted(found.values(), key=lambda pair: (-pair.correlation, pair.test_index))
+    return NearDuplicates(tuple(pairs), least, len(splits.test))
+
+
+def _alike(test: ImageSet, others: ImageSet, name: str, least: float) -> Iterator[NearDuplicate]:
+    """Yield, for each block of the other pictures, the most alike of each test picture."""
+    vectors = _vectors(test.images)
+    for first, mirrored, block in _blocks_of(others):
+        for start, tests in _parts(vectors):
+            highest, index = (tests @ block.T).clamp(max=1).max(1)
+            for at in (highest >= least).nonzero()[:, 0].tolist():
+                picture, other = start + at, first + int(index[at])
+                same = bool(test.labels[picture] == others.labels[other])
+                yield NearDuplicate(picture, name, other, float(highest[at]), mirrored, same)
+
+
+def _blocks_of(image_set: ImageSet) -> Iterator[tuple[int, bool, Tensor]]:
+    """Yield blocks of vectors, with their first index, as they are and mirrored."""
+    for first, images in _parts(image_set.images):
+        for mirrored in (False, True):
+            yield first, mirrored, _vectors(images.flip(3) if mirrored else images)
+
+
+def _parts(rows: Tensor) -> Iterator[tuple[int, Tensor]]:
+    return ((start, rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE))
+
+
+def _vectors(images: Tensor) -> Tensor:
+    """Return pictures as vectors whose products are correlations, float32 `n 768`."""
+    small = F.adaptive_avg_pool2d(images.float(), SIDE).flatten(1)
+    centred = small - small.mean(1, keepdim=True)
+    return F.normalize(centred, eps=1.0).cpu()  # of one colour throughout: a vector of zeros
