@@ -36,6 +36,9 @@ class NearDuplicate:
         correlation: of their pixels at 16 by 16, in [-1, 1].
         mirrored: whether the other picture is the mirror image.
         same_label: whether both have the same label.
+
+    >>> NearDuplicate(3, "train", 41, 0.981, mirrored=True, same_label=True).other
+    'train'
     """
 
     test_index: int
@@ -54,6 +57,16 @@ class NearDuplicates(Guided, Readable):
         pairs: one for each test picture that has a near-duplicate.
         threshold: the correlation from which a pair counts.
         test_images: how many test pictures there are.
+
+    >>> pair = NearDuplicate(1, "train", 41, 0.981, mirrored=True, same_label=True)
+    >>> near = NearDuplicates((pair,), threshold=0.97, test_images=4)
+    >>> print(near)
+    1 of 4 test pictures have a near-duplicate in train or val: a correlation of
+    0.97 or more at 16 by 16
+    picture   is like  correlation  mirrored  label
+    test 1   train 41        0.981       yes   same
+    >>> near.kept
+    tensor([0, 2, 3])
     """
 
     pairs: tuple[NearDuplicate, ...]

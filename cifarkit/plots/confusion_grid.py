@@ -80,7 +80,7 @@ def confusion(evaluation: Evaluation, *, counts: bool = False, ax: Axes | None =
     >>> logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], np.float32)
     >>> evaluation = Evaluation(logits, np.array([0, 1, 1]), ("cat", "dog"))
     >>> confusion(evaluation, ax=Figure().subplots()).get_title(loc="left")
-    '66.7 % right; most often wrong: dog called cat (50.0 %)'
+    '66.7 % right; most often wrong: dog called cat (1 of 2)'
     """
     check_evaluation(evaluation)
     checked("counts", counts, bool)
