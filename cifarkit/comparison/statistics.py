@@ -75,9 +75,9 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
     """Return how often chance alone gives such a mean difference (Fisher 1935, section 21).
 
     If two variants are equal and scatter in the same way, each seed's difference could as well have
-    the other sign. p is the share of all 2^n sign patterns with a sum at least as far from 0. Above 16 seeds it is the share
-    of 99,999 random patterns. There the observed pattern counts, too (Phipson and Smyth 2010,
-    https://arxiv.org/abs/1603.05766), so p is never 0.
+    the other sign. p is the share of all 2^n sign patterns with a sum at least as far from 0. Above
+    16 seeds it is the share of 99,999 random patterns. There the observed pattern counts, too
+    (Phipson and Smyth 2010, https://arxiv.org/abs/1603.05766), so p is never 0.
 
     Args:
         differences: paired, one per seed.
