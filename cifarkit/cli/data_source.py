@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cifarkit.data.splits import Splits
     from cifarkit.runs.run import Run
 
-__all__ = ["load_for_run", "load_source"]
+__all__ = ["load_for_run", "load_like", "load_source"]
 
 BANNER = """\
 **********************************************************************
@@ -47,8 +47,22 @@ def load_for_run(run: Run, source: str | None) -> Splits:
     Warns when that data has other contents than the run's, or another split.
 
     Raises:
-        DataError: the run was trained on arrays, which have no name. Or its source has changed, or
-            was split differently.
+        DataError: the run's source has changed, or was split differently.
+
+    It also raises the errors of `load_like`.
+    """
+    splits, recorded = load_like(run, source), run.facts.data
+    if splits.fingerprint != recorded["fingerprint"]:
+        _report_other_data(splits, recorded, is_named=source is not None)
+    return splits
+
+
+def load_like(run: Run, source: str | None) -> Splits:
+    """Load pictures of a run's source, or of the one that `--data` names, however it is split.
+
+    Raises:
+        DataError: the run was trained on arrays, which have no name, or the source has other
+            classes.
     """
     recorded = run.facts.data
     wanted = source if source is not None else recorded["source"]
@@ -62,8 +76,6 @@ def load_for_run(run: Run, source: str | None) -> Splits:
             f"{splits.name!r} has the classes {', '.join(splits.classes)}; the run was trained on "
             f"{', '.join(run.classes)}. Give the path of that data with --data"
         )
-    if splits.fingerprint != recorded["fingerprint"]:
-        _report_other_data(splits, recorded, is_named=source is not None)
     return splits
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cifarkit.cli.data_source import load_for_run
+from cifarkit.cli.data_source import load_like
 from cifarkit.cli.options import ImportFile, OtherData, RunFolderArgument, import_models
 from cifarkit.cli.saying import echo
 
@@ -29,4 +29,4 @@ def export(
 
     trained = load_run(run)
     path = output if output is not None else run / "model.onnx"
-    echo(export_onnx(trained, path, load_for_run(trained, data).test))
+    echo(export_onnx(trained, path, load_like(trained, data).test))

@@ -103,8 +103,10 @@ def compare(
     Comparison(linear, mlp; 4 runs on synthetic)
     """
     check_splits(splits)
-    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes)
-    chosen = _chosen(variants, recipe_changes)
+    chosen = _chosen(variants)
+    recipes = [variant.recipe for variant in chosen]
+    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes, recipes)
+    chosen = [_changed(variant, recipe_changes) for variant in chosen]
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
     device, folder = choose_device(device), expanded(run_dir).absolute()
@@ -130,17 +132,13 @@ def compare(
     return _comparison(chosen, splits, jobs, planned, results)
 
 
-def _chosen(
-    variants: Iterable[str | Variant | Builder], changes: Mapping[str, Any]
-) -> list[Variant]:
+def _chosen(variants: Iterable[str | Variant | Builder]) -> list[Variant]:
     if isinstance(variants, str | Variant | nn.Module) or not isinstance(variants, Iterable):
         raise ComparisonError(
             f"variants must be a list of names, found {variants!r}; write ck.compare(['baseline', "
             "'batchnorm'], data)"
         )
     chosen = [get_variant(variant) for variant in variants]
-    for variant in chosen:
-        check_fields("ck.compare", changes, variant.recipe, beside=compare)
     names = [variant.name for variant in chosen]
     for name in names:  # it becomes the name of a folder
         check_name(name)
@@ -150,9 +148,12 @@ def _chosen(
         raise ComparisonError(
             f"a comparison needs variants, each under its own name; found {found}"
         )
-    return [
-        dataclasses.replace(variant, recipe=variant.recipe.replace(**changes)) for variant in chosen
-    ]
+    return chosen
+
+
+def _changed(variant: Variant, changes: Mapping[str, Any]) -> Variant:
+    check_fields("ck.compare", changes, variant.recipe, beside=compare)
+    return dataclasses.replace(variant, recipe=variant.recipe.replace(**changes))
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:

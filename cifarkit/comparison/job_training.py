@@ -104,7 +104,7 @@ def _read_data(path: Path, _written: int) -> Splits:
 
 
 class _Overseer(Callback):
-    """Records the job of the run, and interrupts the run when the signal file exists."""
+    """Records the job, before other callbacks look, and interrupts when the signal file exists."""
 
     def __init__(self, key: str, sign: Path) -> None:
         self.key, self.sign = key, sign
@@ -167,7 +167,7 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
             splits,
             seed=job.seed,
             device=job.device,
-            callbacks=[*listeners, Checkpoint(every_seconds=60), overseer],
+            callbacks=[overseer, *listeners, Checkpoint(every_seconds=60)],
             run_dir=job.folder,
             show_progress=False,
             resume=True,

@@ -85,11 +85,19 @@ def _described(model: Any, hint: str) -> tuple[str, str]:
     if inspect.isclass(model):
         return f"the class {model.__name__}", f"call it: {model.__name__}(…)"
     if isinstance(model, str):
-        call = "ck.load_run" if Path(model).is_dir() else "ck.create_model"
-        return text, f"{call}({text}) builds one"
+        if _holds_run(model):
+            return text, f"ck.load_run({text}).model is the network of the run there"
+        return text, f"ck.create_model({text}) builds one"
     if isinstance(getattr(type(model), "model", None), property):  # such as a run
         return text, "pass its .model"
     return text, hint
+
+
+def _holds_run(folder: str) -> bool:
+    try:
+        return (Path(folder) / "run.json").is_file()
+    except OSError:  # such as a name too long for any disk
+        return False
 
 
 def check_logits(model: nn.Module, num_classes: int, who: str, side: int = 32) -> None:

@@ -46,7 +46,8 @@ class TensorBoard(Callback):
     folder hides the events of the run before.
 
     Args:
-        folder: of this run alone; `--logdir` may name the folder above, which compares runs.
+        folder: of this run alone; `--logdir` may name the folder above, which compares runs. In
+            `ck.compare`, each run has a folder below it, such as `mlp-seed0`.
 
     Raises:
         TrainingError: `folder` is not a path.
@@ -88,13 +89,13 @@ class TensorBoard(Callback):
         check_extra("tensorboard", ("tensorboard",))
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        folder = expanded(self.folder)
+        folder = self._place(run)
         goes_on = bool(run.facts.resumed) and any(folder.glob("events.out.tfevents.*"))
         try:
             # Readers drop what was written before from this step on, so that nothing is doubled.
             self._writer = SummaryWriter(folder, purge_step=len(run.history) + 1 if goes_on else 0)
         except OSError as error:
-            raise RunFolderError(f"{self.folder!r} cannot be written: {error}") from error
+            raise RunFolderError(f"{str(folder)!r} cannot be written: {error}") from error
         if not goes_on:
             self._write_facts(run)
             for epoch, record in enumerate(run.history, 1):  # of a run that had none before
@@ -122,6 +123,11 @@ class TensorBoard(Callback):
         finally:
             self.writer.close()
             self._writer = None
+
+    def _place(self, run: Run) -> Path:
+        """Return the folder of a run's events; runs of a comparison have the same callback."""
+        folder = expanded(self.folder)
+        return folder / run.folder.name if run.facts.cell and run.folder else folder
 
     def _write_record(self, record: Record, epoch: int) -> None:
         for name, number in record.items():

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarkit.data.image_set import ImageSet, to_floats
+from cifarkit.data.labels import checked_names
 from cifarkit.data.sources import load_data
 from cifarkit.errors import DataError, ExportError, RunFolderError
 from cifarkit.evaluation.evaluation import Floats, check_finite
@@ -32,7 +33,7 @@ from cifarkit.extras import check_extra
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.contract import check_network, grey_images
 from cifarkit.runs.run import Run
-from cifarkit.storage.atomic import atomic_path, check_new, write_text
+from cifarkit.storage.atomic import atomic_path, check_new
 from cifarkit.storage.folders import expanded
 from cifarkit.tables import percent
 
@@ -42,6 +43,7 @@ OPSET = 18  # the version of ONNX's operations that torch translates to
 # Largest difference of a logit; where logits are above 100, their share, as float32 has 7 digits.
 LARGEST, LARGEST_SHARE = 1e-4, 1e-6
 PICTURES, BATCH = 1_000, 100  # to compare with
+FEWEST = 3  # so that the file answers for a batch of one and for a larger one
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -92,7 +94,8 @@ def export_onnx(
         model: a network, which is left as it is, or a run.
         path: of the new file, such as `"model.onnx"`.
         images: pictures to compare with, of which the first 1,000 count: an `ImageSet`, or what
-            `ck.predict` takes. When None, the test images of the run's data.
+            `ck.predict` takes. One or two are shown as negatives and in a mirror, too. When None,
+            the test images of the run's data.
         classes: the names of the classes; when None, those of the run or of the `ImageSet`.
 
     Returns:
@@ -102,10 +105,10 @@ def export_onnx(
         InstallError: the packages of `pip install "cifarkit[onnx]"` are missing.
         ExportError: the network cannot be written, or the file's logits differ by more than 1e-4;
             nothing is left behind. Above 100, a millionth of the largest logit is allowed.
-        DataError: there are no images to compare with, or not one name for each class.
+        DataError: there are no images to compare with, or not one name of its own for each class.
         NonFiniteLossError: the network gives NaN or infinity for a picture.
         ModelContractError: it is not a network.
-        RunFolderError: the file exists, or cannot be written.
+        RunFolderError: `path` names no file, or the file exists, or cannot be written.
 
     >>> from cifarkit.models.registry import create_model
     >>> export_onnx(create_model("linear"), "linear.onnx")
@@ -115,26 +118,41 @@ def export_onnx(
     """
     network = model.model if isinstance(model, Run) else model
     check_network(network)
-    target = expanded(path)
-    report = target.with_name(f"{target.name}.json")
-    check_new(target)
-    check_new(report)
+    target, report = _new_files(path)
     if images is None:
         images = _test_images(model)
     pictures = _as_seen(images)
     plain = _plain_copy(network)
-    logits = compute_logits(plain, pictures).numpy()
-    check_finite(logits)
-    names = _names(classes, model, images, logits.shape[1])
-    check_extra("onnx", PACKAGES)
+    with torch.autocast("cpu", enabled=False):  # the user's would round the logits
+        logits = compute_logits(plain, pictures).numpy()
+        check_finite(logits)
+        names = _names(classes, model, images, logits.shape[1])
+        check_extra("onnx", PACKAGES)
+        content = _as_onnx(plain, {"classes": json.dumps(names)} if names else {})
+    parity = _compared(target, logits, _answers(content, pictures))
+    facts = json.dumps(_facts(parity, names), indent=2) + "\n"
     try:
         with atomic_path(target) as file, atomic_path(report) as text:
-            _write(plain, file, {"classes": json.dumps(names)} if names else {})
-            parity = _compared(target, logits, _answers(file, pictures))
-            write_text(text, json.dumps(_facts(parity, names), indent=2) + "\n")
+            file.write_bytes(content)
+            text.write_bytes(facts.encode())
     except OSError as error:
         raise RunFolderError(f"{str(target)!r} cannot be written: {error}") from error
     return parity
+
+
+def _new_files(path: Any) -> tuple[Path, Path]:
+    """Return the paths of the ONNX file and of its report.
+
+    Raises:
+        RunFolderError: `path` names no file, or one of the two exists.
+    """
+    if not isinstance(path, str | Path) or not Path(path).name:
+        raise RunFolderError(f"path must name a new file, such as 'model.onnx'; found {path!r}")
+    target = expanded(path)
+    report = target.with_name(f"{target.name}.json")
+    check_new(target)
+    check_new(report)
+    return target, report
 
 
 def _test_images(model: nn.Module | Run) -> ImageSet:
@@ -152,29 +170,32 @@ def _test_images(model: nn.Module | Run) -> ImageSet:
 
 
 def _as_seen(images: Any) -> Tensor:
-    """Return the first pictures as float32 `n 3 32 32` in [-1, 1]."""
+    """Return the first pictures, or a few with variants, as float32 `n 3 32 32` in [-1, 1]."""
     check_not_splits(images)
     pictures = as_images(images, None)[:PICTURES]
     if len(pictures) == 0:
         raise DataError("there is nothing to compare with: no images were given")
     pictures = pictures.cpu()
-    return pictures if pictures.is_floating_point() else to_floats(pictures)
+    floats = pictures if pictures.is_floating_point() else to_floats(pictures)
+    return floats if len(floats) >= FEWEST else torch.cat([floats, -floats, floats.flip(3)])
 
 
 def _names(
     classes: Sequence[str] | None, model: nn.Module | Run, images: Any, width: int
 ) -> list[str]:
     """Return the names of the classes; none where nobody knows them."""
-    if isinstance(classes, str):
-        raise DataError(f"classes must be a list of names, found the one name {classes!r}")
     if classes is None and isinstance(model, Run):
         classes = model.classes
     if classes is None and isinstance(images, ImageSet) and len(images.classes) == width:
         classes = images.classes
-    names = list(classes or ())
-    if names and len(names) != width:
+    if classes is None:
+        return []
+    names = checked_names(classes)
+    if len(names) != width:
         raise DataError(f"the network knows {width} classes, but {len(names)} names were given")
-    return names
+    if len(set(names)) < width:
+        raise DataError(f"classes must be different names, found {names!r}")
+    return list(names)
 
 
 def _plain_copy(network: nn.Module) -> nn.Module:
@@ -184,8 +205,8 @@ def _plain_copy(network: nn.Module) -> nn.Module:
         return twin.to(memory_format=torch.contiguous_format).eval()
 
 
-def _write(network: nn.Module, file: Path, about: dict[str, str]) -> None:
-    """Write a network to one file, with facts about it in the metadata."""
+def _as_onnx(network: nn.Module, about: dict[str, str]) -> bytes:
+    """Return the content of the file of a network, with facts about it in the metadata."""
     batch = torch.export.Dim("batch")
     with _explained("written as ONNX"), _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -201,15 +222,15 @@ def _write(network: nn.Module, file: Path, about: dict[str, str]) -> None:
         if program is None:
             raise TypeError("torch wrote no program")
         program.model.metadata_props.update(about)
-        program.save(file, external_data=False)
+        return bytes(program.model_proto.SerializeToString())
 
 
-def _answers(file: Path, pictures: Tensor) -> Floats:
+def _answers(content: bytes, pictures: Tensor) -> Floats:
     """Return the logits that onnxruntime gives, for a batch of one and for larger ones."""
     import onnxruntime
 
     with _explained("run by onnxruntime"):
-        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         parts = [part for part in (pictures[:1], *pictures[1:].split(BATCH)) if len(part)]
         return np.concatenate([session.run(["logits"], {"images": x.numpy()})[0] for x in parts])
 
@@ -255,8 +276,6 @@ def _explained(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError:  # the disk's own
-        raise
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:

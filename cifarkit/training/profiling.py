@@ -26,6 +26,7 @@ from cifarkit.recipes.recipe import Recipe, checked_recipe
 from cifarkit.tables import Table, percent
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.engine.device import choose_device
+from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.stopwatch import BETWEEN, LAYER, Closing, Opening, Stopwatch
 from cifarkit.training.trainer import Trainer
 
@@ -180,6 +181,8 @@ def profile(
         name, recipe = variant.name, checked_recipe(recipe or variant.recipe)
         with gradients_enabled(), seeded("weights", seed):
             network = variant.build(num_classes=len(splits.classes))
+    callbacks, moved = moved_to_recipe(callbacks, {}, [recipe])
+    recipe = recipe.replace(**moved)
     place = choose_device(device)
     watch = Stopwatch(partial(_now, place), warm_up=WARM_UP, steps=steps)
     listeners = [Opening(watch), *check_callbacks(callbacks), Closing(watch)]

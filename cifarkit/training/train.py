@@ -88,7 +88,7 @@ def train(
     if isinstance(model, nn.Module):
         raise ModelContractError(_way_for_a_network(model, recipe_changes))
     variant = get_variant(model)
-    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes)
+    callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes, [variant.recipe])
     if recipe_changes:
         check_fields("ck.train", recipe_changes, variant.recipe, beside=train)
         variant = dataclasses.replace(variant, recipe=variant.recipe.replace(**recipe_changes))

@@ -88,8 +88,9 @@ class Trainer(Guided):
         show_progress: ShowProgress = "auto",
     ) -> None:
         checked("seed", seed, Seed)
-        callbacks, moved = moved_to_recipe(callbacks, {})
-        self.recipe = checked_recipe(recipe).replace(**moved)
+        recipe = checked_recipe(recipe)
+        callbacks, moved = moved_to_recipe(callbacks, {}, [recipe])
+        self.recipe = recipe.replace(**moved)
         self.seed = int(seed)
         self.device = choose_device(device)
         self.callbacks = check_callbacks(callbacks)

@@ -587,6 +587,20 @@ def test_a_run_is_exported_once(call: Any, tmp_path: Path) -> None:
     assert (tmp_path / "mine.onnx").exists()
 
 
+def test_a_run_is_exported_however_its_source_was_split(
+    call: Any, pictures: Path, tmp_path: Path
+) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    folder = tmp_path / "run"
+    ck.train("linear", ck.load_image_folder(pictures, val_size=0.4), epochs=1, run_dir=folder)
+    done = call("export", folder)
+    assert (done.status, done.err) == (0, "")
+    other = call("export", folder, "--data", "synthetic", "--output", tmp_path / "other.onnx")
+    assert other.status == 1
+    assert "has the classes" in other.err
+
+
 def test_a_network_that_cannot_be_built_from_the_record_is_told(call: Any, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     ck.train("mlp", load_synthetic(**SMALL), epochs=1, run_dir=folder)

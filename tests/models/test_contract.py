@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,20 @@ def test_a_run_in_place_of_its_network_is_told_where_it_is(tiny: ck.Splits) -> N
     run = ck.train("linear", tiny, epochs=1)
     with pytest.raises(ck.ModelContractError, match=r"found Run\(.*; pass its \.model"):
         check_network(run)
+
+
+def test_a_folder_with_a_run_is_told_from_a_name(
+    tiny: ck.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mlp").mkdir()
+    ck.train("linear", tiny, epochs=1, run_dir="mine")
+    for given, message in (
+        ("mine", r"ck\.load_run\('mine'\)\.model is the network of the run there"),
+        ("mlp", r"ck\.create_model\('mlp'\) builds one"),
+    ):
+        with pytest.raises(ck.ModelContractError, match=message):
+            check_network(given)
 
 
 class Gives(nn.Module):

@@ -165,6 +165,25 @@ def test_a_training_that_begins_anew_takes_the_place_of_the_one_before(
     assert [event.step for event in read(tmp_path).Images("confusion/val")] == [2]
 
 
+def test_each_run_of_a_comparison_has_a_folder_below(
+    read: Any, tiny: ck.Splits, tmp_path: Path
+) -> None:
+    comparison = ck.compare(
+        *(["linear", "mlp"], tiny),
+        seeds=2,
+        epochs=1,
+        run_dir=tmp_path / "runs",
+        callbacks=[ck.TensorBoard(tmp_path / "board")],
+    )
+    for (name, seed), run in zip(
+        ((name, seed) for name in ("linear", "mlp") for seed in (0, 1)),
+        (run for runs in comparison.runs.values() for run in runs),
+        strict=True,
+    ):
+        assert scalars(read(tmp_path / "board" / f"{name}-seed{seed}")) == in_the_history(run)
+    assert len(list((tmp_path / "board").iterdir())) == 4
+
+
 def test_one_that_comes_later_writes_the_epochs_before_it(
     read: Any, tiny: ck.Splits, tmp_path: Path
 ) -> None:

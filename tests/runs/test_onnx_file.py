@@ -119,6 +119,14 @@ class Deciding(nn.Module):
         return logits if logits.sum() > 0 else -logits
 
 
+class Centring(nn.Module):
+    """Subtracts the mean of the batch."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = images.flatten(1)[:, :10]
+        return logits - logits.mean(0)
+
+
 @pytest.mark.usefixtures("onnxruntime")
 @pytest.mark.parametrize(
     ("network", "message"),
@@ -131,8 +139,28 @@ def test_a_network_that_computes_something_else_in_the_file_leaves_none(
     network: nn.Module, message: str, test_set: ck.ImageSet, tmp_path: Path
 ) -> None:
     with pytest.raises(ck.ExportError, match=message):
-        ck.export_onnx(network, tmp_path / "model.onnx", test_set)
-    assert list(tmp_path.iterdir()) == []
+        ck.export_onnx(network, tmp_path / "new" / "model.onnx", test_set)
+    assert list(tmp_path.iterdir()) == []  # nor is the new folder
+
+
+@pytest.mark.usefixtures("onnxruntime")
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_few_pictures_find_a_network_that_looks_at_the_batch(
+    n: int, test_set: ck.ImageSet, tmp_path: Path
+) -> None:
+    few = test_set.images[:n]
+    with pytest.raises(ck.ExportError, match="depends on the numbers in a batch"):
+        ck.export_onnx(Centring(), tmp_path / "centring.onnx", few)
+    plain = ck.export_onnx(ck.create_model("linear"), tmp_path / "linear.onnx", few)  # the control
+    assert plain.images >= 3
+
+
+@pytest.mark.usefixtures("onnxruntime")
+def test_a_users_autocast_does_not_reach_the_file(test_set: ck.ImageSet, tmp_path: Path) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        parity = ck.export_onnx(ck.create_model("baseline"), tmp_path / "model.onnx", test_set)
+        assert torch.is_autocast_enabled("cpu")
+    assert parity.agreement == 1.0
 
 
 def test_large_logits_may_differ_in_their_last_digits_alone(tmp_path: Path) -> None:
@@ -170,6 +198,15 @@ def test_what_cannot_be_compared_is_refused(tiny: ck.Splits, tmp_path: Path) -> 
         ([], None, "no images were given"),
         (tiny.test, ["cat"], "the network knows 10 classes, but 1 names were given"),
         (tiny.test, "cat", "must be a list of names"),
+        (tiny.test, [], "the network knows 10 classes, but 0 names were given"),
+        (tiny.test, range(10), "must be a list of names, found 0 among them"),
+        (tiny.test, ["cat"] * 10, "must be different names, found .'cat', 'cat'"),
     ):
         with pytest.raises(ck.DataError, match=message):
             ck.export_onnx(network, path, images, classes=classes)
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"model.onnx", "."])
+def test_a_path_that_names_no_file_is_refused(path: Any, test_set: ck.ImageSet) -> None:
+    with pytest.raises(ck.RunFolderError, match=r"must name a new file, such as 'model\.onnx'"):
+        ck.export_onnx(ck.create_model("linear"), path, test_set)

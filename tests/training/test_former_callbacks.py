@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import cifarkit as ck
 from cifarkit.randomness import generator_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RECIPE = ck.Recipe(epochs=2, batch_size=32, augment=(ck.Flip(),), precision="float32")
@@ -84,6 +86,30 @@ def test_two_mixes_are_refused(given: dict[str, Any], tiny: ck.Splits) -> None:
     callbacks = [ck.Mixup(0.5)] * (1 if given else 2)
     with pytest.raises(TypeError, match=r"one mix, and here are several: write mix=ck\.Mixup\(al"):
         ck.train("linear", tiny, callbacks=callbacks, **given)
+
+
+def test_the_recipes_own_mix_is_not_replaced(tiny: ck.Splits, tmp_path: Path) -> None:
+    cut, mixes = ck.Recipe(epochs=1, mix=ck.CutMix()), [ck.Mixup(0.5)]
+    variant = dataclasses.replace(ck.get_variant("linear"), recipe=cut)
+    calls: list[Callable[[Any], Any]] = [
+        lambda given: ck.Trainer(cut, callbacks=given),
+        lambda given: ck.train(variant, tiny, callbacks=given),
+        lambda given: ck.compare(["mlp", variant], tiny, run_dir=tmp_path, callbacks=given),
+        lambda given: ck.profile(variant, tiny, steps=1, callbacks=given),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="one mix, and here are several"):
+            call(mixes)
+    assert list(tmp_path.iterdir()) == []
+    same = cut.replace(mix=mixes[0])
+    with moves:
+        assert ck.Trainer(same, callbacks=mixes).recipe == same
+
+
+def test_a_profile_takes_it_as_well(tiny: ck.Splits) -> None:
+    with moves as told:
+        ck.profile("linear", tiny, steps=1, callbacks=[ck.Mixup(0.5)])
+    assert [warning.filename for warning in told] == [__file__]
 
 
 def test_a_loss_of_labels_refuses_it_as_ever(tiny: ck.Splits) -> None:
