@@ -28,7 +28,7 @@ BATCH, BATCH_ELSEWHERE = 100, 1_000
 def compute_logits(
     model: nn.Module, images: Tensor, test_time: TestTimeAugmentation | None = None
 ) -> Tensor:
-    """Return the network's logits, in evaluation mode.
+    """Return the network's logits, in evaluation mode and without autocast.
 
     Every layer keeps its mode, and the global generators keep their states.
 
@@ -52,7 +52,7 @@ def compute_logits(
         show_grey(model, "the model", test_time.size)
     device, dtype = input_like(model)
     layout = layout_of(model)
-    with in_evaluation(model), torch.no_grad():
+    with in_evaluation(model), torch.no_grad(), torch.autocast(device.type, enabled=False):
         parts = []
         for part in images.split(BATCH if device.type == "cpu" else BATCH_ELSEWHERE):
             part = part.to(device, memory_format=layout)

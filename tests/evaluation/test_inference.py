@@ -71,3 +71,11 @@ def test_a_network_without_weights_sees_float32() -> None:
 
 def test_the_logits_carry_no_gradient() -> None:
     assert not compute_logits(Watches(), some_bytes(1)).requires_grad
+
+
+def test_the_autocast_of_a_script_changes_no_logit(tiny: ck.Splits) -> None:
+    model = ck.create_model("baseline")
+    plain = compute_logits(model, tiny.test.images)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(compute_logits(model, tiny.test.images), plain)
+        assert model(ck.to_floats(tiny.test.images)).dtype == torch.bfloat16  # the control
