@@ -125,9 +125,8 @@ class Freezing:
         }
 
     def end(self) -> None:
-        """Thaw what the groups froze."""
+        """Thaw the weights that the groups froze; layers are in evaluation mode after training."""
         self.weights = _switch_off("requires_grad", self.weights, [])
-        self.layers = _switch_off("training", self.layers, [])
 
 
 def _switch_off(attribute: str, before: list[T], now: list[T]) -> list[T]:

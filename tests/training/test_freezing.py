@@ -315,6 +315,7 @@ def test_what_can_be_trained_is_given_back(tiny: ck.Splits) -> None:
             fit(tiny, RECIPE.replace(epochs=epochs, groups=(group,)), model=model)
             frozen = [name for name, w in model.named_parameters() if not w.requires_grad]
             assert frozen == ["backbone.4.bias"]
+            assert not any(layer.training for layer in model.modules())
             before = network().get_parameter("backbone.4.bias")
             assert torch.equal(model.get_parameter("backbone.4.bias"), before)
 
