@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from typing import TypeVar
 
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, nn
 
 from cifarkit.errors import RecipeError
 from cifarkit.recipes.groups import Group, check_names, group_of
-from cifarkit.runs.run import Run
 
-__all__ = ["check_groups", "freeze_and_thaw", "frozen_by_groups", "weights_to_train"]
+__all__ = ["Freezing", "check_groups", "weights_to_train"]
+
+T = TypeVar("T")
 
 
 def check_groups(model: nn.Module, groups: Sequence[Group]) -> None:
@@ -31,75 +33,154 @@ def check_groups(model: nn.Module, groups: Sequence[Group]) -> None:
     cifarkit.errors.RecipeError: the groups freeze every weight in the first epoch, so nothing would
     be trained; leave some out of them, such as those of the last layer, 'bias'
     """
-    check_names(groups, [name for name, _ in model.named_parameters()])
-    names = [name for name, weight in model.named_parameters() if weight.requires_grad]
-    if all(_is_frozen(name, groups, 0) for name in names):
+    names = _names(model)
+    own = [names[id(weight)] for weight in model.parameters()]
+    check_names(groups, own, buffers=[name for name, _ in model.named_buffers()])
+    frozen = _frozen(model, groups, 0)
+    if all(id(weight) in frozen for weight in model.parameters() if weight.requires_grad):
+        last = [names[id(weight)][0] for weight in model.parameters() if weight.requires_grad][-1]
         raise RecipeError(
             "the groups freeze every weight in the first epoch, so nothing would be trained; "
-            f"leave some out of them, such as those of the last layer, {names[-1]!r}"
+            f"leave some out of them, such as those of the last layer, {last!r}"
         )
 
 
 def weights_to_train(model: nn.Module, groups: Sequence[Group]) -> dict[str, nn.Parameter]:
     """Return the weights that are trained in some epoch, by name.
 
+    A weight with several names has the one that a group matches.
+
     >>> list(weights_to_train(nn.Linear(3, 2), [Group("bias", frozen_epochs="all")]))
     ['weight']
     """
-    never = {group for group in groups if group.frozen_epochs == "all"}
+    names, never = _names(model), _frozen(model, groups, math.inf)
     return {
-        name: weight
-        for name, weight in model.named_parameters()
-        if weight.requires_grad and group_of(name, groups) not in never
+        next((name for name in own if group_of(name, groups)), own[0]): weight
+        for weight in model.parameters()
+        if weight.requires_grad and id(weight) not in never
+        for own in [names[id(weight)]]
     }
 
 
-def freeze_and_thaw(run: Run) -> None:
-    """Freeze what the recipe's groups freeze in the epoch that begins, and thaw what was frozen.
+class Freezing:
+    """What the groups of a recipe freeze in a training, and thaw again.
 
-    What the network or a callback froze apart from that stays frozen.
+    What the network or a callback froze before stays frozen when its group thaws.
 
     Args:
-        run: in training.
+        groups: of the recipe.
     """
-    model, groups, epoch = run.model, run.recipe.groups, run.state.epoch
-    held = {id(w) for group in run.state.optimizer.param_groups for w in group["params"]}
-    for name, weight in model.named_parameters():
-        if _is_frozen(name, groups, epoch):
-            weight.requires_grad_(False)
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.groups = groups
+        self.weights: list[nn.Parameter] = []  # that could be trained before
+        self.layers: list[nn.Module] = []  # that were in training mode before
+        self.evaluated: list[nn.Module] = []  # these, and those that were in evaluation mode
+
+    def follow(self, model: nn.Module, epoch: float) -> None:
+        """Freeze what the groups freeze in an epoch, and thaw what they froze before it.
+
+        Args:
+            model: the network in training.
+            epoch: counted from 0; infinite for what is never trained.
+
+        Raises:
+            RecipeError: with what else is frozen, nothing is left to train.
+        """
+        if not self.groups:
+            return
+        ids = _frozen(model, self.groups, epoch)
+        frozen = [weight for weight in model.parameters() if id(weight) in ids]
+        self.weights = _switch_off("requires_grad", self.weights, frozen)
+        for weight in frozen:
             weight.grad = None
-        elif _is_frozen(name, groups, epoch - 1) and id(weight) in held:
-            weight.requires_grad_(True)
-    for name, layer in model.named_modules():
-        if not isinstance(layer, _BatchNorm):
-            continue
-        if _all_frozen(name, layer, groups, epoch):
-            layer.eval()
-        elif _all_frozen(name, layer, groups, epoch - 1):
-            layer.train()
+        self.evaluated = list(_layers_to_evaluate(model, ids, []))
+        self.layers = _switch_off("training", self.layers, self.evaluated)
+        if not any(weight.requires_grad for weight in model.parameters()):
+            raise RecipeError(
+                "the recipe's groups, and what is frozen beside them, leave no weight to train in "
+                f"epoch {epoch + 1}; freeze fewer of them in the network or in a callback"
+            )
+
+    def evaluate(self) -> None:
+        """Put layers that a callback woke into evaluation mode again; called at every step."""
+        for layer in self.evaluated:
+            if layer.training:
+                layer.training = False
+
+    def beside(self, model: nn.Module) -> dict[str, list[str]]:
+        """Return the names of layers in training mode and of frozen weights without the groups."""
+        thawed = {id(weight) for weight in self.weights}
+        return {
+            "training": [
+                name
+                for name, layer in model.named_modules()
+                if layer.training or layer in self.layers
+            ],
+            "frozen": [
+                name
+                for name, weight in model.named_parameters()
+                if not weight.requires_grad and id(weight) not in thawed
+            ],
+        }
+
+    def end(self) -> None:
+        """Thaw the weights that the groups froze; layers are in evaluation mode after training."""
+        self.weights = _switch_off("requires_grad", self.weights, [])
 
 
-@contextmanager
-def frozen_by_groups(run: Run) -> Iterator[None]:
-    """Freeze by the recipe's groups for a training; after it the weights are as free as before."""
-    weights = run.model.named_parameters()
-    free = [w for name, w in weights if w.requires_grad and group_of(name, run.recipe.groups)]
-    freeze_and_thaw(run)
-    try:
-        yield
-    finally:
-        for weight in free:
-            weight.requires_grad_(True)
+def _switch_off(attribute: str, before: list[T], now: list[T]) -> list[T]:
+    """Switch an attribute off, and on where it is no longer to be off.
+
+    Returns:
+        The things of `now` where it was on, before this call or before an earlier one.
+    """
+    for thing in before:
+        setattr(thing, attribute, True)
+    switched = [thing for thing in now if getattr(thing, attribute)]
+    for thing in switched:
+        setattr(thing, attribute, False)
+    return switched
 
 
-def _is_frozen(name: str, groups: Sequence[Group], epoch: int) -> bool:
-    """Return whether a group freezes a weight in an epoch; before the first, at -1, none does."""
-    group = group_of(name, groups)
-    return group is not None and epoch >= 0 and group.is_frozen_in(epoch)
+def _names(model: nn.Module) -> dict[int, list[str]]:
+    """Return all names of each weight and buffer, by its `id`: one may be in several layers."""
+    names: dict[int, list[str]] = {}
+    named: Iterator[tuple[str, Tensor]] = itertools.chain(
+        model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
+    )
+    for name, tensor in named:
+        names.setdefault(id(tensor), []).append(name)
+    return names
 
 
-def _all_frozen(name: str, layer: nn.Module, groups: Sequence[Group], epoch: int) -> bool:
-    """Return whether all weights of a layer are frozen; of one without weights, its buffers."""
-    own = [each for each, _ in layer.named_parameters(name, recurse=False)]
-    own = own or [each for each, _ in layer.named_buffers(name, recurse=False)]
-    return bool(own) and all(_is_frozen(each, groups, epoch) for each in own)
+def _frozen(model: nn.Module, groups: Sequence[Group], epoch: float) -> set[int]:
+    """Return the `id` of each weight and buffer with a name in a group that is frozen."""
+    frozen = [group for group in groups if group.is_frozen_in(epoch)]
+    return {
+        number
+        for number, names in _names(model).items()
+        if any(group_of(name, frozen) for name in names)
+    }
+
+
+def _layers_to_evaluate(
+    layer: nn.Module, frozen: set[int], around: list[nn.Parameter]
+) -> Iterator[nn.Module]:
+    """Yield the layers in a layer that have buffers, and of which all weights are frozen.
+
+    In place of weights a layer without any has those of the layer around it, as for a
+    parametrization, or its buffers.
+
+    Args:
+        layer: the layer.
+        frozen: the `id` of each weight and buffer that is frozen.
+        around: the weights of the nearest layer around it that has some.
+    """
+    weights = list(layer.parameters())
+    buffers = list(layer.buffers(recurse=False))
+    deciding: list[Sequence[Tensor]] = [weights] if weights else [around, buffers]
+    if buffers and any(all(id(each) in frozen for each in tensors) for tensors in deciding):
+        yield layer
+    for child in layer.children():
+        yield from _layers_to_evaluate(child, frozen, weights or around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,6 @@ from cifarkit.training.engine.engine import Engine
 from cifarkit.training.engine.forward import Compile, checked_compile
 from cifarkit.training.engine.out_of_memory import explained_shortage
 from cifarkit.training.former_callbacks import moved_to_recipe
-from cifarkit.training.freezing import frozen_by_groups
 from cifarkit.training.ledger import Ledger
 from cifarkit.training.loop import Loop
 from cifarkit.training.process import training_process
@@ -185,11 +185,11 @@ class Trainer(Guided):
         listeners = Callbacks(self.listeners, engine.distributed.rank)
         seed_generators(seed_for("fit", self.seed))
         run.model.train()
+        engine.freezing.follow(run.model, math.inf)  # others in their epochs, after callbacks
         if checkpoint is not None:
             restore(ledger, checkpoint)
         with (
             ledger.kept(),
-            frozen_by_groups(run),
             listeners.listening(run),
             average.at_the_end(),
         ):

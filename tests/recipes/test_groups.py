@@ -54,12 +54,12 @@ def test_nonsense_is_refused_by_field(field: str, found: Any) -> None:
 )
 def test_a_pattern_that_matches_nothing_is_told_what_there_is(pattern: str, words: str) -> None:
     with pytest.raises(ck.RecipeError, match=words) as caught:
-        check_names([ck.Group(pattern)], NAMES)
+        check_names([ck.Group(pattern)], [[name] for name in NAMES])
     assert "backbone.0.weight" in str(caught.value)
 
 
 def test_of_many_names_some_are_told() -> None:
-    many = [f"layers.{number}.weight" for number in range(99)]
+    many = [[f"layers.{number}.weight"] for number in range(99)]
     with pytest.raises(ck.RecipeError) as caught:
         check_names([ck.Group("head.*")], many)
     assert str(caught.value).endswith(
@@ -68,9 +68,35 @@ def test_of_many_names_some_are_told() -> None:
 
 
 def test_a_weight_has_one_group() -> None:
-    check_names([ck.Group("backbone.*"), ck.Group("head.*")], NAMES)
+    weights = [[name] for name in NAMES]
+    check_names([ck.Group("backbone.*"), ck.Group("head.*")], weights)
     with pytest.raises(ck.RecipeError, match=r"Group\('\*\.bias'\) and Group\('head\.\*'\) b"):
-        check_names([ck.Group("*.bias"), ck.Group("head.*")], NAMES)
+        check_names([ck.Group("*.bias"), ck.Group("head.*")], weights)
+
+
+def test_a_weight_in_two_layers_has_one_group_too() -> None:
+    tied = [["encoder.weight", "decoder.weight"], ["head.weight"]]
+    check_names([ck.Group("*coder.*"), ck.Group("head.*")], tied)
+    check_names([ck.Group("decoder.*")], tied)
+    with pytest.raises(ck.RecipeError, match=r"'encoder\.weight', also named 'decoder\.weight'; a"):
+        check_names([ck.Group("encoder.*"), ck.Group("decoder.*")], tied)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "suggested"),
+    [("f.a[0].*", "f.a[[]0].*"), ("f.a[0].weight", "f.a[[]0].weight"), ("f.a[0]", "f.a[[]0].*")],
+)
+def test_a_suggestion_matches_also_where_a_name_has_brackets(pattern: str, suggested: str) -> None:
+    names = [["f.a[0].weight"], ["g.weight"]]
+    with pytest.raises(ck.RecipeError) as caught:
+        check_names([ck.Group(pattern)], names)
+    assert f"did you mean {suggested!r}?" in str(caught.value)
+    check_names([ck.Group(suggested)], names)
+
+
+def test_a_pattern_for_buffers_alone_is_told_so() -> None:
+    with pytest.raises(ck.RecipeError, match=r"no weight of the network, only buffers, such as '1"):
+        check_names([ck.Group("1.*")], [["0.weight"]], buffers=["1.running_mean"])
 
 
 def test_a_recipe_takes_one_group_without_a_tuple_and_names_the_difference() -> None:

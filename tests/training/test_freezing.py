@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, spectral_norm
 from torchvision.models.resnet import BasicBlock, ResNet
 
 import cifarkit as ck
@@ -313,6 +315,7 @@ def test_what_can_be_trained_is_given_back(tiny: ck.Splits) -> None:
             fit(tiny, RECIPE.replace(epochs=epochs, groups=(group,)), model=model)
             frozen = [name for name, w in model.named_parameters() if not w.requires_grad]
             assert frozen == ["backbone.4.bias"]
+            assert not any(layer.training for layer in model.modules())
             before = network().get_parameter("backbone.4.bias")
             assert torch.equal(model.get_parameter("backbone.4.bias"), before)
 
@@ -352,6 +355,177 @@ def test_callbacks_freeze_beside_groups(tiny: ck.Splits) -> None:
     assert notes.changed[0] == {"head.1.weight"}
     assert notes.changed[1] == {*notes.states[0]} - {"head.1.bias"}
     assert run.facts.changed_by_callbacks == ["Freezes: which weights are frozen"]
+
+
+class FreezesInAGroup(ck.Callback):
+    """At its start, as the documentation of groups allows: a weight and the mode of a layer."""
+
+    def on_fit_start(self, run: ck.Run) -> None:
+        run.model.get_parameter("backbone.4.bias").requires_grad_(False)
+        run.model.get_submodule("backbone.5").eval()
+
+
+class InterruptsAt(ck.Callback):
+    def __init__(self, at: tuple[int, int]) -> None:
+        self.at = at
+
+    def on_batch_end(self, run: ck.Run) -> None:
+        if (run.now.epoch, run.now.step) == self.at:
+            run.interrupt()
+
+
+STAY = {
+    *("backbone.4.bias", "backbone.5.running_mean", "backbone.5.running_var"),
+    "backbone.5.num_batches_tracked",
+}
+
+
+def test_what_a_callback_froze_in_a_group_stays_so_when_it_thaws(tiny: ck.Splits) -> None:
+    notes = Notes()
+    run = fit(tiny, RECIPE.replace(groups=(BACKBONE,)), notes, FreezesInAGroup())
+    assert notes.changed[0] == {"head.1.weight", "head.1.bias"}
+    assert notes.changed[1] == notes.changed[2] == {*notes.states[0]} - STAY
+    assert not run.model.get_parameter("backbone.4.bias").requires_grad
+    assert "FreezesInAGroup: which weights are frozen" in run.facts.changed_by_callbacks
+
+
+@pytest.mark.parametrize("at", [(0, 0), (0, 3), (0, 6), (1, 2)])
+def test_it_stays_so_too_where_training_resumes(
+    at: tuple[int, int], tiny: ck.Splits, tmp_path: Path
+) -> None:
+    recipe = RECIPE.replace(groups=(BACKBONE, ck.Group("head.1.bias", frozen_epochs="all")))
+    whole = fit(tiny, recipe, FreezesInAGroup()).model
+    folder = {"run_dir": tmp_path / "run"}
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny, recipe, FreezesInAGroup(), InterruptsAt(at), **folder)
+    trainer = ck.Trainer(recipe, device="cpu", callbacks=[FreezesInAGroup()], **folder)
+    again = trainer.fit(network(), tiny, resume=True).model
+    assert same_bits(again, whole)
+    assert not changed(network().state_dict(), again.state_dict()) & (STAY | {"head.1.bias"})
+
+
+@pytest.mark.parametrize(
+    "hook", ["on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end"]
+)
+def test_a_callback_that_wakes_all_layers_wakes_no_frozen_one(hook: str, tiny: ck.Splits) -> None:
+    def wakes(self: ck.Callback, run: ck.Run) -> None:
+        run.model.train()
+
+    notes, callback = Notes(), type("Wakes", (ck.Callback,), {hook: wakes})()
+    groups = (ck.Group("backbone.*", frozen_epochs=2),)
+    fit(tiny, RECIPE.replace(groups=groups), notes, callback)
+    first, second, third = notes.changed
+    assert first == second == {"head.1.weight", "head.1.bias"}
+    assert third == {*notes.states[0]}
+
+
+def test_a_callback_that_freezes_the_rest_is_refused(tiny: ck.Splits) -> None:
+    class FreezesTheHead(ck.Callback):
+        def on_fit_start(self, run: ck.Run) -> None:
+            run.model.head.requires_grad_(False)
+
+    model = network()
+    with pytest.raises(ck.RecipeError, match=r"leave no weight to train in epoch 1; freeze fewer"):
+        fit(tiny, RECIPE.replace(groups=(BACKBONE,)), FreezesTheHead(), model=model)
+    assert all(weight.requires_grad for weight in model.backbone.parameters())
+
+
+# --- layers with other state, and weights in several layers
+
+
+def three_parts(layer: Callable[[], nn.Module], pattern: str) -> tuple[nn.Module, ck.Group]:
+    with ck.seeded("weights", 0):
+        frozen = nn.Sequential(nn.Conv2d(3, 8, 3), layer())
+        model = nn.Sequential(
+            frozen, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10)
+        )
+    return model, ck.Group(pattern, frozen_epochs=2)
+
+
+STATEFUL: dict[str, Callable[[], nn.Module]] = {
+    "instance norm": lambda: nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
+    "instance norm without weights": lambda: nn.InstanceNorm2d(8, track_running_stats=True),
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Conv2d(8, 8, 3)),
+    "spectral norm by a hook": lambda: spectral_norm(nn.Conv2d(8, 8, 3)),
+    "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(8, 8, 3)),
+    "a subclass of batch norm": lambda: type("Own", (nn.BatchNorm2d,), {})(8),
+}
+
+
+@pytest.mark.parametrize("pattern", ["0.*", "0.*[tslg01]"])
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_a_frozen_layer_keeps_its_other_state(kind: str, pattern: str, tiny: ck.Splits) -> None:
+    """The second pattern matches no buffer: weights, biases and originals, `weight_orig`."""
+    model, group = three_parts(STATEFUL[kind], pattern)
+    names = {*model.state_dict()}
+    notes = Notes()
+    fit(tiny, RECIPE.replace(groups=(group,)), notes, model=model)
+    first, second, third = notes.changed
+    assert first == second == {"4.weight", "4.bias"}
+    assert third | {"0.1.num_batches_tracked"} >= names  # a control
+
+
+def test_dropout_in_a_frozen_layer_goes_on(tiny: ck.Splits) -> None:
+    model, group = three_parts(lambda: nn.Sequential(nn.Dropout(0.5), nn.BatchNorm2d(8)), "0.*")
+    notes = Notes()
+    fit(tiny, RECIPE.replace(groups=(group,)), notes, model=model)
+    names = [name for name, _ in model.named_modules()]
+    modes = [{n for n, on in zip(names, each, strict=True) if not on} for each in notes.modes]
+    assert modes == [{"0.1.1"}] * 14 + [set()] * 7
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 3)
+        self.c.weight = self.b.weight
+        self.norm, self.other = nn.BatchNorm2d(8), nn.BatchNorm2d(8)
+        self.other.weight, self.other.bias = self.norm.weight, self.norm.bias
+        self.again = self.norm
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out = self.c(self.again(self.b(self.norm(self.a(images))))).relu()
+        logits: Tensor = self.head(self.other(out).mean((2, 3)))
+        return logits
+
+
+NORMS = [f"{name}.running_mean" for name in ("norm", "again", "other")]
+NORMS += [name.replace("mean", "var") for name in NORMS] + ["norm.weight", "other.bias"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("b.*", ["b.weight", "c.weight", "b.bias"]),
+        ("c.*", ["b.weight", "c.weight", "c.bias"]),
+        ("norm.*", NORMS),
+        ("other.*", NORMS),
+        ("again.*", NORMS),
+    ],
+)
+def test_a_weight_in_several_layers_is_matched_by_each_name(
+    pattern: str, kept: list[str], tiny: ck.Splits
+) -> None:
+    notes = Notes()
+    recipe = RECIPE.replace(epochs=1, optimizer=ck.SGD(lr=0.1))
+    groups = (ck.Group(pattern, frozen_epochs="all"),)
+    fit(tiny, recipe.replace(groups=groups), notes, model=network(Tied))
+    assert not notes.changed[0] & {*kept}
+    assert {"a.weight", "head.weight"} <= notes.changed[0]
+
+
+def test_rates_of_a_weight_in_several_layers_are_scaled_by_each_name(tiny: ck.Splits) -> None:
+    recipe = RECIPE.replace(epochs=1, optimizer=ck.SGD(lr=0.1))
+    first, second = (
+        fit(tiny, recipe.replace(groups=(ck.Group(name, lr_scale=0.5),)), model=network(Tied))
+        for name in ("b.weight", "c.weight")
+    )
+    assert same_bits(first.model, second.model)
+    assert not same_bits(first.model, fit(tiny, recipe, model=network(Tied)).model)
+    groups = ck.Group("b.*", lr_scale=0.5), ck.Group("c.*", lr_scale=0.1)
+    with pytest.raises(ck.RecipeError, match=r"'b\.weight', also named 'c\.weight'; a weight has"):
+        fit(tiny, recipe.replace(groups=groups), model=network(Tied))
 
 
 def test_groups_that_leave_nothing_are_refused_before_training(tiny: ck.Splits) -> None:

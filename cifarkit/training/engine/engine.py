@@ -22,7 +22,7 @@ from cifarkit.training.engine.device import arithmetic, choose_precision
 from cifarkit.training.engine.distributed import join_processes
 from cifarkit.training.engine.forward import Compile, CompiledForward, choose_forward
 from cifarkit.training.epoch_batches import epoch_batches
-from cifarkit.training.freezing import freeze_and_thaw
+from cifarkit.training.freezing import Freezing
 
 __all__ = ["Engine", "count_correct"]
 
@@ -54,13 +54,14 @@ class Engine:
         self.compile, self.track_test = compile, track_test
         self.precision = choose_precision(recipe, device)
         self.forward = choose_forward(compile)
+        self.freezing = Freezing(recipe.groups)
         self.can_capture = can_capture(compile, device, self.precision)
         self.distributed = join_processes(device)
         self.interrupted = False  # the same in all processes
         self.loss_function = recipe.loss  # completed with numbers of the training set later
         self.network: nn.Module  # the model, wrapped if several processes train it
         self._step: Step | None = None
-        self._trained: list[bool] | None = None  # of each weight, whether the step trains it
+        self._trained: list[object] | None = None  # whether the step trains each weight, and layers
 
     def arithmetic(self) -> torch.autocast:
         """Return a context manager that sets the precision."""
@@ -124,7 +125,7 @@ class Engine:
         """Put the network in training mode, except the layers that the recipe's groups freeze."""
         if not run.model.training:  # layers that a callback puts into evaluation mode stay so
             run.model.train()
-        freeze_and_thaw(run)
+        self.freezing.follow(run.model, run.state.epoch)
 
     def captured_or_eager(self, step: Step, run: Run, callbacks: Callbacks) -> Step:
         """Return the function for the steps of the next epoch; its errors name the batch.
@@ -134,6 +135,7 @@ class Engine:
             run: the run in training.
             callbacks: its callbacks.
         """
+        self.freezing.follow(run.model, run.state.epoch)  # a hook, or a resume, was in between
         self._follow_frozen(run)
         if self._step is None or callbacks.may_change_the_network:
             self._step = None  # first, to free the memory of a graph
@@ -141,6 +143,7 @@ class Engine:
         chosen, state = self._step, run.state
 
         def explained(batch: Batch) -> tuple[Tensor, Tensor]:
+            self.freezing.evaluate()
             which = f"batch {state.step + 1} of epoch {state.epoch + 1}"
             with explained_batch(run, batch, which):
                 return chosen(batch)
@@ -151,12 +154,14 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Drop the step, which holds the training, and perhaps a graph with its memory."""
+        """Drop the step, which holds the training, and perhaps a graph with its memory; thaw."""
         self._step = None
+        self.freezing.end()
 
     def _follow_frozen(self, run: Run) -> None:
-        """Replace the step if the weights in training differ from those of the epoch before."""
-        trained = [weight.requires_grad for weight in run.model.parameters()]
+        """Replace the step if the weights in training, or modes, differ from the epoch before."""
+        free = [weight.requires_grad for weight in run.model.parameters()]
+        trained = [*free, *self.freezing.evaluated]
         if trained != self._trained:
             self._step, self._trained = None, trained
             self.network = run.model  # first, to free the wrapped network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import hashlib
 import inspect
@@ -192,6 +193,21 @@ def test_a_step_is_captured_anew_when_weights_thaw(
         assert digest(trained(tiny, recipe=recipe).model) == digest(played.model)
     monkeypatch.setattr(engine.Engine, "_follow_frozen", keeps_its_step)
     assert digest(trained(tiny, recipe=recipe).model) != digest(played.model)
+
+
+def test_a_step_is_captured_anew_when_a_layer_without_weights_thaws(
+    tiny: ck.Splits, recordings: list[int]
+) -> None:
+    model = network()
+    model[0].requires_grad_(False)  # as of a student, so that the group thaws no weight
+    model[1] = nn.BatchNorm2d(8, affine=False)
+    recipe = RECIPE.replace(epochs=3, groups=(ck.Group("[01].*", frozen_epochs=2),))
+    captured, eager = (
+        trained(tiny, recipe=recipe, model=copy.deepcopy(model), records=records)
+        for records in (True, False)
+    )
+    assert recordings == [32, 32]
+    assert digest(captured.model) == digest(eager.model)
 
 
 def keeps_its_step(engine: Any, run: ck.Run) -> None:
