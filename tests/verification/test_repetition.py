@@ -9,13 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import cifarkit as ck
 from cifarkit.runs.folder import RunFolder
-from cifarkit.runs.test_predictions import TEST_PREDICTIONS
+from cifarkit.runs.test_predictions import TEST_PREDICTIONS, TestPredictions
 from cifarkit.training.callback import qualified_name
 from cifarkit.verification import repetition
 from cifarkit.verification.siblings import sibling_accuracies
@@ -136,6 +137,32 @@ def test_an_epoch_that_was_edited_is_found_by_training_again(
     verification = ck.verify(folder, tiny, retrain=True)
     assert verification.repeated == "bitwise equal"
     assert "epoch 1 has val_accuracy 0.9" in the_finding(verification, "each epoch").message
+    assert not verification.passed
+
+
+def test_an_answer_within_rounding_can_be_swapped_until_it_is_trained_again(
+    tiny: ck.Splits, tmp_path: Path
+) -> None:
+    """What the page says of the plain check: one image in 500, and one of a small set."""
+    folder = scored(tmp_path / "run", tiny)
+    honest = TestPredictions.load(folder)
+    logits, labels = honest.logits.copy(), honest.labels
+    gaps = logits.max(axis=1) - np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+    (chosen,) = np.flatnonzero(gaps == gaps[gaps > 0].min())[:1]
+    pair = [honest.predicted[chosen], labels[chosen]]
+    logits[chosen, pair] = logits[chosen, pair[::-1]]
+    forged = TestPredictions(logits, honest.predicted.copy(), labels)
+    forged.predicted[chosen] = labels[chosen]
+    forged.save(folder)
+    rows = torch.from_numpy(logits.astype(np.float32))
+    loss = float(torch.nn.functional.cross_entropy(rows, torch.from_numpy(labels)))
+    score = {"accuracy": forged.accuracy, "loss": loss}
+    rewrite(folder / "run.json", lambda about: about["facts"]["test"].update(score))
+    assert forged.accuracy == pytest.approx(honest.accuracy + 1 / len(labels))
+    assert ck.verify(folder, tiny).passed
+    verification = ck.verify(folder, tiny, retrain=True)
+    assert verification.repeated == "bitwise equal"
+    assert "gives 1 test images another class" in the_finding(verification, "predictions").message
     assert not verification.passed
 
 
