@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cifarkit.blocks import Block, Heading, Points
+from cifarkit.comparison.collapse import collapsed_runs
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.results import Results
 from cifarkit.evaluation.intervals import ConfidenceInterval
@@ -117,6 +118,7 @@ def notes(results: Results) -> Iterator[str]:
         yield f"Test: {next(iter(ways.values()))}."
     else:
         yield f"Test: {'; '.join(f'{name} {way}' for name, way in ways.items())}."
+    yield from _failed_runs(results)
     trained = sorted({outcome.seed for outcome in results.outcomes})
     if trained != list(range(len(trained))):
         yield f"Seeds: {', '.join(map(str, trained))}."
@@ -133,6 +135,25 @@ def notes(results: Results) -> Iterator[str]:
         yield f"Not in the table: {noun} {seeds}, which did not fit into the budget."
     kinds = {_environment(outcome.facts) for outcome in results.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
+
+
+def _failed_runs(results: Results) -> Iterator[str]:
+    """Yield a sentence for each variant of which some runs ended far below the others."""
+    for variant in results.variants:
+        ordered = sorted(outcome.accuracy for outcome in results.of(variant.name))
+        if count := collapsed_runs(ordered):
+            others = ordered[count:]
+            yield (
+                f"{count} of {len(ordered)} runs of {variant.name} failed: "
+                f"{_from_to(ordered[:count])}, where the others reach {_from_to(others)}. The mean "
+                "is not what the others do, and no test can tell how often runs fail: train more "
+                "seeds, or mend the recipe."
+            )
+
+
+def _from_to(ordered: Sequence[float]) -> str:
+    first, last = percent(ordered[0]), percent(ordered[-1])
+    return first if first == last else f"{first} to {last}"
 
 
 def ensembles(results: Results) -> list[str]:

@@ -134,3 +134,10 @@ def test_a_variant_that_mostly_failed_does_not_win_by_one_good_run(make_comparis
     assert make_comparison({"linear": {0: 0.3, 1: 0.9}, "mlp": {0: 0.4}}).best() == "mlp"
     with pytest.raises(ck.ComparisonError, match="no seed in common"):
         make_comparison({"linear": {0: 0.3}, "mlp": {1: 0.4}}).best()
+
+
+def test_a_run_that_failed_is_named_and_ordinary_runs_are_not(make_comparison: Any) -> None:
+    ordinary = (0.40, 0.41, 0.42, 0.40, 0.43, 0.41)
+    text = " ".join(str(make_comparison({"linear": ordinary, "mlp": (*ordinary[:5], 0.1)})).split())
+    assert "1 of 6 runs of mlp failed: 10.0 %, where the others reach 40.0 % to 43.0 %." in text
+    assert "runs of linear failed" not in text

@@ -121,11 +121,14 @@ def test_of_augmentations_those_that_differ_are_named(make_comparison: Any) -> N
         return changes(pair)
 
     long = (ck.AlternatingFlip(), ck.GrowingCrop(first=20, last=28, step=4))
-    assert changed((*long, ck.Cutout(4)), (*long, ck.Cutout(8))) == (
-        "augment (Cutout(size=4),) -> (Cutout(size=8),)"
+    assert changed((*long, ck.Cutout(4)), (*long, ck.Cutout(8))) == "augment.Cutout.size 4 -> 8"
+    assert changed((*long, ck.Cutout(4)), (*long, ck.Noise())) == (
+        "augment ck.Cutout(size=4) -> ck.Noise()"
     )
+    jitter = ck.ColorJitter(hue=0.0), ck.ColorJitter(hue=0.1)  # both are long to print
+    assert changed(jitter[:1], jitter[1:]) == "augment.ColorJitter.hue 0.0 -> 0.1"
     assert changed(long[:1], long[:1] * 2) == (
-        "augment (AlternatingFlip(),) -> (AlternatingFlip(), AlternatingFlip())"
+        "augment ck.AlternatingFlip() -> ck.AlternatingFlip(), ck.AlternatingFlip()"
     )
     widths = [dataclasses.replace(plain, options={"widths": both}) for both in ((32, 64), (64, 64))]
     (pair,) = dataclasses.replace(
@@ -133,7 +136,7 @@ def test_of_augmentations_those_that_differ_are_named(make_comparison: Any) -> N
     ).pairs
     assert changes(pair) == "widths (32, 64) -> (64, 64)"
     assert changed((ck.Flip(), ck.Cutout(4)), (ck.Cutout(4), ck.Flip())).startswith(
-        "augment (Flip(probability=0.5), Cutout(size=4)) -> (Cutout("
+        "augment ck.Flip(), ck.Cutout(size=4) -> ck.Cutout("
     )
 
 

@@ -1,0 +1,36 @@
+"""Runs that failed: their accuracy is far below that of the other seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["collapsed_runs"]
+
+FEWEST = 5  # with fewer seeds, chance alone often puts one apart
+GAP = 0.01  # of accuracy; a smaller gap matters little
+FACTOR = 3.0  # times the range of all the others
+
+
+def collapsed_runs(accuracies: Sequence[float]) -> int:
+    """Return how many runs of one variant ended far below the others; 0 for fewer than 5 runs.
+
+    The lowest runs, at most a third of them, have collapsed if the gap above them is three times
+    the range of the others, and more than one point. The mean then describes no run.
+
+    Args:
+        accuracies: of the runs of one variant, one per seed, in [0, 1].
+
+    >>> collapsed_runs([0.724, 0.731, 0.728, 0.100, 0.722, 0.730])
+    1
+    >>> collapsed_runs([0.724, 0.731, 0.728, 0.719, 0.722, 0.730])
+    0
+    """
+    ordered = sorted(accuracies)
+    if len(ordered) < FEWEST:
+        return 0
+    for count in range(len(ordered) // 3, 0, -1):
+        lowest, others = ordered[:count], ordered[count:]
+        gap = others[0] - lowest[-1]
+        if gap > GAP and gap > FACTOR * (others[-1] - others[0]):
+            return count
+    return 0
