@@ -39,7 +39,7 @@ SINGLE = (
 )
 OF_PICTURES = ("samples", "predictions", "top_losses", "confused")
 OF_NETWORKS = ("grad_cam", "activations", "filters")
-GRIDS = (*OF_PICTURES, *OF_NETWORKS, "augmented")
+GRIDS = (*OF_PICTURES, *OF_NETWORKS, "augmented", "near_duplicates")
 
 
 @pytest.fixture
@@ -62,6 +62,8 @@ def draw(
     parts = {"data": 0.001, "forward": 0.002, "backward": 0.004}
     data["profile"] = (Profile("mlp", parts, {"1 Linear": 0.002}, 50, 64, "cpu"),)
     data["augmented"] = (Recipe(augment=Flip()), image_set)
+    twice = Splits(image_set, None, image_set, "train twice")
+    data["near_duplicates"] = (near_duplicates(twice), twice)
 
     def by_name(name: str, **where: Axes | Figure) -> object:
         return getattr(cifarkit.plots, name)(*data.get(name, (evaluation,)), **where)
