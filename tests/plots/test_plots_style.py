@@ -17,6 +17,8 @@ import cifarkit.plots
 from cifarkit.comparison.comparison import Comparison
 from cifarkit.data.augmentations import Flip
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.near_duplicates import near_duplicates
+from cifarkit.data.splits import Splits
 from cifarkit.evaluation.evaluation import Evaluation
 from cifarkit.evaluation.robustness import Robustness
 from cifarkit.models.registry import create_model
