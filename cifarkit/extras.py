@@ -10,14 +10,14 @@ __all__ = ["check_extra"]
 
 
 def check_extra(extra: str, packages: tuple[str, ...]) -> None:
-    """Refuse to go on where a package of an extra is not installed.
+    """Refuse to continue if a package of an extra is not installed.
 
     Args:
-        extra: its name in `pip install "cifarkit[extra]"`.
-        packages: that are imported.
+        extra: the extra's name, as in `pip install "cifarkit[extra]"`.
+        packages: the names of the packages that will be imported.
 
     Raises:
-        InstallError: the message has the line to type.
+        InstallError: a package is missing; the message has the line to type.
 
     >>> check_extra("onnx", ("torch",))
     >>> check_extra("onnx", ("torch", "no_such_package"))

@@ -17,7 +17,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast, get_type_hints
+from typing import Any, ClassVar, Self, cast, get_type_hints
 
 from cifarkit.annotations import Mismatch, all_subclasses, coerced
 from cifarkit.blocks import as_html
@@ -66,6 +66,8 @@ class Value(metaclass=_CheckedFields):
         for name, fit in coerced_fields(type(self).__name__, given, _hints(type(self))).items():
             object.__setattr__(self, name, fit)
 
+    in_place_of_code: ClassVar[str] = ""  # what to write instead of a function; "" allows none
+
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
         """Return the value of this kind that something else stands for, such as a class or a name.
@@ -85,10 +87,13 @@ class Value(metaclass=_CheckedFields):
         if isinstance(found, str):
             named = {name.lower(): kind for name, kind in _kinds_by_name().items()}
             kind = named.get("".join(letter for letter in found.lower() if letter.isalnum()))
-        if not (isinstance(kind, type) and issubclass(kind, cls)):
-            return None
-        needed = [field for field in dataclasses.fields(kind) if _is_needed(field)]
-        return None if needed or inspect.isabstract(kind) else kind()
+        is_kind = isinstance(kind, type) and issubclass(kind, cls) and not inspect.isabstract(kind)
+        if is_kind and not any(_is_needed(field) for field in dataclasses.fields(kind)):
+            return cast(Value, kind())
+        if callable(found) and cls.in_place_of_code:
+            name = getattr(found, "__name__", type(found).__name__)
+            raise Mismatch(cls.in_place_of_code.format(name=name))
+        return None
 
     def _repr_html_(self) -> str:
         rows = [(name, repr(value)) for name, value in self._arguments().items()]

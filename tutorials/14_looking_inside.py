@@ -49,14 +49,13 @@ def small(*, num_classes: int = 10) -> nn.Module:
     return nn.Sequential(*layers[:-1], *head)  # no pooling before the head
 
 
-run = ck.train(
-    small,
-    data,
-    epochs=EPOCHS,
-    batch_size=32,
-    optimizer=ck.Adam(lr=0.01),
-    schedule=ck.Cosine(),
-)
+settings = {
+    "epochs": EPOCHS,
+    "batch_size": 32,
+    "optimizer": ck.Adam(lr=0.01),
+    "schedule": ck.Cosine(),
+}
+run = ck.train(small, data, **settings)
 evaluation = ck.evaluate(run, data.val)
 print(evaluation)
 print(ck.summary(run.model))
@@ -415,15 +414,8 @@ robustness_axes = ck.plots.robustness(robustness)
 # something about *new* troubles.
 
 # %%
-jitter = ck.train(
-    small,
-    data,
-    epochs=EPOCHS,
-    batch_size=32,
-    optimizer=ck.Adam(lr=0.01),
-    schedule=ck.Cosine(),
-    augment=(ck.ColorJitter(brightness=0.5, contrast=0.5),),
-)
+jittered = ck.ColorJitter(brightness=0.5, contrast=0.5)
+jitter = ck.train(small, data, augment=jittered, **settings)
 with_jitter = ck.evaluate_corrupted(jitter, data.val, KINDS)
 for kind in KINDS:
     before = 100 * robustness.accuracies(kind)  # at severities 0 to 5, in per cent

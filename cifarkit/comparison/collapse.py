@@ -1,4 +1,4 @@
-"""Runs that failed: their accuracy is far below that of the other seeds."""
+"""Find runs that failed: their accuracy is far below the accuracies of the other seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def collapsed_runs(accuracies: Sequence[float]) -> int:
     the range of the others, and more than one point. The mean then describes no run.
 
     Args:
-        accuracies: of the runs of one variant, one per seed, in [0, 1].
+        accuracies: the accuracies of one variant, one per seed, in [0, 1].
 
     >>> collapsed_runs([0.724, 0.731, 0.728, 0.100, 0.722, 0.730])
     1

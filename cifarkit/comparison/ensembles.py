@@ -10,17 +10,17 @@ from cifarkit.runs.test_predictions import TestPredictions
 
 __all__ = ["ensemble_accuracy"]
 
-TIE = 1e-9  # far below what rounding the logits to float16 does to a probability
+TIE = 1e-9  # far below the effect of float16 logits on a probability
 
 
 def ensemble_accuracy(members: Sequence[TestPredictions]) -> float:
     """Return the accuracy of the mean of the probabilities of several networks, in [0, 1].
 
-    Where rounded logits make two classes equally probable, the one that more of the networks
-    predicted before rounding is the answer.
+    If rounded logits make two classes equally probable, the class that more networks predicted
+    before rounding is the answer.
 
     Args:
-        members: one or more, on the same images.
+        members: the predictions of one or more networks, on the same images.
 
     >>> labels = np.array([0, 1])
     >>> both = [
@@ -37,5 +37,5 @@ def ensemble_accuracy(members: Sequence[TestPredictions]) -> float:
         softmax(member.logits.astype(np.float64), axis=1) + TIE * classes[member.predicted]
         for member in members
     ]  # n classes each
-    mean = np.mean(scores, axis=0).round(12)  # whatever the order of the sum
+    mean = np.mean(scores, axis=0).round(12)  # the same for any order of the sum
     return float((mean.argmax(axis=1) == members[0].labels).mean())

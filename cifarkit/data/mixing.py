@@ -1,7 +1,7 @@
 """Mixes: values that mix the pictures of a training batch, and their labels with them.
 
-A mix gets what augmentations have made of a batch, and gives the loss shares of classes in place of
-labels. The train accuracy then counts the largest share of each mixture.
+A mix gets the batch after all augmentations, and gives the loss shares of classes in place of
+labels. The train accuracy then takes the class with the largest share as the label.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cifarkit.annotations import Mismatch, Range
+from cifarkit.annotations import Range
 from cifarkit.values import Value
 
 if TYPE_CHECKING:  # recipes name mixes, and are listed without torch
@@ -36,24 +36,23 @@ class Mix(Value, ABC):
             [0.5000, 0.5000]])
     """
 
+    in_place_of_code = (
+        "ck.Mixup() or ck.CutMix(); for your own write a frozen dataclass over ck.Mix, whose "
+        "__call__ gives images and shares of classes"
+    )
+
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return what a mix of torchvision's means, or a class of mixes, or its name.
+        """Return the mix that a torchvision mix, a class of mixes, or its name stands for.
 
         Raises:
-            Mismatch: it is a function, or another of torchvision's transforms.
+            Mismatch: it is a function, or another torchvision transform.
         """
+        named: dict[str, type[Mixup | CutMix]] = {"MixUp": Mixup, "CutMix": CutMix}
         kind = type(found)
-        if kind.__module__.startswith("torchvision.transforms") and hasattr(found, "alpha"):
-            named: dict[str, type[Mixup | CutMix]] = {"MixUp": Mixup, "CutMix": CutMix}
-            if kind.__name__ in named:
-                return named[kind.__name__](found.alpha)
-        if (value := super().taken_from(found)) is None and callable(found):
-            raise Mismatch(
-                "ck.Mixup() or ck.CutMix(); for your own write a frozen dataclass over ck.Mix, "
-                "whose __call__ gives images and shares of classes"
-            )
-        return value
+        if kind.__module__.startswith("torchvision.transforms") and kind.__name__ in named:
+            return named[kind.__name__](found.alpha)
+        return super().taken_from(found)
 
     @abstractmethod
     def __call__(
@@ -80,7 +79,7 @@ class Mixup(Mix):
     same shares.
 
     Args:
-        alpha: how evenly to mix: small values leave most batches almost as they are.
+        alpha: how evenly to mix; small values leave most batches almost unchanged.
 
     >>> import torch
     >>> images = torch.ones(2, 3, 32, 32) * torch.tensor([-1.0, 1.0])[:, None, None, None]
@@ -94,7 +93,7 @@ class Mixup(Mix):
     def __call__(
         self, images: Tensor, targets: Tensor, generator: Generator
     ) -> tuple[Tensor, Tensor]:
-        """Return mixtures of the batch with itself in another order."""
+        """Mix each picture of the batch with another."""
         share = _drawn_share(self.alpha, generator)
         order = _partners(images, generator)
         return images.lerp(images[order], 1 - share), targets.lerp(targets[order], 1 - share)
@@ -104,12 +103,12 @@ class Mixup(Mix):
 class CutMix(Mix):
     """Paste a rectangle of another picture of the batch into each: Yun et al. 2019, section 3.1.
 
-    The rectangle has the shape of the picture, and lies at the same place in a whole batch. A share
-    is drawn from Beta(alpha, alpha); the rectangle would cover the rest, but is cut off where it
-    crosses the border. The labels get the shares of pixels as they are then.
+    The rectangle has the shape of the picture, and lies at the same place in the whole batch. A
+    share is drawn from Beta(alpha, alpha), and the rectangle covers the rest of the picture, less
+    what crosses the border. The labels get the shares of the pixels.
 
     Args:
-        alpha: how evenly to mix: 1 draws all shares alike, as in the paper.
+        alpha: how evenly to mix; with 1, as in the paper, all shares are equally likely.
 
     >>> import torch
     >>> images = torch.ones(2, 3, 32, 32) * torch.tensor([0.0, 1.0])[:, None, None, None]
@@ -123,7 +122,7 @@ class CutMix(Mix):
     def __call__(
         self, images: Tensor, targets: Tensor, generator: Generator
     ) -> tuple[Tensor, Tensor]:
-        """Return the batch with a rectangle of itself in another order."""
+        """Paste a rectangle of another picture into each picture."""
         import torch
 
         side = images.shape[-1]
@@ -146,7 +145,7 @@ def _drawn_share(alpha: float, generator: Generator) -> float:
 
 
 def _partners(images: Tensor, generator: Generator) -> Tensor:
-    """Draw with which picture of the batch each is mixed; int64 `batch`."""
+    """Draw a partner in the batch for each picture, int64 `batch`."""
     import torch
 
     from cifarkit.data.transfer import to_device

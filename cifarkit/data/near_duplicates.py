@@ -27,13 +27,13 @@ MOST_ROWS = 10
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """A test picture, and the picture of train or val that is most like it.
+    """A test picture, and the most similar picture of train or val.
 
     Args:
         test_index: the index of the test picture.
-        other: `"train"` or `"val"`.
+        other: the set of the other picture, `"train"` or `"val"`.
         index: the index of the other picture in its set.
-        correlation: of their pixels at 16 by 16, in [-1, 1].
+        correlation: the correlation of their pixels at 16 by 16, in [-1, 1].
         mirrored: whether the other picture is the mirror image.
         same_label: whether both have the same label.
 
@@ -51,7 +51,7 @@ class NearDuplicate:
 
 @dataclass(frozen=True, repr=False)
 class NearDuplicates(Guided, Readable):
-    """Pairs of a test picture and a picture seen in training, the most alike first.
+    """Pairs of a test picture and a similar picture of train or val, the most similar first.
 
     Args:
         pairs: one for each test picture that has a near-duplicate.
@@ -84,7 +84,8 @@ class NearDuplicates(Guided, Readable):
         `data.test.subset(near.kept)` is the test set without them.
         """
         alike = {pair.test_index for pair in self.pairs}
-        return torch.tensor([index for index in range(self.test_images) if index not in alike])
+        kept = [index for index in range(self.test_images) if index not in alike]
+        return torch.tensor(kept, dtype=torch.int64)
 
     def blocks(self) -> Sequence[Block]:
         """Return a sentence, and a table of the first pairs."""
@@ -115,17 +116,17 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicate
     """Find the test pictures that look almost like a picture of train or val.
 
     A network can know such a picture by heart. Barz and Denzler 2020, "Do We Train on Test Data?"
-    (arXiv 1902.00423), found near-duplicates for 3.3 % of the test pictures of CIFAR-10, by a
-    network and by eye. Here each picture is made 16 by 16, and the correlation of its pixels with
-    those of every other picture is computed, also mirrored. That finds fewer: copies that were
-    cropped or recoloured stay unseen. Pictures of one plain colour are left out.
+    (arXiv 1902.00423), found near-duplicates of 3.3 % of CIFAR-10's test pictures, by a network and
+    by eye. Here every two pictures are compared at 16 by 16, also mirrored, by the correlation of
+    their pixels. This finds fewer pairs, because it misses cropped and recoloured copies. Pictures
+    of one plain colour are left out.
 
     Args:
         splits: the three sets.
         threshold: the correlation from which a pair counts.
 
     Returns:
-        The pairs, the most alike first; `print` shows a table.
+        The pairs, the most similar first; `print` shows a table.
 
     Raises:
         DataError: it is not splits, or the threshold is out of range.
@@ -149,7 +150,7 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicate
 
 
 def _alike(test: ImageSet, others: ImageSet, name: str, least: float) -> Iterator[NearDuplicate]:
-    """Yield, for each block of the other pictures, the most alike of each test picture."""
+    """Yield, for each block of the others, the most similar picture to each test picture."""
     vectors = _vectors(test.images)
     for first, mirrored, block in _blocks_of(others):
         for start, tests in _parts(vectors):
@@ -161,7 +162,7 @@ def _alike(test: ImageSet, others: ImageSet, name: str, least: float) -> Iterato
 
 
 def _blocks_of(image_set: ImageSet) -> Iterator[tuple[int, bool, Tensor]]:
-    """Yield blocks of vectors, with their first index, as they are and mirrored."""
+    """Yield blocks of vectors, unmirrored and mirrored, with the index of their first picture."""
     for first, images in _parts(image_set.images):
         for mirrored in (False, True):
             yield first, mirrored, _vectors(images.flip(3) if mirrored else images)
@@ -175,4 +176,4 @@ def _vectors(images: Tensor) -> Tensor:
     """Return pictures as vectors whose products are correlations, float32 `n 768`."""
     small = F.adaptive_avg_pool2d(images.float(), SIDE).flatten(1)
     centred = small - small.mean(1, keepdim=True)
-    return F.normalize(centred, eps=1.0).cpu()  # of one colour throughout: a vector of zeros
+    return F.normalize(centred, eps=1.0).cpu()  # one plain colour gives a vector of zeros

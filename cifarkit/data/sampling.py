@@ -1,4 +1,4 @@
-"""Samplings: values that say which training pictures an epoch shows, and in which order.
+"""Samplings: values that choose the training pictures of an epoch, and their order.
 
 An epoch always has as many pictures as the training set, so steps and rates stay what they are.
 """
@@ -32,39 +32,37 @@ class Sampling(Value, ABC):
     2
     """
 
+    in_place_of_code = (
+        "ck.Shuffled() or ck.Balanced(); for your own write a frozen dataclass over ck.Sampling, "
+        "whose __call__ gives the indices of an epoch"
+    )
+
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
-        """Return what a class of samplings, or its name, means; all shuffled for None.
+        """Return the sampling that a class, or its name, stands for; `Shuffled()` for None.
 
         Raises:
-            Mismatch: it is a sampler of torch's, which knows one data set alone, or a function.
+            Mismatch: it is a torch sampler, which knows only one data set, or a function.
         """
         if found is None and issubclass(Shuffled, cls):
             return Shuffled()
         kind = found if isinstance(found, type) else type(found)
-        if (value := super().taken_from(found)) is not None:
-            return value
         if kind.__module__.startswith("torch.utils.data"):
             way = "ck.Balanced()" if kind.__name__.startswith("Weighted") else "ck.Shuffled()"
-            raise Mismatch(f"{way}, which knows the training set by itself")
-        if callable(found):
-            raise Mismatch(
-                "ck.Shuffled() or ck.Balanced(); for your own write a frozen dataclass over "
-                "ck.Sampling, whose __call__ gives the indices of an epoch"
-            )
-        return None
+            raise Mismatch(f"{way}, which finds the training set by itself")
+        return super().taken_from(found)
 
     @abstractmethod
     def __call__(self, labels: Tensor, generator: Generator) -> Tensor:
         """Return the pictures of one epoch, in their order.
 
         Args:
-            labels: of all training pictures, int64 `n`, on the CPU; not changed in place.
+            labels: the labels of all training pictures, int64 `n`, on the CPU; do not change them.
             generator: a CPU generator, the source of all randomness, keyed by seed and epoch. The
                 global generators of torch, NumPy and Python are seeded by the same key.
 
         Returns:
-            Their indices in the training set, int64 `n`; one may come several times.
+            Indices into the training set, int64 `n`; an index may come several times.
         """
 
 
@@ -88,12 +86,12 @@ class Shuffled(Sampling):
 class Balanced(Sampling):
     """Show every class as often as any other, in a random order.
 
-    Pictures of a rare class come several times an epoch. Of a frequent class only some come,
-    others in each epoch. The counts of two classes differ by one at most, and so do those of two
-    pictures of one class. On average over epochs that is what
-    `torch.utils.data.WeightedRandomSampler` does with weights `1 / count`, without its chance. A
-    class of which train has no picture is left out, and the others share its place. Buda et al.
-    2018, "A systematic study of the class imbalance problem in convolutional neural networks".
+    Each picture of a rare class comes several times in an epoch. Only some pictures of a frequent
+    class come, and different ones in each epoch. The counts of two classes differ by at most one,
+    and the counts of two pictures of one class too. Averaged over epochs this is
+    `torch.utils.data.WeightedRandomSampler` with weights `1 / count`, but the counts are not left
+    to chance. A class without pictures in train is left out. Buda et al. 2018, "A systematic study
+    of the class imbalance problem in convolutional neural networks".
 
     `CrossEntropy(class_weights="balanced")` has the same aim by other means: every picture comes
     once, and a picture of a rare class makes a larger step. Here all pictures count the same, batch
@@ -114,7 +112,7 @@ class Balanced(Sampling):
         present = labels.unique().tolist()
         quotas = torch.full((len(present),), len(labels) // len(present))
         first = torch.randperm(len(present), generator=generator)[: len(labels) % len(present)]
-        quotas[first] += 1  # of what is left over
+        quotas[first] += 1  # the remainder
         pictures = torch.cat(
             [
                 _drawn((labels == label).nonzero()[:, 0], quota, generator)
@@ -125,7 +123,7 @@ class Balanced(Sampling):
 
 
 def _drawn(pictures: Tensor, count: int, generator: Generator) -> Tensor:
-    """Return `count` of some pictures, each as often as any other, or once more."""
+    """Draw `count` pictures, so that their counts differ by at most one."""
     import torch
 
     whole, rest = divmod(count, len(pictures))

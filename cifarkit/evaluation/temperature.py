@@ -29,12 +29,12 @@ LEAST, MOST = 1e-6, 1e6
 
 @dataclass(frozen=True)
 class Temperature(Guided):
-    """The number that all logits are divided by, so that confidence can be believed.
+    """A number by which all logits are divided, so that confidence matches accuracy.
 
-    Above 1 the network becomes less sure, below 1 surer. Its answers stay the same.
+    Above 1 it makes the network less sure, below 1 more sure. The predicted classes do not change.
 
     Args:
-        value: above 0.
+        value: the temperature, above 0.
 
     Raises:
         DataError: it is not a number above 0.
@@ -57,11 +57,11 @@ class Temperature(Guided):
     def applied(self, evaluation: Evaluation) -> Evaluation:
         """Return an evaluation with its logits divided by the temperature.
 
-        The largest logit of each image is subtracted first. That changes no probability, and
-        rounding cannot change an answer.
+        The largest logit of each image is subtracted first. This changes no probability, and
+        prevents that rounding changes a predicted class.
 
         Args:
-            evaluation: of any image set, with the logits as the network gives them.
+            evaluation: the evaluation of any image set, not divided yet.
 
         Raises:
             DataError: it is not an evaluation.
@@ -75,19 +75,18 @@ class Temperature(Guided):
 def fit_temperature(model: nn.Module | Trained, splits: Splits) -> Temperature:
     """Find the temperature with which a network has the lowest cross-entropy on val.
 
-    It takes the splits, and only their val is evaluated: on test it would fit the pictures that
-    are to judge it.
+    Only val is evaluated. A temperature that was fitted on test could not be judged on test.
 
     Args:
         model: as for `evaluate`.
         splits: the data that the network was trained on.
 
     Returns:
-        The temperature; `applied` to the evaluation of test it shows what it is worth.
+        The temperature; apply it to the evaluation of test to see what it improves.
 
     Raises:
-        DataError: these are not splits, they have no val, or no temperature is the best: every
-            image of val is right, or the logits say nothing about the labels.
+        DataError: it is not splits, there is no val, or no temperature is the best: the network is
+            right on every image of val, or the logits say nothing about the labels.
         ModelContractError: as for `evaluate`.
         NonFiniteLossError: the network gives NaN or infinity for an image.
 
@@ -112,10 +111,10 @@ def fit_temperature(model: nn.Module | Trained, splits: Splits) -> Temperature:
 def temperature_of(evaluation: Evaluation) -> Temperature:
     """Return the temperature at which an evaluation has the lowest cross-entropy.
 
-    In 1 / temperature the loss is convex, so its slope is 0 in one place.
+    The loss is a convex function of 1 / temperature, so its slope is 0 at one point.
 
     Raises:
-        DataError: it is nowhere 0.
+        DataError: the slope is not 0 at any temperature.
         NonFiniteLossError: a logit is NaN or infinite.
 
     >>> logits = np.array([[4.0, 0.0]] * 4, np.float32)

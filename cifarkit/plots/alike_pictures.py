@@ -1,4 +1,4 @@
-"""Test pictures beside the pictures of train or val that look like them."""
+"""Draw test pictures beside similar pictures of train or val."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = 8  # four pairs
 def near_duplicates(
     near: NearDuplicates, splits: Splits, *, n: int = 12, figure: Figure | None = None
 ) -> Figure:
-    """Draw test pictures, each beside its near-duplicate, the most alike first.
+    """Draw test pictures, each beside its near-duplicate, the most similar first.
 
     Args:
         near: from `ck.near_duplicates`.

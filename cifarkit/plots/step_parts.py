@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, as bars."""
+"""Draw the parts of a training step as bars."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def profile(profile: Profile, *, ax: Axes | None = None) -> Axes:
     The parts stand in the order of a step. The layers of the forward pass are paler, below it.
 
     Args:
-        profile: from `ck.profile`.
+        profile: a profile from `ck.profile`.
         ax: where to draw; when None, on a new pyplot figure.
 
     Returns:
-        The axes, to go on with.
+        The axes, to change further.
 
     Raises:
         DataError: it is not a profile.

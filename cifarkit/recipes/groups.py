@@ -1,4 +1,4 @@
-"""Groups of weights, by name: a rate of their own, and first epochs in which they stay frozen."""
+"""Groups of weights, by name: scale their learning rate, and freeze them in the first epochs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ __all__ = ["Group", "check_names", "group_of"]
 
 @dataclass(frozen=True)
 class Group(Value):
-    """Weights that are trained in another way than the rest, chosen by their names.
+    """Weights, chosen by name, with a scaled learning rate or frozen in the first epochs.
 
-    Frozen weights keep every bit: they make no step, and no decay or momentum moves them. A
-    layer with buffers, such as batch norm's running averages, runs in evaluation mode while all
-    its weights are frozen, so its buffers stay as well (as batch norm in Keras:
-    https://keras.io/guides/transfer_learning). Dropout layers go on. What the network, or a
-    callback in `on_fit_start`, froze stays frozen when its group thaws.
+    Frozen weights keep every bit: no step, weight decay or momentum changes them. A layer with
+    buffers, such as batch norm with its running averages, runs in evaluation mode while all its
+    weights are frozen, so its buffers do not change either. Keras does the same for batch norm
+    (https://keras.io/guides/transfer_learning). Dropout layers stay active. Weights that the
+    network, or a callback in `on_fit_start`, froze stay frozen when their group thaws.
 
     Args:
-        pattern: for the names that `network.named_parameters()` gives, as of files: `*` is any
-            text, with dots too, `?` is one character, `[1-3]` is one of these, and `[[]` is a
-            bracket. A weight that several layers share is matched by each of its names.
-        lr_scale: multiplies the rate that the schedule gives, at every step (Howard and Ruder 2018,
-            "Universal Language Model Fine-tuning", section 3.2).
+        pattern: matches the names in `network.named_parameters()`, like a pattern for file names:
+            `*` is any text, including dots, `?` is one character, `[1-3]` is one of these, and
+            `[[]` is a bracket. A weight that several layers share has several names; one that
+            matches is enough.
+        lr_scale: multiplies the schedule's rate at every step (Howard and Ruder 2018, "Universal
+            Language Model Fine-tuning", section 3.2).
         frozen_epochs: how many epochs the weights stay frozen at first; `"all"` never trains them.
 
     >>> Group("backbone.*", lr_scale=0.1, frozen_epochs=2).is_frozen_in(1)
@@ -70,12 +71,12 @@ def check_names(
     """Refuse groups that do not fit a network.
 
     Args:
-        groups: of a recipe.
-        weights: the names of each weight of the network: several if it is in several layers.
-        buffers: the names of its buffers, for the message.
+        groups: the groups of a recipe.
+        weights: the names of each weight of the network; several if several layers share it.
+        buffers: the names of the network's buffers, for the message.
 
     Raises:
-        RecipeError: a pattern matches no weight, or two match the same.
+        RecipeError: a pattern matches no weight, or two patterns match the same weight.
 
     >>> check_names([Group("backbon.*")], [["backbone.0.weight"], ["head.weight"]])
     Traceback (most recent call last):
@@ -100,13 +101,13 @@ def check_names(
             one, other, *_ = matching
             raise RecipeError(
                 f"Group({one.pattern!r}) and Group({other.pattern!r}) both match the weight "
-                f"{', also named '.join(map(repr, own))}; a weight has one group, so write "
-                "patterns that share none"
+                f"{', also named '.join(map(repr, own))}; a weight has one group, so "
+                "make the patterns narrower"
             )
 
 
 def _nearest(pattern: str, names: Sequence[str]) -> str:
-    """Suggest a pattern for a layer, or for a weight, whose name is spelt like one."""
+    """Suggest the nearest pattern for a layer or a weight of the network."""
     parts = [glob.escape(name).split(".") for name in names]
     layers = {".".join([*part[:end], "*"]): None for part in parts for end in range(1, len(part))}
     close = difflib.get_close_matches(pattern, [*layers, *map(".".join, parts)], n=1)
@@ -114,5 +115,5 @@ def _nearest(pattern: str, names: Sequence[str]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Return all names where they are few, else the first and the last."""
+    """List all names if they are few, else the first and the last."""
     return ", ".join(names if len(names) <= 6 else [*names[:3], "…", *names[-2:]])

@@ -46,6 +46,10 @@ class Loss(Value, ABC):
     """
 
     soft_targets: ClassVar[bool] = False
+    in_place_of_code = (
+        "ck.CrossEntropy(), ck.FocalLoss() or another of cifarkit's; for your own write a frozen "
+        "dataclass over ck.Loss, whose __call__ gives a loss for each image"
+    )
 
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
@@ -71,12 +75,7 @@ class Loss(Value, ABC):
             return MultiMargin(
                 found.margin, 2 if found.p == 2 else 1, class_weights=_plain(found.weight)
             )
-        if (value := super().taken_from(found)) is None and callable(found):
-            raise Mismatch(
-                "ck.CrossEntropy(), ck.FocalLoss() or another of cifarkit's; for your own write a "
-                "frozen dataclass over ck.Loss, whose __call__ gives a loss for each image"
-            )
-        return value
+        return super().taken_from(found)
 
     @abstractmethod
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A run while it trains, in TensorBoard: https://www.tensorflow.org/tensorboard."""
+"""Show a run in TensorBoard while it trains: https://www.tensorflow.org/tensorboard."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ __all__ = ["TensorBoard"]
 
 PARTS = ("train", "val", "test")
 PICTURES = 32  # of the first batch
-SCALE = 3  # pixels on the screen for each of a picture
-SIDE = 7.0  # of a confusion matrix, in inches
+SCALE = 3  # pixels on the screen for one pixel of a picture
+SIDE = 7.0  # inches, of a confusion matrix
 
 
 class TensorBoard(Callback):
     """Write a run to a folder that TensorBoard shows: `tensorboard --logdir FOLDER`.
 
-    Each epoch it writes all columns of the history, learning rate included: `val_loss` is
-    `loss/val`, so that train and val share a chart. Once it writes the recipe, as text and as
-    hyperparameters, and pictures of the first batch as the network sees them. At the end it writes
-    the confusion matrix of val; test is written only where the run tracks it.
+    It writes all columns of the history after each epoch, the learning rate too. `val_loss` becomes
+    `loss/val`, so that train and val share a chart. It writes the recipe once, as text and as
+    hyperparameters, and the pictures of the first batch as the network sees them. At the end it
+    writes the confusion matrix of val. It writes test only if the run tracks it.
 
-    Give it after callbacks that log columns, and before `EarlyStopping`, so that the confusion
-    matrix is that of the best weights. A resumed run continues in its folder. A new run in the
-    folder hides the events of the run before.
+    In the list of callbacks it belongs behind those that log columns, and before `EarlyStopping`,
+    so that the best weights give the confusion matrix. A resumed run continues in its folder. A new
+    run in the same folder hides the events of the run before.
 
     Args:
-        folder: of this run alone; `--logdir` may name the folder above, which compares runs. In
-            `ck.compare`, each run has a folder below it, such as `mlp-seed0`.
+        folder: the folder of this run; `--logdir` may name the folder above, which compares runs.
+            In `ck.compare` each run gets a folder below it, such as `mlp-seed0`.
 
     Raises:
         TrainingError: `folder` is not a path.
-        InstallError: at the start of training, when the package of
-            `pip install "cifarkit[tensorboard]"` is missing.
-        RunFolderError: at the start of training, when the folder cannot be written.
+        InstallError: when training starts, the package of `pip install "cifarkit[tensorboard]"` is
+            missing.
+        RunFolderError: when training starts, the folder cannot be written.
 
     >>> TensorBoard("logs/first")
     TensorBoard('logs/first')
@@ -75,34 +75,36 @@ class TensorBoard(Callback):
 
     @property
     def writer(self) -> SummaryWriter:
-        """Torch's own writer, for what else you want to show while it trains.
+        """The torch writer, to show anything else while the run trains.
 
         Raises:
-            TrainingError: it is not training.
+            TrainingError: the run is not training.
         """
         if self._writer is None:
             raise TrainingError("TensorBoard.writer is there only while the run is training")
         return self._writer
 
     def on_fit_start(self, run: Run) -> None:
-        """Open the folder, and write what the run is."""
+        """Open the folder, and write the recipe."""
         check_extra("tensorboard", ("tensorboard",))
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        folder = self._place(run)
-        goes_on = bool(run.facts.resumed) and any(folder.glob("events.out.tfevents.*"))
+        folder = self._folder_of(run)
+        resumes = bool(run.facts.resumed) and any(folder.glob("events.out.tfevents.*"))
         try:
-            # Readers drop what was written before from this step on, so that nothing is doubled.
-            self._writer = SummaryWriter(folder, purge_step=len(run.history) + 1 if goes_on else 0)
+            # Readers drop earlier events from this step on, so that no epoch is there twice.
+            self._writer = SummaryWriter(folder, purge_step=len(run.history) + 1 if resumes else 0)
         except OSError as error:
             raise RunFolderError(f"{str(folder)!r} cannot be written: {error}") from error
-        if not goes_on:
+        if not resumes:
             self._write_facts(run)
-            for epoch, record in enumerate(run.history, 1):  # of a run that had none before
+            for epoch, record in enumerate(
+                run.history, 1
+            ):  # the events of earlier epochs are missing
                 self._write_record(record, epoch)
 
     def on_batch_end(self, run: Run) -> None:
-        """Show the first batch, as the network has seen it."""
+        """Show the first batch as the network sees it."""
         if run.state.epoch == run.state.step == 0:
             self.writer.add_images("first batch", _enlarged(run.state.batch.images[:PICTURES]), 0)
 
@@ -112,7 +114,7 @@ class TensorBoard(Callback):
         self.writer.flush()
 
     def on_fit_end(self, run: Run) -> None:
-        """Draw the confusion matrices, where training has come to its end; close the folder."""
+        """Draw the confusion matrices if training is over; close the folder."""
         try:
             if run.stopped is not None or len(run.history) == run.recipe.epochs:
                 for part, image_set in _measured(run):
@@ -124,8 +126,8 @@ class TensorBoard(Callback):
             self.writer.close()
             self._writer = None
 
-    def _place(self, run: Run) -> Path:
-        """Return the folder of a run's events; runs of a comparison have the same callback."""
+    def _folder_of(self, run: Run) -> Path:
+        """Return the folder for a run's events; all runs of a comparison are given the same one."""
         folder = expanded(self.folder)
         return folder / run.folder.name if run.facts.cell and run.folder else folder
 
@@ -140,7 +142,7 @@ class TensorBoard(Callback):
         self.writer.add_text("recipe", as_markdown(_described(run)), 0)
         values = {name: _plain(value) for name, value in _facts(run).items()}
         columns = [f"{part}_{what}" for part, _ in _measured(run) for what in ("loss", "accuracy")]
-        # As `add_hparams` does, but without a folder of its own, and scalars that repeat ours.
+        # `add_hparams` would make another folder, and write the scalars a second time.
         for summary in hparams(values, {_tag(name): 0.0 for name in columns}):
             self.writer._get_file_writer().add_summary(summary)
 
@@ -165,7 +167,7 @@ def _measured(run: Run) -> Iterator[tuple[str, ImageSet]]:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """Return what decides a run's numbers, by name."""
+    """Return the settings of a run, by name."""
     recipe = {
         field.name: getattr(run.recipe, field.name) for field in dataclasses.fields(run.recipe)
     }
@@ -180,11 +182,11 @@ def _described(run: Run) -> Table:
 
 
 def _plain(value: Any) -> str | float:
-    """Return a value as TensorBoard's table of hyperparameters takes it."""
+    """Convert a value for TensorBoard's table of hyperparameters."""
     return value if isinstance(value, str | int | float) else repr(value)
 
 
 def _enlarged(images: Tensor) -> Tensor:
-    """Return pictures `n 3 side side` in [0, 1], larger, from those in [-1, 1]."""
+    """Convert pictures `n 3 side side` from [-1, 1] to [0, 1], and enlarge them."""
     pixels = ((images.float() + 1) / 2).clamp(0, 1)
     return pixels.repeat_interleave(SCALE, dim=2).repeat_interleave(SCALE, dim=3)

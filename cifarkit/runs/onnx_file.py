@@ -1,6 +1,6 @@
-"""A network as an ONNX file, which other programs run, with the proof that it computes the same.
+"""Write a network as an ONNX file for other programs, and prove that it computes the same.
 
-ONNX is a format of networks for runtimes that know neither torch nor Python: https://onnx.ai.
+ONNX is a file format that other runtimes read, without torch or Python: https://onnx.ai.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from cifarkit.tables import percent
 __all__ = ["OnnxParity", "export_onnx"]
 
 OPSET = 18  # the version of ONNX's operations that torch translates to
-# Largest difference of a logit; where logits are above 100, their share, as float32 has 7 digits.
+# The largest difference of a logit. Above 100 it is a share, because float32 has 7 digits.
 LARGEST, LARGEST_SHARE = 1e-4, 1e-6
-PICTURES, BATCH = 1_000, 100  # to compare with
-FEWEST = 3  # so that the file answers for a batch of one and for a larger one
+PICTURES, BATCH = 1_000, 100  # of the comparison
+FEWEST = 3  # to compare a batch of one, and a larger batch
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -52,9 +52,9 @@ class OnnxParity:
     """How closely an ONNX file agrees with the network that it was written from.
 
     Args:
-        path: of the file.
-        images: how many pictures both have seen.
-        largest_difference: of two logits.
+        path: the path of the file.
+        images: how many pictures were compared.
+        largest_difference: the largest difference of two logits.
         agreement: the share of pictures for which both predict the same class, in [0, 1].
         opset: the version of ONNX's operations in the file.
 
@@ -83,20 +83,20 @@ def export_onnx(
     *,
     classes: Sequence[str] | None = None,
 ) -> OnnxParity:
-    """Write a network as one ONNX file, after onnxruntime gave the same logits from it.
+    """Write a network as one ONNX file, if onnxruntime computes the same logits from it.
 
-    The file takes `images`, float32 `batch 3 32 32` in [-1, 1], red first, of any number, and
-    gives `logits`, float32 `batch classes`. The names of the classes are in its metadata, as a
-    JSON list under `classes`. It answers for one view of a picture; the averaging of a recipe's
-    `test_time` is not in it. Beside it, `model.onnx.json` holds the comparison.
+    The file takes `images`, float32 `batch 3 32 32` in [-1, 1], red first, for any batch, and gives
+    `logits`, float32 `batch classes`. Its metadata has the names of the classes, as a JSON list
+    under `classes`. It computes one view of a picture, without a recipe's `test_time`. The
+    comparison is written beside it, as `model.onnx.json`.
 
     Args:
         model: a network, which is left as it is, or a run.
-        path: of the new file, such as `"model.onnx"`.
-        images: pictures to compare with, of which the first 1,000 count: an `ImageSet`, or what
-            `ck.predict` takes. One or two are shown as negatives and in a mirror, too. When None,
-            the test images of the run's data.
-        classes: the names of the classes; when None, those of the run or of the `ImageSet`.
+        path: the path of the new file, such as `"model.onnx"`.
+        images: pictures for the comparison: an `ImageSet`, or anything that `ck.predict` takes. The
+            first 1,000 are used; one or two are also used negated and mirrored. When None, the
+            test images of the run's data.
+        classes: the names of the classes; when None, the run's or the `ImageSet`'s names.
 
     Returns:
         How closely the file agrees with the network.
@@ -105,7 +105,7 @@ def export_onnx(
         InstallError: the packages of `pip install "cifarkit[onnx]"` are missing.
         ExportError: the network cannot be written, or the file's logits differ by more than 1e-4;
             nothing is left behind. Above 100, a millionth of the largest logit is allowed.
-        DataError: there are no images to compare with, or not one name of its own for each class.
+        DataError: there are no images for the comparison, or not one different name for each class.
         NonFiniteLossError: the network gives NaN or infinity for a picture.
         ModelContractError: it is not a network.
         RunFolderError: `path` names no file, or the file exists, or cannot be written.
@@ -123,12 +123,11 @@ def export_onnx(
         images = _test_images(model)
     pictures = _as_seen(images)
     plain = _plain_copy(network)
-    with torch.autocast("cpu", enabled=False):  # the user's would round the logits
-        logits = compute_logits(plain, pictures).numpy()
-        check_finite(logits)
-        names = _names(classes, model, images, logits.shape[1])
-        check_extra("onnx", PACKAGES)
-        content = _as_onnx(plain, {"classes": json.dumps(names)} if names else {})
+    logits = compute_logits(plain, pictures).numpy()
+    check_finite(logits)
+    names = _names(classes, model, images, logits.shape[1])
+    check_extra("onnx", PACKAGES)
+    content = _as_onnx(plain, {"classes": json.dumps(names)} if names else {})
     parity = _compared(target, logits, _answers(content, pictures))
     facts = json.dumps(_facts(parity, names), indent=2) + "\n"
     try:
@@ -170,7 +169,7 @@ def _test_images(model: nn.Module | Run) -> ImageSet:
 
 
 def _as_seen(images: Any) -> Tensor:
-    """Return the first pictures, or a few with variants, as float32 `n 3 32 32` in [-1, 1]."""
+    """Return the pictures of the comparison, float32 `n 3 32 32` in [-1, 1]."""
     check_not_splits(images)
     pictures = as_images(images, None)[:PICTURES]
     if len(pictures) == 0:
@@ -183,7 +182,7 @@ def _as_seen(images: Any) -> Tensor:
 def _names(
     classes: Sequence[str] | None, model: nn.Module | Run, images: Any, width: int
 ) -> list[str]:
-    """Return the names of the classes; none where nobody knows them."""
+    """Return the names of the classes; an empty list if they are not known."""
     if classes is None and isinstance(model, Run):
         classes = model.classes
     if classes is None and isinstance(images, ImageSet) and len(images.classes) == width:
@@ -199,19 +198,20 @@ def _names(
 
 
 def _plain_copy(network: nn.Module) -> nn.Module:
-    """Return a copy in float32, on the CPU, in torch's own layout and in evaluation mode."""
+    """Return a copy in float32, on the CPU, in the contiguous layout and in evaluation mode."""
     with _explained("copied"):
         twin = copy.deepcopy(network).cpu().float()
         return twin.to(memory_format=torch.contiguous_format).eval()
 
 
 def _as_onnx(network: nn.Module, about: dict[str, str]) -> bytes:
-    """Return the content of the file of a network, with facts about it in the metadata."""
+    """Return the content of a network's ONNX file, with these texts in its metadata."""
     batch = torch.export.Dim("batch")
-    with _explained("written as ONNX"), _quiet(), torch.no_grad():
+    without_autocast = torch.autocast("cpu", enabled=False)  # a script's would be written, too
+    with _explained("written as ONNX"), _quiet(), torch.no_grad(), without_autocast:
         program = torch.onnx.export(
             network,
-            (grey_images(network, 2),),  # torch takes a batch of one for a constant
+            (grey_images(network, 2),),  # torch would treat a batch of one as a constant
             input_names=["images"],
             output_names=["logits"],
             dynamic_shapes=({0: batch},),
@@ -226,7 +226,7 @@ def _as_onnx(network: nn.Module, about: dict[str, str]) -> bytes:
 
 
 def _answers(content: bytes, pictures: Tensor) -> Floats:
-    """Return the logits that onnxruntime gives, for a batch of one and for larger ones."""
+    """Return the logits of onnxruntime, for a batch of one and for larger batches."""
     import onnxruntime
 
     with _explained("run by onnxruntime"):
@@ -243,18 +243,18 @@ def _compared(path: Path, ours: Floats, theirs: Floats) -> OnnxParity:
     """
     difference = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
     allowed = max(LARGEST, LARGEST_SHARE * float(np.abs(ours).max()))
-    if not difference <= allowed:  # which NaN is not
+    if not difference <= allowed:  # NaN is refused, too
         raise ExportError(
             f"the ONNX file's logits differ from the network's by up to {difference:.2g}, allowed "
-            f"is {allowed:.2g}; nothing was written. Look for a step in the network's forward that "
-            "depends on the numbers in a batch or on chance, and leave it out"
+            f"is {allowed:.2g}; nothing was written. Look in the network's forward for a step that "
+            "depends on the other pictures of a batch or on chance, and leave it out"
         )
     agreement = float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
     return OnnxParity(path, len(ours), difference, agreement)
 
 
 def _facts(parity: OnnxParity, names: list[str]) -> dict[str, Any]:
-    """Return what `model.onnx.json` holds, as JSON types."""
+    """Return the content of `model.onnx.json`, as JSON types."""
     return {
         "input": "images: float32 batch 3 32 32 in [-1, 1], channels red, green, blue",
         "output": f"logits: float32 batch {len(names) or 'classes'}",
@@ -269,7 +269,7 @@ def _facts(parity: OnnxParity, names: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn any error of a block into one of ours: a network may raise what it likes.
+    """Turn any error in a block into an ExportError: a network may raise anything.
 
     Raises:
         ExportError: names the first cause.
@@ -289,7 +289,7 @@ def _explained(what: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide what torch's exporter prints, logs and warns of in a block: its answers are checked."""
+    """Hide the prints, logs and warnings of torch's exporter: its result is checked."""
     before = logging.root.manager.disable
     with (
         warnings.catch_warnings(),

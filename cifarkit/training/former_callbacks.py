@@ -1,4 +1,4 @@
-"""What once was a callback, and is a field of the recipe: it goes on working until version 0.2."""
+"""Accept mixes among callbacks, where they were before recipes had `mix`, until version 0.2."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def moved_to_recipe(
     """Take mixes out of a list of callbacks, with a warning at the user's line.
 
     Args:
-        callbacks: as they were given.
-        changes: fields of the recipes that were given beside them.
-        recipes: that get the changes.
+        callbacks: the callbacks of the call.
+        changes: the recipe fields of the call.
+        recipes: the recipes that get the changes.
 
     Returns:
-        The callbacks, and the changes with what became a field of the recipe.
+        The other callbacks, and the changes with `mix`.
 
     Raises:
-        TypeError: there are several mixes, counting those of the recipes.
+        TypeError: there are several different mixes, in the list, the changes and the recipes.
 
     >>> import warnings
     >>> from cifarkit.data.mixing import CutMix, Mixup
@@ -41,7 +41,7 @@ def moved_to_recipe(
     ...
     TypeError: a recipe has one mix, and here are several: write mix=ck.Mixup() alone
     """
-    if not isinstance(callbacks, Iterable):  # it is refused with the others
+    if not isinstance(callbacks, Iterable):  # `check_callbacks` refuses it
         return callbacks, dict(changes)
     given = list(callbacks)
     mixes = [callback for callback in given if isinstance(callback, Mix)]

@@ -1,4 +1,4 @@
-"""Which weights are trained in an epoch, by the recipe's groups; the others stay as they are."""
+"""Freeze and thaw weights in each epoch, by the groups of a recipe."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def check_groups(model: nn.Module, groups: Sequence[Group]) -> None:
     """Refuse groups that do not fit a network, or leave nothing to train.
 
     Args:
-        model: the network; weights that are frozen already stay so in all epochs.
-        groups: of the recipe.
+        model: the network; weights that it froze itself stay frozen in all epochs.
+        groups: the groups of the recipe.
 
     Raises:
-        RecipeError: a pattern matches no weight, two match the same, or all weights are frozen.
+        RecipeError: a pattern matches no weight, two patterns match the same weight, or all weights
+            are frozen.
 
     >>> check_groups(nn.Linear(3, 2), [Group("*", frozen_epochs=1)])
     Traceback (most recent call last):
@@ -46,9 +47,9 @@ def check_groups(model: nn.Module, groups: Sequence[Group]) -> None:
 
 
 def weights_to_train(model: nn.Module, groups: Sequence[Group]) -> dict[str, nn.Parameter]:
-    """Return the weights that are trained in some epoch, by name.
+    """Return the weights that are trained in any epoch, by name.
 
-    A weight with several names has the one that a group matches.
+    A weight with several names gets the name that a group matches.
 
     >>> list(weights_to_train(nn.Linear(3, 2), [Group("bias", frozen_epochs="all")]))
     ['weight']
@@ -63,29 +64,29 @@ def weights_to_train(model: nn.Module, groups: Sequence[Group]) -> dict[str, nn.
 
 
 class Freezing:
-    """What the groups of a recipe freeze in a training, and thaw again.
+    """Freezes weights and layers by the groups of a recipe, and thaws them again.
 
-    What the network or a callback froze before stays frozen when its group thaws.
+    It thaws only what it froze itself, not what the network or a callback froze before.
 
     Args:
-        groups: of the recipe.
+        groups: the groups of the recipe.
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self.groups = groups
-        self.weights: list[nn.Parameter] = []  # that could be trained before
-        self.layers: list[nn.Module] = []  # that were in training mode before
-        self.evaluated: list[nn.Module] = []  # these, and those that were in evaluation mode
+        self.weights: list[nn.Parameter] = []  # frozen by the groups
+        self.layers: list[nn.Module] = []  # put into evaluation mode by the groups
+        self.evaluated: list[nn.Module] = []  # all layers that must be in evaluation mode
 
     def follow(self, model: nn.Module, epoch: float) -> None:
-        """Freeze what the groups freeze in an epoch, and thaw what they froze before it.
+        """Freeze the groups of an epoch, and thaw the groups of earlier epochs.
 
         Args:
             model: the network in training.
-            epoch: counted from 0; infinite for what is never trained.
+            epoch: the epoch, counted from 0; infinity freezes only what is never trained.
 
         Raises:
-            RecipeError: with what else is frozen, nothing is left to train.
+            RecipeError: no weight is left to train.
         """
         if not self.groups:
             return
@@ -98,18 +99,18 @@ class Freezing:
         self.layers = _switch_off("training", self.layers, self.evaluated)
         if not any(weight.requires_grad for weight in model.parameters()):
             raise RecipeError(
-                "the recipe's groups, and what is frozen beside them, leave no weight to train in "
-                f"epoch {epoch + 1}; freeze fewer of them in the network or in a callback"
+                "the recipe's groups, with the weights that are frozen elsewhere, leave no weight "
+                f"to train in epoch {epoch + 1}; freeze fewer weights in the network or a callback"
             )
 
     def evaluate(self) -> None:
-        """Put layers that a callback woke into evaluation mode again; called at every step."""
+        """Put layers back into evaluation mode if a callback changed them; called at every step."""
         for layer in self.evaluated:
             if layer.training:
                 layer.training = False
 
     def beside(self, model: nn.Module) -> dict[str, list[str]]:
-        """Return the names of layers in training mode and of frozen weights without the groups."""
+        """Return the layers in training mode and the frozen weights, as they are without groups."""
         thawed = {id(weight) for weight in self.weights}
         return {
             "training": [
@@ -125,15 +126,15 @@ class Freezing:
         }
 
     def end(self) -> None:
-        """Thaw the weights that the groups froze; layers are in evaluation mode after training."""
+        """Thaw the weights; layers are in evaluation mode after training anyway."""
         self.weights = _switch_off("requires_grad", self.weights, [])
 
 
 def _switch_off(attribute: str, before: list[T], now: list[T]) -> list[T]:
-    """Switch an attribute off, and on where it is no longer to be off.
+    """Set an attribute to True for the things of `before`, then to False for those of `now`.
 
     Returns:
-        The things of `now` where it was on, before this call or before an earlier one.
+        The things of `now` whose attribute was True.
     """
     for thing in before:
         setattr(thing, attribute, True)
@@ -144,7 +145,7 @@ def _switch_off(attribute: str, before: list[T], now: list[T]) -> list[T]:
 
 
 def _names(model: nn.Module) -> dict[int, list[str]]:
-    """Return all names of each weight and buffer, by its `id`: one may be in several layers."""
+    """Return the names of each weight and buffer by its `id`; shared ones have several."""
     names: dict[int, list[str]] = {}
     named: Iterator[tuple[str, Tensor]] = itertools.chain(
         model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
@@ -155,7 +156,7 @@ def _names(model: nn.Module) -> dict[int, list[str]]:
 
 
 def _frozen(model: nn.Module, groups: Sequence[Group], epoch: float) -> set[int]:
-    """Return the `id` of each weight and buffer with a name in a group that is frozen."""
+    """Return the `id` of each weight and buffer that a frozen group matches."""
     frozen = [group for group in groups if group.is_frozen_in(epoch)]
     return {
         number
@@ -167,15 +168,15 @@ def _frozen(model: nn.Module, groups: Sequence[Group], epoch: float) -> set[int]
 def _layers_to_evaluate(
     layer: nn.Module, frozen: set[int], around: list[nn.Parameter]
 ) -> Iterator[nn.Module]:
-    """Yield the layers in a layer that have buffers, and of which all weights are frozen.
+    """Yield the layers that have buffers, and whose weights are all frozen.
 
-    In place of weights a layer without any has those of the layer around it, as for a
-    parametrization, or its buffers.
+    For a layer without weights, such as a parametrization, the weights of the layer around it
+    decide, or its own buffers.
 
     Args:
-        layer: the layer.
-        frozen: the `id` of each weight and buffer that is frozen.
-        around: the weights of the nearest layer around it that has some.
+        layer: the layer to search.
+        frozen: the `id` of each frozen weight and buffer.
+        around: the weights of the nearest enclosing layer that has weights.
     """
     weights = list(layer.parameters())
     buffers = list(layer.buffers(recurse=False))

@@ -54,8 +54,8 @@ def build_optimizer(recipe: Recipe, weights: Mapping[str, nn.Parameter]) -> torc
 def _split(optimizer: torch.optim.Optimizer, scales: Mapping[int, float]) -> None:
     """Split the optimiser's groups of weights, so that each has one scale; 1 comes first.
 
-    Scaled groups also keep the scale, as `lr_scale`, and `unscaled_lr`, from which the schedule
-    computes: it may give rates that are not in proportion to the first.
+    A scaled group also gets `lr_scale` and `unscaled_lr`: the schedule needs the unscaled rate,
+    because its rates need not be proportional to the first rate.
 
     Args:
         optimizer: the optimiser; its groups are replaced.

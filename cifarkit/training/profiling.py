@@ -1,4 +1,4 @@
-"""Where the time of a training step goes."""
+"""Measure the parts of a training step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Profile", "profile"]
 
-WARM_UP = 5  # steps: memory is claimed, and libraries choose how to compute
+WARM_UP = 5  # steps, in which memory is allocated and libraries choose their algorithms
 FORWARD = "forward"
 PARTS = ("data", FORWARD, "loss", "backward", "optimiser", "callbacks", "validation")
 MOST_LAYERS = 8  # with rows of their own; the quicker ones share a row
@@ -43,16 +43,16 @@ MOST_LAYERS = 8  # with rows of their own; the quicker ones share a row
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile(Guided, Readable):
-    """Where the time of a training step goes, in the mean over some steps.
+    """The parts of a training step, each with its mean time over some steps.
 
     Args:
-        name: of what was trained.
-        parts: seconds a step by name, in the order of a step. The validation of an epoch is spread
-            over its steps.
-        layers: seconds a step of each layer in `parts["forward"]`, and between them.
-        steps: that were measured.
+        name: the name of the model.
+        parts: the seconds of each part, by name, in the order of a step. The validation of an epoch
+            is divided by the number of its steps.
+        layers: the seconds of each layer in `parts["forward"]`, and of what lies between layers.
+        steps: how many steps were measured.
         batch_size: images a step.
-        device: where.
+        device: the device that trained.
 
     >>> parts = {"data": 0.001, "forward": 0.002, "backward": 0.005}
     >>> layers = {"0 Flatten": 0.00001, "1 Linear": 0.00199}
@@ -78,11 +78,11 @@ class Profile(Guided, Readable):
 
     @property
     def seconds(self) -> float:
-        """Of one step, with its share of the validation."""
+        """The time of one step, with its share of the validation."""
         return sum(self.parts.values())
 
     def rows(self) -> list[tuple[str, float, bool]]:
-        """Return the parts with their seconds, and whether each is a layer of the part above.
+        """Return the parts and layers with their seconds, and whether each is a layer.
 
         The eight slowest layers have a row each, and the others share one.
         """
@@ -132,31 +132,31 @@ def profile(
 ) -> Profile:
     """Train for some steps, and measure where the time of a step goes.
 
-    A real training is measured, from its beginning, with a clock that is read between the parts.
-    The first 5 steps are left out. On a GPU the clock waits for what was begun, so that each part
-    has its own time; without it, parts overlap and a step is shorter.
+    A real training is measured, with a clock that is read between the parts. The first 5 steps are
+    left out. On a GPU each reading waits until the GPU has finished, so that each part has its own
+    time. Without these waits parts overlap, and a step is shorter.
 
-    Not in it: what happens once, such as loading the data and compiling; checkpoints, since nothing
-    is written; and CUDA graphs and `compile="on"`, which leave no parts to measure. These are the
-    first steps: windows that grow are still small, and weights that a `Group` freezes at first cost
-    no gradient. A part holds all up to the next:
+    Not measured is what happens once, such as loading the data and compiling. Nothing is written,
+    so there are no checkpoints. CUDA graphs and `compile="on"` are switched off, because they have
+    no parts. And these are the first steps: growing windows are still small, and weights that a
+    `Group` freezes at first have no gradient. The parts are:
 
     - `data`: choose the images, augment them, scale them, set the learning rate
-    - `forward`: each layer without layers of its own, and what is computed between them
-    - `loss`: its value, the right answers, and its gradient as far as the logits
-    - `backward`: from there to all weights
+    - `forward`: each layer without sublayers, and what is computed between layers
+    - `loss`: the loss, the number of correct images, and the gradient of the logits
+    - `backward`: the gradients of all weights
     - `optimiser`: clip gradients, make the step, count the loss, average the weights
-    - `callbacks`: yours
-    - `validation`: with the books of an epoch, divided by the steps of an epoch
+    - `callbacks`: your callbacks
+    - `validation`: measure on val and record the epoch, divided by the steps of an epoch
 
     Args:
         model: a registered name, a variant or a builder; or a network, of which a copy is trained.
         splits: the data.
-        recipe: how to train; when None, the variant's, and the default for a network.
-        steps: to measure.
-        seed: of first weights, order, augmentation and dropout.
+        recipe: the recipe; when None, the variant's own, or the default recipe for a network.
+        steps: how many steps to measure.
+        seed: the seed of first weights, order, augmentation and dropout.
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
-        callbacks: to measure, too.
+        callbacks: callbacks to measure, too.
 
     Returns:
         The parts; `print` shows a table, `ck.plots.profile` a figure.
@@ -183,11 +183,16 @@ def profile(
             network = variant.build(num_classes=len(splits.classes))
     callbacks, moved = moved_to_recipe(callbacks, {}, [recipe])
     recipe = recipe.replace(**moved)
-    place = choose_device(device)
-    watch = Stopwatch(partial(_now, place), warm_up=WARM_UP, steps=steps)
+    where = choose_device(device)
+    watch = Stopwatch(partial(_now, where), warm_up=WARM_UP, steps=steps)
     listeners = [Opening(watch), *check_callbacks(callbacks), Closing(watch)]
     trainer = Trainer(
-        recipe, seed=seed, device=place, callbacks=listeners, compile="off", show_progress=False
+        recipe,
+        seed=seed,
+        device=where,
+        callbacks=listeners,
+        compile="off",
+        show_progress=False,
     )
     trainer.fit(network, splits, variant=variant)
     if watch.steps_measured < steps:
@@ -195,11 +200,11 @@ def profile(
             f"the training ended after {watch.steps_made} steps, and {WARM_UP} warm up before "
             f"{steps} are measured; give the recipe more epochs, or write a smaller steps="
         )
-    return _profile(name, watch, recipe, len(splits.train), place)
+    return _profile(name, watch, recipe, len(splits.train), where)
 
 
 def _now(device: torch.device) -> float:
-    """Return the time in seconds, when the device has done what it was given."""
+    """Wait until the device has finished its work; return the time in seconds."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,4 +1,4 @@
-"""A clock that is read between the parts of a training step, by callbacks and hooks."""
+"""Read a clock between the parts of a training step, by callbacks and hooks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ BETWEEN = f"{LAYER}between layers"
 
 
 class Stopwatch:
-    """Gives the time since it was last read to the part that has just ended.
-
-    So no moment is counted twice, and none is left out.
+    """Sums the time of each part of a step; every moment counts for exactly one part.
 
     Args:
-        clock: returns seconds.
-        warm_up: steps that are not measured.
-        steps: to measure after those.
+        clock: returns the time in seconds.
+        warm_up: how many steps come before the measured ones.
+        steps: how many steps to measure.
 
     >>> watch = Stopwatch(iter([0.0, 2.0, 5.0]).__next__, warm_up=0, steps=1)
     >>> watch.lap("data")
@@ -42,29 +40,29 @@ class Stopwatch:
         self.begin()
 
     def begin(self) -> None:
-        """Forget what was measured so far."""
+        """Begin to measure; forget everything before."""
         self.of_steps: dict[str, float] = defaultdict(float)
         self.of_epochs: dict[str, float] = defaultdict(float)
-        self.epochs = 0  # that have ended
+        self.epochs = 0  # ended epochs
         self.last: float = self.clock()
 
     def lap(self, part: str, parts: dict[str, float] | None = None) -> None:
-        """Give the time since the last lap to a part, of the steps if nothing else is said."""
+        """Add the time since the last lap to a part, by default to a part of the steps."""
         now = self.clock()
         (self.of_steps if parts is None else parts)[part] += now - self.last
         self.last = now
 
     @property
     def steps_measured(self) -> int:
-        """How many steps were made after those to warm up."""
+        """How many steps were made after the warm-up."""
         return max(self.steps_made - self.warm_up, 0)
 
 
 class Opening(Callback):
-    """Reads the stopwatch before any other callback: what has ended is the trainer's.
+    """Ends the trainer's parts: it comes before all other callbacks.
 
     Args:
-        watch: to read.
+        watch: the stopwatch.
     """
 
     def __init__(self, watch: Stopwatch) -> None:
@@ -72,7 +70,7 @@ class Opening(Callback):
         self._hooks: list[RemovableHandle] = []
 
     def on_fit_start(self, run: Run) -> None:
-        """Put hooks on all layers."""
+        """Register hooks on all layers."""
         for name, layer in run.model.named_modules():
             if not any(layer.children()):
                 self._watch(layer, f"{LAYER}{name} {type(layer).__name__}".replace("  ", " "))
@@ -80,16 +78,16 @@ class Opening(Callback):
         self._hooks.append(run.model.register_forward_hook(self._forward_end))
 
     def on_epoch_start(self, run: Run) -> None:
-        """End what comes between two epochs."""
+        """End the work between two epochs."""
         self.watch.lap("validation", self.watch.of_epochs)
 
     def on_batch_start(self, run: Run) -> None:
-        """End the making of a batch."""
+        """End the data of a batch."""
         self.watch.lap("data")
         self.watch.in_step = True
 
     def on_backward_end(self, run: Run) -> None:
-        """End the way back."""
+        """End the backward pass."""
         self.watch.lap("backward")
 
     def on_batch_end(self, run: Run) -> None:
@@ -102,7 +100,7 @@ class Opening(Callback):
         self.watch.lap("validation", self.watch.of_epochs)
 
     def on_fit_end(self, run: Run) -> None:
-        """Take the hooks off."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
 
@@ -125,10 +123,10 @@ class Opening(Callback):
 
 
 class Closing(Callback):
-    """Reads the stopwatch after all other callbacks: what has ended is theirs.
+    """Ends the part of the callbacks: it comes after all other callbacks.
 
     Args:
-        watch: to read.
+        watch: the stopwatch.
     """
 
     def __init__(self, watch: Stopwatch) -> None:
@@ -147,7 +145,7 @@ class Closing(Callback):
         self.watch.lap("callbacks")
 
     def on_batch_end(self, run: Run) -> None:
-        """End the callbacks and the step; begin to measure, or stop, where it is time to."""
+        """End the step; begin to measure after the warm-up, and stop after the last step."""
         watch = self.watch
         watch.lap("callbacks")
         watch.steps_made += 1

@@ -73,6 +73,13 @@ def test_a_correlation_is_numpys() -> None:
     )
 
 
+def test_where_all_pictures_are_pairs_none_is_kept() -> None:
+    data = ck.Splits(set_of(TRAIN), None, set_of(TRAIN[:4]), "noise")
+    near = ck.near_duplicates(data)
+    assert len(near) == 4
+    assert len(data.test.subset(near.kept)) == 0
+
+
 def test_a_picture_of_one_colour_is_like_none() -> None:
     grey = torch.full((2, 3, 32, 32), 128, dtype=torch.uint8)
     assert len(ck.near_duplicates(ck.Splits(set_of(grey), None, set_of(grey), "grey"))) == 0

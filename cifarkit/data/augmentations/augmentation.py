@@ -33,22 +33,21 @@ class Augmentation(Value, ABC):
     tensor([  0, 255], dtype=torch.uint8)
     """
 
+    in_place_of_code = (
+        "ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) wraps "
+        "torchvision's"
+    )
+
     @classmethod
     def taken_from(cls, found: Any) -> Value | None:
         """Return the augmentation that a class, or its name, stands for.
 
         Raises:
-            Mismatch: it is another callable, such as one of torchvision's transforms.
+            Mismatch: it is a mix, or another callable, such as a torchvision transform.
         """
-        if (value := super().taken_from(found)) is None and callable(found):
-            if isinstance(found, Mix):
-                raise Mismatch(f"an augmentation; a mix has its own field: mix={found!r}")
-            name = getattr(found, "__name__", type(found).__name__)
-            raise Mismatch(
-                f"ck.Flip(), ck.Crop(padding=4) or another of cifarkit's; ck.Transform({name}(…)) "
-                "wraps torchvision's"
-            )
-        return value
+        if isinstance(found, Mix):
+            raise Mismatch(f"an augmentation; a mix has its own field: mix={found!r}")
+        return super().taken_from(found)
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

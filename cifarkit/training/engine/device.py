@@ -73,23 +73,23 @@ def precision_of(model: nn.Module, recipe: Recipe, device: torch.device) -> torc
 
 
 def arithmetic(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Return a block in which the precision holds; float32 is what holds without one."""
+    """Return a context manager that sets the precision; for float32 it changes nothing."""
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
     """Return whether bfloat16 is quicker than float32.
 
-    Emulated it is slower. A processor is quicker at it where it multiplies whole tiles (AMX), or
-    where its vector instructions for it (AVX512_BF16) are quick. Those of AMD are: on Zen 4 and
-    Zen 5 the convolutional variants trained at 1.4 to 1.7 times the speed of float32. On another
-    processor that has them it was 0.66 to 0.76 times.
+    Emulation is slower. A processor is quicker if it multiplies whole tiles of bfloat16 (AMX), or
+    if its vector instructions for it (AVX512_BF16) are quick, as on AMD's Zen 4 and Zen 5. There
+    `baseline` and `batchnorm` trained at 1.4 to 1.6 times the speed of float32. On another
+    processor with these instructions it was 0.66 to 0.76 times.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         flags = cpu_capabilities()
-        # torch does not name the maker; SSE4a is AMD's alone.
+        # torch does not name the maker; only AMD has SSE4a.
         is_zen = flags.get("avx512_bf16") and flags.get("sse4a")
         return bool(flags.get("amx_bf16") or is_zen)
     return False
