@@ -39,7 +39,7 @@ def comparison(name: str) -> str:
         f"*{len(runs)} runs on {conditions(name)}, trained "
         f"{' to '.join(dict.fromkeys((days[0], days[-1])))}. "
         f"[The record](../records/{name}/comparison.json), made by "
-        "`python tests/benchmarks/assignment.py`.*"
+        "`python tests/benchmarks/studies.py`.*"
     )
     written = (folder / "comparison.md").read_text(encoding="utf-8")
     return "\n\n".join([written, *figures, origin])

@@ -1,7 +1,7 @@
-"""Compare the assignment's variants, and a network with itself; leave the records of the site.
+"""Train the built-in variants by their own recipes; leave the records that the site shows.
 
-`python tests/benchmarks/assignment.py --data FOLDER --data-name "CIFAR-10 (…)" --epochs 3` takes
-hours. The same line goes on where it was cut off.
+`python tests/benchmarks/studies.py --data FOLDER --data-name "CIFAR-10 (…)"` takes some fifteen
+hours on two cores. The same line goes on where it was cut off.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -41,24 +42,27 @@ def leave(comparison: ck.Comparison, name: str) -> None:
             path.unlink()
 
 
+FOUR = ["baseline", "batchnorm", "augmented", "deeper"]
+STUDIES: dict[str, tuple[list[str | ck.Variant], dict[str, Any]]] = {
+    "others": (["linear", "mlp", "resnet20", "speedrun", "speedrun-wide"], {"seeds": 3}),
+    "assignment": ([*FOUR], {"seeds": 8}),
+    "a-a": (["baseline", ck.Variant("baseline-again", baseline_again)], {"seeds": 8}),
+    "longer": ([*FOUR], {"seeds": 3, "epochs": 30, "schedule": ck.OneCycle(peak=0.003)}),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="*", default=[*STUDIES], help=", ".join(STUDIES))
     parser.add_argument("--data", required=True, help="as cifarkit's own --data")
     parser.add_argument("--data-name", required=True, help="what the pictures are")
-    parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--run-dir", type=Path, default=Path("runs"))
     given = parser.parse_args()
     loaded = ck.load_data(given.data)
     data = dataclasses.replace(loaded, name=given.data_name, source="")  # where it lay is no record
-    again = ck.Variant("baseline-again", baseline_again)
-    studies: dict[str, list[str | ck.Variant]] = {
-        "assignment": ["baseline", "batchnorm", "augmented", "deeper"],
-        "a-a": ["baseline", again],
-    }
-    for name, variants in studies.items():
-        settings = {"seeds": given.seeds, "epochs": given.epochs, "run_dir": given.run_dir}
-        leave(ck.compare(variants, data, **settings), name)
+    for name in given.studies:
+        variants, settings = STUDIES[name]
+        leave(ck.compare(variants, data, run_dir=given.run_dir, **settings), name)
 
 
 if __name__ == "__main__":
