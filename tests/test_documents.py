@@ -21,7 +21,8 @@ import yaml
 from mkdocs.exceptions import PluginError
 
 import cifarkit as ck
-from cifarkit.comparison.statistics import sign_flip_test, t_interval
+from cifarkit.comparison.differences import difference_test
+from cifarkit.comparison.statistics import t_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,7 +296,7 @@ def test_a_recorded_comparison_says_what_its_runs_say(hooks: Any) -> None:
             a, b = scores[pair["a"]], scores[pair["b"]]
             differences = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
             assert pair["difference"] == pytest.approx(statistics.fmean(differences))
-            assert pair["p"] == pytest.approx(sign_flip_test(differences).p)
+            assert pair["p"] == pytest.approx(difference_test(differences).p)
             assert f"- {pair['text']} " in shown
         assert document["data"]["name"] in shown
         assert document["runs"][0]["started"][:10] in shown

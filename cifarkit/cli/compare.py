@@ -34,6 +34,10 @@ def compare(
         str | None,
         typer.Option(metavar="TIME", help="Train only the seeds that fit into it, such as 30m."),
     ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Percentage points within which two models count as the same."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[
         Path, typer.Option(help="The parent of all run folders; existing runs are used.")
@@ -80,6 +84,7 @@ def compare(
             run_dir=run_dir,
             device=device,
             budget=budget,
+            margin=margin,
             show_progress=True,
             **changes,
         )

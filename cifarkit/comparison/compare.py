@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from cifarkit.annotations import is_whole
+from cifarkit.annotations import Range, is_whole
 from cifarkit.arguments import Seed, checked
 from cifarkit.comparison.budget import jobs_within, seconds_of
 from cifarkit.comparison.comparison import Comparison
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
+Margin = Annotated[float, Range(0, 100, open="()")] | None  # points of accuracy
+
 
 @explains_arguments("ck.compare")
 def compare(
@@ -55,6 +57,7 @@ def compare(
     callbacks: Iterable[Callback] = (),
     device: str | torch.device = "auto",
     budget: float | str | None = None,
+    margin: float | None = None,
     show_progress: ShowProgress = "auto",
     **recipe_changes: Any,
 ) -> Comparison:
@@ -79,6 +82,8 @@ def compare(
         device: `"auto"` (CUDA, else MPS, else the CPU) or a torch device.
         budget: seconds, or a time such as `"30m"`. Only the seeds that fit are trained; this is
             decided before the first run.
+        margin: in percentage points, such as 0.5: verdicts may then say that two variants are the
+            same within it. Choose it before you look.
         show_progress: show how far each run is: True, False, or `"auto"`, which means in notebooks
             and on terminals.
         recipe_changes: fields of every recipe to change, such as `epochs=3`.
@@ -109,6 +114,7 @@ def compare(
     chosen = [_changed(variant, recipe_changes) for variant in chosen]
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
+    points = checked("margin", margin, Margin, error=ComparisonError)
     device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     _check_executor(executor)
@@ -129,7 +135,8 @@ def compare(
             if seconds is not None:
                 planned = jobs_within(seconds, jobs, shared, device=device, executor=executor)
             results = _trained(planned, shared, device, executor, shows)
-    return _comparison(chosen, splits, jobs, planned, results)
+    comparison = _comparison(chosen, splits, jobs, planned, results)
+    return dataclasses.replace(comparison, margin=None if points is None else points / 100)
 
 
 def _chosen(variants: Iterable[str | Variant | Builder]) -> list[Variant]:

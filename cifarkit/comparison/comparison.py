@@ -32,6 +32,7 @@ class Comparison(Results, Guided, Readable):
         data: name, fingerprint and sizes of the data.
         failures: why the other runs are missing, a sentence each.
         left_out: the seeds that did not fit into the budget.
+        margin: the difference, as a fraction, within which two variants count as the same.
 
     >>> import tempfile
     >>> from concurrent.futures import ThreadPoolExecutor

@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cifarkit.comparison.differences import difference_interval, difference_test, same_p
 from cifarkit.comparison.power import detectable_difference
-from cifarkit.comparison.statistics import (
-    McNemar,
-    holm,
-    mcnemar,
-    sign_flip_test,
-    t_interval,
-)
-from cifarkit.comparison.two_levels import two_level_interval
+from cifarkit.comparison.statistics import McNemar, holm, mcnemar
+from cifarkit.comparison.two_levels import least_sd, two_level_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
@@ -33,11 +28,10 @@ class Pair:
         b: name of the second variant.
         n: how many seeds both have.
         difference: the mean of a - b over these seeds; nan where there are none.
-        interval: the interval of the difference over seeds, by Student's t; None for fewer than two
-            seeds.
+        interval: the interval of the difference over seeds; None for fewer than two seeds.
         two_level: the interval of the difference over seeds and test images together. With one
             seed, it is over images only; None without seeds.
-        p: the p-value of the exact sign-flip test; 1 without seeds.
+        p: the p-value of the difference over seeds, by `difference_test`; 1 without seeds.
         p_error: the Monte Carlo standard error of p, 0 where exact.
         p_holm: p adjusted for all pairs of the comparison.
         wins: seeds in which a was ahead.
@@ -47,6 +41,9 @@ class Pair:
             None for fewer than two seeds.
         changed: what differs between them, `{factor: (b's, a's)}`.
         mcnemar: McNemar's test of the two networks, where there is only one seed.
+        margin: the difference within which they count as the same; None without one.
+        p_same: p of the claim that they are the same within the margin, adjusted for all pairs;
+            None without a margin.
 
     >>> right = np.arange(9) < 5
     >>> accuracies = {"a": {0: 5 / 9}, "b": {0: 5 / 9}}
@@ -71,6 +68,8 @@ class Pair:
     detectable: float | None
     changed: Mapping[str, tuple[Any, Any]]
     mcnemar: McNemar | None = None
+    margin: float | None = None
+    p_same: float | None = None
 
     def mirrored(self) -> Pair:
         """Return the same pair with b named first."""
@@ -93,6 +92,8 @@ def compare_pairs(
     accuracies: Mapping[str, Mapping[int, float]],
     correct: Mapping[str, Mapping[int, Any]],
     changed: Callable[[str, str], Mapping[str, tuple[Any, Any]]],
+    *,
+    margin: float | None = None,
 ) -> tuple[Pair, ...]:
     """Compare every two variants over the seeds that both have.
 
@@ -104,6 +105,7 @@ def compare_pairs(
             `{variant: {seed: …}}`.
         changed: called with two names, gives `{factor: (the second's, the first's)}`, as
             `get_variant(first).differs_from(get_variant(second))` does.
+        margin: of the claim that two variants are the same, as a fraction; None for no such claim.
 
     Returns:
         One pair for every two variants, in their order; p is adjusted over all pairs.
@@ -121,11 +123,17 @@ def compare_pairs(
     _check_answers(accuracies, correct)
     names = list(itertools.combinations(accuracies, 2))
     pairs = [
-        _pair(a, b, accuracies, correct, alpha=0.05 / len(names), changed=changed(a, b))
+        _pair(
+            a, b, accuracies, correct, alpha=0.05 / len(names), changed=changed(a, b), margin=margin
+        )
         for a, b in names
     ]
     adjusted = holm([pair.p for pair in pairs])
-    return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True))
+    pairs = [replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)]
+    same = [pair.p_same for pair in pairs if pair.p_same is not None]
+    if not same:
+        return tuple(pairs)
+    return tuple(replace(pair, p_same=p) for pair, p in zip(pairs, holm(same), strict=True))
 
 
 def _pair(
@@ -136,21 +144,24 @@ def _pair(
     *,
     alpha: float,
     changed: Mapping[str, tuple[Any, Any]],
+    margin: float | None,
 ) -> Pair:
-    """Compare two variants over their seeds; p is not yet adjusted."""
+    """Compare two variants over their seeds; no p is adjusted yet."""
     seeds = sorted(accuracies[a].keys() & accuracies[b].keys())
-    n = len(seeds)
+    n, unclaimed = len(seeds), None if margin is None else 1.0
     if n == 0:
-        return Pair(a, b, 0, float("nan"), None, None, 1.0, 0.0, 1.0, 0, 0, False, None, changed)
+        nothing = (float("nan"), None, None, 1.0, 0.0, 1.0, 0, 0, False, None)
+        return Pair(a, b, 0, *nothing, changed, margin=margin, p_same=unclaimed)
     differences = np.array([accuracies[a][seed] - accuracies[b][seed] for seed in seeds])
     right_a, right_b = (np.stack([correct[name][seed] for seed in seeds]) for name in (a, b))
-    test = sign_flip_test(differences)
+    least = least_sd(right_a, right_b)
+    test = difference_test(differences, least_sd=least)
     return Pair(
         a=a,
         b=b,
         n=n,
         difference=float(differences.mean()),
-        interval=t_interval(differences),
+        interval=difference_interval(differences, least_sd=least),
         two_level=two_level_interval(right_a, right_b),
         p=test.p,
         p_error=test.error,
@@ -163,6 +174,8 @@ def _pair(
         else None,
         changed=changed,
         mcnemar=mcnemar(right_a[0], right_b[0]) if n == 1 else None,
+        margin=margin,
+        p_same=unclaimed if margin is None else same_p(differences, margin, least_sd=least),
     )
 
 

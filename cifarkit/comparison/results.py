@@ -34,6 +34,7 @@ class Results:
     data: Mapping[str, Any]
     failures: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
+    margin: float | None = None
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed.
@@ -84,6 +85,7 @@ class Results:
                 for name in variants
             },
             lambda a, b: variants[a].differs_from(variants[b]),
+            margin=self.margin,
         )
         order = list(variants)[::-1]
         return tuple(sorted(pairs, key=lambda pair: (order.index(pair.b), order.index(pair.a))))

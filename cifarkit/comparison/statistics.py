@@ -19,6 +19,7 @@ from cifarkit.evaluation.intervals import ConfidenceInterval
 __all__ = [
     "McNemar",
     "SignFlip",
+    "finite",
     "holm",
     "mcnemar",
     "sign_flip_test",
@@ -47,11 +48,29 @@ class McNemar(NamedTuple):
     p: float
 
 
+def finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return accuracies or their differences as an array `n`.
+
+    Raises:
+        DataError: a value is not finite.
+
+    >>> finite([0.71, 0.72])
+    array([0.71, 0.72])
+    """
+    numbers = np.asarray(values, np.float64).reshape(-1)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"accuracies must be finite, found {numbers[~np.isfinite(numbers)][0]}; "
+            "leave out the runs without an accuracy"
+        )
+    return numbers
+
+
 def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
     """Return Student's 95 % interval of a mean: mean -+ t sd / sqrt(n).
 
     Args:
-        values: accuracies of one variant, or paired differences of two, one per seed.
+        values: accuracies of one variant, one per seed.
 
     Returns:
         The interval; None for fewer than two values, which do not show how far they spread.
@@ -62,7 +81,7 @@ def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
     >>> t_interval([0.71, 0.72, 0.74])
     ConfidenceInterval(low=0.685..., high=0.761...)
     """
-    numbers = _finite(values)
+    numbers = finite(values)
     n = len(numbers)
     if n < 2:
         return None
@@ -89,7 +108,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
     >>> sign_flip_test([0.021, 0.018, 0.025, 0.019, 0.022])
     SignFlip(p=0.0625, error=0.0)
     """
-    numbers = _finite(differences)
+    numbers = finite(differences)
     if not len(numbers):
         raise DataError(
             "a test needs at least one paired difference, found none; "
@@ -169,16 +188,6 @@ def mcnemar(correct_a: Any, correct_b: Any) -> McNemar:
     # The smaller count: then exchanging a and b gives the same p bit by bit.
     p = stats.binomtest(min(only_a, only_b), only_a + only_b).pvalue
     return McNemar(only_a, only_b, float(p))
-
-
-def _finite(values: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
-    numbers = np.asarray(values, np.float64).reshape(-1)
-    if not np.isfinite(numbers).all():
-        raise DataError(
-            f"accuracies must be finite, found {numbers[~np.isfinite(numbers)][0]}; "
-            "leave out the runs without an accuracy"
-        )
-    return numbers
 
 
 def _absolute_sum(values: Any, axis: int) -> Any:

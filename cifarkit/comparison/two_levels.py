@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from cifarkit.comparison.differences import difference_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
-__all__ = ["two_level_interval"]
+__all__ = ["least_sd", "two_level_interval"]
 
 
 def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
-    """Return the two-level bootstrap's 95 % interval of a difference in accuracy.
+    """Return a 95 % interval of a difference in accuracy, over seeds and test images together.
 
-    Other seeds and other test images would have given another difference. The bootstrap draws
-    both again: seeds as pairs, and the same images for all seeds. This is the ideal bootstrap, with
-    infinitely many draws: the variances of a mean are known without drawing (Owen 2007, The
-    pigeonhole bootstrap, Annals of Applied Statistics 1, 386-411; Owen and Eckles 2012,
-    https://arxiv.org/abs/1106.2125). With few seeds its percentiles cover too little, so there are
-    three corrections:
+    Other seeds and other test images would have given another difference. The interval over seeds
+    is that of `difference_interval`. The part of the images is what a bootstrap that draws seeds
+    and images would find with infinitely many draws (Owen 2007, The pigeonhole bootstrap, Annals
+    of Applied Statistics 1, 386-411), less the chance in single predictions, which both contain.
+    Each side's two distances from the mean are added as squares (MOVER: Zou and Donner 2008,
+    Statistics in Medicine 27, 1693-1702).
 
-    - The variance of each level is multiplied by n / (n - 1).
-    - The chance in single predictions, which both levels contain, counts once.
-    - The width comes from Student's t. The inverse of its degrees of freedom is the mean of the
-      inverses for seeds and images, weighted by their shares of the variance. Satterthwaite 1946
-      (Biometrics Bulletin 2, 110-114) weights by squared shares, and covers as little as 92 % with
-      3 seeds. This interval covers 94 to 97 % from 3 seeds on (simulated in the tests).
-
-    With one seed the interval is over test images only; with two seeds it covers 90 to 97 %.
+    With one seed the interval is over test images only.
 
     Args:
         correct_a: bool `seeds images`, whether the first variant was right.
@@ -42,13 +36,46 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
 
     >>> right = np.random.default_rng(0).random((2, 3, 1000)) < [[[0.75]], [[0.70]]]
     >>> two_level_interval(right[0], right[1]).in_points()
-    '-0.8 to +9.9'
+    '-4.2 to +13.3'
     """
     gained = _gained(correct_a, correct_b)
     mean = int(gained.sum()) / gained.size
-    variance, freedom = _variance(gained)
-    reach = float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance)
-    return ConfidenceInterval(mean - reach, mean + reach)
+    levels = _Levels.of(gained)
+    images = max(levels.images - levels.predictions, 0.0)
+    reach = float(stats.t.ppf(0.975, gained.shape[1] - 1)) * math.sqrt(images)
+    seeds = difference_interval(gained.mean(axis=1), least_sd=_sd_of_predictions(gained))
+    if seeds is None:
+        return ConfidenceInterval(mean - reach, mean + reach)
+    return ConfidenceInterval(
+        mean - math.hypot(mean - seeds.low, reach), mean + math.hypot(seeds.high - mean, reach)
+    )
+
+
+def least_sd(correct_a: Any, correct_b: Any) -> float:
+    """Return the sd of differences over seeds that the chance in single predictions gives.
+
+    Two seeds whose networks differ in single predictions can have the same accuracy by accident.
+    This sd shows that they do not always.
+
+    Args:
+        correct_a: bool `seeds images`, whether the first variant was right.
+        correct_b: the same for the second variant, with seeds and images in the same order.
+
+    Returns:
+        A fraction; 0 for one seed, or if every seed gains and loses the same images.
+
+    Raises:
+        DataError: they are not bool arrays of the same shape, with a seed and two images or more.
+
+    >>> a, b = np.array([[True, False], [False, True]]), np.zeros((2, 2), bool)
+    >>> round(least_sd(a, b), 2)
+    0.71
+    """
+    return _sd_of_predictions(_gained(correct_a, correct_b))
+
+
+def _sd_of_predictions(gained: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    return math.sqrt(_Levels.of(gained).predictions * len(gained)) if len(gained) > 1 else 0.0
 
 
 def _gained(correct_a: Any, correct_b: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -66,22 +93,21 @@ def _gained(correct_a: Any, correct_b: Any) -> np.ndarray[Any, np.dtype[np.int64
     )
 
 
-def _variance(gained: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float]:
-    """Return the variance of the mean over both levels, and its degrees of freedom."""
-    seeds, images = gained.shape
-    # Sums of whole numbers are exact: exchanging a and b mirrors the interval bit by bit.
-    common = int(gained.sum()) ** 2 / gained.size
-    between_seeds = int((gained.sum(axis=1) ** 2).sum()) / images - common
-    between_images = int((gained.sum(axis=0) ** 2).sum()) / seeds - common
-    rest = int((gained**2).sum()) - common - between_seeds - between_images
-    image_level = between_images / (images - 1) / gained.size
-    if seeds == 1:
-        return max(image_level, 0.0), images - 1
-    # Rounding could leave a sum of squares just below 0.
-    seed_level = max(between_seeds, 0.0) / (seeds - 1) / gained.size
-    single_predictions = rest / ((seeds - 1) * (images - 1)) / gained.size
-    variance = seed_level + max(image_level - single_predictions, 0.0)
-    if variance == 0:
-        return 0.0, seeds - 1
-    share = seed_level / variance
-    return variance, 1 / (share / (seeds - 1) + (1 - share) / (images - 1))
+class _Levels(NamedTuple):
+    """Variances of the mean: between images, and of single predictions, which is a part of it."""
+
+    images: float
+    predictions: float
+
+    @classmethod
+    def of(cls, gained: np.ndarray[Any, np.dtype[np.int64]]) -> _Levels:
+        seeds, images = gained.shape
+        # Sums of whole numbers are exact: exchanging a and b mirrors the interval bit by bit.
+        common = int(gained.sum()) ** 2 / gained.size
+        between_seeds = int((gained.sum(axis=1) ** 2).sum()) / images - common
+        between_images = int((gained.sum(axis=0) ** 2).sum()) / seeds - common
+        rest = int((gained**2).sum()) - common - between_seeds - between_images
+        image_level = max(between_images, 0.0) / (images - 1) / gained.size  # may round below 0
+        if seeds == 1:
+            return cls(image_level, 0.0)
+        return cls(image_level, max(rest, 0.0) / ((seeds - 1) * (images - 1)) / gained.size)

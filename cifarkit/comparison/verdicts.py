@@ -12,14 +12,15 @@ from cifarkit.tables import p_value
 
 __all__ = ["Verdict", "verdict"]
 
-Kind = Literal["better", "not distinguishable", "too few seeds"]
+Kind = Literal["better", "the same", "not distinguishable", "too few seeds"]
 
 
 class Verdict(NamedTuple):
-    """One of three kinds, and the sentences that state it with its numbers.
+    """One of four kinds, and the sentences that state it with its numbers.
 
     Attributes:
-        kind: `"better"`, `"not distinguishable"` or `"too few seeds"`.
+        kind: `"better"`, `"the same"` (with a margin), `"not distinguishable"` or
+            `"too few seeds"`.
         text: the sentences.
 
     >>> Verdict("better", "wide is better than narrow: …").kind
@@ -37,6 +38,10 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
     seeds for any p below .05, or the two are not distinguishable with that many seeds. This does
     not mean that they are equal, so the verdict gives the difference that could have been missed.
     The variant that is ahead is named first.
+
+    With a margin the two can also be the same within it, if `p_same` is below .05. A small
+    difference can be both certain and within the margin: then the verdict is "better", and the
+    text says both.
 
     Args:
         pair: a pair of a comparison.
@@ -65,13 +70,15 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
     kind: Kind
     if pair.p_holm < 0.05:
         kind, text = "better", _better(ahead, pairs)
+    elif pair.p_same is not None and pair.p_same < 0.05:
+        kind, text = "the same", _the_same(ahead, pairs)
     elif pair.n >= needed:
         kind, text = "not distinguishable", _not_distinguishable(ahead, pairs)
     elif pair.n > 1:
         kind, text = "too few seeds", _too_few(ahead, pairs, needed)
     else:
         kind, text = "too few seeds", _one_or_none(ahead, needed)
-    return Verdict(kind, " ".join([text, *_cautions(ahead)]))
+    return Verdict(kind, " ".join([text, *_cautions(ahead, pairs, kind)]))
 
 
 def _better(ahead: Pair, pairs: int) -> str:
@@ -79,6 +86,21 @@ def _better(ahead: Pair, pairs: int) -> str:
         f"{ahead.a} is better than {ahead.b}: {_points(ahead.difference)} "
         f"({_interval(ahead)}, {_p(ahead.p_holm)}{_over(pairs)}, {ahead.n} seeds)."
     )
+
+
+def _the_same(ahead: Pair, pairs: int) -> str:
+    return (
+        f"{ahead.a} and {ahead.b} are the same {_within(ahead)}: {_points(ahead.difference)} for "
+        f"{ahead.a} ({_interval(ahead)}, {_p_same(ahead, pairs)}, {ahead.n} seeds)."
+    )
+
+
+def _within(pair: Pair) -> str:
+    return f"within {100 * (pair.margin or 0):g} points"
+
+
+def _p_same(pair: Pair, pairs: int) -> str:
+    return f"{_p(pair.p_same or 0)}{_over(pairs)}"
 
 
 def _not_distinguishable(ahead: Pair, pairs: int) -> str:
@@ -125,9 +147,15 @@ def _one_or_none(ahead: Pair, needed: int) -> str:
     )
 
 
-def _cautions(pair: Pair) -> list[str]:
+def _cautions(pair: Pair, pairs: int, kind: Kind) -> list[str]:
     """Return warnings against wrong readings of the numbers."""
     cautions = []
+    if pair.p_same is not None and kind != "the same":
+        if pair.p_same < 0.05:
+            said = f"Yet they are the same {_within(pair)}"
+        else:
+            said = f"That they are the same {_within(pair)} is not shown"
+        cautions.append(f"{said} ({_p_same(pair, pairs)}).")
     if pair.p_holm < 0.05 and pair.two_level and pair.two_level.low <= 0 <= pair.two_level.high:
         cautions.append(
             "Other test images could reverse it: over seeds and images together the interval is "

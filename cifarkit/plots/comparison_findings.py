@@ -63,6 +63,8 @@ def _one_pair(pair: Pair, kind: str) -> str:
             f"Too few seeds to tell {ahead.a} from {ahead.b}: "
             f"{ahead.a} ahead in {ahead.wins} of {ahead.n}"
         )
+    if kind == "the same":
+        return f"{ahead.a} and {ahead.b} are the same within the margin"
     return f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds"
 
 
@@ -81,6 +83,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
     words = {
         "better": "is better than",
         "worse": "is worse, on the seeds that both have, than",
+        "the same": "is the same, within the margin, as",
         "not distinguishable": "is not distinguishable from",
         FEW: "has too few seeds to be distinguished from",
     }

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cifarkit.comparison.differences import difference_interval, difference_test, same_p
 from cifarkit.comparison.pairs import Pair, compare_pairs
 from cifarkit.comparison.power import detectable_difference
-from cifarkit.comparison.statistics import holm, mcnemar, sign_flip_test, t_interval
-from cifarkit.comparison.two_levels import two_level_interval
+from cifarkit.comparison.statistics import holm, mcnemar
+from cifarkit.comparison.two_levels import least_sd, two_level_interval
 from cifarkit.errors import DataError
 
 NAMES = ("baseline", "batchnorm", "augmented", "deeper")
@@ -27,12 +28,12 @@ def named(a: str, b: str) -> dict[str, tuple[str, str]]:
     return {"name": (b, a)}
 
 
-def compared(correct: Any) -> tuple[Pair, ...]:
+def compared(correct: Any, margin: float | None = None) -> tuple[Pair, ...]:
     accuracies = {
         name: {seed: float(right.mean()) for seed, right in runs.items()}
         for name, runs in correct.items()
     }
-    return compare_pairs(accuracies, correct, named)
+    return compare_pairs(accuracies, correct, named, margin=margin)
 
 
 def test_every_two_variants_make_one_pair_in_their_order() -> None:
@@ -43,16 +44,22 @@ def test_every_two_variants_make_one_pair_in_their_order() -> None:
 
 def test_a_pair_says_what_the_statistics_say() -> None:
     correct = answers(7)
-    pairs = compared(correct)
+    pairs = compared(correct, margin=0.2)
     pair = pairs[0]
     a, b = (np.stack(list(correct[name].values())) for name in (pair.a, pair.b))
     differences = a.mean(axis=1) - b.mean(axis=1)
     assert pair.n == 7
     assert pair.difference == differences.mean()
-    assert pair.interval == t_interval(differences)
+    least = least_sd(a, b)
+    assert least > 0
+    assert pair.interval == difference_interval(differences, least_sd=least)
     assert pair.two_level == two_level_interval(a, b)
-    assert (pair.p, pair.p_error) == sign_flip_test(differences)
+    assert (pair.p, pair.p_error) == difference_test(differences, least_sd=least)
     assert [each.p_holm for each in pairs] == holm([each.p for each in pairs])
+    (alone,) = compared({name: correct[name] for name in (pair.a, pair.b)}, margin=0.2)
+    assert alone.p_same == same_p(differences, 0.2, least_sd=least)
+    assert pair.p_same is not None
+    assert alone.p_same < pair.p_same == 6 * alone.p_same
     assert (pair.wins, pair.losses) == ((differences > 0).sum(), (differences < 0).sum())
     assert pair.detectable == detectable_difference(
         float(differences.std(ddof=1)), 7, alpha=0.05 / 6
@@ -79,7 +86,6 @@ def test_the_order_of_many_seeds_is_nothing_to_it() -> None:
     turned = {name: dict(reversed(runs.items())) for name, runs in correct.items()}
     assert compared(turned) == compared(correct)
     (pair,) = compared(correct)
-    assert pair.p_error > 0
     (other,) = compared(dict(reversed(correct.items())))
     assert other == pair.mirrored()
 

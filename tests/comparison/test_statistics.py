@@ -224,18 +224,3 @@ def test_the_t_interval_covers_the_truth(n: int, times: Callable[[int, int], int
     # The control: as if two standard errors were enough for any number of seeds.
     far = np.abs(values.mean(axis=1) - 0.01) / scipy.stats.sem(values, axis=1)
     assert np.mean(far <= 1.96) < covered - 0.015
-
-
-def test_variants_that_scatter_differently_are_called_different_too_often(
-    times: Callable[[int, int], int],
-) -> None:
-    """The page on significance says so: flips assume that both scatter in the same way."""
-    studies, chance = times(400, 2_000), np.random.default_rng(0)
-    plain = chance.standard_normal((2, studies, 8))
-    skewed = (chance.lognormal(size=(studies, 8)) - math.exp(0.5)) / math.sqrt(math.e**2 - math.e)
-    alike, unlike = (
-        np.mean([sign_flip_test(study).p < 0.05 for study in differences])
-        for differences in (plain[0] - plain[1], 3 * skewed - plain[1])
-    )
-    assert alike <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
-    assert 0.06 < unlike < 0.16

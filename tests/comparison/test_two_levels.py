@@ -10,8 +10,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cifarkit.comparison.differences import difference_interval
 from cifarkit.comparison.statistics import t_interval
-from cifarkit.comparison.two_levels import two_level_interval
+from cifarkit.comparison.two_levels import least_sd, two_level_interval
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
@@ -56,7 +57,7 @@ def test_the_interval_covers_the_truth(
     covered = np.mean([covers(two_level_interval(a, b), true) for a, b in drawn])
     print(f"seed {n}: {world}, {n} seeds, {studies} studies, {100 * covered:.1f} % covered")
     slack = 3 * math.sqrt(0.95 * 0.05 / studies) if studies < 2_000 else 0.02
-    assert 0.95 - slack <= covered <= 0.95 + max(slack, 0.02)
+    assert covered >= 0.95 - slack
 
 
 def test_intervals_that_know_of_one_level_alone_cover_too_little() -> None:
@@ -74,23 +75,6 @@ def test_intervals_that_know_of_one_level_alone_cover_too_little() -> None:
     assert np.mean(both) > 0.9
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 1.0])
-@pytest.mark.parametrize("n", [3, 4, 6, 10])
-def test_students_t_covers_whatever_the_shares_of_seeds_and_images(n: int, share: float) -> None:
-    rng, studies = np.random.default_rng(n), 100_000
-    seeds = share * rng.chisquare(n - 1, studies) / (n - 1)  # the image level is well known
-    variance = seeds + 1 - share
-    mean = np.abs(rng.normal(size=studies)) / np.sqrt(variance)
-    here = np.maximum(seeds / variance, 1e-9)
-    ours = np.mean(mean <= scipy.stats.t.ppf(0.975, (n - 1) / here))
-    satterthwaite = np.mean(mean <= scipy.stats.t.ppf(0.975, (n - 1) / here**2))
-    print(
-        f"{n} seeds, share {share}: {100 * ours:.1f} %, Satterthwaite {100 * satterthwaite:.1f} %"
-    )
-    assert 0.94 < ours < 0.97
-    assert satterthwaite > 0.93 or n == 3
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_drawing_the_bootstrap_gives_the_variances_that_are_calculated(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -98,16 +82,18 @@ def test_drawing_the_bootstrap_gives_the_variances_that_are_calculated(seed: int
     n, m = gained.shape
     over_seeds = rng.multinomial(n, [1 / n] * n, size=20_000) / n
     over_images = rng.multinomial(m, [1 / m] * m, size=20_000) / m
-    seeds = (over_seeds @ gained.mean(1)).var() * n / (n - 1)
     images = (over_images @ gained.mean(0)).var() * m / (m - 1)
     both = ((over_seeds @ gained) * over_images).sum(1).var()
     single = both - (over_seeds @ gained.mean(1)).var() - (over_images @ gained.mean(0)).var()
     single *= n / (n - 1) * m / (m - 1)
-    variance = seeds + max(images - single, 0)
-    freedom = 1 / (seeds / variance / (n - 1) + (1 - seeds / variance) / (m - 1))
-    low, high = two_level_interval(*(gained == 1, gained == -1))
-    reach = scipy.stats.t.ppf(0.975, freedom) * math.sqrt(variance)
-    assert (high - low) / 2 == pytest.approx(reach, rel=0.03)
+    answers = (gained == 1, gained == -1)
+    seeds = difference_interval(gained.mean(1), least_sd=least_sd(*answers))
+    span, mean = two_level_interval(*answers), gained.mean()
+    assert seeds is not None
+    reach = scipy.stats.t.ppf(0.975, m - 1) * math.sqrt(images - single)
+    assert span.high - mean == pytest.approx(math.hypot(seeds.high - mean, reach), rel=0.03)
+    assert mean - span.low == pytest.approx(math.hypot(mean - seeds.low, reach), rel=0.03)
+    assert least_sd(*answers) == pytest.approx(math.sqrt(n * single), rel=0.2)
 
 
 @settings(max_examples=80, database=None)
