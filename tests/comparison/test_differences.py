@@ -128,6 +128,21 @@ def test_variants_that_are_the_same_are_found_to_be_with_seeds_enough() -> None:
     assert found[1] < found[2]
 
 
+def test_the_price_in_studies_of_normal_variants_is_as_the_page_says(
+    times: Callable[[int, int], int],
+) -> None:
+    studies = times(400, 4_000)
+    found = {n: np.zeros(2) for n in (8, 10)}
+    for n, shares in found.items():
+        for differences in np.random.default_rng(n).normal(1.5, 1.0, (studies, n)):
+            flips = sign_flip_test(differences).p
+            both = flips < 0.05 and difference_test(differences).p < 0.05
+            shares += np.array([both, flips < 0.05]) / studies
+    print(f"found of 1.5 sd, with flips alone in the second place: {found}")
+    for share, said in ((found[8][0], 0.72), (found[8][1], 0.94), (found[10][0], 0.87)):
+        assert share == pytest.approx(said, abs=0.01 + slack(studies, said))
+
+
 @settings(max_examples=60, database=None)
 @given(whole)
 def test_p_is_below_005_only_where_the_interval_leaves_out_0(values: list[int]) -> None:
