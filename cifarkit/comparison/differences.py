@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,15 @@ from scipy import stats
 from cifarkit.comparison.statistics import finite, sign_flip_test
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
-__all__ = ["DifferenceTest", "difference_interval", "difference_test", "same_p"]
+__all__ = [
+    "FEWEST",
+    "LEVEL",
+    "DifferenceTest",
+    "difference_interval",
+    "difference_test",
+    "reach_below",
+    "same_p",
+]
 
 # Two intervals of this level together hold 95 %, even if one variant is lognormal with three times
 # the sd of the other (simulated in the tests).
@@ -51,17 +59,26 @@ class _Moments(NamedTuple):
         """Return a shift, in sds, as Hall's transformation corrects it for skewness."""
         if abs(self.skewness) < SYMMETRIC:
             return shift
-        third = self.skewness / 3
         bias = self.skewness / (6 * self.n)
-        return float(((1 + third * shift) ** 3 - 1) / self.skewness + bias)
+        return ((1 + self.skewness * shift / 3) ** 3 - 1) / self.skewness + bias
 
-    def uncorrected(self, corrected: float) -> float:
-        """Return the shift, in sds, that `corrected` turns into this one."""
-        if abs(self.skewness) < SYMMETRIC:
-            return corrected
-        bias = self.skewness / (6 * self.n)
-        root = np.cbrt(1 + self.skewness * (corrected - bias))
-        return float(3 / self.skewness * (root - 1))
+
+def reach_below(n: int, skewness: ArrayLike, level: float = LEVEL) -> Any:
+    """Return how far below the mean the interval reaches, in sds.
+
+    Args:
+        n: how many differences there are, 2 or more.
+        skewness: their skewness, a number or an array; -skewness gives the reach above the mean.
+        level: of each of the two intervals, in (0, 1).
+
+    >>> [round(float(reach_below(8, skewness)), 2) for skewness in (-1.0, 0.0, 1.0)]
+    [4.3, 1.06, 1.06]
+    """
+    student = float(stats.t.ppf((1 + level) / 2, n - 1)) / math.sqrt(n)
+    skewed = np.where(np.abs(skewness) < SYMMETRIC, SYMMETRIC, skewness)
+    root = np.cbrt(1 + skewed * (student - skewed / (6 * n)))
+    hall = np.where(skewed == SYMMETRIC, student, 3 / skewed * (root - 1))
+    return np.maximum(student, hall)
 
 
 def difference_interval(
@@ -90,12 +107,10 @@ def difference_interval(
     moments = _Moments.of(differences, least_sd)
     if moments.n < 2:
         return None
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, moments.n - 1)) / math.sqrt(moments.n)
-    highest = max(reach, moments.uncorrected(reach))
-    lowest = min(-reach, moments.uncorrected(-reach))
-    return ConfidenceInterval(
-        moments.mean - moments.sd * highest, moments.mean - moments.sd * lowest
+    below, above = (
+        float(reach_below(moments.n, sign * moments.skewness)) * moments.sd for sign in (1, -1)
     )
+    return ConfidenceInterval(moments.mean - below, moments.mean + above)
 
 
 def difference_test(
