@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from cifarkit.data.splits import Splits
 from cifarkit.warn import warn
 
-__all__ = ["count_leaks", "warn_of_leaks"]
+if TYPE_CHECKING:
+    from cifarkit.data.splits import Splits
+
+__all__ = ["count_leaks", "hashes_of", "warn_of_leaks"]
 
 ODD = 0.01  # of test; large sets gathered from the web hold a few pictures twice
 
@@ -17,14 +20,15 @@ ODD = 0.01  # of test; large sets gathered from the web hold a few pictures twic
 def count_leaks(splits: Splits) -> int:
     """Count the test pictures that are also train or val pictures, byte for byte.
 
+    >>> from cifarkit.data.splits import Splits
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> data = load_synthetic(n_train=100, n_test=50, val_size=10)
     >>> count_leaks(data), count_leaks(Splits(data.test, None, data.test, "itself"))
     (0, 50)
     """
     others = (splits.train,) if splits.val is None else (splits.train, splits.val)
-    seen = {picture for images in others for picture in _hashes(images.images)}
-    return sum(picture in seen for picture in _hashes(splits.test.images))
+    seen = {picture for images in others for picture in hashes_of(images.images)}
+    return sum(picture in seen for picture in hashes_of(splits.test.images))
 
 
 def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
@@ -37,8 +41,8 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
     """
     leaks, test = count_leaks(splits), len(splits.test)
     if has_own_val and splits.val is not None:
-        seen = set(_hashes(splits.train.images))
-        shared = sum(picture in seen for picture in _hashes(splits.val.images))
+        seen = set(hashes_of(splits.train.images))
+        shared = sum(picture in seen for picture in hashes_of(splits.val.images))
         if shared > ODD * len(splits.val):
             warn(
                 f"{shared:,} of the {len(splits.val):,} val pictures of {splits.name!r} are also "
@@ -51,6 +55,6 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
         )
 
 
-def _hashes(images: Tensor) -> Iterator[int]:
-    """Return a hash of 64 bits for each picture, which takes less memory than its bytes."""
+def hashes_of(images: Tensor) -> Iterator[int]:
+    """Yield a hash of 64 bits for each picture, which takes less memory than its bytes."""
     return (hash(picture.tobytes()) for picture in images.flatten(1).cpu().numpy())

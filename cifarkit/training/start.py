@@ -210,7 +210,9 @@ def _facts(
         track_test=engine.track_test,
         logged_columns=[name for callback in callbacks for name in callback.columns],
         callbacks=[settings_of(callback) for callback in callbacks],
-        listeners=[callback.to_json() for callback in callbacks],
+        listeners=[
+            {**callback.to_json(), "kind": qualified_name(callback)} for callback in callbacks
+        ],
         intervening=[qualified_name(callback) for callback in callbacks if may_intervene(callback)],
         environment=describe_environment(engine.device),
     )

@@ -43,7 +43,7 @@ class WeightSample:
         if self.shapes != other.shapes:
             return False
         cosines = [
-            float(F.cosine_similarity(ours, theirs, dim=0))
+            _cosine(ours, theirs)
             for ours, theirs in zip(self.numbers, other.numbers, strict=True)
             if ours is not None and theirs is not None
         ]
@@ -62,17 +62,11 @@ def sample_weights(run: Run) -> WeightSample | None:
     trained = _matrices(run.model)
     if not len(trained) == len(first) == len(second):
         return None
-    are_drawn = [
-        float(F.cosine_similarity(_some(one), _some(other), dim=0)) < ALIKE and bool(one.any())
-        for one, other in zip(first, second, strict=True)
-    ]
-    return WeightSample(
-        tuple(tuple(tensor.shape) for tensor in trained),
-        tuple(
-            _some(tensor) if drawn else None
-            for tensor, drawn in zip(trained, are_drawn, strict=True)
-        ),
+    numbers = tuple(
+        _some(tensor) if bool(one.any()) and _cosine(_some(one), _some(other)) < ALIKE else None
+        for tensor, one, other in zip(trained, first, second, strict=True)
     )
+    return WeightSample(tuple(tuple(tensor.shape) for tensor in trained), numbers)
 
 
 def _begun(run: Run, seed: int) -> list[Tensor]:
@@ -84,6 +78,10 @@ def _begun(run: Run, seed: int) -> list[Tensor]:
 
 def _matrices(network: nn.Module) -> list[Tensor]:
     return [tensor.detach() for tensor in network.parameters() if tensor.ndim > 1]
+
+
+def _cosine(ours: Tensor, theirs: Tensor) -> float:
+    return float(F.cosine_similarity(ours, theirs, dim=0))
 
 
 def _some(tensor: Tensor) -> Tensor:

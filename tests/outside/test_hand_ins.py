@@ -221,6 +221,7 @@ def test_every_bad_folder_fails_alone_in_little_memory(good: Path, tmp_path: Pat
     for one in found.values():
         said = [finding["message"] for finding in one["findings"] if finding["outcome"] == "failed"]
         assert one["passed"] or (said and len(said[0]) < 3_000)
+        assert "MemoryError" not in "".join(said), one["folder"]
 
 
 def test_without_the_cap_a_large_file_would_be_read(
