@@ -295,11 +295,12 @@ def qualified_name(thing: object) -> str:
 
 def _module_of(thing: object) -> str:
     kind: Any = type(thing)
-    if is_user_code(f"{kind.__module__}."):
-        return kind.__module__
+    module: str = kind.__module__
+    if is_user_code(f"{module}."):
+        return module
     hooks = tuple(getattr(kind, hook, None) for hook in HOOKS)
     is_ours = vars(thing).keys().isdisjoint(HOOKS) and _is_unchanged(kind, hooks)
-    return kind.__module__ if is_ours else "changed"
+    return module if is_ours else "changed"
 
 
 @cache  # it is asked at each hook
