@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from torch import Tensor
-
+from cifarkit.data.hashes import hashes_of
+from cifarkit.data.splits import Splits
 from cifarkit.warn import warn
 
-if TYPE_CHECKING:
-    from cifarkit.data.splits import Splits
-
-__all__ = ["count_leaks", "hashes_of", "warn_of_leaks"]
+__all__ = ["count_leaks", "warn_of_leaks"]
 
 ODD = 0.01  # of test; large sets gathered from the web hold a few pictures twice
 
@@ -20,7 +14,6 @@ ODD = 0.01  # of test; large sets gathered from the web hold a few pictures twic
 def count_leaks(splits: Splits) -> int:
     """Count the test pictures that are also train or val pictures, byte for byte.
 
-    >>> from cifarkit.data.splits import Splits
     >>> from cifarkit.data.synthetic import load_synthetic
     >>> data = load_synthetic(n_train=100, n_test=50, val_size=10)
     >>> count_leaks(data), count_leaks(Splits(data.test, None, data.test, "itself"))
@@ -53,8 +46,3 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
             f"{leaks:,} of the {test:,} test pictures of {splits.name!r} are also train or val "
             "pictures, so test does not show how good a network is on new pictures; take them out",
         )
-
-
-def hashes_of(images: Tensor) -> Iterator[int]:
-    """Yield a hash of 64 bits for each picture, which takes less memory than its bytes."""
-    return (hash(picture.tobytes()) for picture in images.flatten(1).cpu().numpy())

@@ -12,16 +12,13 @@ import sysconfig
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cifarkit.data.leaks import hashes_of
+from cifarkit.data.hashes import hashes_of
 from cifarkit.warn import warn
-
-if TYPE_CHECKING:
-    from cifarkit.data.image_set import ImageSet
 
 __all__ = ["TestReads", "notice"]
 
@@ -40,13 +37,13 @@ class TestReads:
     """Collect in a block who reads test pictures; a block inside such a block adds to its names.
 
     Args:
-        test: the test set.
+        test: the test set, an `ImageSet`.
 
     Attributes:
         names: the functions that read them, such as `"Spy.on_epoch_end"`, each once.
     """
 
-    def __init__(self, test: ImageSet) -> None:
+    def __init__(self, test: Any) -> None:
         self.test = test
         self.names: list[str] = _watching[-1].names if _watching else []
 

@@ -103,6 +103,7 @@ def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
     assert status == 1
     assert [run["passed"] for run in found] == [False, True, True]
     assert found[1]["n"] == 60
+    assert {one["outcome"] for one in found[1]["findings"]} >= {"passed"}
 
 
 def test_data_that_cannot_be_had_is_asked_for_once(
