@@ -34,7 +34,7 @@ _watching: list[TestReads] = []
 
 
 class TestReads:
-    """Collect in a block who reads test pictures; a block inside such a block adds to its names.
+    """Collect in a block who reads test pictures; blocks inside it of one set share their names.
 
     Args:
         test: the test set, an `ImageSet`.
@@ -45,7 +45,8 @@ class TestReads:
 
     def __init__(self, test: Any) -> None:
         self.test = test
-        self.names: list[str] = _watching[-1].names if _watching else []
+        around = [block for block in _watching if block.test is test]
+        self.names: list[str] = around[-1].names if around else []
 
     def __enter__(self) -> list[str]:
         self._outside: FrameType | None = sys._getframe(1)
@@ -56,18 +57,7 @@ class TestReads:
         _watching.remove(self)
         self._outside = None  # a frame holds all that its function holds
 
-    def notice(self, images: Tensor) -> None:
-        """Note who reads the images of a set, if it is of test."""
-        name = self._reader()
-        if name is None or name in self.names or not self._is_of_test(images):
-            return
-        self.names.append(name)
-        warn(
-            f"{name} reads test pictures while a network trains, so the run is flagged. Choose by "
-            "data.val; to record test each epoch, write track_test=True"
-        )
-
-    def _reader(self) -> str | None:
+    def reader(self) -> str | None:
         """Name the innermost function in the block that is not cifarkit's, torch's or Python's."""
         frame: FrameType | None = sys._getframe(3)
         while frame is not None and frame is not self._outside:
@@ -75,6 +65,16 @@ class TestReads:
                 return frame.f_code.co_qualname
             frame = frame.f_back
         return None
+
+    def note(self, name: str, images: Tensor) -> None:
+        """Note who reads the images of a set, if it is of test."""
+        if name in self.names or not self._is_of_test(images):
+            return
+        self.names.append(name)
+        warn(
+            f"{name} reads test pictures while a network trains, so the run is flagged. Choose by "
+            "data.val; to record test each epoch, write track_test=True"
+        )
 
     @cached_property
     def _pictures(self) -> set[int]:
@@ -94,5 +94,7 @@ def _is_others(frame: FrameType) -> bool:
 
 def notice(images: Tensor) -> None:
     """Note who reads the images of a set while a network trains, if they are of test."""
-    if _watching:
-        _watching[-1].notice(images)
+    name = _watching[-1].reader() if _watching else None
+    if name is not None:
+        for block in tuple(_watching):
+            block.note(name, images)

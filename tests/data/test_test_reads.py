@@ -183,3 +183,16 @@ def test_a_resumed_run_stays_flagged(tiny: ck.Splits, train: Train, tmp_path: Pa
     assert len(run.facts.test_read_by) == 1
     assert ck.looks_at_test(run).flagged
     assert not ck.looks_at_test(train(epochs=3)).flagged
+
+
+@pytest.mark.filterwarnings("ignore:.*reads test pictures")
+def test_a_training_inside_a_training_does_not_hide_a_reader(tiny: ck.Splits, train: Train) -> None:
+    other = ck.load_synthetic(n_train=60, n_test=20, val_size=10, seed=3)
+    spy = listening(lambda _: tiny.test.images)
+
+    def nest(_: ck.Run) -> None:
+        inner.append(ck.train("linear", other, epochs=1, callbacks=[spy]))
+
+    inner: list[ck.Run] = []
+    assert len(train(listening(nest)).facts.test_read_by) == 1
+    assert inner[0].facts.test_read_by == []  # they are not its test pictures
