@@ -238,7 +238,8 @@ def _near_duplicates(results: Results) -> list[str]:
     ]
     return [
         f"How the variants do on new pictures alone: {len(near['test']):,} of {data['test']:,} "
-        f"test pictures have {alike}. Without these: {'; '.join(shares)}."
+        f"test pictures have {alike} (after Barz and Denzler 2020). Without these: "
+        f"{'; '.join(shares)}."
     ]
 
 

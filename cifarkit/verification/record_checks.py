@@ -187,5 +187,5 @@ def check_test_access(evidence: Evidence) -> Finding:
     looks = looks_at_test(evidence.run)
     readers = ", ".join(evidence.facts.test_read_by)
     read = f"; during training {readers} read test pictures" if readers else ""
-    hint = "ask for the code of its callbacks; a callback that chooses must choose on val"
+    hint = "ask for its code, such as its callbacks; code that chooses must choose on val"
     return judged("test access", not looks.flagged, f"test: {looks}{read}", hint)
