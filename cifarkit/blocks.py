@@ -163,7 +163,10 @@ def _in_markdown(block: Block) -> str:
 
 
 def _filled(text: str, width: int | None, indent: str = "") -> str:
-    return text if width is None else textwrap.fill(text, width, subsequent_indent=indent)
+    if width is None:
+        return text
+    # An option such as --near-duplicates stays in one piece.
+    return textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _escaped(text: str) -> str:

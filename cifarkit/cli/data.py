@@ -47,7 +47,8 @@ def show(
     near_duplicates: Annotated[
         bool,
         typer.Option(
-            "--near-duplicates", help="Search test pictures that look like one of train or val."
+            "--near-duplicates",
+            help="Search test pictures that look like one of train or val; reports then name them.",
         ),
     ] = False,
 ) -> None:

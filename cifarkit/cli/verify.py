@@ -68,7 +68,7 @@ def verify(
     else:
         for alike in families(pairs):
             folders = ", ".join(printable(run.folder) for run in alike)
-            message = f"the same logits, but different records: {folders}"
+            message = f"the same logits or weights, but different records: {folders}"
             echo("\n".join(wrapped(message, 80, "", "    ")))
         echo(f"{verified:,} of {len(results):,} verified")
     if verified < len(results):

@@ -24,6 +24,7 @@ from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pickling import check_sendable, pickled_by_value
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_jobs
+from cifarkit.data.near_duplicates import known_near_duplicates
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.guidance import explains_arguments
@@ -273,10 +274,21 @@ def _comparison(
     return Comparison(
         variants=tuple(variants),
         outcomes=tuple(outcomes),
-        data={**splits.describe(), "classes": splits.classes},
+        data={
+            **splits.describe(),
+            "classes": splits.classes,
+            "near_duplicates": _near_duplicates(splits),
+        },
         failures=tuple(failures),
         left_out=tuple(sorted(left_out)),
     )
+
+
+def _near_duplicates(splits: Splits) -> dict[str, Any] | None:
+    near = known_near_duplicates(splits.fingerprint)
+    if near is None:
+        return None
+    return {"threshold": near.threshold, "test": sorted(pair.test_index for pair in near.pairs)}
 
 
 def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:

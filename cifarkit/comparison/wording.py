@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from cifarkit.blocks import Block, Heading, Points
 from cifarkit.comparison.collapse import collapsed_runs
+from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.results import Results
 from cifarkit.evaluation.intervals import ConfidenceInterval
@@ -37,6 +40,10 @@ VARIANT_COLUMNS = {
     "mult-adds": 4,
     "time": 3,
 }
+NOT_SEARCHED = (
+    "Whether networks know test pictures from training: near-duplicates were not searched. Type "
+    "ck.near_duplicates(data), or cifarkit data SOURCE --near-duplicates, and compare again."
+)
 PAIR_COLUMNS = {
     "pair": 0,
     "n": 3,
@@ -205,11 +212,41 @@ def limitations(results: Results) -> list[str]:
             'How other test images would rank them, except in the column "and over images": the '
             "other intervals include only the chance in the seeds."
         )
+    sentences += _near_duplicates(results)
     if not several:
         sentences.append("What another seed would change: there is one seed of each.")
     if data["name"] == "synthetic":
         sentences.insert(0, "Anything about CIFAR-10: the pictures are drawn by a program.")
     return sentences
+
+
+def _near_duplicates(results: Results) -> list[str]:
+    """Return what test pictures that look like one of train or val do to the accuracies."""
+    data, near = results.data, results.data.get("near_duplicates")
+    if near is None:
+        return [] if data["name"] == "synthetic" else [NOT_SEARCHED]
+    alike = f"a correlation of {near['threshold']:g} or more with one of train or val, at 16 by 16"
+    if not near["test"]:
+        return [
+            f"What cropped or recoloured copies do: no test picture has {alike}, and copies of "
+            "that kind are not found."
+        ]
+    shares = [
+        "{} {}, not {}".format(variant.name, *map(percent, _without(near["test"], runs)))
+        for variant in results.variants
+        if (runs := results.of(variant.name))
+    ]
+    return [
+        f"How the variants do on new pictures alone: {len(near['test']):,} of {data['test']:,} "
+        f"test pictures have {alike} (after Barz and Denzler 2020). Without these: "
+        f"{'; '.join(shares)}."
+    ]
+
+
+def _without(test: Sequence[int], runs: Sequence[Outcome]) -> tuple[float, float]:
+    """Return the mean accuracy of runs without these test pictures, and with all."""
+    correct = np.mean([run.test_predictions.correct for run in runs], axis=0)  # test images
+    return float(np.delete(correct, test).mean()), float(correct.mean())
 
 
 def _environment(facts: Facts) -> str:

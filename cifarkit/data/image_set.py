@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from cifarkit.annotations import is_whole
 from cifarkit.blocks import Block, Readable
 from cifarkit.data.loaders import loader_for
+from cifarkit.data.test_reads import notice
 from cifarkit.errors import DataError
 from cifarkit.guidance import Guided
 from cifarkit.tables import Table
@@ -92,9 +93,15 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
         _check_images(self.images)
         _check_labels(self.labels, len(self.images), len(self.classes))
 
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name == "images":
+            notice(value)
+        return value
+
     def __len__(self) -> int:
         """Count the images."""
-        return len(self.images)
+        return len(self.labels)  # whoever counts test pictures does not read them
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from torch import Tensor
-
+from cifarkit.data.hashes import hashes_of
 from cifarkit.data.splits import Splits
 from cifarkit.warn import warn
 
@@ -23,8 +20,8 @@ def count_leaks(splits: Splits) -> int:
     (0, 50)
     """
     others = (splits.train,) if splits.val is None else (splits.train, splits.val)
-    seen = {picture for images in others for picture in _hashes(images.images)}
-    return sum(picture in seen for picture in _hashes(splits.test.images))
+    seen = {picture for images in others for picture in hashes_of(images.images)}
+    return sum(picture in seen for picture in hashes_of(splits.test.images))
 
 
 def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
@@ -37,8 +34,8 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
     """
     leaks, test = count_leaks(splits), len(splits.test)
     if has_own_val and splits.val is not None:
-        seen = set(_hashes(splits.train.images))
-        shared = sum(picture in seen for picture in _hashes(splits.val.images))
+        seen = set(hashes_of(splits.train.images))
+        shared = sum(picture in seen for picture in hashes_of(splits.val.images))
         if shared > ODD * len(splits.val):
             warn(
                 f"{shared:,} of the {len(splits.val):,} val pictures of {splits.name!r} are also "
@@ -49,8 +46,3 @@ def warn_of_leaks(splits: Splits, *, has_own_val: bool = False) -> None:
             f"{leaks:,} of the {test:,} test pictures of {splits.name!r} are also train or val "
             "pictures, so test does not show how good a network is on new pictures; take them out",
         )
-
-
-def _hashes(images: Tensor) -> Iterator[int]:
-    """Return a hash of 64 bits for each picture, which takes less memory than its bytes."""
-    return (hash(picture.tobytes()) for picture in images.flatten(1).cpu().numpy())

@@ -1,9 +1,16 @@
-"""Find test pictures that look almost like a picture seen in training."""
+"""Find test pictures that look almost like a picture seen in training.
+
+The pairs are kept in the data folder, by the fingerprint of the data: a search takes a minute, and
+runs, comparisons and reports name them from there. A file that cannot be read counts as missing.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -16,9 +23,17 @@ from cifarkit.blocks import Block, Readable, as_text
 from cifarkit.data.image_set import ImageSet
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.guidance import Guided, explains_arguments
+from cifarkit.storage.atomic import write_text
+from cifarkit.storage.folders import data_folder
+from cifarkit.storage.foreign_text import read_text
 from cifarkit.tables import Table
 
-__all__ = ["NearDuplicate", "NearDuplicates", "near_duplicates"]
+__all__ = ["NearDuplicate", "NearDuplicates", "known_near_duplicates", "near_duplicates"]
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # of the kept file; another number when a search would find other pairs
+THRESHOLD = 0.97
 
 SIDE = 16  # at half the size, small shifts and the noise of JPEG hardly count
 AT_ONCE = 2_000  # pictures, so that the correlations of a block fit in memory
@@ -112,7 +127,7 @@ class NearDuplicates(Guided, Readable):
 
 
 @explains_arguments("ck.near_duplicates")
-def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicates:
+def near_duplicates(splits: Splits, *, threshold: float = THRESHOLD) -> NearDuplicates:
     """Find the test pictures that look almost like a picture of train or val.
 
     A network can know such a picture by heart. Barz and Denzler 2020, "Do We Train on Test Data?"
@@ -120,6 +135,10 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicate
     by eye. Here every two pictures are compared at 16 by 16, also mirrored, by the correlation of
     their pixels. This finds fewer pairs, because it misses cropped and recoloured copies. Pictures
     of one plain colour are left out.
+
+    The pairs are kept in the data folder (`$CIFARKIT_DATA`), unless you give another threshold.
+    From then on, comparisons and reports on this data say how accurate the networks are without
+    these pictures.
 
     Args:
         splits: the three sets.
@@ -138,6 +157,50 @@ def near_duplicates(splits: Splits, *, threshold: float = 0.97) -> NearDuplicate
     """
     check_splits(splits)
     least = checked("threshold", threshold, Annotated[float, Range(0.5, 1)])
+    if least != THRESHOLD:
+        return _searched(splits, least)
+    near = known_near_duplicates(splits.fingerprint)
+    if near is None:
+        near = _searched(splits, least)
+        _keep(near, splits.fingerprint)
+    return near
+
+
+def known_near_duplicates(fingerprint: str) -> NearDuplicates | None:
+    """Return the pairs that an earlier search in this data has kept; None without one.
+
+    Args:
+        fingerprint: of the data.
+
+    >>> known_near_duplicates("0" * 64) is None
+    True
+    """
+    try:
+        kept = json.loads(read_text(_file_of(fingerprint)))
+        pairs = tuple(NearDuplicate(**pair) for pair in kept["pairs"])
+        near = NearDuplicates(pairs, THRESHOLD, kept["test_images"])
+        return near if kept["format"] == FORMAT else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        log.warning("kept near-duplicates cannot be read, and are searched again: %s", error)
+        return None
+
+
+def _keep(near: NearDuplicates, fingerprint: str) -> None:
+    pairs = [asdict(pair) for pair in near.pairs]
+    kept = {"format": FORMAT, "test_images": near.test_images, "pairs": pairs}
+    try:
+        write_text(_file_of(fingerprint), json.dumps(kept))
+    except OSError as error:
+        log.warning("the near-duplicates cannot be kept, and no report names them: %s", error)
+
+
+def _file_of(fingerprint: str) -> Path:
+    return data_folder() / "near-duplicates" / f"{fingerprint[:32]}.json"
+
+
+def _searched(splits: Splits, least: float) -> NearDuplicates:
     others = {"train": splits.train} | ({} if splits.val is None else {"val": splits.val})
     found: dict[int, NearDuplicate] = {}
     for name, image_set in others.items():

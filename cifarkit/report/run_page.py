@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cifarkit.data.near_duplicates import known_near_duplicates
 from cifarkit.data.splits import Splits
 from cifarkit.errors import TrainingError
 from cifarkit.evaluation.calibration import calibrate
@@ -49,6 +50,7 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
         data=splits.name,
         run=run,
         splits=splits,
+        near=known_near_duplicates(splits.fingerprint) if part == "test" else None,
         part=part,
         evaluation=evaluation,
         looks=looks_at_test(run),

@@ -23,7 +23,7 @@ PARTS = {
     "data": ("name", "fingerprint"),
     "environment": ("versions", "device", "cpu", "threads"),
 }
-MISSING_WHERE_EMPTY = {"resumed", "changed_by_callbacks", "tests_before"}
+MISSING_WHERE_EMPTY = {"resumed", "changed_by_callbacks", "test_read_by", "tests_before"}
 
 
 class Listener(NamedTuple):
@@ -69,6 +69,7 @@ class Facts(Mapping[str, Any]):
         eager_because: on a GPU, why steps were not captured.
         changed_by_callbacks: what callbacks changed that the recipe does not say, with the
             callback's name.
+        test_read_by: the functions outside cifarkit that read test pictures during training.
         weights_of_epoch: the epoch of the weights, counted from 1, if a callback chose it.
         weights_chosen_by: the column by which it chose.
         test: n, accuracy and loss on test.
@@ -104,6 +105,7 @@ class Facts(Mapping[str, Any]):
     steps_captured: bool = False
     eager_because: str | None = None
     changed_by_callbacks: list[str] = field(default_factory=list)
+    test_read_by: list[str] = field(default_factory=list)
     weights_of_epoch: int | None = None
     weights_chosen_by: str | None = None
     test: dict[str, Any] | None = None

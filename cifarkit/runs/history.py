@@ -20,6 +20,8 @@ __all__ = ["History", "Record"]
 
 Record = dict[str, float]
 
+MOST_CELLS = 2_000_000  # in a file; 100,000 epochs of 20 numbers
+
 
 class History(Guided, Readable):
     """The records of a run, one for each epoch, in order.
@@ -163,15 +165,26 @@ class History(Guided, Readable):
             ValueError: it holds something else.
         """
         # Spreadsheets put a mark before the first name, which this encoding leaves out.
-        text = read_text(Path(path), encoding="utf-8-sig")
+        name, text = Path(path).name, read_text(Path(path), encoding="utf-8-sig")
+        if text.count(",") + text.count("\n") > MOST_CELLS:
+            raise ValueError(f"{name} has more than {MOST_CELLS:,} numbers")
         try:
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            columns, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
         except csv.Error as error:
-            raise ValueError(f"{Path(path).name} is not a table: {error}") from error
+            raise ValueError(f"{name} is not a table: {error}") from error
+        if odd := [row for row in rows if row and len(row) != len(columns)]:
+            raise ValueError(
+                f"{name} has a row of {len(odd[0]):,} numbers below {len(columns):,} names"
+            )
         return cls(
             [
-                {name: _number(name, number) for name, number in row.items() if number != ""}
+                {
+                    column: _number(column, number)
+                    for column, number in zip(columns, row, strict=True)
+                    if number != ""
+                }
                 for row in rows
+                if row
             ]
         )
 

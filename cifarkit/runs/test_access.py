@@ -31,9 +31,10 @@ class TestAccess(NamedTuple):
     Attributes:
         epochs: how many evaluations there were during training.
         at_end: whether it was evaluated when training was over.
-        flagged: whether test may have influenced training. Test was observed, and there were
-            callbacks that are not cifarkit's; and training was stopped, or its weights were chosen
-            by a number that is not from train or val.
+        flagged: whether test may have influenced training. Either code outside cifarkit read test
+            pictures during training. Or test was observed, and there were callbacks that are not
+            cifarkit's; and training was stopped, or its weights were chosen by a number that is not
+            from train or val, or callbacks changed weights or settings.
         foreign: whether there were callbacks that are not cifarkit's, which may have evaluated test
             without a trace.
 
@@ -84,8 +85,9 @@ def looks_at_test(run: Run) -> TestAccess:
     observed += len(run.facts.tests_before)  # before the run got more epochs
     kinds = [listener.kind for listener in run.facts.callbacks_as_values()]
     foreign = any(map(is_user_code, kinds))
-    is_steered = run.stopped is not None or _chose_otherwise(run)
-    flagged = bool(observed) and foreign and is_steered
+    changed = bool(run.facts.changed_by_callbacks)
+    is_steered = run.stopped is not None or changed or _chose_otherwise(run)
+    flagged = bool(run.facts.test_read_by) or (bool(observed) and foreign and is_steered)
     return TestAccess(observed, run.facts.test is not None, flagged, foreign)
 
 

@@ -19,6 +19,7 @@ __all__ = ["TEST_PREDICTIONS", "TestPredictions"]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 LARGEST = 2**28  # bytes that a file may have
+MOST_IMAGES = 10**7  # in a file; labels take eight times more memory than bytes of the file
 ALIKE = 0.01  # of the spread of the logits; another seed moves the middle image by half of it
 
 
@@ -106,6 +107,8 @@ class TestPredictions:
         try:
             tensors, _ = load_tensors(folder / TEST_PREDICTIONS, LARGEST)
             arrays = [tensors[name].numpy() for name in ("logits", "predicted", "labels")]
+            if (most := max(len(array) if array.ndim else 0 for array in arrays)) > MOST_IMAGES:
+                raise CheckpointError(f"they are of {most:,} images; allowed are {MOST_IMAGES:,}")
         except FileNotFoundError:
             raise RunFolderError(
                 f"the run in {str(folder)!r} has no test predictions ({TEST_PREDICTIONS}); "

@@ -23,6 +23,7 @@ from cifarkit.storage.atomic import atomic_path
 __all__ = ["LARGEST", "load_tensors", "save_tensors"]
 
 LARGEST = 64 * 2**30  # bytes
+MOST_NAMES = 32 * 2**20  # bytes of the header in a stranger's file; read, it takes 25 times more
 PIECE = 8 * 2**20  # bytes hashed at a time, so that all cores can help with a large tensor
 SMALL = 2**20  # bytes below which a thread costs more than it helps
 
@@ -56,7 +57,7 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
 
     Args:
         path: the path of the file.
-        largest: how many bytes it may have.
+        largest: how many bytes it may have. With a limit, its header has one, too.
 
     Raises:
         CheckpointError: the file is larger, or is not a whole tensor file.
@@ -70,6 +71,8 @@ def load_tensors(path: Path, largest: int = LARGEST) -> tuple[dict[str, Tensor],
             "file there"
         )
     try:
+        if largest < LARGEST and (length := _header_length(path)) > MOST_NAMES:
+            raise ValueError(f"its header has {length:,} bytes; allowed are {MOST_NAMES:,}")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -124,6 +127,11 @@ def _type(dtype: torch.dtype) -> str:
 def _bytes(tensor: Tensor) -> memoryview:
     content: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
     return content
+
+
+def _header_length(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8), "little")
 
 
 def _is_pickle(path: Path) -> bool:

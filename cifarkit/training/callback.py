@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from cifarkit.errors import CallbackError, CifarkitError
@@ -38,6 +42,7 @@ HOOKS = (
     "on_fit_end",
 )
 
+PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 OTHERS_ARGUMENTS = {"epoch", "batch", "logs", "pl_module"}  # as in Keras and Lightning
 NOT_CALLED = (
     inspect.iscoroutinefunction,
@@ -275,13 +280,37 @@ def may_intervene(callback: Callback) -> bool:
 
 
 def runs_user_code(callback: Callback) -> bool:
-    """Return whether a callback is not cifarkit's, or has hooks that its class does not have."""
-    return is_user_code(qualified_name(callback)) or not vars(callback).keys().isdisjoint(HOOKS)
+    """Return whether a callback is not cifarkit's, or has hooks that cifarkit did not give it."""
+    return is_user_code(qualified_name(callback))
 
 
 def qualified_name(thing: object) -> str:
-    """Return the full name of the class of a callback or a trainer, for the records of a run."""
-    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+    """Return the full name of the class of a callback or a trainer, for the records of a run.
+
+    If cifarkit's class has other hooks here, or the class only says that it is cifarkit's, the name
+    begins with `changed`.
+    """
+    return f"{_module_of(thing)}.{type(thing).__qualname__}"
+
+
+def _module_of(thing: object) -> str:
+    kind: Any = type(thing)
+    module: str = kind.__module__
+    if is_user_code(f"{module}."):
+        return module
+    hooks = tuple(getattr(kind, hook, None) for hook in HOOKS)
+    is_ours = vars(thing).keys().isdisjoint(HOOKS) and _is_unchanged(kind, hooks)
+    return module if is_ours else "changed"
+
+
+@cache  # it is asked at each hook
+def _is_unchanged(kind: type, hooks: tuple[Any, ...]) -> bool:
+    """Return whether a class is the one of its name in cifarkit, with hooks from there."""
+    found: Any = sys.modules.get(kind.__module__)
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, name, None)
+    files = [inspect.unwrap(hook).__code__.co_filename for hook in hooks if hook is not None]
+    return found is kind and all(file.startswith(PACKAGE) for file in files)
 
 
 def settings_of(callback: Callback) -> str:
@@ -293,7 +322,7 @@ def settings_of(callback: Callback) -> str:
     """
     if type(callback).__repr__ is object.__repr__:  # that repr has an address in memory
         return qualified_name(callback)
-    return f"{type(callback).__module__}.{callback!r}"
+    return f"{_module_of(callback)}.{callback!r}"
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> Sequence[Callback]:

@@ -121,6 +121,7 @@ def restore(ledger: Ledger, saved: dict[str, Any]) -> None:
     position = f"epoch {state.epoch + 1}, step {first_step + 1}"
     facts = run.facts
     facts.changed_by_callbacks = before.changed_by_callbacks
+    facts.test_read_by += [name for name in before.test_read_by if name not in facts.test_read_by]
     facts.tests_before = before.tests_before
     if before.test is not None:  # the run was scored before it got more epochs
         facts.tests_before.append(before.test)

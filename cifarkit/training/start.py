@@ -8,12 +8,14 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from cifarkit.data.batches import Batch, count_batches
 from cifarkit.data.image_set import ImageSet
+from cifarkit.data.near_duplicates import known_near_duplicates
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import DataError, SelectionError
 from cifarkit.models.contract import (
@@ -202,7 +204,7 @@ def _facts(
     precision = precision_of(model, engine.recipe, engine.device)
     return Facts(
         network=_digest(model),
-        data=splits.describe(),
+        data=splits.describe() | _near_duplicates(splits),
         precision=str(precision).removeprefix("torch."),
         compile=engine.compile,
         layout=str(layout_of(model)).removeprefix("torch."),
@@ -210,10 +212,20 @@ def _facts(
         track_test=engine.track_test,
         logged_columns=[name for callback in callbacks for name in callback.columns],
         callbacks=[settings_of(callback) for callback in callbacks],
-        listeners=[callback.to_json() for callback in callbacks],
+        listeners=[
+            {**callback.to_json(), "kind": qualified_name(callback)} for callback in callbacks
+        ],
         intervening=[qualified_name(callback) for callback in callbacks if may_intervene(callback)],
         environment=describe_environment(engine.device),
     )
+
+
+def _near_duplicates(splits: Splits) -> dict[str, Any]:
+    """Return how many test pictures have a near-duplicate, if that was searched before."""
+    near = known_near_duplicates(splits.fingerprint)
+    if near is None:
+        return {}
+    return {"near_duplicates": {"test": len(near), "threshold": near.threshold}}
 
 
 def _digest(model: nn.Module) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cifarkit.data.splits import Splits, check_splits
+from cifarkit.data.test_reads import TestReads
 from cifarkit.errors import DataError, ModelContractError
 from cifarkit.guidance import as_written, explains_arguments
 from cifarkit.models.registry import get_variant
@@ -102,9 +103,10 @@ def train(
         compile=compile,
         show_progress=show_progress,
     )
-    with gradients_enabled(), seeded("weights", seed):
-        network = variant.build(num_classes=len(splits.classes))
-    return trainer.fit(network, splits, resume=resume, variant=variant)
+    with TestReads(splits.test):  # the builder's code, too
+        with gradients_enabled(), seeded("weights", seed):
+            network = variant.build(num_classes=len(splits.classes))
+        return trainer.fit(network, splits, resume=resume, variant=variant)
 
 
 def _way_for_a_network(network: nn.Module, changes: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from torch import nn
 
 from cifarkit.arguments import Seed, checked
 from cifarkit.data.splits import Splits
+from cifarkit.data.test_reads import TestReads
 from cifarkit.errors import CheckpointError, TrainingError
 from cifarkit.guidance import Guided, explains_arguments
 from cifarkit.models.variant import Variant
@@ -165,7 +166,7 @@ class Trainer(Guided):
             if is_user_code(qualified_name(self)):  # a subclass may do anything
                 run.facts.intervening.append(qualified_name(self))
             folder = None if run.folder is None else RunFolder(run.folder)
-            with run_lock(folder, go_on=resume):
+            with run_lock(folder, go_on=resume), TestReads(splits.test) as run.facts.test_read_by:
                 checkpoint = None
                 if resume and self.run_dir is not None:
                     checkpoint = load_checkpoint(self.run_dir, run, self.callbacks, splits.train)

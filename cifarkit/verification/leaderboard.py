@@ -82,8 +82,9 @@ def leaderboard(verifications: Iterable[Verification], *, by_folder: bool = Fals
     t-interval of their mean. Single runs come below all of these, by the lower end of their Wilson
     interval. That interval says nothing about seeds, so handing in only the best of several runs
     gains nothing. Several runs of one seed count once, with the lowest accuracy, so that trying
-    again gains nothing. Runs with almost the same logits count once, too: they are copies under
-    other seeds. If two entries have the same logits, both stay, and each names the other.
+    again gains nothing. Runs with almost the same logits, or with weights of one origin, count
+    once, too: they are copies under other seeds. If two entries are so alike, both stay, and each
+    names the other.
 
     Args:
         verifications: the verifications of any number of runs, in any order.

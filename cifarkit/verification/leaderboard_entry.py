@@ -16,8 +16,8 @@ class LeaderboardEntry:
 
     Args:
         variant: its name.
-        same_logits: folders of other entries with almost the same logits. Either one is a copy, or
-            what differs has no effect.
+        same_logits: folders of other entries with almost the same logits, or with weights of one
+            origin. Either one is a copy, or what differs has no effect.
         owner: the folder of its runs, if each folder is ranked separately.
         settings: the settings in which it differs from other entries with that name and data, such
             as `"recipe.epochs 3"`; empty if it is the only one.
@@ -30,7 +30,8 @@ class LeaderboardEntry:
         interval_of: `"t"`, of the mean over seeds (Student's t); `"Wilson"`, of a single run, from
             the chance in its test images.
         runs: the folders that count.
-        doubles: folders that do not count, because another with the same seed or logits counts.
+        doubles: folders that do not count, because another with the same seed, logits or weights
+            counts.
 
     >>> from cifarkit.evaluation.intervals import wilson_interval
     >>> interval = wilson_interval(732, 1000)

@@ -85,9 +85,9 @@ def _details(entry: LeaderboardEntry) -> list[str]:
     details = [f"with {entry.settings}"] if entry.settings else []
     details.append(", ".join(entry.runs))
     if entry.doubles:
-        details.append(f"not counted, same seed or logits: {_some(entry.doubles)}")
+        details.append(f"not counted, same seed, logits or weights: {_some(entry.doubles)}")
     if entry.same_logits:
-        details.append(f"the same logits are in {_some(entry.same_logits)}")
+        details.append(f"the same logits or weights are in {_some(entry.same_logits)}")
     return details
 
 

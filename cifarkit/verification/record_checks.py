@@ -185,5 +185,7 @@ def check_code(evidence: Evidence) -> Finding:
 def check_test_access(evidence: Evidence) -> Finding:
     """Check that test did not steer the training."""
     looks = looks_at_test(evidence.run)
-    hint = "ask for the code of its callbacks; a callback that chooses must choose on val"
-    return judged("test access", not looks.flagged, f"test: {looks}", hint)
+    readers = ", ".join(evidence.facts.test_read_by)
+    read = f"; during training {readers} read test pictures" if readers else ""
+    hint = "ask for its code, such as its callbacks; code that chooses must choose on val"
+    return judged("test access", not looks.flagged, f"test: {looks}{read}", hint)

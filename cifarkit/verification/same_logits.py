@@ -1,4 +1,4 @@
-"""Find runs with the same logits on test, but different records."""
+"""Find runs with the same logits on test, or weights of one origin, but different records."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["are_alike", "families", "same_logits"]
 def same_logits(
     verifications: Iterable[Verification],
 ) -> Iterator[tuple[Verification, Verification]]:
-    """Yield each pair of runs that have almost the same logits but different records.
+    """Yield each pair of runs that are almost the same but have different records.
 
-    Either one is a copy of the other, or what differs has no effect: a callback that never acted,
-    or one network under two names. This check cannot say which. Another seed changes the logits of
-    the median image much more. Two runs with the same record may have the same logits.
+    Their logits are almost the same, or they name two seeds and their weights are too alike for
+    that. Either one is a copy of the other, or what differs has no effect: a callback that never
+    acted, or one network under two names. This check cannot say which. Another seed changes the
+    logits of the median image much more. Two runs with the same record may have the same logits.
 
     >>> list(same_logits([]))
     []
@@ -51,9 +52,14 @@ def _record(run: Verification) -> tuple[str, int]:
 
 
 def are_alike(first: Verification, second: Verification) -> bool:
-    """Return whether two runs have almost the same test logits; False if one has none."""
-    return bool(
-        first.test_predictions
-        and second.test_predictions
-        and first.test_predictions.has_same_logits_as(second.test_predictions)
-    )
+    """Return whether two runs have almost the same test logits, or one's weights are the other's.
+
+    Weights are compared only if the seeds differ: one seed begins with the same weights each time.
+    """
+    if first.test_predictions is None or second.test_predictions is None:
+        return False
+    if first.test_predictions.has_same_logits_as(second.test_predictions):
+        return True
+    if first.weights is None or second.weights is None:
+        return False
+    return first.about["seed"] != second.about["seed"] and first.weights.is_like(second.weights)

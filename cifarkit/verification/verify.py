@@ -37,6 +37,7 @@ from cifarkit.verification.record_checks import (
 )
 from cifarkit.verification.repetition import Likeness, repeat
 from cifarkit.verification.weight_checks import check_last_epoch, check_weights
+from cifarkit.verification.weight_sample import WeightSample, sample_weights
 
 __all__ = ["Verification", "unreadable", "verify"]
 
@@ -71,6 +72,7 @@ class Verification:
         repeated: how similar the run and its repetition are; None if it was not trained again.
         test_predictions: what the network predicted for each test image; None without them.
         data: the name of the data that it was verified on.
+        weights: a sample of its weights, by which copies of it are found.
 
     >>> finding = Finding("run", "failed", "there is no run in 'runs/x'")
     >>> print(Verification(Path("runs/x"), (finding,)))
@@ -86,6 +88,7 @@ class Verification:
     repeated: Likeness | None = None
     test_predictions: TestPredictions | None = field(default=None, repr=False, compare=False)
     data: str = ""
+    weights: WeightSample | None = field(default=None, repr=False, compare=False)
 
     receipt = RenamedAttribute("test_predictions")
 
@@ -256,7 +259,15 @@ def _verification(
         repeated=repeated,
         test_predictions=test_predictions,
         data=evidence.splits.name,
+        weights=None if test_predictions is None else _sample(evidence),
     )
+
+
+def _sample(evidence: Evidence) -> WeightSample | None:
+    try:
+        return sample_weights(evidence.run)
+    except Exception:  # noqa: BLE001 - the model is not our code
+        return None
 
 
 def _in_words(error: Exception) -> str:

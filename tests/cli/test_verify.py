@@ -103,6 +103,7 @@ def test_json_is_for_programs(call: Any, runs: list[Path]) -> None:
     assert status == 1
     assert [run["passed"] for run in found] == [False, True, True]
     assert found[1]["n"] == 60
+    assert {one["outcome"] for one in found[1]["findings"]} >= {"passed"}
 
 
 def test_data_that_cannot_be_had_is_asked_for_once(
@@ -172,13 +173,13 @@ def test_the_leaderboard_as_json(call: Any, runs: list[Path]) -> None:
 def test_a_copy_under_another_record_is_told_with_what_it_is_a_copy_of(
     call: Any, runs: list[Path], tmp_path: Path
 ) -> None:
-    assert "the same logits" not in call("verify", *runs).out
+    assert "the same logits or weights" not in call("verify", *runs).out
     copy = Path(shutil.copytree(runs[0], tmp_path / "mine"))
     about = json.loads((copy / "run.json").read_text())
     about["recipe"]["optimizer"]["eps"] = 1.1e-08
     (copy / "run.json").write_text(json.dumps(about))
     out = " ".join(call("verify", *runs, copy).out.split())
-    assert f"the same logits, but different records: {runs[0]}, {copy}" in out
+    assert f"the same logits or weights, but different records: {runs[0]}, {copy}" in out
     said = json.loads(call("verify", *runs, copy, "--json").out)
     about = [(one["variant"], one["seed"], one["data"]) for one in said]
     assert about == [("linear", seed, "synthetic") for seed in (0, 1, 2, 0)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import cifarkit as ck
+from cifarkit.data.near_duplicates import known_near_duplicates
+from cifarkit.storage.folders import data_folder
+from cifarkit.tables import percent
 
 CLASSES = ("cat", "dog")
 
@@ -85,10 +92,13 @@ def test_a_picture_of_one_colour_is_like_none() -> None:
     assert len(ck.near_duplicates(ck.Splits(set_of(grey), None, set_of(grey), "grey"))) == 0
 
 
-def test_it_does_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_depend_on_the_size_of_a_block(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     data = ck.Splits(set_of(TRAIN), set_of(VAL), set_of(torch.cat([TEST, TRAIN[3:9]])), "noise")
     whole = ck.near_duplicates(data)
     monkeypatch.setattr("cifarkit.data.near_duplicates.AT_ONCE", 4)
+    monkeypatch.setenv("CIFARKIT_DATA", str(tmp_path / "other"))  # where none are kept
     assert [pair.index for pair in ck.near_duplicates(data).pairs] == [
         pair.index for pair in whole.pairs
     ]
@@ -99,3 +109,81 @@ def test_it_does_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPat
 def test_a_threshold_out_of_range_is_refused(threshold: object) -> None:
     with pytest.raises(ck.DataError, match="threshold"):
         ck.near_duplicates(splits_of(TEST), threshold=threshold)  # type: ignore[arg-type]
+
+
+PLANTED = torch.cat([TEST, TRAIN[3:7]])
+
+
+def test_a_search_is_kept_and_read_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, none = splits_of(PLANTED), splits_of(TEST)
+    assert known_near_duplicates(data.fingerprint) is None
+    found, nothing = ck.near_duplicates(data), ck.near_duplicates(none)
+    monkeypatch.setattr("cifarkit.data.near_duplicates._searched", None)  # no other search
+    assert known_near_duplicates(data.fingerprint) == ck.near_duplicates(data) == found
+    assert known_near_duplicates(none.fingerprint) == ck.near_duplicates(none) == nothing
+    assert (len(found), len(nothing)) == (4, 0)
+
+
+def test_another_threshold_is_searched_and_not_kept() -> None:
+    data = splits_of(PLANTED)
+    assert len(ck.near_duplicates(data, threshold=0.5)) >= 4
+    assert known_near_duplicates(data.fingerprint) is None
+
+
+@pytest.mark.parametrize("damage", ["", "[", "[]", '{"format": 0, "pairs": [], "test_images": 1}'])
+def test_a_kept_file_that_is_damaged_is_made_again(damage: str) -> None:
+    data = splits_of(PLANTED)
+    found = ck.near_duplicates(data)
+    [file] = (data_folder() / "near-duplicates").iterdir()
+    file.write_text(damage)
+    assert known_near_duplicates(data.fingerprint) is None
+    assert ck.near_duplicates(data) == found == known_near_duplicates(data.fingerprint)
+
+
+def test_where_nothing_can_be_written_the_search_is_not_lost(tmp_path: Path) -> None:
+    data_folder().write_text("a file in the way")
+    assert len(ck.near_duplicates(splits_of(PLANTED))) == 4
+
+
+def test_a_run_says_how_many_there_are_if_that_was_searched() -> None:
+    data = splits_of(PLANTED)
+    recipe = {"epochs": 1, "batch_size": 10}
+    assert "near_duplicates" not in ck.train("linear", data, **recipe).facts.data
+    ck.near_duplicates(data)
+    told = ck.train("linear", data, **recipe).facts.data["near_duplicates"]
+    assert told == {"test": 4, "threshold": 0.97}
+
+
+def test_a_comparison_gives_the_accuracies_without_them(tmp_path: Path) -> None:
+    data = splits_of(PLANTED)
+
+    def compare() -> ck.Comparison:
+        with ThreadPoolExecutor(1) as here:
+            return ck.compare(
+                *(["linear", "mlp"], data),
+                **{"seeds": 2, "epochs": 1, "batch_size": 10, "run_dir": tmp_path},
+                **{"executor": here, "show_progress": False},
+            )
+
+    assert "ck.near_duplicates(data), or cifarkit data SOURCE" in " ".join(str(compare()).split())
+    near = ck.near_duplicates(data)
+    comparison = compare()  # reads the runs again
+    text = " ".join(str(comparison).split())
+    assert "4 of 16 test pictures have a correlation of 0.97 or more with one of train" in text
+    assert json.loads(comparison.to_json())["data"]["near_duplicates"]["test"] == [12, 13, 14, 15]
+    for name, runs in comparison.runs.items():
+        new = [ck.evaluate(run, data.test.subset(near.kept)).accuracy for run in runs]
+        whole = [ck.evaluate(run, data.test).accuracy for run in runs]
+        assert f"{name} {percent(np.mean(new))}, not {percent(np.mean(whole))}" in text
+
+
+def test_the_report_of_a_run_gives_the_accuracy_without_them(tmp_path: Path) -> None:
+    data = splits_of(PLANTED)
+    run = ck.train("linear", data, epochs=1, batch_size=10)
+    page = ck.write_report(run, data, tmp_path / "before.html").read_text("utf-8")
+    assert "Near-duplicates of test images in train were not searched" in page
+    near = ck.near_duplicates(data)
+    page = ck.write_report(run, data, tmp_path / "after.html").read_text("utf-8")
+    without = ck.evaluate(run, data.test.subset(near.kept)).accuracy
+    assert "4 test images have a near-duplicate in train or val" in " ".join(page.split())
+    assert f"Without these, test accuracy is {percent(without)}." in " ".join(page.split())

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,38 @@ def declare_large_tensor(folder: Path) -> None:
     os.truncate(path, 8 + len(header) + 4 * count)
 
 
+def write_header(name: str, header: bytes, length: int | None = None) -> Callable[[Path], None]:
+    """Write a tensor file that is only a header, which may be said to be longer than it is."""
+    size = len(header) if length is None else length
+    return replace(name, size.to_bytes(8, "little") + header)
+
+
+def many_rows(folder: Path) -> None:
+    """Write the classes of 130 million images, of a byte each, which become numbers of eight."""
+    n = 130 * 10**6
+    tensors = {"logits": ("F16", [1, 10], 20)}
+    tensors |= {name: ("U8", [n], n) for name in ("predicted", "labels")}
+    header, end = {}, 0
+    for name, (kind, shape, size) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    write_header("test_logits.safetensors", text)(folder)
+    stretch("test_logits.safetensors", 8 + len(text) + end)(folder)
+
+
+NO_TENSORS = ",".join(
+    f'"{n}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for n in range(1_500_000)
+)
+ROWS = {"logits": {"dtype": "F16", "shape": [10**9, 10], "data_offsets": [0, 2 * 10**10]}}
+
+
+def write_zip(folder: Path) -> None:
+    """Put an archive of zeros in the place of the weights."""
+    with zipfile.ZipFile(folder / "weights.safetensors", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(2**26))
+
+
 def write_pickle(folder: Path) -> None:
     torch.save({"weight": torch.zeros(2)}, folder / "weights.safetensors")
 
@@ -135,6 +168,18 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
         (folder / "weights.safetensors").unlink(),
         (folder / "weights.safetensors").mkdir(),
     )[-1],
+    "a history of ten million rows": replace("history.csv", "epoch\n" + "1\n" * 10**7),
+    "a history of many short rows": replace("history.csv", "a," * 10**5 + "\n" + "1\n" * 10**5),
+    "test predictions of 10^9 rows": write_header(
+        "test_logits.safetensors", json.dumps(ROWS).encode()
+    ),
+    "test predictions of many bytes": many_rows,
+    "a header of 2^62 bytes": write_header("weights.safetensors", b"{}", 2**62),
+    "a header of a million names": write_header(
+        "test_logits.safetensors", f"{{{NO_TENSORS}}}".encode()
+    ),
+    "an evaluation nested deep": replace("evaluation.json", "[" * 100_000),
+    "weights that are a zip": write_zip,
     "a record that is no text": replace("run.json", b"\xff\xfe\x00"),
 }
 MARK = """
@@ -176,6 +221,7 @@ def test_every_bad_folder_fails_alone_in_little_memory(good: Path, tmp_path: Pat
     for one in found.values():
         said = [finding["message"] for finding in one["findings"] if finding["outcome"] == "failed"]
         assert one["passed"] or (said and len(said[0]) < 3_000)
+        assert "MemoryError" not in "".join(said), one["folder"]
 
 
 def test_without_the_cap_a_large_file_would_be_read(

@@ -97,6 +97,21 @@ def test_weights_that_may_be_chosen_by_test_are_flagged(
     assert not ck.looks_at_test(unseen).flagged
 
 
+def test_a_rate_that_an_own_callback_sets_while_test_is_tracked_is_flagged(
+    tiny: ck.Splits,
+) -> None:
+    class Slower(ck.Callback):
+        def on_epoch_end(self, run: ck.Run) -> None:
+            run.state.optimizer.param_groups[0]["lr"] *= run.history[-1].get("test_accuracy", 0.5)
+
+    tracked, sealed = (
+        ck.train("linear", tiny, epochs=2, track_test=track, callbacks=[Slower()])
+        for track in (True, False)
+    )
+    assert ck.looks_at_test(tracked).flagged
+    assert not ck.looks_at_test(sealed).flagged
+
+
 def test_looks_are_counted_of_a_run_and_not_of_its_name() -> None:
     with pytest.raises(ck.TrainingError, match=r"found 'runs/a'; ck.load_run reads one"):
         ck.looks_at_test("runs/a")

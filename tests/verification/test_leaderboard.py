@@ -123,7 +123,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, same seed or logits: a, c" in str(board)
+    assert "not counted, same seed, logits or weights: a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
@@ -172,7 +172,7 @@ def test_a_copy_under_another_recipe_is_named_in_both_rows() -> None:
         ("copy",): ("honest",),
         ("other",): (),
     }
-    assert str(board).count("the same logits are in") == 2
+    assert str(board).count("the same logits or weights are in") == 2
     assert json.loads(json.dumps(board.to_json()))["standings"][0]["same_logits"]
 
 
