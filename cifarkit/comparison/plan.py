@@ -243,7 +243,7 @@ def plan(
     ...         executor=here,
     ...     )
     >>> planned.seeds, round(planned.smallest_p, 4)
-    (9, 0.0039)
+    (8, 0.0078)
     """
     check_splits(splits)
     see = checked("see", see, Range(0, 100, open="("), error=ComparisonError)

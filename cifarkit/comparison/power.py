@@ -131,8 +131,8 @@ def seeds_for(difference: float, sd: float, *, alpha: float = 0.05, power: float
     Raises:
         DataError: an argument is out of range.
 
-    >>> seeds_for(0.01, 0.01), seeds_for(0.01, 0.001), seeds_for(0.01, 0.03)
-    (11, 6, 73)
+    >>> seeds_for(0.01, 0.009), seeds_for(0.01, 0.001), seeds_for(0.01, 0.03)
+    (9, 6, 73)
     """
     _check(sd, alpha, power)
     if not difference > 0:
