@@ -6,6 +6,9 @@ from cifarkit.comparison.compare import compare as compare
 from cifarkit.comparison.comparison import Comparison as Comparison
 from cifarkit.comparison.outcomes import Outcome as Outcome
 from cifarkit.comparison.pairs import Pair as Pair
+from cifarkit.comparison.plan import Plan as Plan
+from cifarkit.comparison.plan import PlannedStudy as PlannedStudy
+from cifarkit.comparison.plan import plan as plan
 from cifarkit.comparison.verdicts import Verdict as Verdict
 from cifarkit.data.arrays import load_arrays as load_arrays
 from cifarkit.data.augmentation_context import AugmentationContext as AugmentationContext

@@ -21,6 +21,7 @@ from cifarkit.cli.export import export
 from cifarkit.cli.foreign_lines import Command, Group, meant
 from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
+from cifarkit.cli.plan import plan
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(train, resume, compare, evaluate, predict, export, report),
+    *(train, resume, plan, compare, evaluate, predict, export, report),
     *(verify, leaderboard, models, check, doctor),
 )
 for command in COMMANDS:

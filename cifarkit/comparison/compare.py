@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from filelock import FileLock, Timeout
-from torch import nn
 
 from cifarkit.annotations import Range, is_whole
 from cifarkit.arguments import Seed, checked
@@ -22,21 +19,25 @@ from cifarkit.comparison.job_training import JobResult, SharedFolder
 from cifarkit.comparison.jobs import Job, plan_jobs
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pickling import check_sendable, pickled_by_value
+from cifarkit.comparison.preparation import (
+    changed,
+    check_builds,
+    check_executor,
+    chosen_variants,
+    shared_folder,
+)
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_jobs
 from cifarkit.data.near_duplicates import known_near_duplicates
 from cifarkit.data.splits import Splits, check_splits
 from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.guidance import explains_arguments
-from cifarkit.models.builders import check_name
-from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
 from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.engine.device import choose_device
 from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.progress.progress import ShowProgress, wants_progress
-from cifarkit.values import check_fields
 from cifarkit.warn import warn
 
 if TYPE_CHECKING:
@@ -109,19 +110,19 @@ def compare(
     Comparison(linear, mlp; 4 runs on synthetic)
     """
     check_splits(splits)
-    chosen = _chosen(variants)
+    chosen = chosen_variants(variants)
     recipes = [variant.recipe for variant in chosen]
     callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes, recipes)
-    chosen = [_changed(variant, recipe_changes) for variant in chosen]
+    chosen = [changed("ck.compare", variant, recipe_changes, beside=compare) for variant in chosen]
     chosen_seeds = _seeds(seeds)
     seconds = None if budget is None else seconds_of(budget)
     points = checked("margin", margin, Margin, error=ComparisonError)
     device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
-    _check_executor(executor)
+    check_executor(executor)
     shows = wants_progress(show_progress, error=ComparisonError)
-    for variant in chosen:  # a broken builder fails before anything is trained
-        _build(variant, len(splits.classes))
+    for variant in chosen:
+        check_builds(variant, len(splits.classes))
     jobs = plan_jobs(
         chosen, chosen_seeds, splits, run_dir=folder, device=device, callbacks=listeners
     )
@@ -129,7 +130,7 @@ def compare(
     results: dict[Job, JobResult] = {}
     if not all(job.is_done for job in jobs):  # else write nothing: a disk may be read-only
         user_code = [*(variant.builder for variant in chosen), *listeners]
-        with _shared_folder(folder) as shared, pickled_by_value(user_code):
+        with shared_folder(folder) as shared, pickled_by_value(user_code):
             if executor is None:
                 check_sendable([*chosen, *listeners])
             shared.put_data(splits)
@@ -138,30 +139,6 @@ def compare(
             results = _trained(planned, shared, device, executor, shows)
     comparison = _comparison(chosen, splits, jobs, planned, results)
     return dataclasses.replace(comparison, margin=None if points is None else points / 100)
-
-
-def _chosen(variants: Iterable[str | Variant | Builder]) -> list[Variant]:
-    if isinstance(variants, str | Variant | nn.Module) or not isinstance(variants, Iterable):
-        raise ComparisonError(
-            f"variants must be a list of names, found {variants!r}; write ck.compare(['baseline', "
-            "'batchnorm'], data)"
-        )
-    chosen = [get_variant(variant) for variant in variants]
-    names = [variant.name for variant in chosen]
-    for name in names:  # it becomes the name of a folder
-        check_name(name)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if not chosen or twice:
-        found = f"{twice[0]!r} twice" if twice else "none"
-        raise ComparisonError(
-            f"a comparison needs variants, each under its own name; found {found}"
-        )
-    return chosen
-
-
-def _changed(variant: Variant, changes: Mapping[str, Any]) -> Variant:
-    check_fields("ck.compare", changes, variant.recipe, beside=compare)
-    return dataclasses.replace(variant, recipe=variant.recipe.replace(**changes))
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
@@ -175,49 +152,6 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if not chosen or len(set(chosen)) < len(chosen):
         raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
     return [int(seed) for seed in chosen]
-
-
-def _check_executor(executor: Executor | None) -> None:
-    is_class = isinstance(executor, type)
-    if is_class or (executor is not None and not callable(getattr(executor, "submit", None))):
-        raise ComparisonError(
-            f"executor must be a concurrent.futures.Executor or None, found {executor!r}"
-        )
-
-
-def _build(variant: Variant, num_classes: int) -> None:
-    try:
-        variant.build(num_classes=num_classes)
-    except Exception as error:
-        error.add_note(f"This happened while the variant {variant.name!r} was built.")
-        raise
-
-
-@contextmanager
-def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
-    """Create and lock the folder that this comparison shares with its workers."""
-    folder = run_dir / ".comparison"
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run_dir / ".comparison.lock")
-        lock.acquire(timeout=0)
-        folder.mkdir(exist_ok=True)
-    except Timeout:
-        raise ComparisonError(
-            f"another comparison is at work in {str(run_dir)!r}; wait for it, or choose another "
-            "run_dir. Under torchrun it is another process of this one: start it without torchrun"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RunFolderError(
-            f"the folder {str(run_dir)!r} cannot be used: {error}; choose another run_dir"
-        ) from error
-    try:
-        shared = SharedFolder(folder.resolve())
-        shared.stop_sign.unlink(missing_ok=True)  # of a comparison that was killed
-        yield shared
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()  # last: the next comparison makes a new folder
 
 
 def _trained(

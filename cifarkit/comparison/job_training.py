@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +27,15 @@ from cifarkit.training.callback import Callback
 from cifarkit.training.callbacks.checkpoint import Checkpoint
 from cifarkit.training.train import train
 
-__all__ = ["JobResult", "ONE_AT_A_TIME", "SharedFolder", "end_with_parent", "train_job"]
+__all__ = [
+    "JobResult",
+    "ONE_AT_A_TIME",
+    "SharedFolder",
+    "end_with_parent",
+    "score_run",
+    "train_job",
+    "train_run",
+]
 
 ONE_AT_A_TIME = threading.Lock()  # torch's global generators belong to one training
 STOPPED = "not trained: the comparison was stopped"
@@ -162,20 +171,36 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
     listeners = copy.deepcopy(job.callbacks)  # threads would share them
     try:
         splits = shared.take_data()
-        run = train(
-            job.variant,
-            splits,
-            seed=job.seed,
-            device=job.device,
-            callbacks=[overseer, *listeners, Checkpoint(every_seconds=60)],
-            run_dir=job.folder,
-            show_progress=False,
-            resume=True,
-        )
-        score_on_test(run, splits)
-        CheckpointFiles(job.folder).close(keep_final=False)  # many runs that end here
+        score_run(train_run(job, splits, [overseer, *listeners]), splits)
     except KeyboardInterrupt:
         return STOPPED
     except CifarkitError as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def train_run(job: Job, splits: Splits, callbacks: Sequence[Callback]) -> Run:
+    """Train or resume the run of a job in its folder.
+
+    Args:
+        job: what to train.
+        splits: the data.
+        callbacks: this run's own.
+    """
+    return train(
+        job.variant,
+        splits,
+        seed=job.seed,
+        device=job.device,
+        callbacks=[*callbacks, Checkpoint(every_seconds=60)],
+        run_dir=job.folder,
+        show_progress=False,
+        resume=True,
+    )
+
+
+def score_run(run: Run, splits: Splits) -> None:
+    """Evaluate a run that is over on test, and remove what only a longer training would need."""
+    score_on_test(run, splits)
+    if run.folder is not None:
+        CheckpointFiles(run.folder).close(keep_final=False)  # many runs that end here

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cifarkit.comparison.differences import difference_interval, difference_test, same_p
-from cifarkit.comparison.power import detectable_difference
+from cifarkit.comparison.power import detectable_difference, smallest_p
 from cifarkit.comparison.statistics import McNemar, holm, mcnemar
 from cifarkit.comparison.two_levels import least_sd, two_level_interval
 from cifarkit.errors import DataError
@@ -37,8 +37,8 @@ class Pair:
         wins: seeds in which a was ahead.
         losses: seeds in which b was ahead.
         same_answers: whether they were right and wrong on the same images in every run.
-        detectable: the difference that a paired test on these seeds finds with 80 % probability;
-            None for fewer than two seeds.
+        detectable: the difference that this test on these seeds finds with 80 % probability; None
+            where so few seeds can find none.
         changed: what differs between them, `{factor: (b's, a's)}`.
         mcnemar: McNemar's test of the two networks, where there is only one seed.
         margin: the difference within which they count as the same; None without one.
@@ -170,7 +170,7 @@ def _pair(
         losses=int((differences < 0).sum()),
         same_answers=np.array_equal(right_a, right_b),
         detectable=detectable_difference(differences.std(ddof=1), n, alpha=alpha)
-        if n > 1
+        if smallest_p(n) < alpha
         else None,
         changed=changed,
         mcnemar=mcnemar(right_a[0], right_b[0]) if n == 1 else None,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -32,13 +33,13 @@ class Workers:
         executor: runs functions in other threads, processes or machines.
         threads: for torch in each run; None leaves them as they are.
         count: how many runs go side by side; None where only the executor knows.
-        futures: the futures of the runs that were submitted.
+        futures: the futures of what was submitted.
     """
 
     executor: Executor
     threads: int | None = None
     count: int | None = None
-    futures: list[Future[JobResult]] = field(default_factory=list)
+    futures: list[Future[Any]] = field(default_factory=list)
 
 
 @contextmanager

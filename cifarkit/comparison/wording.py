@@ -12,7 +12,9 @@ from cifarkit.blocks import Block, Heading, Points
 from cifarkit.comparison.collapse import collapsed_runs
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair
+from cifarkit.comparison.power import power_of, smallest_p
 from cifarkit.comparison.results import Results
+from cifarkit.comparison.spread import differences_of_pairs
 from cifarkit.evaluation.intervals import ConfidenceInterval
 from cifarkit.runs.facts import Facts
 from cifarkit.tables import Table, duration, p_value, percent
@@ -29,6 +31,7 @@ __all__ = [
     "variant_table",
 ]
 
+POINT = 0.01  # the difference whose chance to be found is noted
 # Columns with the highest rank are left out first when a line is too long for the terminal.
 VARIANT_COLUMNS = {
     "variant": 0,
@@ -135,6 +138,7 @@ def notes(results: Results) -> Iterator[str]:
             f"p is estimated: with more than 16 seeds there are too many sign flips to count them "
             f"all (standard error at most {error:.1g})."
         )
+    yield from _power(results)
     yield from (f"Not in the table: {' '.join(failure.split())}" for failure in results.failures)
     if results.left_out:
         seeds = ", ".join(map(str, results.left_out))
@@ -142,6 +146,33 @@ def notes(results: Results) -> Iterator[str]:
         yield f"Not in the table: {noun} {seeds}, which did not fit into the budget."
     kinds = {_environment(outcome.facts) for outcome in results.outcomes}
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
+
+
+def _power(results: Results) -> Iterator[str]:
+    """Yield how often such a study finds a difference of a point, if seeds are enough for any."""
+    alpha = 0.05 / max(1, len(results.pairs))
+    differences = differences_of_pairs(
+        {
+            variant.name: {run.seed: run.accuracy for run in results.of(variant.name)}
+            for variant in results.variants
+        }
+    ).values()
+    enough = [values for values in differences if smallest_p(len(values)) < alpha]
+    if not enough:
+        return
+    powers = sorted(
+        power_of(POINT, values.std(ddof=1), len(values), alpha=alpha) for values in enough
+    )
+    counts = sorted({len(values) for values in enough})
+    least, most = f"{100 * powers[0]:.0f}", f"{100 * powers[-1]:.0f}"
+    several = len(results.pairs) > 1
+    yield (
+        f"With {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds and this "
+        f"spread, a true difference of {100 * POINT:.1f} points would be found in "
+        f"{least if least == most else f'{least} to {most}'} % of such studies"
+        f"{', depending on the pair' if least != most else ''}"
+        f"{f' (after Holm over {len(results.pairs)} pairs)' if several else ''}."
+    )
 
 
 def _failed_runs(results: Results) -> Iterator[str]:

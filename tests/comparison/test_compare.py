@@ -435,9 +435,9 @@ def test_what_a_run_warns_of_is_told_once(compare: Any) -> None:
 
 
 def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cifarkit.comparison import budget
+    from cifarkit.comparison import trial
 
-    monkeypatch.setattr(budget, "time_job", lambda *_: 60.0)
+    monkeypatch.setattr(trial, "time_job", lambda *_: 60.0)
     comparison = compare(["linear", "mlp"], seeds=5, budget="5m")
     assert comparison.left_out == (2, 3, 4)
     assert len(comparison.outcomes) == 4

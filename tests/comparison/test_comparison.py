@@ -11,6 +11,8 @@ import pytest
 from scipy import stats
 
 import cifarkit as ck
+from cifarkit.comparison.power import power_of
+from cifarkit.comparison.wording import notes
 
 SIX = {
     "linear": (0.40, 0.41, 0.39, 0.42, 0.40, 0.41),
@@ -31,6 +33,42 @@ def test_the_table_agrees_with_numpy_and_scipy(make_comparison: Any) -> None:
         assert row["multiply_adds"] == ck.summary(name).multiply_adds
         assert row["seconds"] == 9.0
         assert row["test"] == "once at the end"
+
+
+def power_noted(comparison: ck.Comparison) -> list[str]:
+    return [note for note in notes(comparison) if "would be found" in note]
+
+
+def test_the_power_that_it_had_is_noted(make_comparison: Any) -> None:
+    (note,) = power_noted(make_comparison(SIX))
+    (pair,) = make_comparison(SIX).pairs
+    sd = np.std(np.subtract(SIX["mlp"], SIX["linear"]), ddof=1)
+    share = f"{100 * power_of(0.01, sd, 6):.0f} %"
+    assert note == (
+        "With 6 seeds and this spread, a true difference of 1.0 points would be found in "
+        f"{share} of such studies."
+    )
+    # As the verdict says: what is found in 80 % is the difference that could have been missed.
+    assert power_of(pair.detectable, sd, 6) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_the_power_of_several_pairs_is_a_range_after_holm(make_comparison: Any) -> None:
+    three = {name: (*accuracies, 0.5) for name, accuracies in SIX.items()}
+    three["resnet20"] = tuple(0.1 + accuracy for accuracy in three["mlp"])
+    (note,) = power_noted(make_comparison(three))
+    assert note.startswith("With 7 seeds and this spread")
+    assert note.endswith(
+        " to 100 % of such studies, depending on the pair (after Holm over 3 pairs)."
+    )
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_where_seeds_are_too_few_for_any_verdict_no_power_is_noted(
+    seeds: int, make_comparison: Any
+) -> None:
+    few = {name: accuracies[:seeds] for name, accuracies in SIX.items()}
+    assert power_noted(make_comparison(few)) == []
+    assert power_noted(make_comparison({"linear": SIX["linear"]})) == []
 
 
 def test_one_seed_has_no_spread(make_comparison: Any) -> None:

@@ -43,12 +43,12 @@ def test_every_two_variants_make_one_pair_in_their_order() -> None:
 
 
 def test_a_pair_says_what_the_statistics_say() -> None:
-    correct = answers(7)
+    correct = answers(8)
     pairs = compared(correct, margin=0.2)
     pair = pairs[0]
     a, b = (np.stack(list(correct[name].values())) for name in (pair.a, pair.b))
     differences = a.mean(axis=1) - b.mean(axis=1)
-    assert pair.n == 7
+    assert pair.n == 8
     assert pair.difference == differences.mean()
     least = least_sd(a, b)
     assert least > 0
@@ -59,10 +59,10 @@ def test_a_pair_says_what_the_statistics_say() -> None:
     (alone,) = compared({name: correct[name] for name in (pair.a, pair.b)}, margin=0.2)
     assert alone.p_same == same_p(differences, 0.2, least_sd=least)
     assert pair.p_same is not None
-    assert alone.p_same < pair.p_same == 6 * alone.p_same
+    assert alone.p_same < pair.p_same <= 6 * alone.p_same
     assert (pair.wins, pair.losses) == ((differences > 0).sum(), (differences < 0).sum())
     assert pair.detectable == detectable_difference(
-        float(differences.std(ddof=1)), 7, alpha=0.05 / 6
+        float(differences.std(ddof=1)), 8, alpha=0.05 / 6
     )
     assert pair.changed == {"name": ("batchnorm", "baseline")}
     assert not pair.same_answers
@@ -112,6 +112,11 @@ def test_variants_without_a_common_seed_are_a_pair_of_nothing() -> None:
     (pair,) = compared(correct)
     assert (pair.n, pair.p, pair.interval, pair.two_level) == (0, 1.0, None, None)
     assert math.isnan(pair.difference)
+
+
+def test_seeds_too_few_for_any_p_can_find_nothing() -> None:
+    assert compared(answers(7))[0].detectable is None
+    assert compared(answers(7, names=NAMES[:2]))[0].detectable is not None
 
 
 def test_one_seed_is_two_networks() -> None:
