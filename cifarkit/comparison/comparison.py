@@ -32,6 +32,7 @@ class Comparison(Results, Guided, Readable):
         data: name, fingerprint and sizes of the data.
         failures: why the other runs are missing, a sentence each.
         left_out: the seeds that did not fit into the budget.
+        until: `"decided"` if there was a look after every seed; None if the seeds were fixed.
 
     >>> import tempfile
     >>> from concurrent.futures import ThreadPoolExecutor

@@ -55,7 +55,7 @@ class ComparisonProgress:
             results: how the jobs that are trained in this comparison ended; None for unfinished
                 jobs.
         """
-        self._results = results
+        self._results = {**self._results, **results}
         self._display.show(*self.blocks())
         for job, result in results.items():
             if result is not None and job not in self._logged:

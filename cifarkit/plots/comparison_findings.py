@@ -63,6 +63,8 @@ def _one_pair(pair: Pair, kind: str) -> str:
             f"Too few seeds to tell {ahead.a} from {ahead.b}: "
             f"{ahead.a} ahead in {ahead.wins} of {ahead.n}"
         )
+    if kind == "not decided":
+        return f"{ahead.a} and {ahead.b} are not decided within {ahead.n} seeds"
     return f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds"
 
 
@@ -82,6 +84,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
         "better": "is better than",
         "worse": "is worse, on the seeds that both have, than",
         "not distinguishable": "is not distinguishable from",
+        "not decided": "is not yet told apart from",
         FEW: "has too few seeds to be distinguished from",
     }
     parts = [
