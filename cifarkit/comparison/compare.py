@@ -145,10 +145,9 @@ def compare(
                 known = with_passed_over(jobs, needed)
                 planned = jobs_within(seconds, known, shared, device=device, executor=executor)
             results = _trained(
-                planned,
                 lambda ended: needed_jobs(planned, ended, Gathered(labels)),
                 partial(train_jobs, shared=shared, device=device, executor=executor),
-                shows,
+                ComparisonProgress(planned, until_decided=until is not None) if shows else None,
             )
     gathered = Gathered(labels)
     needed_jobs(planned, results, gathered)
@@ -256,15 +255,14 @@ def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
 
 
 def _trained(
-    jobs: Sequence[Job],
     needed: Callable[[Mapping[Job, JobResult]], Sequence[Job]],
     train: Callable[..., dict[Job, JobResult]],
-    show_progress: bool,
+    progress: ComparisonProgress | None,
 ) -> dict[Job, JobResult]:
     """Train the needed jobs until their results need no others."""
     results: dict[Job, JobResult] = {}
     with ExitStack() as stack:
-        watch = stack.enter_context(ComparisonProgress(jobs)).update if show_progress else None
+        watch = stack.enter_context(progress).update if progress else None
         while left := [job for job in needed(results) if not job.is_done and job not in results]:
             results |= train(left, watch=watch)
     return results
