@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from cifarkit.comparison.gathering import Gathered
 from cifarkit.comparison.job_training import JobResult
 from cifarkit.comparison.jobs import Job
 from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.sequential import sequential_test
+from cifarkit.comparison.sequential import first_look, sequential_test
 
 __all__ = ["all_jobs", "jobs_until_decided", "with_passed_over"]
 
@@ -33,10 +34,11 @@ def all_jobs(
 def jobs_until_decided(
     jobs: Sequence[Job], results: Mapping[Job, JobResult], gathered: Gathered
 ) -> Sequence[Job]:
-    """Return the jobs that the looks so far ask for, up to the first seed that is not over.
+    """Return the jobs that the looks so far ask for, up to the first look that lacks a run.
 
-    At each seed these are the jobs of the variants that are in a pair without a decision. So the
-    answer depends only on the runs of the seeds before, and is the same after an interruption.
+    The seeds up to the first look that can decide come together. At each later seed these are the
+    jobs of the variants that are in a pair without a decision. So the answer depends only on the
+    runs of the seeds before, and is the same after an interruption.
 
     Args:
         jobs: all that may be trained, seed by seed.
@@ -44,10 +46,12 @@ def jobs_until_decided(
         gathered: takes the outcomes; empty at the call.
     """
     names = list(dict.fromkeys(job.variant.name for job in jobs))
+    seeds = list(dict.fromkeys(job.seed for job in jobs))
+    block = first_look(0.05 / math.comb(len(names), 2))
     needed: list[Job] = []
-    for _, at_seed in itertools.groupby(jobs, lambda job: job.seed):
+    for some in (seeds[:block], *([seed] for seed in seeds[block:])):
         undecided = _undecided(names, gathered.outcomes)
-        asked = [job for job in at_seed if job.variant.name in undecided]
+        asked = [job for job in jobs if job.seed in some and job.variant.name in undecided]
         needed += asked
         if not _are_over(asked, results):
             break
