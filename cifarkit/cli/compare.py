@@ -38,6 +38,12 @@ def compare(
         float | None,
         typer.Option(help="Percentage points within which two models count as the same."),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="decided", help="Look after every seed, and stop each pair when it is decided."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, …")] = "auto",
     run_dir: Annotated[
         Path, typer.Option(help="The parent of all run folders; existing runs are used.")
@@ -60,6 +66,7 @@ def compare(
     import_models(imported)
     from cifarkit.comparison.compare import compare as compare_models
     from cifarkit.comparison.power import seeds_needed
+    from cifarkit.comparison.sequential import first_look
     from cifarkit.models.registry import get_variant
     from cifarkit.report.comparison_folder import save_comparison
     from cifarkit.storage.atomic import check_new
@@ -68,7 +75,7 @@ def compare(
     check_new(folder, otherwise="--output")
     variants = [get_variant(name) for name in models]  # before any data is fetched
     pairs = len(variants) * (len(variants) - 1) // 2
-    enough = seeds_needed(pairs) if pairs else 5
+    enough = (first_look(0.05 / pairs) if until else seeds_needed(pairs)) if pairs else 5
     if pairs and seeds is not None and 1 <= seeds < enough:
         say(
             f"With --seeds {seeds} no test can tell {len(variants)} models apart, with any\n"
@@ -80,11 +87,12 @@ def compare(
         comparison = compare_models(
             variants,
             load_source(data),
-            seeds=enough if seeds is None else seeds,
+            seeds=enough if seeds is None and until is None else seeds,
             run_dir=run_dir,
             device=device,
             budget=budget,
             margin=margin,
+            until=until,  # type: ignore[arg-type]  # refused there
             show_progress=True,
             **changes,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 
@@ -15,22 +15,23 @@ from cifarkit.annotations import Range, is_whole
 from cifarkit.arguments import Seed, checked
 from cifarkit.comparison.budget import jobs_within, seconds_of
 from cifarkit.comparison.comparison import Comparison
-from cifarkit.comparison.job_training import JobResult, SharedFolder
+from cifarkit.comparison.gathering import Gathered
+from cifarkit.comparison.job_training import JobResult
 from cifarkit.comparison.jobs import Job, plan_jobs
-from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.pickling import check_sendable, pickled_by_value
+from cifarkit.comparison.needed_jobs import all_jobs, jobs_until_decided, with_passed_over
 from cifarkit.comparison.preparation import (
     changed,
     check_builds,
     check_executor,
     chosen_variants,
-    shared_folder,
+    workplace,
 )
 from cifarkit.comparison.progress import ComparisonProgress
 from cifarkit.comparison.scheduling import train_jobs
+from cifarkit.comparison.sequential import MOST_SEEDS
 from cifarkit.data.near_duplicates import known_near_duplicates
 from cifarkit.data.splits import Splits, check_splits
-from cifarkit.errors import ComparisonError, RunFolderError
+from cifarkit.errors import ComparisonError
 from cifarkit.guidance import explains_arguments
 from cifarkit.models.variant import Variant
 from cifarkit.storage.folders import expanded
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 Margin = Annotated[float, Range(0, 100, open="()")] | None  # points of accuracy
+SEEDS = 5  # where neither seeds nor until is given
 
 
 @explains_arguments("ck.compare")
@@ -53,13 +55,14 @@ def compare(
     variants: Iterable[str | Variant | Builder],
     splits: Splits,
     *,
-    seeds: int | Iterable[int] = 5,
+    seeds: int | Iterable[int] | None = None,
     run_dir: str | Path = "runs",
     executor: Executor | None = None,
     callbacks: Iterable[Callback] = (),
     device: str | torch.device = "auto",
     budget: float | str | None = None,
     margin: float | None = None,
+    until: Literal["decided"] | None = None,
     show_progress: ShowProgress = "auto",
     **recipe_changes: Any,
 ) -> Comparison:
@@ -76,7 +79,8 @@ def compare(
     Args:
         variants: registered names, variants or builders, each under its own name.
         splits: the data.
-        seeds: how many, counted from 0, or a list of seeds.
+        seeds: how many, counted from 0, or a list of seeds; 5 when None. With `until`, these are
+            the most seeds, 12 when None.
         run_dir: the parent of all run folders.
         executor: where to train: anything with the interface of `concurrent.futures.Executor`
             whose workers see the same disk; one process for each core when None.
@@ -86,6 +90,9 @@ def compare(
             decided before the first run.
         margin: in percentage points, such as 0.5: verdicts may then say that two variants are the
             same within it. Choose it before you look.
+        until: `"decided"` looks after every seed, and stops each pair when it is decided. A variant
+            without an undecided pair is trained no more. All looks together say "better" of equal
+            variants in at most 5 % of studies. The interval of a pair is wider in return.
         show_progress: show how far each run is: True, False, or `"auto"`, which means in notebooks
             and on terminals.
         recipe_changes: fields of every recipe to change, such as `epochs=3`.
@@ -96,8 +103,9 @@ def compare(
     Raises:
         ModelNameError: a variant that is not registered has a name that no folder should have.
         ComparisonError: there are no variants or seeds, or one comes twice; nothing fits into the
-            budget; `executor` or `show_progress` is something else; the code to train cannot be
-            sent to another process; another comparison uses `run_dir`; or no run finished.
+            budget; `executor`, `until` or `show_progress` is something else; the code to train
+            cannot be sent to another process; another comparison uses `run_dir`; or no run
+            finished.
         KeyboardInterrupt: Ctrl-C; all runs are saved, and the same call resumes them.
 
     It also raises as `ck.train` does, before anything is trained.
@@ -114,9 +122,10 @@ def compare(
     recipes = [variant.recipe for variant in chosen]
     callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes, recipes)
     chosen = [changed("ck.compare", variant, recipe_changes, beside=compare) for variant in chosen]
-    chosen_seeds = _seeds(seeds)
-    seconds = None if budget is None else seconds_of(budget)
     points = checked("margin", margin, Margin, error=ComparisonError)
+    _check_until(until, chosen, points)
+    chosen_seeds = _seeds(seeds, until)
+    seconds = None if budget is None else seconds_of(budget)
     device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
     check_executor(executor)
@@ -126,22 +135,56 @@ def compare(
     jobs = plan_jobs(
         chosen, chosen_seeds, splits, run_dir=folder, device=device, callbacks=listeners
     )
+    labels = splits.test.labels
     planned: Sequence[Job] = jobs
     results: dict[Job, JobResult] = {}
-    if not all(job.is_done for job in jobs):  # else write nothing: a disk may be read-only
-        user_code = [*(variant.builder for variant in chosen), *listeners]
-        with shared_folder(folder) as shared, pickled_by_value(user_code):
-            if executor is None:
-                check_sendable([*chosen, *listeners])
-            shared.put_data(splits)
+    needed_jobs = jobs_until_decided if until else all_jobs
+    needed = needed_jobs(jobs, results, Gathered(labels))
+    if not all(job.is_done for job in needed):  # else write nothing: a disk may be read-only
+        with workplace(chosen, listeners, splits, run_dir=folder, executor=executor) as shared:
             if seconds is not None:
-                planned = jobs_within(seconds, jobs, shared, device=device, executor=executor)
-            results = _trained(planned, shared, device, executor, shows)
-    comparison = _comparison(chosen, splits, jobs, planned, results)
-    return dataclasses.replace(comparison, margin=None if points is None else points / 100)
+                known = with_passed_over(jobs, needed)
+                planned = jobs_within(seconds, known, shared, device=device, executor=executor)
+            results = _trained(
+                lambda ended: needed_jobs(planned, ended, Gathered(labels)),
+                partial(train_jobs, shared=shared, device=device, executor=executor),
+                ComparisonProgress(planned, until_decided=until is not None) if shows else None,
+            )
+    gathered = Gathered(labels)
+    needed_jobs(planned, results, gathered)
+    left_out = {job.seed for job in jobs} - {job.seed for job in planned}
+    return Comparison(
+        variants=tuple(chosen),
+        outcomes=tuple(gathered.outcomes),
+        data={
+            **splits.describe(),
+            "classes": splits.classes,
+            "near_duplicates": _near_duplicates(splits),
+        },
+        failures=_failures(gathered, results),
+        left_out=tuple(sorted(left_out)),
+        margin=None if points is None else points / 100,
+        until=until,
+    )
 
 
-def _seeds(seeds: int | Iterable[int]) -> list[int]:
+def _check_until(until: Any, variants: Sequence[Variant], margin: float | None) -> None:
+    checked("until", until, Literal["decided"] | None, error=ComparisonError)
+    if until and margin is not None:
+        raise ComparisonError(
+            f"margin={margin!r} needs a fixed number of seeds: the looks of until={until!r} decide "
+            "only which one is better; leave one of the two out"
+        )
+    if until and len(variants) < 2:
+        raise ComparisonError(
+            f"until={until!r} decides between variants, found one, {variants[0].name!r}; name "
+            "another, or leave until out"
+        )
+
+
+def _seeds(seeds: int | Iterable[int] | None, until: str | None) -> list[int]:
+    if seeds is None:
+        seeds = MOST_SEEDS if until else SEEDS
     if is_whole(seeds) and seeds >= 1:
         return list(range(int(seeds)))
     if isinstance(seeds, str) or not isinstance(seeds, Iterable):
@@ -151,71 +194,38 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
         checked("a seed", seed, Seed)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ComparisonError(f"seeds must be one or more, each once, found {chosen}")
-    return [int(seed) for seed in chosen]
+    numbers = [int(seed) for seed in chosen]
+    return sorted(numbers) if until else numbers  # the order of the looks
 
 
 def _trained(
-    jobs: Sequence[Job],
-    shared: SharedFolder,
-    device: torch.device,
-    executor: Executor | None,
-    show_progress: bool,
+    needed: Callable[[Mapping[Job, JobResult]], Sequence[Job]],
+    train: Callable[..., dict[Job, JobResult]],
+    progress: ComparisonProgress | None,
 ) -> dict[Job, JobResult]:
-    waiting = [job for job in jobs if not job.is_done]
+    """Train the needed jobs until their results need no others."""
+    results: dict[Job, JobResult] = {}
     with ExitStack() as stack:
-        watch: Callable[[Mapping[Job, JobResult | None]], None] | None = None
-        if show_progress:
-            watch = stack.enter_context(ComparisonProgress(jobs)).update
-        return train_jobs(
-            waiting,
-            shared,
-            device=device,
-            executor=executor,
-            watch=watch,
-        )
+        watch = stack.enter_context(progress).update if progress else None
+        while left := [job for job in needed(results) if not job.is_done and job not in results]:
+            results |= train(left, watch=watch)
+    return results
 
 
-def _comparison(
-    variants: Sequence[Variant],
-    splits: Splits,
-    jobs: Sequence[Job],
-    planned: Sequence[Job],
-    results: Mapping[Job, JobResult],
-) -> Comparison:
-    failures = [f"{job.name}: {result.error}" for job, result in results.items() if result.error]
+def _failures(gathered: Gathered, results: Mapping[Job, JobResult]) -> tuple[str, ...]:
+    """Return why runs are missing, and warn of what their trainings warned of.
+
+    Raises:
+        ComparisonError: all are missing.
+    """
     for text in dict.fromkeys(text for result in results.values() for text in result.warnings):
         warn(text)
-    over = [job for job in planned if job.is_done or not results[job].error]
-    if not over:
-        raise ComparisonError("no run finished:\n  " + "\n  ".join(failures))
-    outcomes: list[Outcome] = []
-    for job in over:
-        try:
-            outcome = Outcome.of(job.variant, job.seed, job.folder, splits.test.labels)
-        except RunFolderError as error:
-            failures.append(f"{job.name}: {error}")
-            continue
-        if first := _original(outcome, outcomes):
-            failures.append(
-                f"{job.name}: its logits in {str(job.folder)!r} are the same as in "
-                f"{str(first.folder)!r}. One folder is a copy under another seed; delete the copy"
-            )
-            continue
-        outcomes.append(outcome)
-    if not outcomes:
-        raise ComparisonError("no run can be used:\n  " + "\n  ".join(failures))
-    left_out = {job.seed for job in jobs} - {job.seed for job in planned}
-    return Comparison(
-        variants=tuple(variants),
-        outcomes=tuple(outcomes),
-        data={
-            **splits.describe(),
-            "classes": splits.classes,
-            "near_duplicates": _near_duplicates(splits),
-        },
-        failures=tuple(failures),
-        left_out=tuple(sorted(left_out)),
-    )
+    failed = [f"{job.name}: {result.error}" for job, result in results.items() if result.error]
+    failures = [*failed, *gathered.failures]
+    if not gathered.outcomes:
+        reason = "can be used" if gathered.failures else "finished"
+        raise ComparisonError(f"no run {reason}:\n  " + "\n  ".join(failures))
+    return tuple(failures)
 
 
 def _near_duplicates(splits: Splits) -> dict[str, Any] | None:
@@ -223,13 +233,3 @@ def _near_duplicates(splits: Splits) -> dict[str, Any] | None:
     if near is None:
         return None
     return {"threshold": near.threshold, "test": sorted(pair.test_index for pair in near.pairs)}
-
-
-def _original(outcome: Outcome, others: Iterable[Outcome]) -> Outcome | None:
-    """Return the run of the same variant that has the same logits, under any seed."""
-    predictions = outcome.test_predictions
-    for other in others:
-        is_same_variant = other.variant.name == outcome.variant.name
-        if is_same_variant and predictions.has_same_logits_as(other.test_predictions):
-            return other
-    return None

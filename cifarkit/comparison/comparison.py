@@ -33,6 +33,7 @@ class Comparison(Results, Guided, Readable):
         failures: why the other runs are missing, a sentence each.
         left_out: the seeds that did not fit into the budget.
         margin: the difference, as a fraction, within which two variants count as the same.
+        until: `"decided"` if there was a look after every seed; None if the seeds were fixed.
 
     >>> import tempfile
     >>> from concurrent.futures import ThreadPoolExecutor

@@ -56,6 +56,7 @@ def as_json(results: Results) -> dict[str, Any]:
         ],
         "failures": list(results.failures),
         "left_out_seeds": list(results.left_out),
+        **({"until": results.until} if results.until else {}),
     }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cifarkit.comparison.differences import difference_interval, difference_test, same_p
 from cifarkit.comparison.power import detectable_difference, smallest_p
+from cifarkit.comparison.sequential import sequential_interval, sequential_test
 from cifarkit.comparison.statistics import McNemar, holm, mcnemar
 from cifarkit.comparison.two_levels import least_sd, two_level_interval
 from cifarkit.errors import DataError
@@ -28,10 +30,12 @@ class Pair:
         b: name of the second variant.
         n: how many seeds both have.
         difference: the mean of a - b over these seeds; nan where there are none.
-        interval: the interval of the difference over seeds; None for fewer than two seeds.
+        interval: the interval of the difference over seeds; None for fewer than two seeds. With a
+            look after every seed, the interval of the sequential test.
         two_level: the interval of the difference over seeds and test images together. With one
-            seed, it is over images only; None without seeds.
-        p: the p-value of the difference over seeds, by `difference_test`; 1 without seeds.
+            seed, it is over images only; None without seeds, or with a look after every seed.
+        p: the p-value of the difference over seeds, by `difference_test`, or by the sequential
+            test; 1 without seeds.
         p_error: the Monte Carlo standard error of p, 0 where exact.
         p_holm: p adjusted for all pairs of the comparison.
         wins: seeds in which a was ahead.
@@ -94,6 +98,7 @@ def compare_pairs(
     changed: Callable[[str, str], Mapping[str, tuple[Any, Any]]],
     *,
     margin: float | None = None,
+    until_decided: bool = False,
 ) -> tuple[Pair, ...]:
     """Compare every two variants over the seeds that both have.
 
@@ -105,7 +110,10 @@ def compare_pairs(
             `{variant: {seed: …}}`.
         changed: called with two names, gives `{factor: (the second's, the first's)}`, as
             `get_variant(first).differs_from(get_variant(second))` does.
-        margin: of the claim that two variants are the same, as a fraction; None for no such claim.
+        margin: of the claim that two variants are the same, as a fraction; None for no such claim,
+            as with a look after every seed.
+        until_decided: whether there was a look after every seed; a pair is then compared over its
+            seeds up to the decision, by the sequential test and its interval.
 
     Returns:
         One pair for every two variants, in their order; p is adjusted over all pairs.
@@ -122,10 +130,9 @@ def compare_pairs(
     """
     _check_answers(accuracies, correct)
     names = list(itertools.combinations(accuracies, 2))
+    compared = _pair_until_decided if until_decided else partial(_pair, margin=margin)
     pairs = [
-        _pair(
-            a, b, accuracies, correct, alpha=0.05 / len(names), changed=changed(a, b), margin=margin
-        )
+        compared(a, b, accuracies, correct, alpha=0.05 / len(names), changed=changed(a, b))
         for a, b in names
     ]
     adjusted = holm([pair.p for pair in pairs])
@@ -176,6 +183,32 @@ def _pair(
         mcnemar=mcnemar(right_a[0], right_b[0]) if n == 1 else None,
         margin=margin,
         p_same=unclaimed if margin is None else same_p(differences, margin, least_sd=least),
+    )
+
+
+def _pair_until_decided(
+    a: str,
+    b: str,
+    accuracies: Mapping[str, Mapping[int, float]],
+    correct: Mapping[str, Mapping[int, Any]],
+    *,
+    alpha: float,
+    changed: Mapping[str, tuple[Any, Any]],
+) -> Pair:
+    """Compare two variants up to the seed that decides; p is not yet adjusted."""
+    seeds = sorted(accuracies[a].keys() & accuracies[b].keys())
+    first, second = ([accuracies[name][seed] for seed in seeds] for name in (a, b))
+    test = sequential_test(first, second, alpha=alpha)
+    seen = {name: {seed: accuracies[name][seed] for seed in seeds[: test.n]} for name in (a, b)}
+    return replace(
+        _pair(a, b, seen, correct, alpha=alpha, changed=changed, margin=None),
+        interval=sequential_interval(first[: test.n], second[: test.n]),
+        two_level=None,
+        p=test.p,
+        p_error=test.p_error,
+        p_holm=test.p,
+        detectable=None,
+        mcnemar=None,
     )
 
 

@@ -17,14 +17,13 @@ from cifarkit.arguments import checked
 from cifarkit.blocks import Block, Points, Readable, as_page
 from cifarkit.comparison.jobs import Job, plan_jobs
 from cifarkit.comparison.outcomes import Outcome
-from cifarkit.comparison.pickling import check_sendable, pickled_by_value
 from cifarkit.comparison.power import detectable_difference, seeds_for, seeds_needed, smallest_p
 from cifarkit.comparison.preparation import (
     changed,
     check_builds,
     check_executor,
     chosen_variants,
-    shared_folder,
+    workplace,
 )
 from cifarkit.comparison.spread import USUAL_SPREAD, USUAL_TEST, Spread, pooled_spread
 from cifarkit.comparison.trial import Trial, run_trial
@@ -348,11 +347,8 @@ def _trial(
     if most <= SEEDS_LOOKED_AT and all(job.is_done for job in jobs if job.seed < most):
         return Trial({job.variant.name: 0.0 for job in jobs}, workers=0)
     timed = [job for job in jobs if job.seed == 0 or (job.seed < most and not job.is_done)]
-    builders = [job.variant.builder for job in timed]
-    with shared_folder(run_dir) as shared, pickled_by_value(builders):
-        if executor is None:
-            check_sendable(job.variant for job in timed)
-        shared.put_data(splits)
+    variants = list({job.variant.name: job.variant for job in timed}.values())
+    with workplace(variants, (), splits, run_dir=run_dir, executor=executor) as shared:
         trial = run_trial(timed, shared, device=device, executor=executor)
     for name, failure in trial.failures.items():
         raise ComparisonError(f"the trial of {name!r} failed: {failure}; mend it, then plan again")

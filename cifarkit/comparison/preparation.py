@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +14,19 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from cifarkit.comparison.job_training import SharedFolder
+from cifarkit.comparison.pickling import check_sendable, pickled_by_value
+from cifarkit.data.splits import Splits
 from cifarkit.errors import ComparisonError, RunFolderError
 from cifarkit.models.builders import check_name
 from cifarkit.models.registry import get_variant
 from cifarkit.models.variant import Variant
+from cifarkit.training.callback import Callback
 from cifarkit.values import check_fields
 
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
 
-__all__ = ["changed", "check_builds", "check_executor", "chosen_variants", "shared_folder"]
+__all__ = ["changed", "check_builds", "check_executor", "chosen_variants", "workplace"]
 
 
 def chosen_variants(variants: Iterable[str | Variant | Builder]) -> list[Variant]:
@@ -96,7 +99,38 @@ def check_builds(variant: Variant, num_classes: int) -> None:
 
 
 @contextmanager
-def shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
+def workplace(
+    variants: Sequence[Variant],
+    callbacks: Sequence[Callback],
+    splits: Splits,
+    *,
+    run_dir: Path,
+    executor: Executor | None,
+) -> Iterator[SharedFolder]:
+    """Lock the folder of the runs, and prepare what the workers need: the data and the user's code.
+
+    Args:
+        variants: to be trained.
+        callbacks: for every run.
+        splits: the data.
+        run_dir: the parent of all run folders.
+        executor: the user's; new processes when None.
+
+    Raises:
+        ComparisonError: another comparison uses `run_dir`, or the code to train cannot be sent to
+            another process.
+        RunFolderError: `run_dir` cannot be used.
+    """
+    user_code = [*(variant.builder for variant in variants), *callbacks]
+    with _shared_folder(run_dir) as shared, pickled_by_value(user_code):
+        if executor is None:
+            check_sendable([*variants, *callbacks])
+        shared.put_data(splits)
+        yield shared
+
+
+@contextmanager
+def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
     """Create and lock the folder that a comparison shares with its workers.
 
     Args:

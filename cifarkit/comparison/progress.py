@@ -27,10 +27,14 @@ class ComparisonProgress:
     Args:
         jobs: all jobs of the comparison, done or not.
         stream: where to write; `sys.stderr` when None.
+        until_decided: whether not all jobs need to be trained: there is a look after every seed.
     """
 
-    def __init__(self, jobs: Sequence[Job], stream: TextIO | None = None) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], stream: TextIO | None = None, *, until_decided: bool = False
+    ) -> None:
         self._jobs = jobs
+        self._most, self._rest = ("at most ", "to the next look") if until_decided else ("", "left")
         self._display = display_on(stream if stream is not None else sys.stderr)
         self._results: Mapping[Job, JobResult | None] = {}
         self._logged: set[Job] = set()
@@ -55,7 +59,7 @@ class ComparisonProgress:
             results: how the jobs that are trained in this comparison ended; None for unfinished
                 jobs.
         """
-        self._results = results
+        self._results = {**self._results, **results}
         self._display.show(*self.blocks())
         for job, result in results.items():
             if result is not None and job not in self._logged:
@@ -86,8 +90,8 @@ class ComparisonProgress:
         """Return how many jobs are done, and how long the others will take."""
         done = sum(job.is_done or self._results.get(job) is not None for job in self._jobs)
         left = self._seconds_left()
-        eta = "" if left is None else f", about {duration(left)} left"
-        return f"{done} of {len(self._jobs)} runs done{eta}"
+        eta = "" if left is None else f", about {duration(left)} {self._rest}"
+        return f"{done} of {self._most}{len(self._jobs)} runs done{eta}"
 
     def _mark(self, job: Job) -> str:
         if job.is_done:

@@ -35,6 +35,7 @@ class Results:
     failures: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
     margin: float | None = None
+    until: str | None = None
 
     def of(self, name: str) -> list[Outcome]:
         """Return the outcomes of one variant, by seed.
@@ -86,6 +87,7 @@ class Results:
             },
             lambda a, b: variants[a].differs_from(variants[b]),
             margin=self.margin,
+            until_decided=self.until is not None,
         )
         order = list(variants)[::-1]
         return tuple(sorted(pairs, key=lambda pair: (order.index(pair.b), order.index(pair.a))))
@@ -93,7 +95,10 @@ class Results:
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What the results allow to say about each pair, in the order of the pairs."""
-        return tuple(verdict(pair, pairs=len(self.pairs)) for pair in self.pairs)
+        until_decided = self.until is not None
+        return tuple(
+            verdict(pair, pairs=len(self.pairs), until_decided=until_decided) for pair in self.pairs
+        )
 
     def best(self, column: str = "val_accuracy") -> str:
         """Return the name of the variant whose runs end with the best mean of a column.

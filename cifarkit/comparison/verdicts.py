@@ -7,20 +7,22 @@ from typing import Literal, NamedTuple
 
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.power import seeds_needed, smallest_p
+from cifarkit.comparison.sequential import first_look
 from cifarkit.errors import DataError
 from cifarkit.tables import p_value
 
 __all__ = ["Verdict", "verdict"]
 
-Kind = Literal["better", "the same", "not distinguishable", "too few seeds"]
+Kind = Literal["better", "the same", "not distinguishable", "not decided", "too few seeds"]
 
 
 class Verdict(NamedTuple):
-    """One of four kinds, and the sentences that state it with its numbers.
+    """One of five kinds, and the sentences that state it with its numbers.
 
     Attributes:
         kind: `"better"`, `"the same"` (with a margin), `"not distinguishable"` or
-            `"too few seeds"`.
+            `"too few seeds"`; `"not decided"` instead of the third where there was a look after
+            every seed.
         text: the sentences.
 
     >>> Verdict("better", "wide is better than narrow: …").kind
@@ -31,7 +33,7 @@ class Verdict(NamedTuple):
     text: str
 
 
-def verdict(pair: Pair, *, pairs: int) -> Verdict:
+def verdict(pair: Pair, *, pairs: int, until_decided: bool = False) -> Verdict:
     """Return what the seeds of two variants allow to say.
 
     One is better if p, after Holm over all pairs, is below .05. Otherwise there are either too few
@@ -46,6 +48,7 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
     Args:
         pair: a pair of a comparison.
         pairs: how many pairs the comparison has.
+        until_decided: whether there was a look after every seed.
 
     Raises:
         DataError: `pairs` is less than 1.
@@ -66,9 +69,11 @@ def verdict(pair: Pair, *, pairs: int) -> Verdict:
             f"pairs must be 1 or more, found {pairs!r}; give the number of all pairs compared"
         )
     ahead = pair.mirrored() if pair.difference < 0 else pair
-    needed = seeds_needed(pairs)
+    needed = first_look(0.05 / pairs) if until_decided else seeds_needed(pairs)
     kind: Kind
-    if pair.p_holm < 0.05:
+    if until_decided and pair.n:
+        kind, text = _after_looks(ahead, pairs, needed)
+    elif pair.p_holm < 0.05:
         kind, text = "better", _better(ahead, pairs)
     elif pair.p_same is not None and pair.p_same < 0.05:
         kind, text = "the same", _the_same(ahead, pairs)
@@ -101,6 +106,25 @@ def _within(pair: Pair) -> str:
 
 def _p_same(pair: Pair, pairs: int) -> str:
     return f"{_p(pair.p_same or 0)}{_over(pairs)}"
+
+
+def _after_looks(ahead: Pair, pairs: int, needed: int) -> tuple[Kind, str]:
+    seeds = "1 seed" if ahead.n == 1 else f"{ahead.n} seeds"
+    if ahead.n < needed:
+        return "too few seeds", (
+            f"Too few seeds to tell {ahead.a} from {ahead.b}: they have {seeds}, and {needed} "
+            f"could tell. What was seen: {_seen(ahead)}, {_points(ahead.difference)}."
+        )
+    numbers = f"{_interval(ahead)}, {_p(ahead.p_holm)}{_over(pairs)}"
+    if ahead.p_holm < 0.05:
+        return "better", (
+            f"{ahead.a} is better than {ahead.b}: {_points(ahead.difference)} ({numbers}, decided "
+            f"after {seeds})."
+        )
+    return "not decided", (
+        f"{ahead.a} and {ahead.b} are not decided within {seeds}: {_points(ahead.difference)} for "
+        f"{ahead.a} ({numbers}). They need not be equal."
+    )
 
 
 def _not_distinguishable(ahead: Pair, pairs: int) -> str:

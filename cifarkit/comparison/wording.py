@@ -133,7 +133,17 @@ def notes(results: Results) -> Iterator[str]:
     if trained != list(range(len(trained))):
         yield f"Seeds: {', '.join(map(str, trained))}."
     error = max((pair.p_error for pair in results.pairs), default=0.0)
-    if error:
+    if results.until:
+        yield (
+            "There was a look after every seed. A pair's numbers are those of its seeds up to the "
+            "decision: n of them. Its p and its interval allow for the looks (standard error of p "
+            f"at most {error:.1g})."
+        )
+        yield (
+            "The accuracies of single variants do not allow for the looks. A study that stops "
+            "early shows differences that are too large on average."
+        )
+    elif error:
         yield (
             f"p is estimated: with more than 16 seeds there are too many sign flips to count them "
             f"all (standard error at most {error:.1g})."
@@ -235,13 +245,15 @@ def limitations(results: Results) -> list[str]:
             "Why one is ahead: if more than one thing was changed, the runs cannot tell which."
         )
     if several and results.pairs:
+        unclear = "not decided" if results.until else "not distinguishable"
         sentences.append(
-            "That two variants are equal: not distinguishable means only that this many seeds "
+            f"That two variants are equal: {unclear} means only that this many seeds "
             "cannot tell them apart."
         )
         sentences.append(
-            'How other test images would rank them, except in the column "and over images": the '
-            "other intervals include only the chance in the seeds."
+            "How other test images would rank them"
+            + (": the" if results.until else ', except in the column "and over images": the other')
+            + " intervals include only the chance in the seeds."
         )
     sentences += _near_duplicates(results)
     if not several:

@@ -65,6 +65,8 @@ def _one_pair(pair: Pair, kind: str) -> str:
         )
     if kind == "the same":
         return f"{ahead.a} and {ahead.b} are the same within the margin"
+    if kind == "not decided":
+        return f"{ahead.a} and {ahead.b} are not decided within {ahead.n} seeds"
     return f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds"
 
 
@@ -85,6 +87,7 @@ def _top_against_others(comparison: Comparison, top: str) -> str:
         "worse": "is worse, on the seeds that both have, than",
         "the same": "is the same, within the margin, as",
         "not distinguishable": "is not distinguishable from",
+        "not decided": "is not yet told apart from",
         FEW: "has too few seeds to be distinguished from",
     }
     parts = [

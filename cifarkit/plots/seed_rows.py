@@ -66,7 +66,8 @@ def difference_rows(comparison: Comparison) -> list[SeedRow]:
     rows = []
     for pair in comparison.pairs:
         a, b = (_by_seed(comparison, name) for name in (pair.a, pair.b))
-        shared = {seed: a[seed] - b[seed] for seed in a if seed in b}
+        seeds = [seed for seed in a if seed in b][: pair.n]  # up to the decision, if it was awaited
+        shared = {seed: a[seed] - b[seed] for seed in seeds}
         p = pair.p_holm if pair.n > 1 else None
         name = f"{pair.a} - {pair.b}"
         rows.append(SeedRow(name, shared, pair.difference, pair.interval, p_holm=p))

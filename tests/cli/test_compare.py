@@ -70,6 +70,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "an unknown model": (["compare", "liner"], "Did you mean 'linear'"),
     "a model twice": (["compare", "linear", "linear"], "'linear' twice"),
     "a wrong budget": (["compare", "linear", "--budget", "soon"], "'30m'"),
+    "another end than a decision": (["compare", "linear", "mlp", "--until", "sure"], "'decided'"),
     "no seeds": (["compare", "linear", "--seeds", "0"], "1 or more"),
 }
 

@@ -71,6 +71,15 @@ def test_without_a_terminal_there_is_a_line_for_each_end(jobs: list[Job]) -> Non
     ]
 
 
+def test_runs_that_may_not_be_needed_are_counted_as_the_most(jobs: list[Job]) -> None:
+    stream = io.StringIO()
+    progress = ComparisonProgress(jobs, stream, until_decided=True)
+    progress.update({jobs[2]: JobResult()})
+    progress.update({jobs[3]: None})  # the next look keeps what ended before
+    assert progress.summary() == "3 of at most 4 runs done, about 2 min to the next look"
+    assert stream.getvalue().startswith("2 of at most 4 runs done\n")
+
+
 def test_on_a_terminal_one_table_is_kept_up_to_date(
     jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,40 @@ def test_not_distinguishable_is_said_with_what_would_have_been_missed() -> None:
     )
 
 
+def test_after_looks_the_seeds_of_the_decision_are_said() -> None:
+    looked = replace(SEEN, n=5, two_level=None, detectable=None)
+    assert verdict(looked, pairs=3, until_decided=True) == (
+        "better",
+        "batchnorm is better than baseline: +2.1 points (95 % interval +1.2 to +3.0, p = .0234 "
+        "after Holm over 3 pairs, decided after 5 seeds).",
+    )
+
+
+def test_without_a_decision_after_looks_nothing_is_said_to_be_equal() -> None:
+    looked = replace(UNTOLD, n=12, two_level=None, detectable=None)
+    assert verdict(looked, pairs=1, until_decided=True) == (
+        "not decided",
+        "augmented and baseline are not decided within 12 seeds: +0.1 points for augmented "
+        "(95 % interval -0.4 to +0.6, p = .7). They need not be equal.",
+    )
+
+
+@pytest.mark.parametrize(("n", "seeds"), [(1, "1 seed"), (4, "4 seeds")])
+def test_fewer_seeds_than_the_first_look_takes_are_too_few(n: int, seeds: str) -> None:
+    looked = replace(SEEN, n=n, p=1.0, p_holm=1.0, wins=n, interval=None)
+    kind, text = verdict(looked, pairs=3, until_decided=True)
+    assert kind == "too few seeds"
+    assert f"they have {seeds}, and 5 could tell." in text
+
+
+def test_a_pair_without_a_common_seed_is_said_so_after_looks() -> None:
+    assert verdict(NONE, pairs=3, until_decided=True) == (
+        "too few seeds",
+        "batchnorm and baseline have no seed in common, so they cannot be compared; train both "
+        "with the same 5 seeds.",
+    )
+
+
 def test_too_few_seeds_is_said_with_the_floor_and_what_was_seen() -> None:
     assert verdict(FEW, pairs=1) == (
         "too few seeds",

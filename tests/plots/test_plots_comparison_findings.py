@@ -7,6 +7,7 @@ import pytest
 
 from cifarkit.comparison.comparison import Comparison
 from cifarkit.plots.comparison_findings import comparison_finding, differences_finding
+from cifarkit.plots.seed_rows import difference_rows
 
 LOW = [0.5 + seed / 1000 for seed in range(12)]
 HIGH = [accuracy + 0.1 + (seed % 3) / 1000 for seed, accuracy in enumerate(LOW)]
@@ -39,6 +40,28 @@ def test_a_finding_says_what_may_be_said(
     make_comparison: Callable[..., Comparison], accuracies: dict[str, Any], finding: str
 ) -> None:
     assert comparison_finding(make_comparison(accuracies)).startswith(finding)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "finding"),
+    [
+        ({"a": LOW, "b": HIGH}, "b is better than a: ahead in 4 of 4 seeds"),
+        ({"a": LOW, "b": SAME}, "b and a are not decided within 12 seeds"),
+        ({"a": LOW[:3], "b": HIGH[:3]}, "Too few seeds to tell b from a: b ahead in 3 of 3"),
+        (
+            {"a": LOW, "b": HIGH, "c": [x + (-1) ** i * 0.005 for i, x in enumerate(HIGH)]},
+            "b is better than a, and is not yet told apart from c",
+        ),
+    ],
+)
+def test_a_finding_after_looks_says_how_many_seeds_it_took(
+    make_comparison: Callable[..., Comparison], accuracies: dict[str, Any], finding: str
+) -> None:
+    comparison = make_comparison(accuracies, until="decided")
+    assert comparison_finding(comparison) == finding
+    for row, pair in zip(difference_rows(comparison), comparison.pairs, strict=True):
+        assert len(row.values) == pair.n
+        assert sum(row.values.values()) / pair.n == pytest.approx(row.mean)
 
 
 def test_the_highest_mean_is_not_called_better_where_shared_seeds_say_otherwise(
