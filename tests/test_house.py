@@ -48,6 +48,7 @@ FLOORS = [
     {"runs"},
     {"training"},
     {"comparison"},
+    {"tuning"},
     {"verification"},
     {"plots"},
     {"report"},

@@ -41,7 +41,7 @@ from cifarkit.warn import warn
 if TYPE_CHECKING:
     from cifarkit.models.variant import Builder
 
-__all__ = ["compare"]
+__all__ = ["check_builds", "check_executor", "compare", "train_waiting", "workplace"]
 
 
 @explains_arguments("ck.compare")
@@ -111,24 +111,20 @@ def compare(
     seconds = None if budget is None else seconds_of(budget)
     device, folder = choose_device(device), expanded(run_dir).absolute()
     listeners = check_callbacks(callbacks)
-    _check_executor(executor)
+    check_executor(executor)
     shows = wants_progress(show_progress, error=ComparisonError)
     for variant in chosen:  # a broken builder fails before anything is trained
-        _build(variant, len(splits.classes))
+        check_builds(variant, len(splits.classes))
     jobs = plan_jobs(
         chosen, chosen_seeds, splits, run_dir=folder, device=device, callbacks=listeners
     )
     planned: Sequence[Job] = jobs
     results: dict[Job, JobResult] = {}
     if not all(job.is_done for job in jobs):  # else write nothing: a disk may be read-only
-        user_code = [*(variant.builder for variant in chosen), *listeners]
-        with _shared_folder(folder) as shared, pickled_by_value(user_code):
-            if executor is None:
-                check_sendable([*chosen, *listeners])
-            shared.put_data(splits)
+        with workplace(chosen, listeners, splits, run_dir=folder, executor=executor) as shared:
             if seconds is not None:
                 planned = jobs_within(seconds, jobs, shared, device=device, executor=executor)
-            results = _trained(planned, shared, device, executor, shows)
+            results = train_waiting(planned, shared, device, executor, shows)
     return _comparison(chosen, splits, jobs, planned, results)
 
 
@@ -169,7 +165,8 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     return [int(seed) for seed in chosen]
 
 
-def _check_executor(executor: Executor | None) -> None:
+def check_executor(executor: Executor | None) -> None:
+    """Refuse what is neither an executor nor None."""
     is_class = isinstance(executor, type)
     if is_class or (executor is not None and not callable(getattr(executor, "submit", None))):
         raise ComparisonError(
@@ -177,12 +174,31 @@ def _check_executor(executor: Executor | None) -> None:
         )
 
 
-def _build(variant: Variant, num_classes: int) -> None:
+def check_builds(variant: Variant, num_classes: int) -> None:
+    """Build a variant once; an error names it."""
     try:
         variant.build(num_classes=num_classes)
     except Exception as error:
         error.add_note(f"This happened while the variant {variant.name!r} was built.")
         raise
+
+
+@contextmanager
+def workplace(
+    variants: Sequence[Variant],
+    callbacks: Sequence[Callback],
+    splits: Splits,
+    *,
+    run_dir: Path,
+    executor: Executor | None,
+) -> Iterator[SharedFolder]:
+    """Give the workers the data, and send them the user's code by value."""
+    user_code = [*(variant.builder for variant in variants), *callbacks]
+    with _shared_folder(run_dir) as shared, pickled_by_value(user_code):
+        if executor is None:
+            check_sendable([*variants, *callbacks])
+        shared.put_data(splits)
+        yield shared
 
 
 @contextmanager
@@ -212,13 +228,14 @@ def _shared_folder(run_dir: Path) -> Iterator[SharedFolder]:
         lock.release()  # last: the next comparison makes a new folder
 
 
-def _trained(
+def train_waiting(
     jobs: Sequence[Job],
     shared: SharedFolder,
     device: torch.device,
     executor: Executor | None,
     show_progress: bool,
 ) -> dict[Job, JobResult]:
+    """Train the jobs that are not done, and show how far they are."""
     waiting = [job for job in jobs if not job.is_done]
     with ExitStack() as stack:
         watch: Callable[[Mapping[Job, JobResult | None]], None] | None = None

@@ -137,7 +137,7 @@ def end_with_parent(parent: int, shared: SharedFolder) -> None:
 
 
 def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
-    """Train or resume a job, then evaluate it once on test.
+    """Train or resume a job, then, if it is scored, evaluate it once on test.
 
     Args:
         job: what to train.
@@ -172,7 +172,8 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
             show_progress=False,
             resume=True,
         )
-        score_on_test(run, splits)
+        if job.is_scored:
+            score_on_test(run, splits)
         CheckpointFiles(job.folder).close(keep_final=False)  # many runs that end here
     except KeyboardInterrupt:
         return STOPPED

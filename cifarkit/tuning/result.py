@@ -1,0 +1,166 @@
+"""The result of a search: its trials, the winner, and whether the winner is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cifarkit.blocks import Block, Readable, as_markdown, as_page
+from cifarkit.comparison.comparison import Comparison
+from cifarkit.comparison.pairs import Pair
+from cifarkit.comparison.verdicts import Verdict
+from cifarkit.guidance import Guided
+from cifarkit.models.variant import Variant
+from cifarkit.tuning.space import Dimension
+from cifarkit.tuning.trials import Trial
+from cifarkit.tuning.wording import outline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Search", "winner_of"]
+
+
+def winner_of(outcomes: Sequence[Trial]) -> Trial | None:
+    """Return the trial with the highest val accuracy, the earliest of equals; None if all failed.
+
+    >>> from pathlib import Path
+    >>> from cifarkit.models.registry import get_variant
+    >>> mlp = get_variant("mlp")
+    >>> winner_of([Trial(n, {}, mlp, Path(), val) for n, val in enumerate([0.4, None, 0.5, 0.5])])
+    Trial(2, , val accuracy 50.0 %)
+    """
+    measured = [trial for trial in outcomes if trial.val_accuracy is not None]
+    return max(measured, key=lambda trial: trial.val_accuracy or 0.0, default=None)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Search(Guided, Readable):
+    """A search for a better recipe, and what fresh seeds say of its winner; from `ck.search`.
+
+    `str()` is a page with the trials, the numbers and the verdict.
+
+    Args:
+        variant: with its own settings, the default.
+        best: the variant with the winner's settings.
+        space: what was varied.
+        sampler: `"optuna"` or `"random"`.
+        seed: the seed of all trials.
+        outcomes: one for each trial, by number.
+        comparison: the default and the best, over fresh seeds, each run once on test.
+        left_out: how many trials did not fit into the budget.
+
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from cifarkit.data.synthetic import load_synthetic
+    >>> from cifarkit.tuning.search import search
+    >>> from cifarkit.tuning.space import LogRange
+    >>> data = load_synthetic(n_train=200, n_test=50, val_size=20)
+    >>> with ThreadPoolExecutor(1) as here:
+    ...     found = search(
+    ...         "linear", data, {"optimizer.lr": LogRange(1e-4, 1e-1)}, trials=2, seeds=2,
+    ...         epochs=1, run_dir=tempfile.mkdtemp(), executor=here, show_progress=False,
+    ...     )
+    >>> found.best.name, found.helped, list(found.trials["test"])
+    ('linear-tuned', False, ['not looked at', 'not looked at'])
+    """
+
+    variant: Variant
+    best: Variant
+    space: Mapping[str, Dimension]
+    sampler: str
+    seed: int
+    outcomes: tuple[Trial, ...]
+    comparison: Comparison
+    left_out: int = 0
+
+    @property
+    def winner(self) -> Trial:
+        """The trial with the highest val accuracy; its number is too good to be reported."""
+        winner = winner_of(self.outcomes)
+        assert winner is not None  # else there is no comparison
+        return winner
+
+    @property
+    def pair(self) -> Pair:
+        """The best against the default, on test, over the fresh seeds."""
+        return self.comparison.pairs[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the fresh seeds allow to say."""
+        return self.comparison.verdicts[0]
+
+    @property
+    def helped(self) -> bool:
+        """Whether the best is better than the default, by the verdict of the comparison."""
+        return self.verdict.kind == "better" and self.pair.difference > 0
+
+    @property
+    def naive_accuracy(self) -> float:
+        """Val accuracy of the winning trial, in [0, 1]: too good, because it was chosen for it."""
+        return float(self.winner.val_accuracy or 0.0)
+
+    @property
+    def val_accuracy(self) -> float:
+        """Mean val accuracy of the best over fresh seeds; the pictures still are those it fits."""
+        return _mean([run.val_accuracy or 0.0 for run in self.comparison.of(self.best.name)])
+
+    @property
+    def accuracy(self) -> float:
+        """Mean test accuracy of the best over fresh seeds, in [0, 1]: the number to report."""
+        return _mean([run.accuracy for run in self.comparison.of(self.best.name)])
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: its settings, val accuracy, how often val and test were evaluated, time.
+
+        `val_accuracy` is in [0, 1], and NaN for a trial that failed.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                **trial.setting,
+                "val_accuracy": np.nan if trial.val_accuracy is None else trial.val_accuracy,
+                "val_evaluations": trial.val_evaluations,
+                "test": trial.test,
+                "seconds": trial.seconds,
+                "error": trial.error,
+                "folder": str(trial.folder),
+            }
+            for trial in self.outcomes
+        ]
+        return pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="trial"))
+
+    @property
+    def seconds(self) -> float:
+        """How long all runs trained, in the trials and in the comparison."""
+        spent = [trial.seconds for trial in self.outcomes]
+        return sum(spent) + sum(run.seconds for run in self.comparison.outcomes)
+
+    def __repr__(self) -> str:
+        data = self.comparison.data["name"]
+        return f"Search({self.variant.name}; {len(self.outcomes)} trials on {data})"
+
+    def __str__(self) -> str:
+        return as_page(*self.blocks())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+    def blocks(self) -> Sequence[Block]:
+        """Return the best trials, what may be said, and what it cost."""
+        return outline(self)
+
+    def to_markdown(self) -> str:
+        """Return the page as Markdown."""
+        return as_markdown(*self.blocks())
+
+
+def _mean(accuracies: Sequence[float]) -> float:
+    return float(np.mean(accuracies)) if accuracies else float("nan")
