@@ -22,7 +22,7 @@ from cifarkit.tuning.wording import outline
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Search", "winner_of"]
+__all__ = ["Search", "improves", "winner_of"]
 
 
 def winner_of(outcomes: Sequence[Trial]) -> Trial | None:
@@ -36,6 +36,16 @@ def winner_of(outcomes: Sequence[Trial]) -> Trial | None:
     """
     measured = [trial for trial in outcomes if trial.val_accuracy is not None]
     return max(measured, key=lambda trial: trial.val_accuracy or 0.0, default=None)
+
+
+def improves(pair: Pair, verdict: Verdict) -> bool:
+    """Return whether the first of a pair is better, also on other test images.
+
+    A verdict is about these test images. With two settings that are right on different images, one
+    of them may have the easier ones, with every seed. So the interval over images must agree.
+    """
+    is_ahead = verdict.kind == "better" and pair.difference > 0
+    return is_ahead and pair.two_level is not None and pair.two_level.low > 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,8 +107,8 @@ class Search(Guided, Readable):
 
     @property
     def helped(self) -> bool:
-        """Whether the best is better than the default, by the verdict of the comparison."""
-        return self.verdict.kind == "better" and self.pair.difference > 0
+        """Whether the verdict is that the best is better, and other test images would agree."""
+        return improves(self.pair, self.verdict)
 
     @property
     def naive_accuracy(self) -> float:

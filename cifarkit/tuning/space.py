@@ -61,7 +61,11 @@ class _Interval(Dimension, ABC):
         return min(most, max(least, number))
 
     def extremes(self, *, whole: bool) -> tuple[Any, ...]:
-        return (math.ceil(self.low), math.floor(self.high)) if whole else (self.low, self.high)
+        if not whole:
+            return self.low, self.high
+        if math.ceil(self.low) > math.floor(self.high):
+            raise RecipeError(f"{self!r} holds no whole number; give ends further apart")
+        return math.ceil(self.low), math.floor(self.high)
 
     @abstractmethod
     def _between(self, low: float, high: float, share: float) -> float: ...

@@ -106,7 +106,7 @@ def tuning_finding(search: Search) -> str:
     text = search.verdict.text
     if search.helped:
         return f"Tuning helped: {text}"
-    if search.verdict.kind == "better":
+    if search.verdict.kind == "better" and search.pair.difference < 0:
         return f"Tuning did harm: {text}"
     return f"Tuning is not shown to help: {text}"
 
