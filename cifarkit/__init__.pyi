@@ -154,7 +154,7 @@ from cifarkit.training.profiling import profile as profile
 from cifarkit.training.progress.progress import Progress as Progress
 from cifarkit.training.train import train as train
 from cifarkit.training.trainer import Trainer as Trainer
-from cifarkit.tuning.result import Search as Search
+from cifarkit.tuning.page import Search as Search
 from cifarkit.tuning.search import search as search
 from cifarkit.tuning.space import Choice as Choice
 from cifarkit.tuning.space import LinearRange as LinearRange

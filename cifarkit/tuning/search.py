@@ -24,7 +24,8 @@ from cifarkit.training.callback import Callback, check_callbacks
 from cifarkit.training.engine.device import choose_device
 from cifarkit.training.former_callbacks import moved_to_recipe
 from cifarkit.training.progress.progress import ShowProgress, wants_progress
-from cifarkit.tuning.result import Search, winner_of
+from cifarkit.tuning.page import Search
+from cifarkit.tuning.results import winner_of
 from cifarkit.tuning.samplers import sampler_named
 from cifarkit.tuning.space import Dimension, axes_of, varied
 from cifarkit.tuning.trial_runs import TrialRuns

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cifarkit.blocks import Block, Heading, Points
 from cifarkit.comparison.wording import changes, notes, pair_table, variant_table
 from cifarkit.tables import Table, duration, percent
 from cifarkit.tuning.optimism import overstatement
+from cifarkit.tuning.results import Results
 from cifarkit.values import Value, written
-
-if TYPE_CHECKING:
-    from cifarkit.tuning.result import Search
 
 __all__ = ["as_setting", "outline", "tuning_finding"]
 
 SHOWN = 10  # trials in the table of the page
 
 
-def outline(search: Search) -> list[Block]:
+def outline(search: Results) -> list[Block]:
     """Return the whole text of a search, in reading order."""
     return [
         heading(search),
@@ -34,7 +32,7 @@ def outline(search: Search) -> list[Block]:
     ]
 
 
-def heading(search: Search) -> str:
+def heading(search: Results) -> str:
     """Return a line with the variant, the space, the number of trials and the data."""
     data = search.comparison.data
     sampler = "Optuna's TPE sampler" if search.sampler == "optuna" else "random search"
@@ -45,7 +43,7 @@ def heading(search: Search) -> str:
     )
 
 
-def trial_table(search: Search) -> Table:
+def trial_table(search: Results) -> Table:
     """Return a row for each of the best trials, the best first."""
     ranked = sorted(search.outcomes, key=lambda trial: -(trial.val_accuracy or 0.0))[:SHOWN]
     rows = [
@@ -60,7 +58,7 @@ def trial_table(search: Search) -> Table:
     return Table(["trial", *search.space, "val accuracy", "time"], rows, align="r")
 
 
-def costs(search: Search) -> Iterator[str]:
+def costs(search: Results) -> Iterator[str]:
     """Yield what the search used: looks at val and test, and time."""
     outcomes, runs = search.outcomes, search.comparison.outcomes
     if len(outcomes) > SHOWN:
@@ -91,7 +89,7 @@ def costs(search: Search) -> Iterator[str]:
     )
 
 
-def findings(search: Search) -> Iterator[str]:
+def findings(search: Results) -> Iterator[str]:
     """Yield what the search allows to say, the verdict first."""
     yield f"{tuning_finding(search)} Changed: {changes(search.pair)}."
     yield from numbers(search)
@@ -101,7 +99,7 @@ def findings(search: Search) -> Iterator[str]:
     )
 
 
-def tuning_finding(search: Search) -> str:
+def tuning_finding(search: Results) -> str:
     """Return whether tuning helped, with the verdict on the fresh seeds."""
     text = search.verdict.text
     if search.helped:
@@ -111,7 +109,7 @@ def tuning_finding(search: Search) -> str:
     return f"Tuning is not shown to help: {text}"
 
 
-def numbers(search: Search) -> Iterator[str]:
+def numbers(search: Results) -> Iterator[str]:
     """Yield which of three accuracies of the best to report, and why not the others."""
     winner, name = search.winner, search.best.name
     runs = search.comparison.of(name)

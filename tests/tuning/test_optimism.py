@@ -11,7 +11,7 @@ import pytest
 from cifarkit.comparison.pairs import compare_pairs
 from cifarkit.comparison.verdicts import verdict
 from cifarkit.tuning.optimism import expected_maximum, overstatement
-from cifarkit.tuning.result import improves
+from cifarkit.tuning.results import improves
 
 ACCURACY, TRIALS, SEEDS = 0.7, 20, 8
 VAL, TEST = 1270, 2000  # pictures
