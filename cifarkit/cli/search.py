@@ -51,7 +51,8 @@ def search(
     import_models(imported)
     from cifarkit.tuning.search import search as search_recipe
 
-    changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    settings: dict[str, Any] = {"sampler": sampler, "seeds": seeds, "budget": budget}
+    settings |= {} if epochs is None else {"epochs": epochs}
     chosen = space_of(space)
     try:
         found = search_recipe(
@@ -59,13 +60,10 @@ def search(
             load_source(data),
             chosen,
             trials=trials,
-            seeds=seeds,
-            sampler=sampler,  # type: ignore[arg-type] - it checks the word
             run_dir=run_dir,
             device=device,
-            budget=budget,
             show_progress=True,
-            **changes,
+            **settings,
         )
     except KeyboardInterrupt as error:
         hint = "all runs are saved, and the same line resumes them"

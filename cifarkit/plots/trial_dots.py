@@ -64,7 +64,8 @@ def search(search: Search, path: str | None = None, *, ax: Axes | None = None) -
         ax.set_ylabel("accuracy in %")
         failed = sum(trial.val_accuracy is None for trial in search.outcomes)
         notes = [KEY, "dashed: its mean test accuracy over fresh seeds, the number to report"]
-        notes += [f"not drawn: {failed} trials that failed"] if failed else []
+        noun = "trial" if failed == 1 else "trials"
+        notes += [f"not drawn: {failed} {noun} that failed"] if failed else []
         is_log = isinstance(search.space[path], LogRange)
         axis = f"{path}, on a log scale" if is_log else path
         title = write_words(ax, search_finding(search), axis, *notes)
