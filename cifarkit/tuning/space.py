@@ -89,8 +89,8 @@ class LogRange(_Interval):
     0.001
     """
 
-    low: Annotated[float, Range(0, 1e300, open="(")]
-    high: Annotated[float, Range(0, 1e300, open="(")]
+    low: Annotated[float, Range(0, 1e15, open="(")]
+    high: Annotated[float, Range(0, 1e15, open="(")]
 
     def _between(self, low: float, high: float, share: float) -> float:
         return math.exp(math.log(low) * (1 - share) + math.log(high) * share)
@@ -111,8 +111,8 @@ class LinearRange(_Interval):
     0.25
     """
 
-    low: Annotated[float, Range(-1e300, 1e300)]
-    high: Annotated[float, Range(-1e300, 1e300)]
+    low: Annotated[float, Range(-1e15, 1e15)]
+    high: Annotated[float, Range(-1e15, 1e15)]
 
     def _between(self, low: float, high: float, share: float) -> float:
         return low * (1 - share) + high * share
