@@ -180,8 +180,8 @@ def axes_of(space: Any, variant: Variant) -> tuple[Axis, ...]:
         ModelContractError: the builder refuses a value.
 
     >>> from cifarkit.models.registry import get_variant
-    >>> axes_of({"batch_size": LogRange(16, 256)}, get_variant("mlp"))[0].at(0.5)
-    64
+    >>> axes_of({"optimizer.lr": LogRange(1e-4, 1e-2)}, get_variant("mlp"))[0].at(0.5)
+    0.001
     """
     if not isinstance(space, Mapping) or not space:
         raise RecipeError(
