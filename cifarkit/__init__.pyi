@@ -157,6 +157,12 @@ from cifarkit.training.profiling import profile as profile
 from cifarkit.training.progress.progress import Progress as Progress
 from cifarkit.training.train import train as train
 from cifarkit.training.trainer import Trainer as Trainer
+from cifarkit.tuning.page import Search as Search
+from cifarkit.tuning.search import search as search
+from cifarkit.tuning.space import Choice as Choice
+from cifarkit.tuning.space import LinearRange as LinearRange
+from cifarkit.tuning.space import LogRange as LogRange
+from cifarkit.tuning.trials import Trial as Trial
 from cifarkit.values import Value as Value
 from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
 from cifarkit.verification.leaderboard import leaderboard as leaderboard

@@ -48,7 +48,7 @@ FLOORS = [
     {"runs"},
     {"training"},
     {"comparison"},
-    {"verification"},
+    {"verification", "tuning"},
     {"plots"},
     {"report"},
     {"cli"},

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import cifarkit as ck
 from cifarkit.annotations import Range, all_subclasses
 from cifarkit.runs import run as _run  # noqa: F401 - all kinds of values are defined by now
+from cifarkit.tuning import space as _space  # noqa: F401 - and those of searches
 from cifarkit.values import Value
 
 KINDS = sorted(
@@ -74,6 +75,11 @@ def values_of(kind: type[Value]) -> st.SearchStrategy[Value]:
     torchs = {"torch_class": good(TORCHS), "foreach": good(bool | None)}
     fields = torchs if kind is ck.TorchOptimizer else {}
     fields |= {name: good(hint) for name, hint in hints_of(kind).items()}
+    if kind is ck.Choice:
+        fields["values"] = fields["values"].filter(bool)
+    if kind in (ck.LogRange, ck.LinearRange):
+        ends = st.lists(fields["low"], min_size=2, max_size=2, unique=True).map(sorted)
+        return ends.map(lambda both: kind(*both))
     if kind is not ck.Recipe:
         return st.builds(kind, **fields)
     taking_shares = fields["loss"].filter(lambda loss: loss.soft_targets)

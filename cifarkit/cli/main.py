@@ -26,6 +26,7 @@ from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
 from cifarkit.cli.saying import echo, say
+from cifarkit.cli.search import search
 from cifarkit.cli.train import train
 from cifarkit.cli.verify import verify
 from cifarkit.errors import CifarkitError
@@ -45,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(train, resume, plan, compare, evaluate, predict, export, report),
+    *(train, resume, plan, compare, search, evaluate, predict, export, report),
     *(verify, leaderboard, models, check, doctor),
 )
 for command in COMMANDS:

@@ -31,8 +31,8 @@ __all__ = [
     "JobResult",
     "ONE_AT_A_TIME",
     "SharedFolder",
+    "end_run",
     "end_with_parent",
-    "score_run",
     "train_job",
     "train_run",
 ]
@@ -146,7 +146,7 @@ def end_with_parent(parent: int, shared: SharedFolder) -> None:
 
 
 def train_job(job: Job, shared: SharedFolder, threads: int | None) -> JobResult:
-    """Train or resume a job, then evaluate it once on test.
+    """Train or resume a job, then, if it is scored, evaluate it once on test.
 
     Args:
         job: what to train.
@@ -171,7 +171,8 @@ def _train(job: Job, shared: SharedFolder, threads: int | None) -> str:
     listeners = copy.deepcopy(job.callbacks)  # threads would share them
     try:
         splits = shared.take_data()
-        score_run(train_run(job, splits, [overseer, *listeners]), splits)
+        run = train_run(job, splits, [overseer, *listeners])
+        end_run(run, splits, is_scored=job.is_scored)
     except KeyboardInterrupt:
         return STOPPED
     except CifarkitError as error:
@@ -199,8 +200,15 @@ def train_run(job: Job, splits: Splits, callbacks: Sequence[Callback]) -> Run:
     )
 
 
-def score_run(run: Run, splits: Splits) -> None:
-    """Evaluate a run that is over on test, and remove what only a longer training would need."""
-    score_on_test(run, splits)
+def end_run(run: Run, splits: Splits, *, is_scored: bool = True) -> None:
+    """Evaluate a run that is over on test, and remove what only a longer training would need.
+
+    Args:
+        run: the run.
+        splits: the data.
+        is_scored: whether test is evaluated.
+    """
+    if is_scored:
+        score_on_test(run, splits)
     if run.folder is not None:
         CheckpointFiles(run.folder).close(keep_final=False)  # many runs that end here

@@ -40,7 +40,8 @@ class Job:
         callbacks: this job's own copies.
         folder: the run's folder.
         key: a hash of everything that decides the run's result.
-        is_done: whether the folder holds a run that is over and was scored on test.
+        is_done: whether the folder holds a run that is over and, if the job is scored, was scored.
+        is_scored: whether test is evaluated at the end; it is not for the trials of a search.
     """
 
     variant: Variant
@@ -50,6 +51,7 @@ class Job:
     folder: Path
     key: str
     is_done: bool
+    is_scored: bool = True
 
     @property
     def name(self) -> str:
@@ -65,6 +67,7 @@ def plan_jobs(
     run_dir: Path,
     device: torch.device,
     callbacks: Sequence[Callback],
+    is_scored: bool = True,
 ) -> list[Job]:
     """Find the folder of each job: that of an existing run, or a new one.
 
@@ -80,6 +83,7 @@ def plan_jobs(
         run_dir: the parent of all run folders.
         device: the device to train on.
         callbacks: every run's callbacks.
+        is_scored: whether test is evaluated at the end of each run.
 
     Returns:
         One job for each variant and seed: all variants of the first seed, then of the next, so that
@@ -96,10 +100,10 @@ def plan_jobs(
         for variant in variants:
             precision = precisions[variant.name]
             key = key_of(_wanted(variant, seed, splits, device, callbacks, precision))
-            found, is_done = _believed(there.get(key, []), variant, seed, splits)
+            found, is_done = _believed(there.get(key, []), variant, seed, splits, is_scored)
             place = found or _free_folder(run_dir, f"{variant.name}-seed{seed}", taken)
             taken.add(place)
-            jobs.append(Job(variant, seed, str(device), listeners, place, key, is_done))
+            jobs.append(Job(variant, seed, str(device), listeners, place, key, is_done, is_scored))
     return jobs
 
 
@@ -121,13 +125,13 @@ def _runs_in(run_dir: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _believed(
-    folders: Sequence[Path], variant: Variant, seed: int, splits: Splits
+    folders: Sequence[Path], variant: Variant, seed: int, splits: Splits, is_scored: bool
 ) -> tuple[Path | None, bool]:
     """Return a run whose files fit each other, and whether it is done; warn when there is none."""
     refused = []
     for folder in reversed(folders):
         try:
-            return folder, _is_done(folder, variant, seed, splits)
+            return folder, _is_done(folder, variant, seed, splits, is_scored)
         except RunFolderError as error:
             refused.append(f"the run in {str(folder)!r} is not used, and trained again: {error}")
     for text in refused:
@@ -135,14 +139,16 @@ def _believed(
     return None, False
 
 
-def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits) -> bool:
-    """Return whether a run is over and scored; if it is not, the job resumes or scores it.
+def _is_done(folder: Path, variant: Variant, seed: int, splits: Splits, is_scored: bool) -> bool:
+    """Return whether a run is over, and scored if it should be; else the job goes on with it.
 
     Raises:
         RunFolderError: its files do not fit each other, or the test set.
     """
     if RunFolder(folder).about()["facts"]["status"] not in OVER:
         return False
+    if not is_scored:
+        return True
     if not (folder / TEST_PREDICTIONS).is_file():
         return False
     Outcome.of(variant, seed, folder, splits.test.labels)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from scipy.optimize import nnls
 
-from cifarkit.comparison.job_training import ONE_AT_A_TIME, SharedFolder, score_run, train_run
+from cifarkit.comparison.job_training import ONE_AT_A_TIME, SharedFolder, end_run, train_run
 from cifarkit.comparison.jobs import Job
 from cifarkit.comparison.scheduling import Workers, own_workers
 from cifarkit.data.image_set import ImageSet
@@ -154,7 +154,7 @@ def _time_run(
         began = time.perf_counter()
         run = train_run(small, few, ())
         trained = time.perf_counter()
-        score_run(run, few)
+        end_run(run, few)
         scored = time.perf_counter()
     return _SmallRun(epochs, share, trained - began, scored - trained)
 

@@ -25,6 +25,7 @@ from cifarkit.plots.rate_curve import lr_finder
 from cifarkit.plots.robustness_curves import robustness
 from cifarkit.plots.seed_dots import comparison, differences
 from cifarkit.plots.step_parts import profile
+from cifarkit.plots.trial_dots import search
 from cifarkit.plots.worst_pictures import confused, top_losses
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "reliability",
     "robustness",
     "samples",
+    "search",
     "top_losses",
 ]
 

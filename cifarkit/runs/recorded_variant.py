@@ -18,6 +18,9 @@ __all__ = ["build_network", "find_variant"]
 def find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | None:
     """Return the registered variant, with the run's options and recipe.
 
+    Where its name is not registered, such as that of a trial of a search, it is the variant with
+    the same code.
+
     Args:
         described: the variant in `run.json`; None for a network without a name.
         recipe: the run's recipe.
@@ -27,17 +30,21 @@ def find_variant(described: dict[str, Any] | None, recipe: Any) -> Variant | Non
     """
     if described is None:
         return None
-    if described["name"] not in registry:
-        raise UnknownModelError(
-            f"the run was trained on {described['name']!r} from {described['source']}, which is "
-            "not registered here; import that file first (--import FILE on the command line)"
-        )
-    variant = registry[described["name"]]
     options = {  # JSON has no tuples
         name: tuple(value) if isinstance(value, list) else value
         for name, value in described["options"].items()
     }
-    return dataclasses.replace(variant, options=options, recipe=recipe)
+    if described["name"] in registry:
+        variant = registry[described["name"]]
+        return dataclasses.replace(variant, options=options, recipe=recipe)
+    for variant in registry.values():
+        own = dataclasses.replace(variant, name=described["name"], options=options, recipe=recipe)
+        if own.code == described["code"]:
+            return own
+    raise UnknownModelError(
+        f"the run was trained on {described['name']!r} from {described['source']}, which is "
+        "not registered here; import that file first (--import FILE on the command line)"
+    )
 
 
 def build_network(variant: Variant, num_classes: int, folder: Path) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -27,6 +28,9 @@ from cifarkit.recipes.recipe import Recipe
 from cifarkit.runs.history import History
 from cifarkit.training.callbacks.lr_finder import LRFinder
 from cifarkit.training.profiling import Profile
+from cifarkit.tuning.page import Search
+from cifarkit.tuning.space import LogRange
+from cifarkit.tuning.trials import Trial
 
 COMPARING = ("comparison", "differences")
 SINGLE = (
@@ -37,6 +41,7 @@ SINGLE = (
     "lr_finder",
     "profile",
     "robustness",
+    "search",
     *COMPARING,
 )
 OF_PICTURES = ("samples", "predictions", "top_losses", "confused")
@@ -64,6 +69,10 @@ def draw(
     parts = {"data": 0.001, "forward": 0.002, "backward": 0.004}
     data["profile"] = (Profile("mlp", parts, {"1 Linear": 0.002}, 50, 64, "cpu"),)
     data["augmented"] = (Recipe(augment=Flip()), image_set)
+    baseline = result.variants[0]
+    trial = Trial(0, {"optimizer.lr": 0.01}, baseline, Path("runs"), val_accuracy=0.3)
+    space = {"optimizer.lr": LogRange(1e-4, 1e-1)}
+    data["search"] = (Search(baseline, result.variants[1], space, "random", 0, (trial,), result),)
     twice = Splits(image_set, None, image_set, "train twice")
     data["near_duplicates"] = (near_duplicates(twice), twice)
 

@@ -1,0 +1,1 @@
+"""Search for a better recipe by val, and ask on fresh seeds whether it is one."""
