@@ -114,15 +114,15 @@ class TrialRuns:
         waiting = [job for job in jobs if not job.is_done]
         if waiting:  # else write nothing: a disk may be read-only
             with self._workplace(variants) as shared, ExitStack() as stack:
-                shown = (
-                    stack.enter_context(ComparisonProgress(jobs)) if self.show_progress else None
-                )
+                watch = None
+                if self.show_progress:
+                    watch = stack.enter_context(ComparisonProgress(jobs)).update
                 results = train_jobs(
                     waiting,
                     shared,
                     device=self.device,
                     executor=self.executor,
-                    watch=shown.update if shown else None,
+                    watch=watch,
                 )
         for text in dict.fromkeys(text for result in results.values() for text in result.warnings):
             warn(text)

@@ -89,7 +89,7 @@ def reckoned(
 ) -> tuple[float, float]:
     """Return the time by trial, and the true time."""
     monkeypatch.setattr(module, "train_run", clock.train)
-    monkeypatch.setattr(module, "score_run", clock.score)
+    monkeypatch.setattr(module, "end_run", clock.score)
     monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(module, "ENOUGH", 0)
     found = time_job(job, shared, None)
@@ -130,13 +130,13 @@ def test_a_trial_leaves_nothing_and_never_looks_at_test(
     shared: SharedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    score = module.score_run
+    score = module.end_run
 
     def note(run: ck.Run, splits: ck.Splits) -> None:
         seen.append(splits)
         score(run, splits)
 
-    monkeypatch.setattr(module, "score_run", note)
+    monkeypatch.setattr(module, "end_run", note)
     before = sorted(shared.path.iterdir())
     assert time_job(job_of(ck.Recipe(epochs=2)), shared, None) > 0
     assert sorted(shared.path.iterdir()) == before
