@@ -27,7 +27,7 @@ __all__ = ["Trial", "run_trial"]
 
 EPOCHS = 4  # of a small run: several, because windows may grow along training
 GROWTH = 3  # how many times the images of one small run the next one has
-ENOUGH = 2.0  # seconds of the longest small run
+ENOUGH = 2.0  # seconds of the longest small run, beside what a run costs anyway
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,11 @@ def time_job(job: Job, shared: SharedFolder, threads: int | None) -> float:
         epochs, share = min(EPOCHS, recipe.epochs), min(1.0, recipe.batch_size / len(splits.train))
         _time_run(job, splits, shared, epochs, share)  # the first is slower than the others
         runs = [_time_run(job, splits, shared, min(2 * epochs, recipe.epochs), share)]
-        while len(runs) < 3 or (share < 1 and runs[-1].training < ENOUGH):
+        while len(runs) < 3 or (share < 1 and runs[-1].training - runs[0].training < ENOUGH):
             share = min(1.0, GROWTH * share)
             runs.append(_time_run(job, splits, shared, epochs, share))
+        if share < 1:  # the last may have been long enough only by chance
+            runs[-1] = _time_run(job, splits, shared, epochs, share)
     training, _ = nnls(
         [[1.0, run.epochs, run.epochs * run.share] for run in runs], [run.training for run in runs]
     )
