@@ -36,7 +36,7 @@ def two_level_interval(correct_a: Any, correct_b: Any) -> ConfidenceInterval:
 
     >>> right = np.random.default_rng(0).random((2, 3, 1000)) < [[[0.75]], [[0.70]]]
     >>> two_level_interval(right[0], right[1]).in_points()
-    '-4.2 to +13.3'
+    '-7.9 to +17.0'
     """
     gained = _gained(correct_a, correct_b)
     mean = int(gained.sum()) / gained.size

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.optimize
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,7 +138,7 @@ def test_the_price_in_studies_of_normal_variants_is_as_the_page_says(
             both = flips < 0.05 and difference_test(differences).p < 0.05
             shares += np.array([both, flips < 0.05]) / studies
     print(f"found of 1.5 sd, with flips alone in the second place: {found}")
-    for share, said in ((found[8][0], 0.72), (found[8][1], 0.94), (found[10][0], 0.87)):
+    for share, said in ((found[8][0], 0.74), (found[8][1], 0.94), (found[10][0], 0.90)):
         assert share == pytest.approx(said, abs=0.01 + slack(studies, said))
 
 
@@ -168,23 +167,14 @@ def test_order_and_sign_change_no_bit(values: list[int]) -> None:
     assert difference_test([-value for value in differences]) == difference_test(differences)
 
 
-def test_halls_side_of_the_interval_solves_his_cubic() -> None:
-    differences = np.random.default_rng(0).exponential(size=12)
-    mean, sd = differences.mean(), differences.std(ddof=1)
-    skewness = scipy.stats.skew(differences)
-
-    def transformed(true: float) -> float:  # Hall 1992, equation 1.1, and his second transformation
-        s = (mean - true) / sd
-        return float(
-            s + skewness * s**2 / 3 + skewness**2 * s**3 / 27 + skewness / (6 * len(differences))
-        )
-
-    span = difference_interval(differences)
-    assert span is not None
-    limit = scipy.stats.t.ppf(0.99, 11) / math.sqrt(12)
-    high = scipy.optimize.brentq(lambda true: transformed(true) + limit, mean, mean + 9 * sd)
-    assert span.high == pytest.approx(high)  # the long tail's side is Hall's, the other Student's
-    assert span.low == pytest.approx(mean - limit * sd)
+@settings(max_examples=40, database=None)
+@given(whole)
+def test_the_interval_is_scipys_t_interval_at_99_percent(values: list[int]) -> None:
+    differences = [value / 10_000 for value in values]
+    sem = scipy.stats.sem(differences)
+    if sem > 1e-12:  # scipy has none where nothing spreads
+        theirs = scipy.stats.t.interval(0.99, len(values) - 1, np.mean(differences), sem)
+        assert difference_interval(differences) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_equal_differences_have_at_least_the_sd_of_single_predictions() -> None:

@@ -65,21 +65,21 @@ def test_the_detectable_difference_is_found_four_times_in_five(
     assert power_of(shift / 2, 0.01, n, alpha=alpha) == pytest.approx(half, abs=slack + 0.01)
 
 
-def test_students_t_alone_would_promise_too_much_of_few_seeds() -> None:
-    """The power of the t-test by scipy, at the level that the test uses."""
+def test_above_the_most_that_are_simulated_it_is_the_power_of_students_t() -> None:
+    """By scipy, at the level of the interval; with few seeds the sign flips take more."""
 
     def of_t(n: int) -> float:
-        limit = scipy.stats.t.ppf(0.99, n - 1)
+        limit = scipy.stats.t.ppf(0.995, n - 1)
         return float(
             scipy.optimize.brentq(
                 lambda shift: scipy.stats.nct.sf(limit, n - 1, shift * np.sqrt(n)) - 0.8, 0.1, 9
             )
         )
 
-    assert detectable_difference(1.0, 6) > 1.2 * of_t(6)
-    assert detectable_difference(1.0, 100) == pytest.approx(of_t(100), rel=0.03)
-    for n in (101, 300):
+    for n in (14, 20, 50):
         assert detectable_difference(1.0, n) == pytest.approx(of_t(n), rel=1e-6)
+    for n in (10, 13):
+        assert detectable_difference(1.0, n) == pytest.approx(of_t(n), rel=0.02)
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 6])
@@ -87,9 +87,9 @@ def test_with_many_seeds_the_sign_flips_change_nothing(
     alpha: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = detectable_difference(1.0, 14, alpha=alpha)
-    monkeypatch.setattr(power, "MOST_FLIPPED", 14)
+    monkeypatch.setattr(power, "MOST_SIMULATED", 14)
     power._thresholds.cache_clear()
-    assert detectable_difference(1.0, 14, alpha=alpha) == pytest.approx(without, rel=0.01)
+    assert detectable_difference(1.0, 14, alpha=alpha) == pytest.approx(without, rel=0.02)
     power._thresholds.cache_clear()
 
 
@@ -102,7 +102,7 @@ def test_no_test_finds_more_than_seeds_that_all_agree() -> None:
 
 def test_without_a_difference_the_power_is_at_most_the_level() -> None:
     for n in (6, 8, 12, 30, 300):
-        assert 0.01 < power_of(0.0, 0.01, n) < 0.03
+        assert power_of(0.0, 0.01, n) == pytest.approx(0.01, abs=0.004)
 
 
 @pytest.mark.parametrize("pairs", [1, 6, 28])
