@@ -12,8 +12,8 @@ import pytest
 from torch import Tensor, nn
 
 import cifarkit as ck
-from cifarkit.comparison import budget
 from cifarkit.comparison import compare as module
+from cifarkit.comparison import trial
 from cifarkit.comparison.scheduling import train_jobs
 
 
@@ -127,7 +127,7 @@ def test_what_is_decided_trains_nothing_and_writes_nothing(
 ) -> None:
     first = compare([corner, again, "linear"], seeds=7)
     monkeypatch.delattr(module, "train_jobs")
-    monkeypatch.delattr(module, "_shared_folder")
+    monkeypatch.delattr(module, "workplace")
     assert str(compare([corner, again, "linear"], seeds=7, budget=1)) == str(first)
 
 
@@ -151,7 +151,7 @@ def test_a_budget_bounds_the_seeds_and_the_same_call_again_trains_no_more(
     for name in ("corner", "again", "linear"):
         for seed in range(5):
             shutil.copytree(known / f"{name}-seed{seed}", tmp_path / f"{name}-seed{seed}")
-    monkeypatch.setattr(budget, "time_job", lambda *_: 10.0)
+    monkeypatch.setattr(trial, "time_job", lambda *_: 10.0)
     settings = {"seeds": 9, "budget": 3 * 10 * 6, "run_dir": tmp_path}
     result = compare([corner, again, "linear"], **settings)
     assert result.left_out == (6, 7, 8)
