@@ -26,7 +26,7 @@ def test_it_prints_the_plan_and_the_line_to_type(call: Any, tmp_path: Path) -> N
     assert ended.status == 0, ended.err
     assert ended.out.startswith("2 variants, 1 pair: to find a difference of 2.0 points in 80 %")
     assert ended.out.splitlines()[-1] == (
-        "cifarkit compare linear mlp --seeds 7 --epochs 1 --data synthetic "
+        "cifarkit compare linear mlp --seeds 10 --epochs 1 --data synthetic "
         f"--run-dir '{tmp_path / 'my runs'}'"
     )
     assert "2 runs side by side" in ended.out
