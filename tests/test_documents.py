@@ -23,6 +23,7 @@ from mkdocs.exceptions import PluginError
 import cifarkit as ck
 from cifarkit.comparison.differences import difference_test
 from cifarkit.comparison.statistics import t_interval
+from cifarkit.tables import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,7 +291,7 @@ def test_a_recorded_comparison_says_what_its_runs_say(hooks: Any) -> None:
             assert interval is not None
             assert (row["n"], row["mean"]) == (len(own), pytest.approx(statistics.fmean(own)))
             assert (row["low"], row["high"]) == pytest.approx(interval)
-            mean = f"{100 * row['mean']:.2f} %"
+            mean = percent(row["mean"])
             assert f"| {row['name']} | {len(own)} | {mean} | {interval} |" in shown
         for pair in document["pairs"]:
             a, b = scores[pair["a"]], scores[pair["b"]]

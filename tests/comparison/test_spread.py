@@ -40,10 +40,10 @@ def test_the_usual_spread_is_that_of_the_record() -> None:
     assert round(spread.sd, 3) == USUAL_SPREAD.sd
     assert USUAL_SPREAD.low == USUAL_SPREAD.sd / 2
     assert USUAL_SPREAD.high == USUAL_SPREAD.sd * 2
-    told = [*accuracies, record["data"]["name"], "8 seeds", f"{USUAL_TEST:,} test images"]
+    told = [*accuracies, record["data"]["name"], "5 seeds", f"{USUAL_TEST:,} test images"]
     assert record["data"]["test"] == USUAL_TEST
     assert all(word in USUAL_SPREAD.origin for word in told)
-    assert {recipe["epochs"] for recipe in record["recipes"].values()} == {3}
+    assert {recipe["epochs"] for recipe in record["recipes"].values()} == {10}
     # Half and twice hold every pair of that study.
     sds = [values.std(ddof=1) for values in differences_of_pairs(accuracies).values()]
     assert USUAL_SPREAD.low < min(sds)
