@@ -34,7 +34,7 @@ def all_jobs(
 def jobs_until_decided(
     jobs: Sequence[Job], results: Mapping[Job, JobResult], gathered: Gathered
 ) -> Sequence[Job]:
-    """Return the jobs that the looks so far ask for, up to the first look that lacks a run.
+    """Return the jobs that are needed up to the next look.
 
     The seeds up to the first look that can decide come together. At each later seed these are the
     jobs of the variants that are in a pair without a decision. So the answer depends only on the
@@ -60,11 +60,11 @@ def jobs_until_decided(
 
 
 def with_passed_over(jobs: Sequence[Job], needed: Sequence[Job]) -> list[Job]:
-    """Mark the jobs that no look asked for as done, so that a budget keeps their seed.
+    """Mark jobs that no look needed as done, so that a budget keeps their seed.
 
     Args:
         jobs: all jobs, seed by seed.
-        needed: those that the looks so far ask for.
+        needed: the jobs that the looks so far have needed.
     """
     over = {job.seed for job in needed} - {job.seed for job in needed if not job.is_done}
     return [replace(job, is_done=job.is_done or job.seed in over) for job in jobs]

@@ -101,7 +101,7 @@ class ImageSet(Guided, Readable, Dataset[tuple[Tensor, int]]):
 
     def __len__(self) -> int:
         """Count the images."""
-        return len(self.labels)  # whoever counts test pictures does not read them
+        return len(self.labels)  # counting test pictures does not read them
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return one image as a network sees it, float32 `3 32 32` in [-1, 1], and its label.

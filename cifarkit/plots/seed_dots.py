@@ -27,7 +27,7 @@ __all__ = ["comparison", "differences"]
 LEAST_SPAN = 1.0  # percentage points: smaller differences need not look large
 SEEDS = (-0.36, 0.06)  # the heights of the dots in a row, seed below seed
 MEAN = 0.27  # the height of its mean
-INTERVAL = "diamond and bar: their mean with its 95 % t-interval over seeds"
+INTERVAL = "diamond and bar: their mean with its 95 % interval over seeds"
 
 
 @explains_arguments("ck.plots.comparison")

@@ -23,7 +23,7 @@ class SeedRow:
         name: the text next to the row.
         values: `{seed: number}`.
         mean: the mean of the values; nan if there are none.
-        interval: the ends of the 95 % t-interval of the mean over seeds; None for fewer than two
+        interval: the ends of the 95 % interval of the mean over seeds; None for fewer than two
             seeds.
         index: the index of the variant in the comparison, from 0, which decides its colour.
         p_holm: the p of a pair, adjusted for all pairs; None if there is nothing to test.

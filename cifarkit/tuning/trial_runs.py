@@ -28,7 +28,7 @@ from cifarkit.warn import warn
 
 __all__ = ["TrialRuns"]
 
-FEWEST = 2  # trials: there is nothing to choose from one
+FEWEST = 2  # trials: one leaves no choice
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_diamonds_and_bars_are_means_and_intervals_of_the_table(
     table = result.table.loc[["wide", "plain"]]
     assert diamonds(ax) == pytest.approx(100 * table["mean"])
     np.testing.assert_allclose(bars(ax), 100 * table[["low", "high"]])
-    assert "95 % t-interval over seeds" in ax.get_xlabel()
+    assert "95 % interval over seeds" in ax.get_xlabel()
 
 
 def test_mean_and_n_stand_beside_each_variant(ax: Axes, result: Comparison) -> None:
