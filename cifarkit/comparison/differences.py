@@ -10,21 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from cifarkit.comparison.statistics import finite, sign_flip_test
+from cifarkit.comparison.statistics import PValue, finite, sign_flip_test
 from cifarkit.evaluation.intervals import ConfidenceInterval
 
-__all__ = ["LEVEL", "DifferenceTest", "difference_interval", "difference_test", "same_p"]
+__all__ = ["LEVEL", "difference_interval", "difference_test", "same_p"]
 
 # Student's interval of this level holds 95 % even if one variant is lognormal with three times the
 # sd of the other; the one of .95 then holds 89 % (simulated in the tests).
 LEVEL = 0.99
-
-
-class DifferenceTest(NamedTuple):
-    """The result of a test: `p`, and its Monte Carlo standard error, 0 if exact."""
-
-    p: float
-    error: float
 
 
 class _Moments(NamedTuple):
@@ -71,9 +64,7 @@ def difference_interval(
     return ConfidenceInterval(mean - reach, mean + reach)
 
 
-def difference_test(
-    differences: ArrayLike, *, least_sd: float = 0.0, seed: int = 0
-) -> DifferenceTest:
+def difference_test(differences: ArrayLike, *, least_sd: float = 0.0, seed: int = 0) -> PValue:
     """Return the p of a mean difference: the larger one of two tests.
 
     The sign-flip test is exact where two equal variants scatter in the same way. Where only one is
@@ -90,17 +81,17 @@ def difference_test(
         DataError: there is no difference, or one is not finite.
 
     >>> difference_test([0.021, 0.018, 0.025, 0.019, 0.022, 0.020])
-    DifferenceTest(p=0.03125, error=0.0)
+    PValue(p=0.03125, error=0.0)
     >>> round(difference_test([0.021, 0.001, 0.035, 0.003, 0.022, 0.050]).p, 3)
     0.174
     """
     flips = sign_flip_test(differences, seed=seed)
     n, mean, sd = _Moments.of(differences, least_sd)
     if n < 2 or 0 in (mean, sd):
-        return DifferenceTest(*flips)
+        return flips
     tails = 2 * float(stats.t.sf(math.sqrt(n) * abs(mean) / sd, n - 1))
     p = min(1.0, 0.05 / (1 - LEVEL) * tails)
-    return DifferenceTest(*flips) if flips.p >= p else DifferenceTest(p, 0.0)
+    return flips if flips.p >= p else PValue(p, 0.0)
 
 
 def same_p(differences: Iterable[float], margin: float, *, least_sd: float = 0.0) -> float:

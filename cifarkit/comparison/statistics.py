@@ -18,7 +18,7 @@ from cifarkit.evaluation.intervals import ConfidenceInterval
 
 __all__ = [
     "McNemar",
-    "SignFlip",
+    "PValue",
     "finite",
     "holm",
     "mcnemar",
@@ -33,8 +33,8 @@ SIGN_PATTERNS = 99_999
 ROUNDING = 1e-9
 
 
-class SignFlip(NamedTuple):
-    """The result of the sign-flip test: `p`, and its Monte Carlo standard error, 0 if exact."""
+class PValue(NamedTuple):
+    """The result of a test: `p`, and its Monte Carlo standard error, 0 if exact."""
 
     p: float
     error: float
@@ -90,7 +90,7 @@ def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
     return ConfidenceInterval(mean - reach, mean + reach)
 
 
-def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
+def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> PValue:
     """Return how often chance alone gives such a mean difference (Fisher 1935, section 21).
 
     If two variants are equal and scatter in the same way, each seed's difference could as well have
@@ -106,7 +106,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
         DataError: there is no difference, or one is not finite.
 
     >>> sign_flip_test([0.021, 0.018, 0.025, 0.019, 0.022])
-    SignFlip(p=0.0625, error=0.0)
+    PValue(p=0.0625, error=0.0)
     """
     numbers = finite(differences)
     if not len(numbers):
@@ -115,7 +115,7 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
             "give one per seed that both variants have"
         )
     if len(numbers) == 1:
-        return SignFlip(1.0, 0.0)  # both signs are as far from 0; scipy needs two or more
+        return PValue(1.0, 0.0)  # both signs are as far from 0; scipy needs two or more
     flipped = stats.permutation_test(
         (numbers,),
         _absolute_sum,
@@ -131,9 +131,9 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignFlip:
     sums = flipped.null_distribution
     as_far = int(np.count_nonzero(sums >= flipped.statistic - margin))
     if len(sums) == 2 ** len(numbers):
-        return SignFlip(as_far / len(sums), 0.0)
+        return PValue(as_far / len(sums), 0.0)
     p = (as_far + 1) / (len(sums) + 1)
-    return SignFlip(p, math.sqrt(p * (1 - p) / len(sums)))
+    return PValue(p, math.sqrt(p * (1 - p) / len(sums)))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
