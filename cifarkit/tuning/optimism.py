@@ -1,4 +1,4 @@
-"""By how much the best of many trials overstates, if all settings are equally good."""
+"""How much too high the best of many trials is when all settings are equally good."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ def expected_maximum(count: int) -> float:
 
 
 def overstatement(count: int, accuracy: float, images: int) -> float:
-    """Return by how much the best of equally good trials lies above what they are worth.
+    """Return how much too high the best accuracy of equally good trials is.
 
-    It counts the chance in which pictures val has: each accuracy scatters as a share of `images`
-    independent pictures does. It is the bias of selection (Cawley and Talbot 2010, JMLR 11). The
-    chance in training adds to it; trials that are right on the same pictures take from it.
+    It counts the chance in the choice of the val pictures: each accuracy scatters like a share of
+    `images` independent pictures. This is the bias of selection (Cawley and Talbot 2010, JMLR 11).
+    The chance in training makes it larger. Trials that are right on the same pictures make it
+    smaller.
 
     Args:
         count: how many trials.
-        accuracy: what each is worth, in [0, 1].
+        accuracy: the true accuracy of each, in [0, 1].
         images: how many pictures val has.
 
     >>> f"{100 * overstatement(20, 0.7, 1270):.1f} points"

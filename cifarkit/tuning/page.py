@@ -16,7 +16,7 @@ __all__ = ["Search"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Search(Results, Guided, Readable):
-    """A search for a better recipe, and what fresh seeds say of its winner; from `ck.search`.
+    """A search for a better recipe, and its winner on fresh seeds; from `ck.search`.
 
     `str()` is a page with the trials, the numbers and the verdict.
 
