@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
 import yaml
-from mkdocs.exceptions import PluginError
 
 import cifarkit as ck
 from cifarkit.comparison.differences import difference_test
@@ -35,6 +33,8 @@ REFERENCE = "\n".join(
 )
 # Anything that a reader would take for Python: the guard against fences that nothing runs.
 LOOKS_LIKE_PYTHON = re.compile(r"^\s*(```|~~~)+\s*\{?\s*\.?py", re.MULTILINE | re.IGNORECASE)
+RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
+COMPARISON = re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE)
 EXECUTED = "---\nexecute: true\n---\n"
 RECORDED = {"outputs": [], "origin": "nowhere"}
 EXCUSE = re.compile(r"^<!-- not run: \S.* -->$")
@@ -93,9 +93,9 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a way to import what the build of the site uses."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+def writers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a way to import what writes the pages of the site: `build`, `writers.tables`."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
     return importlib.import_module
 
 
@@ -147,10 +147,10 @@ def test_a_fence_is_excused_by_a_reason_alone() -> None:
     assert not unreasoned.excused
 
 
-def test_the_build_of_the_site_runs_what_is_not_excused(hooks: Any) -> None:
+def test_the_build_of_the_site_runs_what_is_not_excused(writers: Any) -> None:
     page = "<!-- not run: no -->\n\n```python\n1 / 0\n```\n\nThen:\n\n```python\nx = 1\n```\n"
-    assert hooks("pages").python_fences(page) == ["x = 1\n"]
-    assert len(hooks("pages").python_fences(page.replace(": no", ":"))) == 2
+    assert writers("writers.fences").python_fences(page) == ["x = 1\n"]
+    assert len(writers("writers.fences").python_fences(page.replace(": no", ":"))) == 2
 
 
 def test_there_is_python_in_readme_and_on_the_site() -> None:
@@ -160,9 +160,9 @@ def test_there_is_python_in_readme_and_on_the_site() -> None:
 
 @pytest.mark.parametrize(("page", "fence"), fences_in("sh"), ids=str)
 def test_command_lines_name_commands_and_options_that_exist(
-    page: Path, fence: Fence, hooks: Any
+    page: Path, fence: Fence, writers: Any
 ) -> None:
-    commands = hooks("tables").commands()
+    commands = writers("writers.tables").commands()
     for line in re.split(r"\n|&&", fence.code):
         words = shlex.split(line)
         if words[:1] != ["cifarkit"]:
@@ -194,9 +194,9 @@ def test_the_changelog_has_this_version() -> None:
     assert re.search(rf"^## \[{re.escape(ck.__version__)}\] - \S+", text, re.MULTILINE)
 
 
-def test_the_command_line_page_has_every_command_and_option(hooks: Any) -> None:
-    page = hooks("tables").command_line()
-    for name, command in hooks("tables").commands().items():
+def test_the_command_line_page_has_every_command_and_option(writers: Any) -> None:
+    page = writers("writers.tables").command_line()
+    for name, command in writers("writers.tables").commands().items():
         assert f"## `{name}`" in page
         for parameter in command.params:
             spelling = (parameter.metavar or parameter.name.upper(), parameter.opts[0])
@@ -204,28 +204,28 @@ def test_the_command_line_page_has_every_command_and_option(hooks: Any) -> None:
     assert "| `--seed SEED` | Seed of weights, order, augmentation, dropout. | `0` |" in page
 
 
-def test_the_table_of_variants_has_every_model(hooks: Any) -> None:
-    *table, _, origin = hooks("tables").variants().splitlines()
+def test_the_table_of_variants_has_every_model(writers: Any) -> None:
+    *table, _, origin = writers("writers.tables").variants().splitlines()
     rows = table[2:]
     assert [row.split("`")[1] for row in rows] == ck.list_models()
     (baseline,) = (row for row in rows if row.startswith("| `baseline` |"))
-    recorded = hooks("records").accuracies("assignment")["baseline"]
+    recorded = writers("writers.records").accuracies("assignment")["baseline"]
     assert baseline.endswith(f"| 2,122,186 | 7,705,600 | {recorded} |")
     assert "JPEG-75 copy" in origin
     (deeper,) = (row for row in rows if row.startswith("| `deeper` |"))
     assert "| `depth=2`, not `1` |" in deeper
 
 
-def test_the_house_on_the_site_is_the_one_that_is_tested(hooks: Any) -> None:
-    house = hooks("house")
+def test_the_house_on_the_site_is_the_one_that_is_tested(writers: Any) -> None:
+    house = writers("writers.house")
     rows = [row.strip("| ").split(" | ") for row in house.table().splitlines()[2:]]
     assert [room.strip("`") for _, room, _ in rows] == [
         room for floor in house.floors() for room in floor
     ]
     assert all(told.endswith(".") for _, _, told in rows), "a room says what is in it"
     page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
-    assert [marker in page for marker in hooks("pages").WRITTEN] == [
-        *(False, False, True, False, True)
+    assert [marker in page for marker in writers("build").WRITTEN] == [
+        *(False, False, True, False, True, False, False)
     ]
     assert house.contributing().startswith("## Set up and test")
 
@@ -234,13 +234,13 @@ def test_the_house_on_the_site_is_the_one_that_is_tested(hooks: Any) -> None:
     ("page", "numbers"), [("README.md", True), ("docs/reference/index.md", False)]
 )
 def test_the_houses_that_are_drawn_by_hand_stand_as_the_tested_one(
-    page: str, numbers: bool, hooks: Any
+    page: str, numbers: bool, writers: Any
 ) -> None:
     rows = re.findall(r"^\| (\d+|ground) \| ([^|]+) \|", (ROOT / page).read_text("utf-8"), re.M)
     drawn = [(floor, room) for floor, rooms in rows for room in re.findall(r"(\w+)`", rooms)]
     built = [
         (str(max(number - 1, 0)) if number or numbers else "ground", room)
-        for number, rooms in enumerate(hooks("house").floors())
+        for number, rooms in enumerate(writers("writers.house").floors())
         for room in rooms
     ]
     assert sorted(drawn) == sorted(built)
@@ -254,17 +254,21 @@ def test_the_site_is_published_with_no_more_rights_than_it_needs() -> None:
     (job,) = flow["jobs"].values()
     assert job["permissions"] == {"contents": "write"}
     runs = [step["run"] for step in job["steps"] if "run" in step]
-    assert runs == ['pip install -e ".[dev]"', "mkdocs gh-deploy --strict --force"]
+    assert runs == [
+        'pip install -e ".[dev]"',
+        "python docs/build.py",
+        "mkdocs gh-deploy --strict --force",
+    ]
 
 
 def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(
-    hooks: Any,
+    writers: Any,
 ) -> None:
     page = (ROOT / "docs" / "explanation" / "what-makes-it-fast.md").read_text(encoding="utf-8")
-    names = hooks("pages").RECORD.findall(page)
+    names = RECORD.findall(page)
     assert sorted(names) == sorted(path.stem for path in (ROOT / "docs" / "records").glob("*.json"))
     for name in names:
-        table = hooks("records").table(name)
+        table = writers("writers.records").table(name)
         record = json.loads((ROOT / "docs" / "records" / f"{name}.json").read_text("utf-8"))
         for contender, row in record["rows"].items():
             assert f"| {contender} | " in table
@@ -274,10 +278,10 @@ def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from
             assert fact in table
 
 
-def test_a_recorded_comparison_says_what_its_runs_say(hooks: Any) -> None:
-    records = hooks("records")
+def test_a_recorded_comparison_says_what_its_runs_say(writers: Any) -> None:
+    records = writers("writers.records")
     page = (ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
-    names = hooks("pages").COMPARISON.findall(page)
+    names = COMPARISON.findall(page)
     assert sorted(names) == sorted(path.parent.name for path in records.FOLDER.glob("*/*.json"))
     for name in names:
         document = json.loads((records.FOLDER / name / "comparison.json").read_text("utf-8"))
@@ -303,68 +307,68 @@ def test_a_recorded_comparison_says_what_its_runs_say(hooks: Any) -> None:
         assert document["runs"][0]["started"][:10] in shown
 
 
-def test_pages_that_would_fetch_from_another_host_are_found(hooks: Any) -> None:
-    fetched = hooks("pages").FETCHED
-    for bad in (
-        '<script src="https://example.org/a.js"></script>',
-        "<img alt=x src=//example.org/a.png>",
-        '<link rel="stylesheet" href="http://example.org/a.css">',
-        '<link href="https://example.org" rel="preconnect">',
-    ):
-        assert fetched.search(bad), bad
-    for good in (
-        '<script src="assets/a.js"></script>',
-        '<link rel="canonical" href="https://example.org/">',
-        '<a href="https://example.org/">a paper</a>',
-    ):
-        assert not fetched.search(good), good
+def test_a_page_that_fails_says_where(writers: Any) -> None:
+    with pytest.raises(RuntimeError, match=r"a\.md(.|\n)*cell_2\.py(.|\n)*ZeroDivisionError"):
+        writers("writers.recording").record(["x = 0", "print(1 / x)"], "a.md")
 
 
-def test_a_page_that_fails_says_where(hooks: Any) -> None:
-    with pytest.raises(RuntimeError, match=r"cell_2\.py(.|\n)*ZeroDivisionError"):
-        hooks("recording").record(["x = 0", "print(1 / x)"])
-
-
-def site_of(**heads: str) -> Any:
-    """Stand in for the files of a site: pages with this at the top, and one fence each."""
-    pages = [
-        SimpleNamespace(src_uri=f"{name}.md", content_string=f"{head}\n```python\n{name}\n```\n")
-        for name, head in heads.items()
-    ]
-    return SimpleNamespace(documentation_pages=lambda: pages)
+def pages_of(**heads: str) -> dict[str, str]:
+    """Return pages with this at the top, and a fence each."""
+    return {f"{name}.md": f"{head}\n```python\n{name}\n```\n" for name, head in heads.items()}
 
 
 def test_pages_are_recorded_side_by_side_into_whole_files(
-    hooks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    writers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    recording, record_pages = hooks("recording"), hooks("pages")._record_side_by_side
-    files = site_of(a=EXECUTED, b=EXECUTED, c="", perf_counter=EXECUTED)
+    recording, record_pages = writers("writers.recording"), writers("build").record_side_by_side
+    pages = pages_of(a=EXECUTED, b=EXECUTED, c="", perf_counter=EXECUTED)
     monkeypatch.setattr(recording, "KEPT", tmp_path / "kept")
-    monkeypatch.setattr(recording, "_run_elsewhere", lambda cells: json.dumps(RECORDED))
-    record_pages(files)
+    monkeypatch.setattr(recording, "_run_elsewhere", lambda *_: json.dumps(RECORDED))
+    record_pages(pages)
     kept = list((tmp_path / "kept").iterdir())
     assert [path.suffix for path in kept] == [".json", ".json"]
     assert [json.loads(path.read_text(encoding="utf-8")) for path in kept] == [RECORDED, RECORDED]
-    monkeypatch.setattr(recording, "_run_elsewhere", lambda cells: 1 / 0)
-    record_pages(files)  # nothing is run again
+    monkeypatch.setattr(recording, "_run_elsewhere", lambda *_: 1 / 0)
+    record_pages(pages)  # nothing is run again
 
 
-def test_of_pages_recorded_side_by_side_the_one_that_fails_is_named(
-    hooks: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_of_pages_recorded_side_by_side_the_page_that_fails_is_named(
+    writers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def run(cells: list[str]) -> str:
-        if cells == ["b\n"]:
-            raise RuntimeError("the code of a page failed")
-        return json.dumps(RECORDED)
-
-    monkeypatch.setattr(hooks("recording"), "KEPT", tmp_path)
-    monkeypatch.setattr(hooks("recording"), "_run_elsewhere", run)
-    with pytest.raises(PluginError, match=r"b\.md: the code of a page failed"):
-        hooks("pages")._record_side_by_side(site_of(a=EXECUTED, b=EXECUTED))
+    monkeypatch.setattr(writers("writers.recording"), "KEPT", tmp_path)
+    pages = {"a.md": f"{EXECUTED}\n```python\n1 / 0\n```\n"}
+    with pytest.raises(RuntimeError, match=r"a\.md: the code of the page failed"):
+        writers("build").record_side_by_side(pages)
 
 
-def test_a_recording_keeps_text_and_figures(hooks: Any) -> None:
-    recording = hooks("recording")
+def test_the_pages_of_the_site_are_plain_markdown(
+    writers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No marker is left, and nothing of the program is among the pages."""
+    outputs = json.dumps(RECORDED | {"outputs": [{"text": "", "figures": []}] * 99})
+    monkeypatch.setattr(writers("writers.recording"), "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(writers("writers.recording"), "_run_elsewhere", lambda *_: outputs)
+    site = writers("build").build()
+    for name, content in site.items():
+        if name.endswith(".md"):
+            left = re.findall(r"^<!-- (?!not run).*-->$", content.decode(), re.MULTILINE)
+            assert left == [], name
+    assert not any(name.endswith(".pyc") or "writers" in name for name in site)
+    assert {"index.md", "changelog.md", "tutorials/01_the_whole_assignment.ipynb"} <= site.keys()
+
+
+def test_what_has_not_changed_is_not_written_again(writers: Any, tmp_path: Path) -> None:
+    write = writers("build").write
+    write({"a.md": b"1", "b/c.md": b"2", "d.md": b"3"}, tmp_path)
+    before = (tmp_path / "a.md").stat().st_mtime_ns
+    write({"a.md": b"1", "b/c.md": b"4"}, tmp_path)
+    assert (tmp_path / "a.md").stat().st_mtime_ns == before
+    assert (tmp_path / "b" / "c.md").read_bytes() == b"4"
+    assert not (tmp_path / "d.md").exists()
+
+
+def test_a_recording_keeps_text_and_figures(writers: Any) -> None:
+    recording = writers("writers.recording")
     draw = (
         "import matplotlib.pyplot as plt\nfigure, ax = plt.subplots(figsize=(2, 1))\n"
         "figure.suptitle('a line'); ax.set(xlabel='epoch\\nsolid: val')"
@@ -377,7 +381,7 @@ def test_a_recording_keeps_text_and_figures(hooks: Any) -> None:
     assert recording._run_cell("cell_2.py", "", {}).figures == ()
 
 
-def test_examples_of_docstrings_are_fenced(hooks: Any) -> None:
-    in_markdown = hooks("doctests").in_markdown
+def test_examples_of_docstrings_are_fenced(writers: Any) -> None:
+    in_markdown = writers("writers.doctests").in_markdown
     assert in_markdown(">>> 1\n1\n\nAnd:\n") == "```pycon\n>>> 1\n1\n```\n\nAnd:\n"
     assert in_markdown("    >>> 1\n    1") == "    ```pycon\n    >>> 1\n    1\n    ```"

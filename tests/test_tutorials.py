@@ -49,15 +49,15 @@ for name, check in list(globals().items()):
 
 
 @pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a way to import what the build of the site uses."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+def writers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a way to import what writes the pages of the site."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
     return importlib.import_module
 
 
 @pytest.fixture
-def percent(hooks: Any) -> Any:
-    return hooks("percent")
+def percent(writers: Any) -> Any:
+    return writers("writers.percent")
 
 
 def made_small(source: str) -> str:
@@ -120,11 +120,11 @@ def test_solutions_are_folded_on_the_page_and_hidden_in_the_notebook(percent: An
     assert notebook["cells"][1]["metadata"]["jupyter"] == {"source_hidden": True}
 
 
-def test_links_to_colab_come_with_the_address_of_the_repository(hooks: Any) -> None:
+def test_links_to_colab_come_with_the_address_of_the_repository(writers: Any) -> None:
     (script, *_), address = TUTORIALS, "https://github.com/owner/name"
-    offline = hooks("pages")._tutorial(script, "")
+    offline = writers("build").tutorial(script, "")
     assert "colab" not in offline[".md"].lower()
-    online = hooks("pages")._tutorial(script, address)
+    online = writers("build").tutorial(script, address)
     link = "/github/owner/name/blob/gh-pages/tutorials/01_the_whole_assignment.ipynb)."
     assert f"(https://colab.research.google.com{link}" in online[".md"]
     first, *rest = json.loads(online[".ipynb"])["cells"]

@@ -56,15 +56,16 @@ class Recording:
     origin: str
 
 
-def record(cells: Sequence[str]) -> Recording:
-    """Return the recording of these cells, run in this order in one process.
+def record(cells: Sequence[str], page: str) -> Recording:
+    """Return the recording of a page's cells, run in this order in one process.
 
     Raises:
-        RuntimeError: a cell raised or warned; the message ends with its traceback.
+        RuntimeError: a cell raised or warned; the message names the page and ends with the
+            traceback.
     """
     kept = KEPT / f"{_key(cells)}.json"
     if not kept.is_file():
-        _write(kept, _run_elsewhere(cells))
+        _write(kept, _run_elsewhere(cells, page))
     document = json.loads(kept.read_text(encoding="utf-8"))
     outputs = [
         Output(output["text"], tuple(Figure(**figure) for figure in output["figures"]))
@@ -90,7 +91,7 @@ def _write(path: Path, text: str) -> None:
     Path(part.name).replace(path)
 
 
-def _run_elsewhere(cells: Sequence[str]) -> str:
+def _run_elsewhere(cells: Sequence[str], page: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-W", "error", __file__],
@@ -102,7 +103,7 @@ def _run_elsewhere(cells: Sequence[str]) -> str:
             env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
         )
     if done.returncode:
-        raise RuntimeError(f"the code of a page failed:\n{done.stderr}")
+        raise RuntimeError(f"{page}: the code of the page failed:\n{done.stderr}")
     return done.stdout
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from html import escape
 from pathlib import Path
 
-import house
+from writers import house
 
 __all__ = ["picture", "shown"]
 

@@ -1,11 +1,13 @@
-"""The page for contributors: the floors as the tests hold them, and CONTRIBUTING.md itself."""
+"""What the repository says of itself: its floors, its version, CONTRIBUTING.md and CHANGELOG.md."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
-__all__ = ["contributing", "floors", "table"]
+import cifarkit as ck
+
+__all__ = ["changelog", "contributing", "floors", "table", "version"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +35,21 @@ def table() -> str:
 
 def contributing() -> str:
     """Return CONTRIBUTING.md without its title."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    return text.partition("\n")[2].strip()
+    return _without_title("CONTRIBUTING.md")
+
+
+def changelog() -> str:
+    """Return CHANGELOG.md without its title."""
+    return _without_title("CHANGELOG.md")
+
+
+def version() -> str:
+    """Return the version of the package, such as `0.1.0`."""
+    return ck.__version__
+
+
+def _without_title(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8").partition("\n")[2].strip()
 
 
 def _first_line(room: str) -> str:

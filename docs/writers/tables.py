@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import records
 from typer.main import get_command
 
 import cifarkit as ck
 from cifarkit.cli.main import app
+from writers import records
 
 __all__ = ["command_line", "commands", "variants"]
 
