@@ -125,9 +125,10 @@ def tutorial(script: Path, repository: str) -> dict[str, str]:
     if repository:
         path = f"{repository.removeprefix('https://github.com/')}/blob/gh-pages/tutorials"
         downloads += f", or [open it in Colab]({COLAB}/{path}/{notebook})"
-    title, _, rest = percent.to_markdown(cells).partition("\n")
+    title, _, rest = percent.to_markdown(cells).removeprefix("# ").partition("\n")
+    number = int(script.stem.partition("_")[0])
     return {
-        ".md": f"---\nexecute: true\n---\n\n{title}\n\n{downloads}.\n{rest}",
+        ".md": f"---\nexecute: true\n---\n\n# {number}. {title}\n\n{downloads}.\n{rest}",
         ".ipynb": percent.to_notebook(cells, repository),
         ".py": text,
     }
