@@ -15,6 +15,7 @@ from cifarkit import __version__
 from cifarkit.cli.check import check
 from cifarkit.cli.compare import compare
 from cifarkit.cli.data import data
+from cifarkit.cli.docs import docs
 from cifarkit.cli.doctor import doctor
 from cifarkit.cli.evaluate import evaluate
 from cifarkit.cli.export import export
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(train, resume, plan, compare, search, evaluate, predict, export, report),
-    *(verify, leaderboard, models, check, doctor),
+    *(verify, leaderboard, models, check, docs, doctor),
 )
 for command in COMMANDS:
     app.command(cls=Command)(command)
