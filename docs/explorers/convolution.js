@@ -136,15 +136,19 @@ function signed(most) {
   });
 }
 
-const CELL = 14; // pixels of the page
+const WIDTH = 240; // pixels of the page for the padded picture; all maps have its scale
+
+function cellSize({ padding }) {
+  return WIDTH / (SIDE + 2 * padding);
+}
 
 // A map of numbers as squares; `frames` are [row, column, height, width, class].
-function squares(rows, fill, frames = [], place = {}) {
-  const [height, width] = [CELL * rows.length, CELL * rows[0].length];
+function squares(rows, size, fill, frames, place) {
+  const [height, width] = [size * rows.length, size * rows[0].length];
   const cells = rows.flatMap((row, y) => row.map((value, x) =>
-    shared.tag("rect", { x: CELL * x, y: CELL * y, width: CELL, height: CELL, ...fill(value) })));
+    shared.tag("rect", { x: size * x, y: size * y, width: size, height: size, ...fill(value) })));
   const framed = frames.map(([y, x, high, wide, name]) => shared.tag("rect", {
-    x: CELL * x, y: CELL * y, width: CELL * wide, height: CELL * high, class: name,
+    x: size * x, y: size * y, width: size * wide, height: size * high, class: name,
   }));
   return shared.tag(
     "svg",
@@ -154,13 +158,13 @@ function squares(rows, fill, frames = [], place = {}) {
   );
 }
 
-function inputSquares(state, { input, cell: [y, x] }, place) {
+function inputSquares(state, { input, cell: [y, x] }, place = {}) {
   const { stride, padding } = state;
   const side = SIDE + 2 * padding;
   const rows = table(side, side, (i, j) => (input[i - padding] || [])[j - padding] ?? 0);
-  return squares(rows, grey, [
+  return squares(rows, cellSize(state), grey, [
     [padding, padding, SIDE, SIDE, "border"],
-    [y * stride, x * stride, KERNEL_SIDE, KERNEL_SIDE, "frame"],
+    [y * stride, x * stride, KERNEL_SIDE, KERNEL_SIDE, "window"],
   ], place);
 }
 
@@ -168,14 +172,14 @@ function most(rows) {
   return Math.max(...rows.flat().map(Math.abs));
 }
 
-function mapSquares({ map, cell: [y, x] }, place) {
-  return squares(map, signed(most(map)), [[y, x, 1, 1, "frame"]], place);
+function mapSquares(state, { map, cell: [y, x] }, place = {}) {
+  return squares(map, cellSize(state), signed(most(map)), [[y, x, 1, 1, "chosen"]], place);
 }
 
-function lastSquares(state, { map, last, cell }, place) {
+function lastSquares(state, { map, last, cell }, place = {}) {
   const [y, x] = state.pool ? cell.map((index) => index >> 1) : cell;
-  const frames = y < last.length && x < last.length ? [[y, x, 1, 1, "frame"]] : [];
-  return squares(last, signed(most(map)), frames, place);
+  const frames = y < last.length && x < last.length ? [[y, x, 1, 1, "chosen"]] : [];
+  return squares(last, cellSize(state), signed(most(map)), frames, place);
 }
 
 function sumWritten(state, found) {
@@ -205,7 +209,7 @@ function still() {
     shared.tag("text", { x, y: 36, class: "muted" }, second),
   ];
   const nine = found.products.flatMap((row, i) => row.map((product, j) => {
-    const [x, y] = [256 + 74 * j, 62 + 62 * i];
+    const [x, y] = [266 + 72 * j, 62 + 62 * i];
     const factors = `${written(found.window[i][j])} × ${written(DEFAULTS.kernel[i][j])}`;
     return [
       shared.tag("rect", { x, y, width: 70, height: 58, class: "line" }),
@@ -215,73 +219,68 @@ function still() {
     ];
   }));
   return shared.tag(
-    "svg", { viewBox: "0 0 850 300", width: 850, height: 300 },
+    "svg", { viewBox: "0 0 860 300", width: 860, height: 300 },
     label(0, "The picture, 1 16 16", "the kernel lies on nine pixels"),
     inputSquares(DEFAULTS, found, { x: 0, y: 52 }),
-    label(256, "Pixel × weight", "nine products"), nine,
-    label(500, "The output map, 1 14 14", "orange above 0, blue below"),
-    mapSquares(found, { x: 500, y: 52 }),
-    label(720, "ReLU, pooling", "1 7 7"),
-    lastSquares(DEFAULTS, found, { x: 720, y: 52 }),
-    shared.tag("text", { x: 256, y: 285 }, `The sum: ${sumWritten(DEFAULTS, found)}`),
+    label(266, "Pixel × weight", "nine products"), nine,
+    label(504, "The output map, 1 14 14", "orange above 0, blue below"),
+    mapSquares(DEFAULTS, found, { x: 504, y: 52 }),
+    label(736, "ReLU, pooling", "1 7 7"),
+    lastSquares(DEFAULTS, found, { x: 736, y: 52 }),
+    shared.tag("text", { x: 266, y: 285 }, `The sum: ${sumWritten(DEFAULTS, found)}`),
   );
+}
+
+function texts(choices) {
+  return Object.fromEntries(Object.entries(choices).map(([key, { text }]) => [key, text]));
+}
+
+function panel(title, ...content) {
+  return shared.element("figure", {}, shared.element("figcaption", {}, title), content);
 }
 
 function build() {
   const { element } = shared;
   const state = structuredClone(DEFAULTS);
-  const rooms = {
-    input: element("div"),
-    map: element("div", {
-      class: "convolution-map", tabindex: 0, role: "application",
-      "aria-label": "Output map. The arrow keys choose an output.",
-    }),
-    last: element("div"),
-    lastTitle: element("figcaption"),
-    products: element("div", { class: "convolution-products" }),
-    sum: element("p"),
-    after: element("p"),
-    shapes: element("p"),
-    size: element("p"),
-    numbers: element("p"),
-  };
-  const result = element("div", { class: "explorer-result", "aria-live": "polite" },
-    rooms.sum, rooms.after);
+  const input = element("div");
+  const map = element("div", {
+    class: "convolution-map", tabindex: 0, role: "application",
+    "aria-label": "Output map. The arrow keys choose an output.",
+  });
+  const last = element("div");
+  const lastTitle = element("span");
+  const result = element("div", { class: "explorer-result", "aria-live": "polite" });
+  const layer = element("div", { class: "explorer-result", "aria-live": "polite" });
+  const nine = nineCells(state, () => {
+    state.preset = "";
+    preset.refresh();
+    draw();
+  });
+  const preset = shared.select(
+    state, "preset", { label: "Kernel", options: { ...texts(KERNELS), "": "written by hand" } },
+    () => {
+      if (state.preset) state.kernel = structuredClone(KERNELS[state.preset].weights);
+      draw();
+    },
+  );
 
   function draw() {
     const found = computed(state);
     state.cell = found.cell;
-    rooms.input.innerHTML = inputSquares(state, found);
-    rooms.map.innerHTML = mapSquares(found);
-    rooms.last.innerHTML = lastSquares(state, found);
-    rooms.lastTitle.textContent = lastTitle(state);
-    rooms.products.replaceChildren(...productCells(state, found));
-    showTexts(rooms, state, found);
+    input.innerHTML = inputSquares(state, found);
+    map.innerHTML = mapSquares(state, found);
+    last.innerHTML = lastSquares(state, found);
+    lastTitle.textContent = titleOfLast(state);
+    nine.show(found);
+    result.replaceChildren(...paragraphs(sumSentence(state, found), afterSentence(state, found)));
+    layer.replaceChildren(...paragraphs(...layerSentences(state, found)));
   }
 
-  const kernel = kernelInputs(state, () => {
-    preset.querySelector("select").value = "";
-    draw();
-  });
-  const options = Object.fromEntries(Object.entries(KERNELS).map(([key, { text }]) => [key, text]));
-  const preset = shared.select(
-    state, "preset", { label: "Kernel", options: { ...options, "": "written by hand" } },
-    () => {
-      if (!state.preset) return;
-      state.kernel = structuredClone(KERNELS[state.preset].weights);
-      kernel.refresh();
-      draw();
-    },
-  );
-  const walk = walking(state, result, draw);
-  choosing(rooms.map, state, draw);
+  choosing(map, state, draw);
   draw();
   return [
     element("div", { class: "explorer-controls" },
-      shared.select(state, "picture", {
-        label: "Picture",
-        options: Object.fromEntries(Object.entries(PICTURES).map(([key, { text }]) => [key, text])),
-      }, draw),
+      shared.select(state, "picture", { label: "Picture", options: texts(PICTURES) }, draw),
       preset,
       shared.slider(state, "stride", { label: "Stride", min: 1, max: 3 }, draw),
       shared.slider(state, "padding", { label: "Padding", min: 0, max: 2 }, draw),
@@ -292,20 +291,21 @@ function build() {
       shared.checkbox(state, "relu", { label: "ReLU" }, draw),
       shared.checkbox(state, "pool", { label: "2 × 2 max pooling" }, draw)),
     element("div", { class: "explorer-panels" },
-      element("figure", {}, element("figcaption", {}, "Picture, from 0 (black) to 1 (white)"),
-        rooms.input),
-      element("figure", {}, element("figcaption", {}, "Kernel: nine weights"), kernel),
-      element("figure", {}, element("figcaption", {}, "Output: orange above 0, blue below"),
-        rooms.map),
-      element("figure", {}, rooms.lastTitle, rooms.last)),
-    element("div", {}, walk),
-    element("div", {}, "Pixel × weight, under the frame:", rooms.products),
+      panel("Picture, 0 (black) to 1 (white)", input),
+      panel("Pixel × weight = product", nine),
+      panel("Output: orange above 0, blue below", map),
+      panel(lastTitle, last)),
     result,
+    element("div", {}, walking(state, result, draw)),
     element("div", { class: "explorer-controls" },
       channels(state, "inputs", "Input channels", draw),
       channels(state, "outputs", "Output channels", draw)),
-    element("div", { class: "explorer-result" }, rooms.shapes, rooms.size, rooms.numbers),
+    layer,
   ];
+}
+
+function paragraphs(...sentences) {
+  return sentences.map((sentence) => shared.element("p", {}, sentence));
 }
 
 function channels(state, key, label, draw) {
@@ -316,23 +316,29 @@ function channels(state, key, label, draw) {
   });
 }
 
-function kernelInputs(state, changed) {
-  const inputs = table(KERNEL_SIDE, KERNEL_SIDE, (i, j) => shared.element("input", {
-    type: "number", step: "any", "aria-label": `weight, row ${i + 1}, column ${j + 1}`,
-    onchange: (event) => {
-      const weight = event.target.valueAsNumber;
-      const weights = structuredClone(state.kernel);
-      if (Number.isFinite(weight)) weights[i][j] = weight;
-      state.kernel = weights;
-      made.refresh();
-      changed();
-    },
+// Nine cells: the pixel under the kernel, its weight to be edited, and their product.
+function nineCells(state, changed) {
+  const { element } = shared;
+  const cells = table(KERNEL_SIDE, KERNEL_SIDE, (i, j) => ({
+    pixel: element("span"),
+    weight: element("input", {
+      type: "number", step: "any", "aria-label": `weight, row ${i + 1}, column ${j + 1}`,
+      onchange: (event) => {
+        const weight = event.target.valueAsNumber;
+        if (Number.isFinite(weight)) state.kernel[i][j] = weight;
+        changed();
+      },
+    }),
+    product: element("strong"),
   }));
-  const made = shared.element("div", { class: "convolution-kernel" }, inputs);
-  made.refresh = () => inputs.forEach((row, i) => row.forEach((input, j) => {
-    input.value = state.kernel[i][j];
+  const made = element("div", { class: "convolution-nine" }, cells.flat().map(
+    ({ pixel, weight, product }) => element("div", {}, pixel, weight, product),
+  ));
+  made.show = (found) => cells.forEach((row, i) => row.forEach(({ pixel, weight, product }, j) => {
+    pixel.textContent = `${written(found.window[i][j])} ×`;
+    weight.value = state.kernel[i][j];
+    product.textContent = `= ${written(found.products[i][j])}`;
   }));
-  made.refresh();
   return made;
 }
 
@@ -377,46 +383,41 @@ function walking(state, result, draw) {
   return made;
 }
 
-function productCells(state, { window, products: nine }) {
-  return window.flatMap((row, i) => row.map((pixel, j) => shared.element("div", {},
-    `${written(pixel)} × ${written(state.kernel[i][j], 4)}`,
-    shared.element("strong", {}, `= ${written(nine[i][j])}`))));
-}
-
-function lastTitle({ relu: activated, pool }) {
+function titleOfLast({ relu: activated, pool }) {
   if (activated && pool) return "After ReLU and pooling";
   if (activated) return "After ReLU";
-  return pool ? "After pooling" : "Without ReLU or pooling: the same";
+  return pool ? "After pooling" : "No ReLU, no pooling";
 }
 
-function showTexts(rooms, state, found) {
+function sumSentence(state, found) {
   const [y, x] = found.cell;
-  rooms.sum.textContent = `Output in row ${y + 1}, column ${x + 1}: ${sumWritten(state, found)}`;
-  rooms.after.textContent = afterWritten(state, found);
-  const side = found.map.length;
-  rooms.shapes.replaceChildren(
-    "Shapes: ", shared.element("code", {}, shapesWritten(state, found)),
-    ` (channels, rows, columns${state.relu ? "; ReLU keeps the shape" : ""})`,
-  );
-  rooms.size.textContent = `Rows and columns: (${SIDE} + 2 × ${state.padding} − 3) / ${state.stride}`
-    + ` + 1 = ${side}${(SIDE + 2 * state.padding - 3) % state.stride ? ", rounded down" : ""}.`;
-  const { parameters, multiplyAdds, linear } = counts({ ...state, side: SIDE });
-  rooms.numbers.textContent = `Parameters: ${state.outputs} × (${state.inputs} × 9 weights + 1 bias) =`
-    + ` ${thousands(parameters)}. Multiply-adds for one image: ${thousands(multiplyAdds)}. A linear`
-    + ` layer between the same numbers would have ${thousands(linear)} parameters.`;
+  return `Output in row ${y + 1}, column ${x + 1}: ${sumWritten(state, found)}.`;
 }
 
-function afterWritten(state, { activated, last, cell: [y, x] }) {
-  const value = written(activated[y][x]);
-  const texts = state.relu ? [`After ReLU: ${value}.`] : [];
+function afterSentence(state, { activated, last, cell: [y, x] }) {
+  const parts = state.relu ? [`After ReLU: ${written(activated[y][x])}.`] : [];
   const [row, column] = [y >> 1, x >> 1];
   if (state.pool && row < last.length && column < last.length) {
-    const four = fourOf(activated, [row, column]).map((each) => written(each)).join(", ");
-    texts.push(`Pooling keeps the largest of ${four}: ${written(last[row][column])}.`);
+    const four = fourOf(activated, [row, column]).map((value) => written(value)).join(", ");
+    parts.push(`Pooling keeps the largest of ${four}: ${written(last[row][column])}.`);
   } else if (state.pool) {
-    texts.push("Pooling leaves out this odd last row or column.");
+    parts.push("Pooling leaves out this odd last row or column.");
   }
-  return texts.join(" ");
+  return parts.join(" ");
+}
+
+function layerSentences(state, found) {
+  const { stride, padding, inputs, outputs } = state;
+  const { parameters, multiplyAdds, linear } = counts({ ...state, side: SIDE });
+  const rounded = (SIDE + 2 * padding - KERNEL_SIDE) % stride ? ", rounded down" : "";
+  return [
+    ["Shapes (channels, rows, columns): ", shared.element("code", {}, shapesWritten(state, found))],
+    `Rows and columns: (${SIDE} + 2 × ${padding} − 3) / ${stride} + 1 = ${found.map.length}${rounded}.`,
+    `Parameters: ${outputs} × (${inputs} × 9 weights + 1 bias) = ${thousands(parameters)}.`,
+    `Multiply-adds for one image: ${outputs} × ${inputs} × 9 × ${found.map.length}² = `
+      + `${thousands(multiplyAdds)}.`,
+    `A linear layer between as many numbers has ${thousands(linear)} parameters.`,
+  ];
 }
 
 shared.start("convolution", build);

@@ -6,7 +6,7 @@ const path = require("path");
 
 const style = fs.readFileSync(path.join(__dirname, "explorer.css"), "utf8");
 
-for (const name of ["convolution"]) {
+for (const name of ["convolution", "seed-machine"]) {
   const { still } = require(`./${name}.js`);
   const opening = `<svg xmlns="http://www.w3.org/2000/svg" class="explorer"`;
   const drawn = still().replace("<svg", opening).replace(/>/, `><style>${style}</style>`);
