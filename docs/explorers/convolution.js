@@ -423,6 +423,6 @@ function layerSentences(state, found) {
 shared.start("convolution", build);
 
 if (typeof module !== "undefined") {
-  module.exports = { convolve, counts, fourOf, maxPool, outputSide, picture, products, relu, still,
-    windowOf };
+  module.exports = { convolve, counts, fourOf, maxPool, outputSide, picture,
+    pictures: Object.keys(PICTURES), products, relu, still, windowOf };
 }
