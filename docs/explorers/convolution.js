@@ -15,9 +15,13 @@ const PICTURES = {
     text: "slanted cross",
     distance: (x, y) => Math.min(Math.abs(x + y), Math.abs(x - y)) / Math.SQRT2 - 1.2,
   },
-  dot: { text: "one bright pixel", distance: (x, y) => Math.max(Math.abs(x - 0.5), Math.abs(y - 0.5)) - 0.5 },
+  dot: {
+    text: "one bright pixel",
+    distance: (x, y) => Math.max(Math.abs(x - 0.5), Math.abs(y - 0.5)) - 0.5,
+  },
 };
 
+// prettier-ignore
 const KERNELS = {
   vertical: { text: "Sobel: vertical edges", weights: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] },
   horizontal: { text: "Sobel: horizontal edges", weights: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]] },
@@ -39,7 +43,9 @@ function untrained(seed) {
 }
 
 function table(height, width, value) {
-  return Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => value(y, x)));
+  return Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) => value(y, x)),
+  );
 }
 
 // Grey values from 0 to 1 with one decimal, so that the products stay short.
@@ -75,8 +81,11 @@ function sum(rows) {
 function convolve(rows, kernel, { stride, padding, bias }) {
   const height = outputSide(rows.length, { stride, padding });
   const width = outputSide(rows[0].length, { stride, padding });
-  return table(height, width, (y, x) =>
-    sum(products(windowOf(rows, [y, x], { stride, padding }), kernel)) + bias);
+  return table(
+    height,
+    width,
+    (y, x) => sum(products(windowOf(rows, [y, x], { stride, padding }), kernel)) + bias,
+  );
 }
 
 function relu(rows) {
@@ -85,8 +94,7 @@ function relu(rows) {
 
 // The largest of each 2 by 2 values; an odd last row or column is left out.
 function maxPool(rows) {
-  return table(rows.length >> 1, rows[0].length >> 1, (y, x) =>
-    Math.max(...fourOf(rows, [y, x])));
+  return table(rows.length >> 1, rows[0].length >> 1, (y, x) => Math.max(...fourOf(rows, [y, x])));
 }
 
 function fourOf(rows, [y, x]) {
@@ -114,8 +122,9 @@ function computed(state) {
 
 // From here on: what is shown.
 
-function written(value, decimals = 3) {
-  const rounded = Number(value.toFixed(decimals));
+// Five decimals: a blur's products are exact.
+function written(value) {
+  const rounded = Number(value.toFixed(5));
   return (Object.is(rounded, -0) ? 0 : rounded).toString().replace("-", "−");
 }
 
@@ -145,16 +154,33 @@ function cellSize({ padding }) {
 // A map of numbers as squares; `frames` are [row, column, height, width, class].
 function squares(rows, size, fill, frames, place) {
   const [height, width] = [size * rows.length, size * rows[0].length];
-  const cells = rows.flatMap((row, y) => row.map((value, x) =>
-    shared.tag("rect", { x: size * x, y: size * y, width: size, height: size, ...fill(value) })));
-  const framed = frames.map(([y, x, high, wide, name]) => shared.tag("rect", {
-    x: size * x, y: size * y, width: size * wide, height: size * high, class: name,
-  }));
+  const cells = rows.flatMap((row, y) =>
+    row.map((value, x) =>
+      shared.tag("rect", { x: size * x, y: size * y, width: size, height: size, ...fill(value) }),
+    ),
+  );
+  const framed = frames.map(([y, x, high, wide, name]) =>
+    shared.tag("rect", {
+      x: size * x,
+      y: size * y,
+      width: size * wide,
+      height: size * high,
+      class: name,
+    }),
+  );
   return shared.tag(
     "svg",
-    { viewBox: `-2 -2 ${width + 4} ${height + 4}`, width: width + 4, height: height + 4, ...place },
-    shared.tag("rect", { width, height, class: "sheet" }), cells,
-    shared.tag("rect", { width, height, class: "line" }), framed,
+    {
+      viewBox: `-2 -2 ${width + 4} ${height + 4}`,
+      width: width + 4,
+      height: height + 4,
+      "shape-rendering": "crispEdges",
+      ...place,
+    },
+    shared.tag("rect", { width, height, class: "sheet" }),
+    cells,
+    shared.tag("rect", { width, height, class: "line" }),
+    framed,
   );
 }
 
@@ -162,10 +188,16 @@ function inputSquares(state, { input, cell: [y, x] }, place = {}) {
   const { stride, padding } = state;
   const side = SIDE + 2 * padding;
   const rows = table(side, side, (i, j) => (input[i - padding] || [])[j - padding] ?? 0);
-  return squares(rows, cellSize(state), grey, [
-    [padding, padding, SIDE, SIDE, "border"],
-    [y * stride, x * stride, KERNEL_SIDE, KERNEL_SIDE, "window"],
-  ], place);
+  return squares(
+    rows,
+    cellSize(state),
+    grey,
+    [
+      [padding, padding, SIDE, SIDE, "border"],
+      [y * stride, x * stride, KERNEL_SIDE, KERNEL_SIDE, "window"],
+    ],
+    place,
+  );
 }
 
 function most(rows) {
@@ -197,37 +229,52 @@ function shapesWritten(state, { map, last }) {
 }
 
 const DEFAULTS = {
-  picture: "ring", preset: "vertical", kernel: KERNELS.vertical.weights, stride: 1, padding: 0,
-  bias: 0, relu: true, pool: true, inputs: 1, outputs: 1, cell: [6, 1],
+  picture: "ring",
+  preset: "vertical",
+  kernel: KERNELS.vertical.weights,
+  stride: 1,
+  padding: 0,
+  bias: 0,
+  relu: true,
+  pool: true,
+  inputs: 1,
+  outputs: 1,
+  cell: [6, 1],
 };
 
-// The picture for a page without scripts.
+// The picture for a page without scripts: small enough that a phone shows its letters.
 function still() {
   const found = computed(DEFAULTS);
-  const label = (x, text, second) => [
-    shared.tag("text", { x, y: 18, "font-weight": 700 }, text),
-    shared.tag("text", { x, y: 36, class: "muted" }, second),
-  ];
-  const nine = found.products.flatMap((row, i) => row.map((product, j) => {
-    const [x, y] = [266 + 72 * j, 62 + 62 * i];
-    const factors = `${written(found.window[i][j])} × ${written(DEFAULTS.kernel[i][j])}`;
-    return [
-      shared.tag("rect", { x, y, width: 70, height: 58, class: "line" }),
-      shared.tag("text", { x: x + 35, y: y + 25, "text-anchor": "middle" }, factors),
-      shared.tag("text", { x: x + 35, y: y + 45, "text-anchor": "middle", "font-weight": 700 },
-        `= ${written(product)}`),
-    ];
-  }));
+  const scale = 0.85;
+  const place = (x, y, side) => {
+    const size = scale * (cellSize(DEFAULTS) * side + 4);
+    return { x, y, width: size, height: size };
+  };
+  const label = (x, y, title) => shared.tag("text", { x, y, "font-weight": 700 }, title);
+  const nine = found.products.flatMap((row, i) =>
+    row.map((product, j) => {
+      const [x, y] = [234 + 72 * j, 28 + 68 * i];
+      const factors = `${written(found.window[i][j])} × ${written(DEFAULTS.kernel[i][j])}`;
+      const middle = { x: x + 34, "text-anchor": "middle" };
+      return [
+        shared.tag("rect", { x, y, width: 68, height: 64, class: "line" }),
+        shared.tag("text", { ...middle, y: y + 28 }, factors),
+        shared.tag("text", { ...middle, y: y + 48, "font-weight": 700 }, `= ${written(product)}`),
+      ];
+    }),
+  );
   return shared.tag(
-    "svg", { viewBox: "0 0 860 300", width: 860, height: 300 },
-    label(0, "The picture, 1 16 16", "the kernel lies on nine pixels"),
-    inputSquares(DEFAULTS, found, { x: 0, y: 52 }),
-    label(266, "Pixel × weight", "nine products"), nine,
-    label(504, "The output map, 1 14 14", "orange above 0, blue below"),
-    mapSquares(DEFAULTS, found, { x: 504, y: 52 }),
-    label(736, "ReLU, pooling", "1 7 7"),
-    lastSquares(DEFAULTS, found, { x: 736, y: 52 }),
-    shared.tag("text", { x: 266, y: 285 }, `The sum: ${sumWritten(DEFAULTS, found)}`),
+    "svg",
+    { viewBox: "0 0 450 490", width: 450, height: 490 },
+    label(0, 14, "Picture, 1 16 16"),
+    inputSquares(DEFAULTS, found, place(0, 26, SIDE)),
+    label(234, 14, "Pixel × weight"),
+    nine,
+    shared.tag("text", { x: 0, y: 256 }, `Their sum: ${sumWritten(DEFAULTS, found)}`),
+    label(0, 292, "Output map, 1 14 14"),
+    mapSquares(DEFAULTS, found, place(0, 304, found.map.length)),
+    label(234, 292, "After ReLU and pooling, 1 7 7"),
+    lastSquares(DEFAULTS, found, place(234, 304, found.last.length)),
   );
 }
 
@@ -242,12 +289,14 @@ function panel(title, ...content) {
 function build() {
   const { element } = shared;
   const state = structuredClone(DEFAULTS);
-  const input = element("div");
+  const input = element("div", { role: "img", "aria-label": "Picture, with the kernel's frame" });
   const map = element("div", {
-    class: "convolution-map", tabindex: 0, role: "application",
+    class: "convolution-map",
+    tabindex: 0,
+    role: "application",
     "aria-label": "Output map. The arrow keys choose an output.",
   });
-  const last = element("div");
+  const last = element("div", { role: "img", "aria-label": "Map after ReLU and pooling" });
   const lastTitle = element("span");
   const result = element("div", { class: "explorer-result", "aria-live": "polite" });
   const layer = element("div", { class: "explorer-result", "aria-live": "polite" });
@@ -257,7 +306,9 @@ function build() {
     draw();
   });
   const preset = shared.select(
-    state, "preset", { label: "Kernel", options: { ...texts(KERNELS), "": "written by hand" } },
+    state,
+    "preset",
+    { label: "Kernel", options: { ...texts(KERNELS), "": "written by hand" } },
     () => {
       if (state.preset) state.kernel = structuredClone(KERNELS[state.preset].weights);
       draw();
@@ -279,27 +330,38 @@ function build() {
   choosing(map, state, draw);
   draw();
   return [
-    element("div", { class: "explorer-controls" },
+    element(
+      "div",
+      { class: "explorer-controls" },
       shared.select(state, "picture", { label: "Picture", options: texts(PICTURES) }, draw),
       preset,
       shared.slider(state, "stride", { label: "Stride", min: 1, max: 3 }, draw),
       shared.slider(state, "padding", { label: "Padding", min: 0, max: 2 }, draw),
       shared.slider(
-        state, "bias", { label: "Bias", min: -3, max: 3, step: 0.1, show: (value) => written(value) },
+        state,
+        "bias",
+        { label: "Bias", min: -3, max: 3, step: 0.1, show: (value) => written(value) },
         draw,
       ),
       shared.checkbox(state, "relu", { label: "ReLU" }, draw),
-      shared.checkbox(state, "pool", { label: "2 × 2 max pooling" }, draw)),
-    element("div", { class: "explorer-panels" },
+      shared.checkbox(state, "pool", { label: "2 × 2 max pooling" }, draw),
+    ),
+    element(
+      "div",
+      { class: "explorer-panels" },
       panel("Picture, 0 (black) to 1 (white)", input),
       panel("Pixel × weight = product", nine),
       panel("Output: orange above 0, blue below", map),
-      panel(lastTitle, last)),
+      panel(lastTitle, last),
+    ),
     result,
     element("div", {}, walking(state, result, draw)),
-    element("div", { class: "explorer-controls" },
+    element(
+      "div",
+      { class: "explorer-controls" },
       channels(state, "inputs", "Input channels", draw),
-      channels(state, "outputs", "Output channels", draw)),
+      channels(state, "outputs", "Output channels", draw),
+    ),
     layer,
   ];
 }
@@ -322,7 +384,9 @@ function nineCells(state, changed) {
   const cells = table(KERNEL_SIDE, KERNEL_SIDE, (i, j) => ({
     pixel: element("span"),
     weight: element("input", {
-      type: "number", step: "any", "aria-label": `weight, row ${i + 1}, column ${j + 1}`,
+      type: "number",
+      step: "any",
+      "aria-label": `weight, row ${i + 1}, column ${j + 1}`,
       onchange: (event) => {
         const weight = event.target.valueAsNumber;
         if (Number.isFinite(weight)) state.kernel[i][j] = weight;
@@ -331,14 +395,19 @@ function nineCells(state, changed) {
     }),
     product: element("strong"),
   }));
-  const made = element("div", { class: "convolution-nine" }, cells.flat().map(
-    ({ pixel, weight, product }) => element("div", {}, pixel, weight, product),
-  ));
-  made.show = (found) => cells.forEach((row, i) => row.forEach(({ pixel, weight, product }, j) => {
-    pixel.textContent = `${written(found.window[i][j])} ×`;
-    weight.value = state.kernel[i][j];
-    product.textContent = `= ${written(found.products[i][j])}`;
-  }));
+  const made = element(
+    "div",
+    { class: "convolution-nine" },
+    cells.flat().map(({ pixel, weight, product }) => element("div", {}, pixel, weight, product)),
+  );
+  made.show = (found) =>
+    cells.forEach((row, i) =>
+      row.forEach(({ pixel, weight, product }, j) => {
+        pixel.textContent = `${written(found.window[i][j])} ×`;
+        weight.value = state.kernel[i][j];
+        product.textContent = `= ${written(found.products[i][j])}`;
+      }),
+    );
   return made;
 }
 
@@ -357,7 +426,8 @@ function choosing(map, state, draw) {
     const index = (at, start, size) =>
       Math.max(0, Math.min(side - 1, Math.floor((side * (at - start)) / size)));
     state.cell = [
-      index(event.clientY, box.top, box.height), index(event.clientX, box.left, box.width),
+      index(event.clientY, box.top, box.height),
+      index(event.clientX, box.left, box.width),
     ];
     draw();
   };
@@ -398,7 +468,9 @@ function afterSentence(state, { activated, last, cell: [y, x] }) {
   const parts = state.relu ? [`After ReLU: ${written(activated[y][x])}.`] : [];
   const [row, column] = [y >> 1, x >> 1];
   if (state.pool && row < last.length && column < last.length) {
-    const four = fourOf(activated, [row, column]).map((value) => written(value)).join(", ");
+    const four = fourOf(activated, [row, column])
+      .map((value) => written(value))
+      .join(", ");
     parts.push(`Pooling keeps the largest of ${four}: ${written(last[row][column])}.`);
   } else if (state.pool) {
     parts.push("Pooling leaves out this odd last row or column.");
@@ -412,10 +484,11 @@ function layerSentences(state, found) {
   const rounded = (SIDE + 2 * padding - KERNEL_SIDE) % stride ? ", rounded down" : "";
   return [
     ["Shapes (channels, rows, columns): ", shared.element("code", {}, shapesWritten(state, found))],
-    `Rows and columns: (${SIDE} + 2 × ${padding} − 3) / ${stride} + 1 = ${found.map.length}${rounded}.`,
+    `Rows and columns: (${SIDE} + 2 × ${padding} − 3) / ${stride} + 1 = ` +
+      `${found.map.length}${rounded}.`,
     `Parameters: ${outputs} × (${inputs} × 9 weights + 1 bias) = ${thousands(parameters)}.`,
-    `Multiply-adds for one image: ${outputs} × ${inputs} × 9 × ${found.map.length}² = `
-      + `${thousands(multiplyAdds)}.`,
+    `Multiply-adds for one image: ${outputs} × ${inputs} × 9 × ${found.map.length}² = ` +
+      `${thousands(multiplyAdds)}.`,
     `A linear layer between as many numbers has ${thousands(linear)} parameters.`,
   ];
 }
@@ -423,6 +496,17 @@ function layerSentences(state, found) {
 shared.start("convolution", build);
 
 if (typeof module !== "undefined") {
-  module.exports = { convolve, counts, fourOf, maxPool, outputSide, picture,
-    pictures: Object.keys(PICTURES), products, relu, still, windowOf };
+  module.exports = {
+    convolve,
+    counts,
+    fourOf,
+    maxPool,
+    outputSide,
+    picture,
+    pictures: Object.keys(PICTURES),
+    products,
+    relu,
+    still,
+    windowOf,
+  };
 }

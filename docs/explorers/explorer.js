@@ -18,7 +18,8 @@ const explorer = (() => {
     return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   }
 
-  function escaped(text) {
+  function escaped(value) {
+    const text = typeof value === "number" ? Number(value.toFixed(2)) : value;
     return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
   }
 
@@ -47,7 +48,11 @@ const explorer = (() => {
   function row(label, input, ...beside) {
     input.id = input.id || `explorer-control-${(controls += 1)}`;
     return element(
-      "div", { class: "explorer-row" }, element("label", { for: input.id }, label), input, beside,
+      "div",
+      { class: "explorer-row" },
+      element("label", { for: input.id }, label),
+      input,
+      beside,
     );
   }
 
@@ -74,7 +79,9 @@ const explorer = (() => {
   function select(state, key, { label, options }, changed) {
     const choices = Object.entries(options);
     const input = element(
-      "select", {}, choices.map(([value, text]) => element("option", { value }, text)),
+      "select",
+      {},
+      choices.map(([value, text]) => element("option", { value }, text)),
     );
     const made = row(label, input);
     made.refresh = () => (input.value = state[key]);
@@ -116,7 +123,7 @@ const explorer = (() => {
   }
 
   function button(label, pressed) {
-    return element("button", { type: "button", class: "md-button", onclick: pressed }, label);
+    return element("button", { type: "button", onclick: pressed }, label);
   }
 
   // Paint pixels[y][x] = [red, green, blue], 0 to 255, one canvas pixel each; CSS makes it large.
@@ -161,8 +168,21 @@ const explorer = (() => {
   }
 
   return {
-    arrow, button, checkbox, colour, element, normal, number, paint, row, select, slider, start,
-    tag, uniform, withTheme,
+    arrow,
+    button,
+    checkbox,
+    colour,
+    element,
+    normal,
+    number,
+    paint,
+    row,
+    select,
+    slider,
+    start,
+    tag,
+    uniform,
+    withTheme,
   };
 })();
 

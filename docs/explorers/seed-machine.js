@@ -16,7 +16,8 @@ function study({ n, difference, sd, seed }) {
     return Math.round(TEST_IMAGES * drawn) / TEST_IMAGES;
   };
   return Array.from({ length: n }, () => ({
-    a: accuracy(MIDDLE + difference / 2), b: accuracy(MIDDLE - difference / 2),
+    a: accuracy(MIDDLE + difference / 2),
+    b: accuracy(MIDDLE - difference / 2),
   }));
 }
 
@@ -58,7 +59,10 @@ function logGamma(x) {
     676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
     12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
   ];
-  const series = terms.reduce((total, term, index) => total + term / (x + index), 0.99999999999980993);
+  const series = terms.reduce(
+    (total, term, index) => total + term / (x + index),
+    0.99999999999980993,
+  );
   const base = x + 6.5;
   return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(base) - base + Math.log(series);
 }
@@ -67,7 +71,8 @@ function logGamma(x) {
 function incompleteBeta(x, a, b) {
   if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
+  const logFront =
+    logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
   const coefficient = (index) => {
     const m = index >> 1;
     return index % 2
@@ -187,18 +192,24 @@ function verdictText(differences) {
   const [low, high] = turned ? [-found.high, -found.low] : [found.low, found.high];
   const interval = `95 % interval ${points(low)} to ${points(high)}`;
   if (kind === "better") {
-    return `${ahead} is better than ${behind}: ${mean} points (${interval}, ${pText(p)}, ${n} seeds).`;
+    const numbers = `${interval}, ${pText(p)}, ${n} seeds`;
+    return `${ahead} is better than ${behind}: ${mean} points (${numbers}).`;
   }
   if (kind === "not distinguishable") {
-    return `${ahead} and ${behind} are not distinguishable with ${n} seeds: ${mean} points for ${ahead}`
-      + ` (${interval}, ${pText(p)}).`;
+    return (
+      `${ahead} and ${behind} are not distinguishable with ${n} seeds: ` +
+      `${mean} points for ${ahead} (${interval}, ${pText(p)}).`
+    );
   }
   const wins = differences.filter((value) => (turned ? -value : value) > 0).length;
   const seen = differences.every((value) => value === 0)
-    ? "the same accuracy in every run" : `${ahead} ahead in ${wins} of ${n}`;
-  return `Too few seeds to tell ${ahead} from ${behind}: with ${n} seeds the smallest possible`
-    + ` p is ${pNumber(smallestP(n))}; 6 seeds could tell. What was seen: ${seen}, ${mean} points`
-    + ` (${interval}).`;
+    ? "the same accuracy in every run"
+    : `${ahead} ahead in ${wins} of ${n}`;
+  return (
+    `Too few seeds to tell ${ahead} from ${behind}: with ${n} seeds the smallest possible` +
+    ` p is ${pNumber(smallestP(n))}; 6 seeds could tell. What was seen: ${seen}, ${mean} points` +
+    ` (${interval}).`
+  );
 }
 
 // The figures.
@@ -216,7 +227,13 @@ function text(x, y, content, attributes = {}) {
 function mark(name, x, y) {
   return name === "A"
     ? shared.tag("circle", { cx: x, cy: y, r: 5, fill: "var(--explorer-blue)" })
-    : shared.tag("rect", { x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: "var(--explorer-orange)" });
+    : shared.tag("rect", {
+        x: x - 4.5,
+        y: y - 4.5,
+        width: 9,
+        height: 9,
+        fill: "var(--explorer-orange)",
+      });
 }
 
 // Whole multiples of 1, 2 or 5 tenths, ... within the range: at most seven.
@@ -233,21 +250,39 @@ function accuracyFigure(pairs, { difference, sd }, place = {}) {
   const across = (index) => LEFT + ((index + 0.5) / pairs.length) * (WIDTH - LEFT);
   const grid = ticks(low, high).map((value) => [
     line(LEFT, up(value), WIDTH, up(value), { class: "line" }),
-    text(LEFT - 6, up(value) + 4, `${Number(value.toFixed(1))} %`, { class: "muted", "text-anchor": "end", "font-size": 12 }),
+    text(LEFT - 6, up(value) + 4, `${Number(value.toFixed(1))} %`, {
+      class: "muted",
+      "text-anchor": "end",
+      "font-size": 12,
+    }),
   ]);
-  const truths = [["blue", difference / 2], ["orange", -difference / 2]].map(([name, shift]) => {
+  const truths = [
+    ["blue", difference / 2],
+    ["orange", -difference / 2],
+  ].map(([name, shift]) => {
     const y = up(100 * (MIDDLE + shift));
     return line(LEFT, y, WIDTH, y, { class: "truth", stroke: `var(--explorer-${name})` });
   });
   const dots = pairs.map(({ a, b }, index) => [
     line(across(index), up(100 * a), across(index), up(100 * b), { class: "pair" }),
-    mark("A", across(index), up(100 * a)), mark("B", across(index), up(100 * b)),
-    text(across(index), bottom + 18, index + 1, { class: "muted", "text-anchor": "middle", "font-size": 12 }),
+    mark("A", across(index), up(100 * a)),
+    mark("B", across(index), up(100 * b)),
+    text(across(index), bottom + 18, index + 1, {
+      class: "muted",
+      "text-anchor": "middle",
+      "font-size": 12,
+    }),
   ]);
   return shared.tag(
-    "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...place },
-    grid, difference ? truths : truths[0].replace("blue", "grey"), dots,
-    mark("A", LEFT + 8, 14), text(LEFT + 18, 18, "A"), mark("B", LEFT + 48, 14), text(LEFT + 58, 18, "B"),
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...place },
+    grid,
+    difference ? truths : truths[0].replace("blue", "grey"),
+    dots,
+    mark("A", LEFT + 8, 14),
+    text(LEFT + 18, 18, "A"),
+    mark("B", LEFT + 48, 14),
+    text(LEFT + 58, 18, "B"),
     text(WIDTH, 18, "dashed: the truth", { class: "muted", "text-anchor": "end" }),
     text((LEFT + WIDTH) / 2, HEIGHT - 2, "seed", { class: "muted", "text-anchor": "middle" }),
   );
@@ -275,30 +310,50 @@ function flipsFigure(differences, { difference, sd }, place = {}) {
   const [top, bottom, width] = [132, HEIGHT - 36, (WIDTH - 8) / bars];
   const columns = counts.map(({ near, far }, index) => {
     const tall = (count) => ((bottom - top) * count) / tallest;
-    const column = (count, y, name) => count && shared.tag("rect", {
-      x: 4 + index * width, y, width: width - 1, height: tall(count), fill: `var(--explorer-${name})`,
-    });
+    const column = (count, y, name) =>
+      count &&
+      shared.tag("rect", {
+        x: 4 + index * width,
+        y,
+        width: width - 1,
+        height: tall(count),
+        fill: `var(--explorer-${name})`,
+      });
     return [
-      column(near, bottom - tall(near), "grey"), column(far, bottom - tall(near) - tall(far), "red"),
+      column(near, bottom - tall(near), "grey"),
+      column(far, bottom - tall(near) - tall(far), "red"),
     ].filter(Boolean);
   });
   const axis = ticks(-100 * reach, 100 * reach).map((value) =>
     text(across(value / 100), bottom + 17, value ? points(value / 100).replace(/\.0$/, "") : "0", {
-      class: "muted", "text-anchor": "middle", "font-size": 12,
-    }));
+      class: "muted",
+      "text-anchor": "middle",
+      "font-size": 12,
+    }),
+  );
   return shared.tag(
-    "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...place },
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...place },
     line(across(0), 20, across(0), bottom, { class: "line" }),
     text(0, 12, "A − B for each seed", { class: "muted" }),
-    differences.map((value) => shared.tag("circle", { cx: across(value), cy: 28, r: 5, class: "dot" })),
+    differences.map((value) =>
+      shared.tag("circle", { cx: across(value), cy: 28, r: 5, class: "dot" }),
+    ),
     text(0, 58, "Mean and its 95 % interval", { class: "muted" }),
     line(across(found.low), 74, across(found.high), 74, { class: "interval" }),
     shared.tag("circle", { cx: across(found.mean), cy: 74, r: 6, class: "mean" }),
-    text(0, 104, `Means of all ${found.flips.patterns.toLocaleString("en")} sign flips;`, { class: "muted" }),
+    text(0, 104, `Means of all ${found.flips.patterns.toLocaleString("en")} sign flips;`, {
+      class: "muted",
+    }),
     text(0, 120, "red: as far from 0 as the one seen", { class: "muted" }),
-    columns, line(across(found.mean), top - 6, across(found.mean), bottom, { class: "seen" }),
-    line(4, bottom, WIDTH - 4, bottom, { class: "line" }), axis,
-    text(WIDTH / 2, HEIGHT - 2, "A − B, percentage points", { class: "muted", "text-anchor": "middle" }),
+    columns,
+    line(across(found.mean), top - 6, across(found.mean), bottom, { class: "seen" }),
+    line(4, bottom, WIDTH - 4, bottom, { class: "line" }),
+    axis,
+    text(WIDTH / 2, HEIGHT - 2, "A − B, percentage points", {
+      class: "muted",
+      "text-anchor": "middle",
+    }),
   );
 }
 
@@ -315,10 +370,10 @@ function still() {
   const settings = settingsOf(DEFAULTS);
   const pairs = study(settings);
   return shared.tag(
-    "svg", { viewBox: "0 0 720 300", width: 720, height: 300 },
-    accuracyFigure(pairs, settings, { x: 0, y: 0 }),
-    flipsFigure(differencesOf(pairs), settings, { x: 376, y: 0 }),
-    text(0, 284, verdictText(differencesOf(pairs))),
+    "svg",
+    { viewBox: "0 0 340 530", width: 340, height: 530 },
+    accuracyFigure(pairs, settings),
+    flipsFigure(differencesOf(pairs), settings, { y: 275 }),
   );
 }
 
@@ -333,32 +388,48 @@ function truthSentence({ difference }) {
 }
 
 function testSentence({ flips, student, p }) {
-  return `Sign flips: ${flips.asFar.toLocaleString("en")} of ${flips.patterns.toLocaleString("en")}, `
-    + `${pText(flips.p)}. Student's t-test, times 5: ${pText(student)}. `
-    + `The larger counts: ${pText(p)}.`;
+  return (
+    `Sign flips: ${flips.asFar.toLocaleString("en")} of ${flips.patterns.toLocaleString("en")}, ` +
+    `${pText(flips.p)}. Student's t-test, times 5: ${pText(student)}. ` +
+    `The larger counts: ${pText(p)}.`
+  );
 }
 
 function tallySentence({ difference }, { naive, verdict }) {
   const wrong = ({ A, B }) => (difference ? B : A + B).toLocaleString("en");
   const of = `of ${STUDIES.toLocaleString("en")} studies`;
-  const false_ = `The higher mean calls the wrong variant better in ${wrong(naive)} ${of}, the verdict `
-    + `in ${wrong(verdict)}.`;
+  const false_ =
+    `The higher mean calls the wrong variant better in ${wrong(naive)} ${of}, the verdict ` +
+    `in ${wrong(verdict)}.`;
   if (!difference) return false_.replace("the wrong variant", "one of two equal variants");
   return `${false_} The verdict finds that A is better in ${verdict.A.toLocaleString("en")}.`;
 }
 
-const HEADINGS = ["Seeds", "True A − B", "Higher mean: A, B", "Verdict: A, B", "No verdict"];
+const HEADINGS = ["Seeds", "True A − B", "Higher mean: A, B", "Verdict: A, B", "None"];
 const MOST_ROWS = 6;
 
 function tallyRow({ n, difference }, { naive, verdict }) {
-  return [n, points(difference / 100), `${naive.A}, ${naive.B}`, `${verdict.A}, ${verdict.B}`, verdict.none];
+  return [
+    n,
+    points(difference / 100),
+    `${naive.A}, ${naive.B}`,
+    `${verdict.A}, ${verdict.B}`,
+    verdict.none,
+  ];
 }
 
 function build() {
   const { element } = shared;
   const state = { ...DEFAULTS };
   const rows = [];
-  const [accuracies, flips] = [element("div"), element("div")];
+  const accuracies = element("div", {
+    role: "img",
+    "aria-label": "Accuracy of A and B for each seed",
+  });
+  const flips = element("div", {
+    role: "img",
+    "aria-label": "Differences, their mean with interval, histogram of sign flips",
+  });
   const result = element("div", { class: "explorer-result", "aria-live": "polite" });
   const told = element("p", { "aria-live": "polite" });
   const body = element("tbody");
@@ -373,7 +444,8 @@ function build() {
     result.replaceChildren(
       element("p", {}, naiveSentence(found)),
       element("p", {}, element("strong", {}, `cifarkit: ${verdictText(differences)}`)),
-      element("p", {}, testSentence(found)), element("p", {}, truthSentence(state)),
+      element("p", {}, testSentence(found)),
+      element("p", {}, truthSentence(state)),
     );
   }
 
@@ -381,18 +453,40 @@ function build() {
     const counts = tally(settingsOf(state), STUDIES);
     told.textContent = tallySentence(state, counts);
     rows.unshift(tallyRow(state, counts));
-    body.replaceChildren(...rows.slice(0, MOST_ROWS).map((cells) =>
-      element("tr", {}, cells.map((cell) => element("td", {}, String(cell))))));
+    body.replaceChildren(
+      ...rows.slice(0, MOST_ROWS).map((cells) =>
+        element(
+          "tr",
+          {},
+          cells.map((cell) => element("td", {}, String(cell))),
+        ),
+      ),
+    );
     table.hidden = false;
   }
 
-  const table = element("table", { class: "explorer-table", hidden: true },
+  const table = element(
+    "table",
+    { class: "explorer-table", hidden: true },
     element("caption", {}, `Of ${STUDIES.toLocaleString("en")} studies, newest first`),
-    element("thead", {}, element("tr", {}, HEADINGS.map((heading) =>
-      element("th", { scope: "col" }, heading)))),
-    body);
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        HEADINGS.map((heading) => element("th", { scope: "col" }, heading)),
+      ),
+    ),
+    body,
+  );
   const inPoints = (value) => `${value.toFixed(1)} points`;
-  const seed = shared.number(state, "seed", { label: "Seed of chance", min: 0, max: 2 ** 32 - 1 }, draw);
+  const seed = shared.number(
+    state,
+    "seed",
+    { label: "Seed of chance", min: 0, max: 2 ** 32 - 1 },
+    draw,
+  );
   const redraw = () => {
     state.seed = (state.seed + 1) % 2 ** 32;
     seed.refresh();
@@ -400,18 +494,32 @@ function build() {
   };
   draw();
   return [
-    element("div", { class: "explorer-controls" },
+    element(
+      "div",
+      { class: "explorer-controls" },
       shared.slider(state, "n", { label: "Seeds, n", min: 2, max: 16 }, draw),
       shared.slider(
-        state, "difference", { label: "True A − B", min: 0, max: 3, step: 0.1, show: inPoints }, draw,
+        state,
+        "difference",
+        { label: "True A − B", min: 0, max: 3, step: 0.1, show: inPoints },
+        draw,
       ),
-      shared.slider(state, "sd", { label: "sd of A − B", min: 0.1, max: 2, step: 0.1, show: inPoints }, draw),
-      seed),
+      shared.slider(
+        state,
+        "sd",
+        { label: "sd of A − B", min: 0.1, max: 2, step: 0.1, show: inPoints },
+        draw,
+      ),
+      seed,
+    ),
     element("div", {}, shared.button("Draw again", redraw)),
-    element("div", { class: "explorer-panels" },
+    element(
+      "div",
+      { class: "explorer-panels" },
       element("figure", {}, element("figcaption", {}, "Accuracy of each run"), accuracies),
       element("figure", {}, element("figcaption", {}, "Could chance do this?"), flips),
-      result),
+      result,
+    ),
     element("div", {}, shared.button("Draw 1,000 studies", drawMany), told, table),
   ];
 }
@@ -419,6 +527,17 @@ function build() {
 shared.start("seed-machine", build);
 
 if (typeof module !== "undefined") {
-  module.exports = { DEFAULTS, differencesOf, histogram, judged, quantile, signFlipTest, still, study,
-    tails, tally, verdictText };
+  module.exports = {
+    DEFAULTS,
+    differencesOf,
+    histogram,
+    judged,
+    quantile,
+    signFlipTest,
+    still,
+    study,
+    tails,
+    tally,
+    verdictText,
+  };
 }
