@@ -284,7 +284,7 @@ function accuracyFigure(pairs, { difference, sd }, place = {}) {
     mark("B", LEFT + 48, 14),
     text(LEFT + 58, 18, "B"),
     text(WIDTH, 18, "dashed: the truth", { class: "muted", "text-anchor": "end" }),
-    text((LEFT + WIDTH) / 2, HEIGHT - 2, "seed", { class: "muted", "text-anchor": "middle" }),
+    text((LEFT + WIDTH) / 2, HEIGHT - 5, "seed", { class: "muted", "text-anchor": "middle" }),
   );
 }
 
@@ -350,7 +350,7 @@ function flipsFigure(differences, { difference, sd }, place = {}) {
     line(across(found.mean), top - 6, across(found.mean), bottom, { class: "seen" }),
     line(4, bottom, WIDTH - 4, bottom, { class: "line" }),
     axis,
-    text(WIDTH / 2, HEIGHT - 2, "A − B, percentage points", {
+    text(WIDTH / 2, HEIGHT - 5, "A − B, percentage points", {
       class: "muted",
       "text-anchor": "middle",
     }),
