@@ -53,6 +53,26 @@ LOOK = """async () => {
   }
 }"""
 
+# Of a page with an explorer: whether it started, and what a finger or a screen reader misses.
+EXPLORER = """() => {
+  const started = document.querySelector(".explorer-live")
+  const controls = [...document.querySelectorAll(".explorer :is(input, select, button)")].filter(
+    control => control.getClientRects().length)
+  const target = control => control.type === "checkbox" ? control.closest(".explorer-row") : control
+  const named = control => control.labels?.length || control.ariaLabel || control.innerText
+  return [
+    ...(started ? [] : ["the script has not replaced the still picture"]),
+    ...controls.filter(control => target(control).getBoundingClientRect().height < 40)
+      .map(control => `lower than 40 pixels: ${control.id || control.innerText}`),
+    ...controls.filter(control => !named(control)).map(control => `no name: ${control.outerHTML}`),
+  ]
+}"""
+EXPLORERS = sorted(
+    page.stem
+    for page in (Path(__file__).parents[1] / "docs" / "explorers").glob("*.md")
+    if 'class="explorer"' in page.read_text(encoding="utf-8")
+)
+
 
 class Site(NamedTuple):
     """A folder, and the address under which it is served."""
@@ -211,6 +231,16 @@ def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
     return faults
 
 
+def explorer_faults(browser: Any, page_file: Path) -> list[str]:
+    """Open an explorer from the disk as a phone would, and return what is wrong with it."""
+    errors: list[str] = []
+    with browser.new_context(viewport=PHONE, has_touch=True) as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(f"a script fails: {error}"))
+        page.goto(page_file.as_uri(), wait_until="load")
+        return errors + page.evaluate(EXPLORER)
+
+
 def test_a_page_is_sound(chromium: Any, site: Site, page: str) -> None:
     assert faults_of(chromium, site, page) == []
 
@@ -231,6 +261,33 @@ def test_search_finds_how_to_register_a_model(chromium: Any, site: Site) -> None
         results.first.click()
         page.wait_for_url(re.compile(r"your-own-model|reference/models"))
         assert "register_model" in page.locator("article").inner_text()
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_works_from_the_disk_and_under_a_finger(
+    chromium: Any, site: Site, name: str
+) -> None:
+    assert explorer_faults(chromium, site.folder / "explorers" / f"{name}.html") == []
+
+
+@pytest.mark.parametrize(
+    ("html", "fault"),
+    [
+        ("<button style='height: 40px'>Draw", None),
+        ("<button style='height: 39px'>Draw", "lower than 40 pixels: Draw"),
+        ("<input style='height: 40px'>", "no name"),
+        ("<script>null.x</script>", "a script fails"),
+    ],
+)
+def test_a_fault_of_an_explorer_is_found(
+    html: str, fault: str | None, chromium: Any, tmp_path: Path
+) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(f"<div class='explorer explorer-live'>{html}</div>", encoding="utf-8")
+    found = explorer_faults(chromium, page)
+    assert any(fault in one for one in found) if fault else found == []
+    page.write_text(f"<div class='explorer'>{html}</div>", encoding="utf-8")
+    assert "the script has not replaced the still picture" in explorer_faults(chromium, page)
 
 
 SOUND = "<title>Sound</title><link rel=icon href='data:,'>"
