@@ -1,4 +1,4 @@
-"""Draw the picture of the first page: `python docs/front.py RUN PHOTO` writes docs/assets/front.svg.
+"""Draw the first picture: `python docs/front.py RUN PHOTO` writes docs/assets/front.svg.
 
 What the network of a run makes of a photograph: its pixels, the maps of two layers, where the
 answer comes from (Grad-CAM), and the probability of each class. All of it is computed.
@@ -47,7 +47,7 @@ def front(run: ck.Run, photo: Path) -> str:
         name for name, part in run.model.named_modules() if isinstance(part, nn.Conv2d)
     ]
     squares = [
-        ("32 × 32 pixels", pixels),
+        ("32 by 32 pixels", pixels),
         ("first layer", _mosaic(ck.activations(run, photo, first)[0])),
         ("last convolution", _mosaic(ck.activations(run, photo, last)[0])),
         ("where it looks", _warmed(pixels, heat)),
