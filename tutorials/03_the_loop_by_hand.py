@@ -320,12 +320,11 @@ print(f"ck.evaluate: {100 * ck.evaluate(by_hand, data.val).accuracy:.2f} %")
 # ## The same with the trainer
 #
 # [`Trainer`][cifarkit.Trainer] takes a [`Recipe`][cifarkit.Recipe], which says how to train, and
-# a network, yours or one of its own. It measures train and val in every epoch, and keeps the
-# numbers in `run.history`.
+# any network. It measures train and val in every epoch, and keeps the numbers in `run.history`.
 #
-# Two settings are there for the comparison alone. `precision="float32"`, because on some
-# processors the trainer otherwise computes with fewer digits, which is faster; and
-# `device="cpu"`, because our own loop did not use a graphics card either.
+# Two settings are needed only for the comparison. `precision="float32"` is there because on some
+# processors the trainer otherwise computes with fewer digits, which is faster. `device="cpu"` is
+# there because our loop did not use a graphics card either.
 
 # %%
 recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=1e-3), precision="float32")
@@ -336,8 +335,8 @@ run = trainer.fit(build(), data)
 axes = ck.plots.curves(run, "loss")
 
 # %% [markdown]
-# The train loss that the trainer notes for an epoch is the mean over all pictures of the losses
-# of its steps. From the losses of our own loop, for the last epoch:
+# The trainer records a train loss for each epoch. It is the mean over all pictures of the losses of
+# the steps. Here it is from the losses of our loop, for the last epoch:
 
 # %%
 sizes = [len(batch.targets) for batch in ck.training_batches(data.train, 32, seed=0, epoch=0)]
