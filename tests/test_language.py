@@ -23,13 +23,15 @@ DOCUMENTS = [
 ]
 PAGES = [*SOURCES, *DOCUMENTS]
 # What to write in place: resumes, return whether, is not one of, a student who has, again,
-# something other than, that is not a; as in `Adam`; DataError: the folder is empty.
+# something other than, that is not a; as in `Adam`; DataError: the folder is empty; if you.
 TURNS = re.compile(
     r"gone on with|\b[Tt]ell whether\b|\"\"\"Tell (?:from|of)|\bwhat is no\b|\bis none of\b"
     r"|(?<!there )\bis none[.,;:]|\bnone of theirs\b|\bof nobody\b"
     r"|(?:^|[.;:] )[Ww]ho (?:has|hides|wants|gave|is)\b"
     r"|\banew\b|\b(?:take[ns]?|took) up\b|\w+thing else than\b|\b(?:that|which) is no (?!longer)"
     r"|\bas of (?:its )?`|Error: it (?:does|has|is)\."
+    r"|\b(?:[Ww]hoever|shall|hence|thereby|wherein|upon)\b|\bif need be\b|\bof the lot\b"
+    r"|(?:^|[.;:,] )(?:[Hh]ad (?:one|it|there|we|you)|[Ww]ere (?:the|it)) "
 )
 MOST_WORDS = 30  # of a sentence
 MOST_MEAN = 16  # of all sentences
@@ -137,7 +139,8 @@ def test_no_sentence_has_a_turn_that_was_taken_out(page: Path) -> None:
             "something else than a run",
             "a loss that is no number",
         ),
-        *("seed: as of `seed_for`", "RunFolderError: it has."),
+        *("seed: as of `seed_for`", "RunFolderError: it has.", "a draw of the lot"),
+        *("It waits. Whoever waits, wins.", "It is late. Had one waited, it was won."),
     ],
 )
 def test_such_a_turn_would_be_found(sentence: str) -> None:
