@@ -3,8 +3,8 @@
 What is written by hand in `docs/` goes to `build/pages`, with what a program can say better filled
 in: tutorials become pages, notebooks and scripts; pages with `execute: true` get the recorded
 output of their code; the command line, the variants and the house describe themselves; tables and
-charts of measured numbers come from their records. What stands there afterwards is plain Markdown with its
-pictures, which any program that understands mkdocs.yml can render.
+charts of measured numbers come from their records. What stands there afterwards is plain Markdown
+with its pictures, which any program that understands mkdocs.yml can render.
 """
 
 from __future__ import annotations
