@@ -2,9 +2,9 @@
 
 What is written by hand in `docs/` goes to `build/pages`, with what a program can say better filled
 in: tutorials become pages, notebooks and scripts; pages with `execute: true` get the recorded
-output of their code; the command line, the variants and the house describe themselves; tables of
-measured numbers come from their records. What stands there afterwards is plain Markdown with its
-pictures, which any program that understands mkdocs.yml can render.
+output of their code; the command line, the variants and the house describe themselves; tables and
+charts of measured numbers come from their records. What stands there afterwards is plain Markdown
+with its pictures, which any program that understands mkdocs.yml can render.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from writers import house, percent, recording, records, source, tables
+from writers import charts, house, percent, recording, records, source, tables
 from writers.fences import executes, python_fences, with_outputs
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
 }
 MADE_OF: dict[re.Pattern[str], Callable[[str], str]] = {
     re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE): records.table,
+    re.compile(r"^<!-- chart: (\w+) -->$", re.MULTILINE): charts.chart,
     re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE): records.comparison,
     re.compile(r"^<!-- source: (\S+) -->$", re.MULTILINE): source.shown,
 }

@@ -34,6 +34,7 @@ REFERENCE = "\n".join(
 # Anything that a reader would take for Python: the guard against fences that nothing runs.
 LOOKS_LIKE_PYTHON = re.compile(r"^\s*(```|~~~)+\s*\{?\s*\.?py", re.MULTILINE | re.IGNORECASE)
 RECORD = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
+CHART = re.compile(r"^<!-- chart: (\w+) -->$", re.MULTILINE)
 COMPARISON = re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE)
 EXECUTED = "---\nexecute: true\n---\n"
 RECORDED = {"outputs": [], "origin": "nowhere"}
@@ -264,7 +265,7 @@ def test_the_site_is_published_with_no_more_rights_than_it_needs() -> None:
 def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from(
     writers: Any,
 ) -> None:
-    page = (ROOT / "docs" / "explanation" / "what-makes-it-fast.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")
     names = RECORD.findall(page)
     assert sorted(names) == sorted(path.stem for path in (ROOT / "docs" / "records").glob("*.json"))
     for name in names:
@@ -276,6 +277,25 @@ def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from
                 assert spread["min"] <= spread["median"] <= spread["max"]
         for fact in (record["date"], f"torch {record['machine']['versions']['torch']}"):
             assert fact in table
+
+
+def test_the_bars_of_a_chart_are_as_long_as_the_numbers_of_its_record(writers: Any) -> None:
+    page = (ROOT / "docs" / "explanation" / "what-makes-it-fast.md").read_text(encoding="utf-8")
+    names = CHART.findall(page)
+    assert len(names) == 3
+    charts = writers("writers.charts")
+    for name in names:
+        record = json.loads((ROOT / "docs" / "records" / f"{name}.json").read_text("utf-8"))
+        chart = charts.chart(name)
+        bars = [float(width) for width in re.findall(r'<rect y="\d+" width="([\d.]+)"', chart)]
+        medians = [row["images/s"]["median"] for row in record["rows"].values()]
+        scale = bars[0] / medians[0]
+        assert bars == pytest.approx([scale * median for median in medians], rel=1e-3)
+        ends = [float(right) for right in re.findall(r" H ([\d.]+)", chart)]
+        assert max(ends) == charts.WIDTH
+        assert re.findall(r">([^<]+)</text><text", chart) == list(record["rows"])
+        for fact in (record["date"], f"torch {record['machine']['versions']['torch']}"):
+            assert fact in chart
 
 
 def test_a_recorded_comparison_says_what_its_runs_say(writers: Any) -> None:

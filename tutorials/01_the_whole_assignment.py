@@ -1,10 +1,10 @@
 # %% [markdown]
 # # The whole assignment
 #
-# You have been asked to teach a network to tell ten kinds of small pictures apart, and to show
-# how well it does. This page goes the whole way once: data, network, training, curves, mistakes,
-# and three changes that might help. Along the way there are three exercises, each with a check
-# that tells you whether your answer is right.
+# Your assignment is to teach a network to tell ten kinds of small pictures apart, and to show how
+# well it does. This page goes through all of it once: data, network, training, curves, mistakes,
+# and three changes that might help. There are three exercises, each with a check that tells you
+# whether your answer is right.
 #
 # You need Python, and a little patience: on two processor cores everything below takes about a
 # minute. You need no network and no graphics card.
@@ -14,8 +14,8 @@ import cifarkit as ck
 from cifarkit.exercises import NotYet, as_number, exercise, is_close
 
 # %% [markdown]
-# Four numbers decide how long it all takes. They are small, so that you see something soon;
-# raise them when the rest works.
+# Four numbers decide how long everything takes. They are small, so that you see something soon.
+# Raise them when the rest works.
 
 # %%
 N_TRAIN = 1_200  # pictures to learn from
@@ -26,10 +26,10 @@ EPOCHS = 4  # how often to go through the training pictures
 # %% [markdown]
 # ## The data
 #
-# The assignment is about CIFAR-10: 60,000 colour photographs, 32 by 32 pixels, in ten classes
-# such as cat, ship and truck. Fetching it can take a while, so we start with a stand-in that
-# cifarkit draws itself, ten classes of shapes of the same size and form. When all works, change
-# this one line to `data = ck.load_cifar10()` and run everything again.
+# The assignment is about CIFAR-10: 60,000 colour photographs, 32 by 32 pixels, in ten classes such
+# as cat, ship and truck. Downloading it can take a while, so we start with pictures that cifarkit
+# draws itself: ten classes of shapes, in the same format. They are called the **synthetic** set.
+# When everything works, change this one line to `data = ck.load_cifar10()` and run it all again.
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
@@ -40,11 +40,11 @@ print(", ".join(data.classes))
 # There are three sets, and no picture is in two of them:
 #
 # - **train**: what the network learns from;
-# - **val**, for validation: what *you* may look at to choose between networks or to decide when
-#   to stop;
+# - **val**, for validation: what *you* may look at, to choose between networks or to decide when to
+#   stop;
 # - **test**: what the final number is reported on, once everything has been chosen.
 #
-# Results on the stand-in say nothing about CIFAR-10. It is there for practice.
+# Results on the synthetic set say nothing about CIFAR-10. It is for practice.
 #
 # ### What a network sees
 #
@@ -60,8 +60,8 @@ print(f"values: {image.min():.2f} to {image.max():.2f}")
 print("label: ", label, "which is", data.classes[label])
 
 # %% [markdown]
-# A network is not shown one picture at a time but a **batch** of them; each batch gives one small
-# step of learning. [`training_batches`][cifarkit.training_batches] cuts the training pictures
+# A network does not see one picture at a time but a **batch** of them. Each batch gives one small
+# step of learning. [`training_batches`][cifarkit.training_batches] divides the training pictures
 # into batches, in another order each epoch. An **epoch** is one pass through all of them.
 
 # %%
@@ -71,10 +71,10 @@ print("targets:", batch.targets.tolist())
 print("that is:", ", ".join(data.classes[target] for target in batch.targets))
 
 # %% [markdown]
-# Always look at your data before you train on it. To be shown, a picture has to be scaled back to
-# bytes; forget that, and it comes out dark. [`plots.samples`][cifarkit.plots.samples] does it for
-# you, and draws its pictures at random, so that nobody can pick the pretty ones. In a notebook
-# the figure appears below the cell; in a script, end with `matplotlib.pyplot.show()`.
+# Always look at your data before you train on it. To show a picture, you have to scale it back to
+# bytes. If you forget this, it looks too dark. [`plots.samples`][cifarkit.plots.samples] does it
+# for you. It also chooses its pictures at random, so that nobody can pick the pretty ones. In a
+# notebook the figure appears below the cell. In a script, end with `matplotlib.pyplot.show()`.
 
 # %%
 figure = ck.plots.samples(data.train, n=16)
@@ -83,22 +83,22 @@ figure = ck.plots.samples(data.train, n=16)
 # ## The network
 #
 # The baseline is the network of the assignment: two **convolutions**, each followed by a pooling
-# that halves rows and columns, then two linear layers. A convolution slides a small window over
-# the picture and computes the same weighted sum everywhere. The last layer gives ten **logits**,
-# one score for each class; the highest is the network's answer.
+# that halves rows and columns, then two linear layers. A convolution slides a small window over the
+# picture and computes the same weighted sum everywhere. The last layer gives ten **logits**, one
+# score for each class. The class with the highest score is the network's answer.
 
 # %%
 print(ck.summary("baseline"))
 
 # %% [markdown]
-# `batch 32 16 16` reads: for each picture of the batch, 32 channels of 16 rows and 16 columns.
-# **Parameters** are the numbers that learning changes. **Multiply-adds** are what one picture
-# costs in arithmetic.
+# `batch 32 16 16` means: for each picture of the batch, 32 channels of 16 rows and 16 columns.
+# **Parameters** are the numbers that learning changes. **Multiply-adds** count the arithmetic for
+# one picture.
 #
 # ### Exercise 1: count the parameters of a convolution
 #
-# The first convolution has 896 parameters. It turns 3 channels into 32, through windows of 3 by 3
-# pixels, and adds one number, its bias, to each output channel. Mend the formula.
+# The first convolution has 896 parameters. It turns 3 channels into 32, with windows of 3 by 3
+# pixels, and adds one number, its bias, to each output channel. Correct the formula.
 
 
 # %%
@@ -133,8 +133,8 @@ check_count(count_parameters)
 #
 # ## Training
 #
-# How a network is trained is its **recipe**: which optimiser, at which learning rate, for how
-# many epochs, in batches of which size.
+# The **recipe** says how a network is trained: with which optimiser, at which learning rate, for
+# how many epochs, in batches of which size. These settings are also called **hyperparameters**.
 
 # %%
 recipe = ck.get_variant("baseline").recipe
@@ -142,17 +142,17 @@ print(recipe.optimizer, recipe.schedule, sep="\n")
 print(f"{recipe.epochs} epochs in batches of {recipe.batch_size}")
 
 # %% [markdown]
-# Training shows the network a batch, measures how wrong it is (the **loss**: cross-entropy, 0
-# for someone who is right and certain), and moves every parameter a little in the direction that
-# makes the loss smaller. `show_progress=True` shows a line an epoch; a notebook or a terminal shows
-# it anyway. Our training set is small, so we take smaller batches than the recipe: more steps in
-# the same time.
+# Training shows the network a batch and measures how wrong it is. This measure is the **loss**,
+# here cross-entropy, which is 0 if the network is right and certain. Then training moves every
+# parameter a little in the direction that makes the loss smaller. `show_progress=True` prints a
+# line for each epoch. (A notebook or a terminal shows it anyway.) Our training set is small, so we
+# take smaller batches than the recipe. This gives more steps in the same time.
 #
 # `track_test=True` also measures the test set after each epoch, because the assignment asks for
-# that curve. **It is only to be looked at.** If you picked the epoch with the best test accuracy,
-# the test set would no longer tell you how the network does on new pictures: you would have
-# chosen for it. cifarkit refuses to choose by a test column;
-# [why](../explanation/val-selects-test-reports.md) is worth two minutes.
+# that curve. **Look at it, but do not choose by it.** Suppose that you pick the epoch with the best
+# test accuracy. Then the test set no longer tells you how the network does on new pictures, because
+# you chose the epoch for these. cifarkit refuses to choose by a test column. [Val selects, test
+# reports](../explanation/val-selects-test-reports.md) explains why.
 
 # %%
 run = ck.train(
@@ -166,9 +166,8 @@ run = ck.train(
 print(run)
 
 # %% [markdown]
-# The first line is a check of common sense. A network that knows nothing spreads its belief
-# evenly over ten classes, and that costs ln 10 = 2.303. A first loss far from it means that
-# something is wrong.
+# The first line is a simple check. A network that knows nothing gives each of ten classes the same
+# probability, and its loss is ln 10 = 2.303. If the first loss is far from it, something is wrong.
 #
 # ## The curves
 
@@ -177,12 +176,14 @@ loss_axes = ck.plots.curves(run, "loss")
 accuracy_axes = ck.plots.curves(run, "accuracy")
 
 # %% [markdown]
-# How to read them: both losses fall, so the network learns. When the train loss falls on while
-# the val loss turns and rises, the network has begun to learn its training pictures by heart,
-# which is called **overfitting**; train longer and you will see it. In the first epochs val can
-# look *better* than train. That is no mistake: train numbers are gathered while the network is
-# still changing, with dropout (a random part of the network switched off) making its life
-# harder, and val is measured at the end of the epoch with everything switched on.
+# How do you read them? Both losses fall, so the network learns. If the train loss keeps falling
+# while the val loss rises, the network has begun to learn its training pictures by heart. This is
+# called **overfitting**. Train longer and you will see it.
+#
+# In the first epochs val can look *better* than train, and this is not a mistake. Train numbers are
+# measured while the network is still changing. Also, **dropout** switches off a random part of the
+# network during training, which makes the task harder. Val is measured at the end of the epoch with
+# the whole network.
 #
 # The numbers behind the curves are in [`run.history`][cifarkit.History]:
 
@@ -194,25 +195,25 @@ for column in ("train_loss", "val_loss", "test_accuracy"):
 # %% [markdown]
 # ## How good is it?
 #
-# Now the test set is used for what it is for. The accuracy comes with a **95 % interval**,
-# because another few hundred test pictures would have given another number; the interval says
-# how different that could well have been.
+# Now we use the test set, once, to report. The accuracy has a **95 % confidence interval**, because
+# another few hundred test pictures would give another number. The interval says how different that
+# number could be.
 
 # %%
 evaluation = ck.evaluate(run.model, data.test)
 print(evaluation)
 
 # %% [markdown]
-# One number hides much. The **classification report** has a line for each class. *Precision*:
-# when the network says "ring", how often is it one? *Recall*: of all rings, how many did it find?
-# *F1* is a mean of the two, and *support* the number of pictures.
+# One number hides much. The **classification report** has a line for each class. *Precision*: when
+# the network says "ring", how often is that right? *Recall*: of all rings, how many did it find?
+# *F1* is a mean of the two, and *support* is the number of pictures.
 
 # %%
 print(evaluation.report())
 
 # %% [markdown]
-# The **confusion matrix** shows which classes are taken for which: a row for each true class, a
-# column for each answer. The grey diagonal is what went right.
+# The **confusion matrix** shows which classes the network confuses. It has a row for each true
+# class and a column for each answer. The grey diagonal has the right answers.
 
 # %%
 confusion_axes = ck.plots.confusion(evaluation)
@@ -249,8 +250,8 @@ def recall_of(confusion, label: int) -> float:
 check_recall(recall_of)
 
 # %% [markdown]
-# And these are pictures with the network's answers, again drawn at random. Wrong answers are
-# framed and crossed.
+# And these are pictures with the network's answers, again chosen at random. Wrong answers have a
+# frame and a cross.
 
 # %%
 figure = ck.plots.predictions(evaluation, data.test, n=16)
@@ -258,14 +259,14 @@ figure = ck.plots.predictions(evaluation, data.test, n=16)
 # %% [markdown]
 # ## Three changes that might help
 #
-# - **augmentation**: each epoch shows the training pictures mirrored and shifted at random, so
+# - **data augmentation**: each epoch shows the training pictures mirrored and shifted at random, so
 #   that the network cannot learn them by heart;
-# - **batch norm**: after each convolution the numbers are brought back to mean 0 and spread 1,
-#   which often lets a network learn faster;
-# - **deeper**: two convolutions a stage where the baseline has one.
+# - **batch norm**: after each convolution the numbers are scaled to mean 0 and standard deviation
+#   1, which often lets a network learn faster;
+# - **deeper**: two convolutions in each stage, where the baseline has one.
 #
-# Each has a name, and differs from the baseline by exactly one factor. Change two things at once,
-# and you will never know which of them did it.
+# Each has a name, and differs from the baseline in exactly one factor. If you change two things at
+# once, you cannot know which of them made the difference.
 
 # %%
 baseline = ck.get_variant("baseline")
@@ -287,12 +288,12 @@ comparison_axes = ck.plots.curves(runs, "val_accuracy")
 # We compare on val, not on test: comparing is choosing.
 #
 # **Do not believe this figure yet.** These are short runs, on few pictures, each from a single
-# **seed** (the number from which all chance in a run is drawn). Train the baseline again with
-# `seed=1`, and it too will end somewhere else. One run each proves nothing; a claim needs several
-# seeds, and as many epochs as the recipe asks for. Augmentation in particular makes learning
-# harder at first and pays late, so it is no wonder when it is behind here.
+# **seed** (the number from which all random numbers of a run are drawn). Train the baseline again
+# with `seed=1`, and it too has another accuracy. One run each proves nothing. A claim needs several
+# seeds, and as many epochs as the recipe asks for. Augmentation in particular makes learning harder
+# at first and helps late, so do not wonder if it is behind here.
 #
-# ### Exercise 3: a variant of your own
+# ### Exercise 3: your own variant
 #
 # Register a variant `"both"`: the network of `batchnorm`, trained on mirrored and shifted
 # pictures. It should differ from `batchnorm` in `augment` and in nothing else.
@@ -328,12 +329,12 @@ check_both()
 # %% [markdown]
 # ## Where to go from here
 #
-# - Raise the four numbers at the top; or change the one line to CIFAR-10, which brings its own
-#   numbers: 45,000 pictures to train on, and minutes for each training.
-# - Keep a run: `ck.train(..., run_dir="runs/first")` leaves [a folder](../reference/run-folder.md)
-#   with weights, history and everything needed to say what was done.
+# - Raise the four numbers at the top. Or change the one line to CIFAR-10. It has 45,000 pictures to
+#   train on, and each training takes minutes.
+# - Keep a run: `ck.train(..., run_dir="runs/first")` writes [a folder](../reference/run-folder.md)
+#   with weights, history and a record of everything that was done.
 # - Hand it in: [`write_report`][cifarkit.write_report], or `cifarkit report RUN` on the command
-#   line, writes one page with all of the above on it.
+#   line, writes one page with all of this.
 # - Try [every other variant](../reference/variants.md), and then
 #   [a model of your own](../how-to/your-own-model.md), and
 #   [compare it with the baseline](../how-to/compare-variants.md).

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Look at the data
 #
-# **Goal:** you know what a picture is to a network, you can show one without spoiling it, and you
-# have five questions to ask of any data set before you train on it. No network is trained here.
-# There are two exercises, each with a check that tells you whether your answer is right.
+# **Goal:** you know what a picture is to a network, and you can show one correctly. You have five
+# questions to ask about any data set before you train on it. No network is trained here. There are
+# two exercises, each with a check that tells you whether your answer is right.
 #
 # **Time:** twenty minutes to read and try; a few seconds to run.
 
@@ -25,7 +25,7 @@ data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 print(data)
 
 # %% [markdown]
-# These are the drawn pictures that cifarkit carries with it. Everything below works on CIFAR-10
+# These are the synthetic pictures, which cifarkit draws itself. Everything below works on CIFAR-10
 # as well: change the line to `data = ck.load_cifar10()`.
 #
 # ## A picture is numbers
@@ -41,10 +41,11 @@ print("images:", tuple(images.shape), images.dtype)
 print("labels:", tuple(labels.shape), labels.dtype)
 
 # %% [markdown]
-# Both are **tensors**: tables of numbers, with any number of directions. Read the four numbers of
-# the first shape from left to right: so many pictures; each of 3 **channels**, which are red,
-# green and blue; each channel of 32 rows; each row of 32 columns. One cell of the table is how
-# much of one colour there is in one **pixel**, the small square a picture is made of.
+# Both are **tensors**: tables of numbers, with any number of dimensions. Read the four numbers of
+# the first shape from left to right. The first is the number of pictures. Each picture has 3
+# **channels**, which are red, green and blue. Each channel has 32 rows, and each row has 32
+# columns. One cell of the table is the amount of one colour in one **pixel**. Pixels are the small
+# squares of a picture.
 #
 # `uint8` is a **byte**, a whole number from 0 (none of this colour) to 255 (all of it). Here is
 # the upper left corner of one picture, red channel, four rows and six columns:
@@ -55,10 +56,10 @@ print(data.classes[labels[0]])
 print(picture[0, :4, :6])
 
 # %% [markdown]
-# That is all a network gets. Nobody tells it that two numbers beside each other in a row belong
-# to neighbouring pixels, or what a colour is. Put the three channels on top of each other, and
-# you see what we see. matplotlib wants the channel last, so the directions are put in another
-# order with `permute`.
+# This is all that a network gets. It does not know that two numbers next to each other in a row
+# belong to neighbouring pixels, or what a colour is. Put the three channels on top of each other,
+# and you see the picture. matplotlib needs the channel last, so `permute` changes the order of the
+# dimensions.
 
 
 # %%
@@ -80,14 +81,14 @@ show(axes[3], picture, "together")
 # %% [markdown]
 # ## Question 1: which classes, and how many of each?
 #
-# Suppose nine of ten pictures showed a cat. A program that answers "cat" without looking would be
-# right nine times of ten, and 90 % would be no achievement. What a network must beat is the share
+# Suppose that nine of ten pictures show a cat. A program that answers "cat" without looking is
+# right nine times of ten. Then 90 % is not an achievement. A network must be better than the share
 # of the largest class. So count.
 #
 # ### Exercise 1: count the classes
 #
-# Write a function that returns one number for each class, in the order of the labels. Mind
-# classes of which there is no picture: they count too, with 0.
+# Write a function that returns one number for each class, in the order of the labels. Classes
+# without a picture count too, with 0.
 
 
 # %%
@@ -121,8 +122,8 @@ def count_classes(image_set) -> list[int]:
 check_counts(count_classes)
 
 # %% [markdown]
-# Here every class has the same number of pictures, or nearly so, in all three sets. CIFAR-10 is
-# made this way too; few data sets from outside a classroom are.
+# Here every class has about the same number of pictures, in all three sets. CIFAR-10 is like this
+# too. Few data sets from outside a classroom are.
 
 # %%
 for part, image_set in (("train", data.train), ("val", data.val), ("test", data.test)):
@@ -132,10 +133,11 @@ for part, image_set in (("train", data.train), ("val", data.val), ("test", data.
 # %% [markdown]
 # ## Question 2: what do the numbers look like to the network?
 #
-# Networks learn best from small numbers around zero. So on its way in, each byte is divided by
-# 127.5, and 1 is taken off: 0 becomes -1, and 255 becomes 1. [`to_floats`][cifarkit.to_floats]
-# does this, and so does every picture you take out of an image set by its place. Other scalings,
-# and why this one, are on the page on [normalisation](../explanation/normalisation.md).
+# Networks learn best from small numbers around zero. So each byte is divided by 127.5, and 1 is
+# subtracted: 0 becomes -1, and 255 becomes 1. [`to_floats`][cifarkit.to_floats] does this. A
+# picture that you take out of an image set by its index, as in `data.train[0]`, is scaled too. The
+# page on [normalisation](../explanation/normalisation.md) explains other scalings, and why cifarkit
+# uses this one.
 
 # %%
 seen, label = data.train[0]
@@ -144,10 +146,11 @@ print("seen:   ", seen.dtype, f"from {seen.min():.3f} to {seen.max():.3f}")
 print("the same as to_floats:", torch.equal(seen, ck.to_floats(images[0])))
 
 # %% [markdown]
-# ### The case of the dark pictures
+# ### Why the pictures look dark
 #
-# Sooner or later everyone shows a picture as the network sees it. matplotlib takes fractions to
-# run from 0 to 1, and everything below 0 is black to it. Half of all possible values are below 0.
+# Sooner or later everyone shows a picture with the numbers that the network sees. matplotlib
+# expects fractions from 0 to 1, and draws everything below 0 as black. Half of all possible values
+# are below 0.
 
 # %%
 places = range(8)
@@ -160,15 +163,15 @@ show(axes[0], scaled, "scaled to [-1, 1], shown as it is: the dark half is gone"
 show(axes[1], stored, "as stored")
 
 # %% [markdown]
-# matplotlib says so, in a line about *clipping*, which is easily overlooked: the program goes on,
-# and one gets used to gloomy pictures. Nothing is wrong with the *data*, only with how it is
-# shown. The cure is to undo the scaling before showing.
+# matplotlib says so, in a line about *clipping*. This line is easy to overlook, because the program
+# continues. Nothing is wrong with the *data*, only with how it is shown. Undo the scaling before
+# you show a picture.
 #
 # ### Exercise 2: undo the scaling
 #
-# Write the way back: from numbers in [-1, 1] to bytes, so that every byte comes back exactly as
-# it was. The first try below does what matplotlib did. Two hints: do the steps of the scaling in
-# reverse; and `.to(torch.uint8)` cuts off what stands after the point, so round first.
+# Write the reverse: from numbers in [-1, 1] to bytes, so that every byte is exactly as it was. The
+# first try below does what matplotlib did. Here are two hints. Do the steps of the scaling in
+# reverse order. And `.to(torch.uint8)` cuts off everything after the decimal point, so round first.
 
 
 # %%
@@ -211,15 +214,15 @@ show(ax, ck.to_bytes(scaled))
 # %% [markdown]
 # ## Question 3: what do the pictures show?
 #
-# Look at many, and let chance choose them. Whoever chooses by hand chooses the pretty ones, and
-# then wonders why the network does badly. [`plots.samples`][cifarkit.plots.samples] draws its
-# pictures at random and scales them as it should.
+# Look at many pictures, chosen at random. If you choose by hand, you choose the pretty ones, and
+# then you wonder why the network does badly. [`plots.samples`][cifarkit.plots.samples] chooses
+# pictures at random and scales them correctly.
 
 # %%
 figure = ck.plots.samples(data.train, n=25)
 
 # %% [markdown]
-# Ask yourself: could *I* tell these classes apart at this size? What makes it hard? Here: the
+# Ask yourself: could *I* tell these classes apart at this size? What makes it hard? In this set the
 # colour says nothing about the class, backgrounds vary, shapes are tilted, and bars lie across
 # them. A network that only learnt colours would learn nothing.
 #
@@ -236,12 +239,12 @@ figure = ck.plots.samples(data.train.subset(places), n=16)
 # The pictures here are drawn by a program that knows what it draws, so there should be no wrong
 # label. In the test set of CIFAR-10 people have found about one wrong label in two hundred
 # ([Northcutt and others, 2021](https://arxiv.org/abs/2103.14749)). That is little, but it means
-# that nobody's honest accuracy is 100 %.
+# that an honest accuracy is never 100 %.
 #
 # ### The mean picture of each class
 #
-# Average all pictures of a class, pixel by pixel. What they have in common stays; what differs
-# from picture to picture blurs into grey.
+# Average all pictures of a class, pixel by pixel. What they have in common stays. What differs from
+# picture to picture becomes grey.
 
 # %%
 figure, axes = plt.subplots(2, 5, figsize=(6.4, 3.0), layout="constrained")
@@ -251,10 +254,10 @@ for label, ax in enumerate(axes.flat):
     show(ax, mean.round().to(torch.uint8), data.classes[label])
 
 # %% [markdown]
-# Each is a pale smudge in the middle: the shapes are lighter than what is behind them, and they
-# stand near the centre. Now compare them with each other. The more alike two mean pictures are,
-# the less can be told from single pixels, and the more a network needs to see *edges* and how
-# they hang together. That is what convolutions are for.
+# Each is a pale spot in the middle. The shapes are lighter than the background, and they are near
+# the centre. Now compare them with each other. If two mean pictures are similar, single pixels say
+# little about the class. Then a network needs to see *edges* and how they are connected. That is
+# what convolutions are for.
 #
 # ## Question 4: what does augmentation do to them?
 #
@@ -264,8 +267,8 @@ for label, ax in enumerate(axes.flat):
 # but a mirrored letter b is a d. The program cannot know this. You can, by looking, and you look
 # **before** you train.
 #
-# Below is what a network is shown of one and the same picture, in one epoch after the other. (An
-# **epoch** is one pass through all training pictures.) The batches come from
+# Below you see how a network is shown the same picture, in one epoch after the other. (An **epoch**
+# is one pass through all training pictures.) The batches come from
 # [`training_batches`][cifarkit.training_batches], exactly as in training.
 
 # %%
@@ -289,23 +292,23 @@ for epoch, ax in enumerate(axes[0]):
     ax.set_title(f"epoch {epoch + 1}", fontsize=9)
 
 # %% [markdown]
-# [`Flip`][cifarkit.Flip] mirrors left and right, or does nothing; a coin decides.
-# [`Crop`][cifarkit.Crop] shifts by up to four pixels and fills the border with a mirror image of
-# what is beside it. [`Cutout`][cifarkit.Cutout] paints a grey square somewhere, and this one is
-# large on purpose: if it covers what makes the class, *you* could not tell it any more either,
-# and the network is asked to guess. Then it is too large.
+# [`Flip`][cifarkit.Flip] mirrors left and right with probability one half. [`Crop`][cifarkit.Crop]
+# shifts by up to four pixels and fills the border with a mirror image of the pixels next to it.
+# [`Cutout`][cifarkit.Cutout] paints a grey square at a random position. This square is large on
+# purpose. If it covers the shape, *you* cannot tell the class any more, and the network has to
+# guess. Then it is too large.
 #
-# Val and test are never augmented: there we want to know how the network does on pictures as they
-# are.
+# Val and test are never augmented. There we want to know how the network does on unchanged
+# pictures.
 #
 # ## Question 5: is it the data I think it is, and is it clean?
 #
 # ### The fingerprint
 #
-# "I trained on the same data" is easily said and hard to prove. So every data set in cifarkit has
-# a **fingerprint**: one long number computed from all pictures, all labels, the split and the
-# class names. Two data sets with the same fingerprint are the same, to the last pixel. Change one
-# byte, and the fingerprint is another:
+# "I trained on the same data" is easily said and hard to prove. So every data set in cifarkit has a
+# **fingerprint**: one long number computed from all pictures, all labels, the split and the class
+# names. Two data sets with the same fingerprint are the same, to the last pixel. If you change one
+# byte, the fingerprint changes:
 
 # %%
 everything = (data.train.images, data.train.labels, data.test.images, data.test.labels)
@@ -320,13 +323,13 @@ print("once more:   ", ck.load_arrays(*everything, classes=data.classes).fingerp
 print("one bit more:", after.fingerprint[:12])
 
 # %% [markdown]
-# cifarkit writes it into the record of every run. When two of your results cannot both be true,
+# cifarkit writes it into the record of every run. If two of your results contradict each other,
 # compare the fingerprints first.
 #
 # ### The same picture twice
 #
-# If a test picture is also among the training pictures, the network may simply remember it, and
-# the test is no longer a test. That is a **leak**. Bytes that are equal are quickly found:
+# If a test picture is also among the training pictures, the network may simply remember it, and the
+# test is no longer a test. This is a **leak**. Pictures with equal bytes are easy to find:
 
 
 # %%
@@ -340,8 +343,8 @@ print("test pictures also in train:", count_shared(data.test, data.train))
 print("val pictures also in train: ", count_shared(data.val, data.train))
 
 # %% [markdown]
-# None. But a check that has never found anything may simply be broken. So plant a leak, and see
-# whether it is found: three test pictures go into the training set.
+# None. But a check that has never found anything may be broken. So make a leak, and see whether it
+# is found. Three test pictures go into the training set.
 
 # %%
 leaky = ck.ImageSet(
@@ -352,18 +355,18 @@ leaky = ck.ImageSet(
 print("test pictures also in the leaky set:", count_shared(data.test, leaky))
 
 # %% [markdown]
-# It works. It would not find a picture that is a shade brighter or shifted by a pixel, and those
-# are the usual kind: about 3 % of the test pictures of CIFAR-10 have such a near twin in train
-# ([Barz and Denzler, 2020](https://arxiv.org/abs/1902.00423)).
+# It works. It does not find a picture that is a little brighter or shifted by a pixel, and these
+# are the usual leaks. About 3 % of the test pictures of CIFAR-10 have such a near-duplicate in
+# train ([Barz and Denzler, 2020](https://arxiv.org/abs/1902.00423)).
 #
 # ## Why three sets?
 #
-# One to learn from, one to judge by, that is clear: a student is not examined on the very
-# exercises whose answers were handed out. But why is there a third set, val?
+# One set to learn from and one to test on: that is clear. A student is not examined with exercises
+# whose answers are known. But why is there a third set, val?
 #
-# Because you will *choose*: among networks, among learning rates, when to stop. Whoever chooses
-# the best of many also chooses the luckiest. Here are 1,000 "networks" that have learnt nothing
-# and answer at random. We choose the best ten of them on val, and then look at these on test.
+# Because you will *choose*: among networks, among learning rates, when to stop. If you choose the
+# best of many, you also choose the luckiest. Here are 1,000 "networks" that have learnt nothing and
+# answer at random. We choose the best ten of them on val, and then look at these ten on test.
 
 # %%
 generator = ck.generator_for("guessing", 0)
@@ -382,10 +385,10 @@ print(f"the best ten of val:      {on_val[best].mean():.1f} % on average")
 print(f"the same ten, on test:    {on_test[best].mean():.1f} % on average")
 
 # %% [markdown]
-# The best ten look as if they knew something. They do not, and on pictures that played no part in
-# the choice they fall back to where all guessers are. Had you chosen by test and reported test,
-# you would have reported luck. So: **train teaches, val selects, test reports**, once, when all
-# choices have been made. [More on this](../explanation/val-selects-test-reports.md).
+# The best ten look as if they knew something. They do not. On pictures that were not used for the
+# choice, they are as bad as all others. If you choose by test and report test, you report luck. So:
+# **train teaches, val selects, test reports**, once, when all choices have been made. [More on
+# this](../explanation/val-selects-test-reports.md).
 #
 # ## What to take along
 #

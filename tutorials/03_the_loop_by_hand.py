@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The loop by hand, then the trainer
 #
-# **Goal:** you can write the loop in which a network learns, you know what each of its lines is
-# for, and you have seen that cifarkit's trainer does the same, to the last bit. There are two
+# **Goal:** you can write the loop in which a network learns, and you know what each of its lines is
+# for. You have seen that cifarkit's trainer does the same, to the last bit. There are two
 # exercises, each with a check that tells you whether your answer is right.
 #
 # **Time:** half an hour to read and try; less than a minute to run.
@@ -31,14 +31,14 @@ print(data)
 # %% [markdown]
 # ## A network is a function with many numbers in it
 #
-# The function takes pictures and gives scores. The numbers in it, its **parameters** or
-# **weights**, are what learning changes. PyTorch has the parts ready: this network has two
-# convolutions, each followed by a **pooling** that halves rows and columns, and one linear layer.
-# **Dropout** switches a random quarter of the numbers off while learning, so that the network
-# does not rely on any one of them.
+# The function takes pictures and returns scores. Learning changes the numbers in it, its
+# **parameters** or **weights**. PyTorch has all the parts. This network has two convolutions, each
+# followed by a **pooling** that halves rows and columns, and one linear layer. **Dropout** switches
+# off a random quarter of the numbers during training, so that the network does not depend on any
+# single number.
 #
-# The first weights are drawn by chance. [`seeded`][cifarkit.seeded] makes it the same chance every
-# time: it sets where PyTorch's random numbers start, inside its block, and puts it back after.
+# The first weights are random. [`seeded`][cifarkit.seeded] makes them the same every time. Inside
+# its block it sets the seed of PyTorch's random numbers, and afterwards it restores the old state.
 
 # %%
 SEED = 0
@@ -68,12 +68,11 @@ print(f"{sum(weights.numel() for weights in model.parameters()):,} parameters")
 #
 # ### The loss: how wrong is it?
 #
-# Take one **batch**, a handful of pictures and their right classes. The network gives ten
-# **logits** a picture, one score for each class. `softmax` turns scores into probabilities:
-# positive numbers that add up to 1.
+# Take one **batch**, a few pictures and their right classes. The network gives ten **logits** for
+# each picture, one score for each class. `softmax` turns scores into probabilities: positive
+# numbers that add up to 1.
 #
-# (`model.eval()` switches dropout off. For a slow look that is handy: the same batch gives the
-# same answer twice.)
+# (`model.eval()` switches dropout off, so that the same batch gives the same logits twice.)
 
 # %%
 model.eval()
@@ -85,8 +84,9 @@ print("probabilities of the first picture:", [round(p, 3) for p in probabilities
 
 # %% [markdown]
 # The **loss** says how wrong this is, in one number. For one picture it is minus the logarithm of
-# the probability that the network gave to the *right* class: 0 if that was 1, and large if it was
-# small. For a batch it is the mean. It is called **cross-entropy**, and PyTorch has it ready.
+# the probability that the network gave to the *right* class. It is 0 if this probability is 1, and
+# large if it is small. For a batch it is the mean. This loss is called **cross-entropy**, and
+# PyTorch has a function for it.
 
 # %%
 of_the_right_class = probabilities[torch.arange(len(targets)), targets]
@@ -96,8 +96,8 @@ print(f"F.cross_entropy:     {loss:.4f}")
 print(f"knowing nothing:     {math.log(10):.4f}, the logarithm of ten classes")
 
 # %% [markdown]
-# A network with its first weights knows nothing, so its loss should be close to ln 10. If yours is
-# far from it, look for the mistake before you train.
+# A network with its first weights knows nothing, so its loss should be close to ln 10. If your loss
+# is far from it, find the mistake before you train.
 #
 # ### The gradient: which way is down?
 #
@@ -116,21 +116,21 @@ print(f"slope by trying: {(nudged - loss).item() / NUDGE:.4f}")
 
 # %% [markdown]
 # To try every weight like this would take as many measurements as there are weights.
-# `loss.backward()` computes all slopes at once, going back through the network from the loss. The
-# slopes of all weights together are the **gradient**; PyTorch puts each beside its weight, in
-# `.grad`.
+# `loss.backward()` computes all slopes at once. It goes backwards through the network, from the
+# loss to the first layer. This is called **backpropagation**. The slopes of all weights together
+# are the **gradient**. PyTorch stores each slope with its weight, in `.grad`.
 
 # %%
 loss.backward()
 print(f"slope by backward: {bias.grad[0]:.4f}")
 
 # %% [markdown]
-# The two agree but for the last digits, because a nudge is small and not infinitely small.
+# The two agree except for the last digits, because the change was small and not infinitely small.
 #
 # ### The step: go down a little
 #
-# The gradient points to where the loss grows. So move every weight the other way, by a small
-# number, the **learning rate**, times its slope. That is one step of learning:
+# The gradient points in the direction in which the loss grows. So move every weight in the opposite
+# direction, by its slope times a small number, the **learning rate**. This is one step of learning:
 
 # %%
 with torch.no_grad():
@@ -146,9 +146,8 @@ print(f"loss after the step:  {after:.4f}")
 #
 # ## The loop
 #
-# Here it is, twelve lines of plain PyTorch. In place of our own step it uses **Adam**, an
-# optimiser: it, too, moves each weight against its slope, but adapts the length of the step to
-# each weight.
+# Here it is, twelve lines of plain PyTorch. Instead of our step it uses the optimiser **Adam**.
+# Adam too moves each weight against its slope, but it adapts the length of the step to each weight.
 
 
 # %%
@@ -176,23 +175,23 @@ print(f"{len(losses)} steps, the first loss {losses[0]:.3f}, the last {losses[-1
 # %% [markdown]
 # Line by line:
 #
-# - `Adam(…)` is told which weights to move, and how far: `lr` is the learning rate. `fused=True`
-#   moves all weights in one go, which is only a matter of speed.
+# - `Adam(…)` gets the weights to move, and the learning rate `lr`. `fused=True` moves all weights
+#   in one pass, which is only faster.
 # - `model.train()` switches dropout on.
 # - `for epoch`: an **epoch** is one pass through all training pictures.
 # - [`training_batches`][cifarkit.training_batches] shuffles the pictures again in each epoch, cuts
 #   them into batches and scales bytes to [-1, 1].
-# - `manual_seed` says which numbers dropout switches off in this step. Leave it out, and the loop
-#   learns as well, but you cannot repeat it. [`seed_for`][cifarkit.seed_for] makes one seed out of
-#   the purpose, the seed of the run, the epoch and the step.
+# - `manual_seed` decides which numbers dropout switches off in this step. Without it the loop
+#   learns too, but you cannot repeat it. [`seed_for`][cifarkit.seed_for] makes one seed from the
+#   purpose, the seed of the run, the epoch and the step.
 # - `model(images)`, `cross_entropy`: how wrong is it on this batch?
-# - `zero_grad()` throws the gradient of the step before away. More on this below.
+# - `zero_grad()` deletes the gradient of the step before. More on this below.
 # - `backward()`: the gradient.
 # - `step()`: the step.
-# - `loss.item()` is the loss as a plain number. Keep `loss` itself, and PyTorch keeps with it all
-#   it noted on the way there: the memory fills up.
+# - `loss.item()` is the loss as a plain number. If you keep `loss` itself, PyTorch also keeps
+#   everything that it stored to compute the gradient, and the memory fills up.
 #
-# Nothing else happens in any training loop; what larger ones add is comfort and care.
+# Every training loop does this. Larger loops add only comfort and safety.
 #
 # ## The bug that does not crash: `zero_grad` forgotten
 #
@@ -206,10 +205,10 @@ F.cross_entropy(probe(images), targets).backward()
 print("the gradient is now twice as long:", torch.allclose(probe[-1].weight.grad, 2 * once))
 
 # %% [markdown]
-# So without `zero_grad()` each step goes along the sum of *all* gradients since the beginning,
-# most of them from weights that are long gone. No error tells you. Compare the loss and the
-# **length** of the gradient (the root of the sum of all squared slopes: how steep it is), with the
-# line and without it:
+# So without `zero_grad()` each step uses the sum of *all* gradients since the beginning. Most of
+# them belong to old weights. There is no error message. Compare the loss and the **length** of the
+# gradient, with the line and without it. (The length is the root of the sum of all squared slopes.
+# It says how steep the loss is.)
 
 
 # %%
@@ -243,22 +242,22 @@ for ax, name in zip(axes, ("loss of each step", "length of the gradient"), stric
 axes[1].legend(frameon=False)
 
 # %% [markdown]
-# The gradient that is never thrown away grows far longer than it should be. In the first steps the
-# losses may still look alike, which makes the bug so nasty; the longer you train, the more the
-# network is carried along by steps of the past. When a network learns badly and nothing seems
-# wrong, look for this line first.
+# The gradient that is never deleted grows much longer than it should be. In the first steps the
+# losses may still look the same, so the bug is hard to see. The longer you train, the more the old
+# steps move the network. If a network learns badly and nothing seems wrong, look for this line
+# first.
 #
 # ## Measuring: how many are right?
 #
-# Loss is what the network learns by; **accuracy**, the share of right answers, is what you
-# report. Measuring needs two lines that learning must not have: `model.eval()` switches dropout
-# off, and `torch.no_grad()` keeps PyTorch from taking notes for a gradient nobody wants.
+# The network learns by the loss. You report the **accuracy**, the share of right answers. Measuring
+# needs two lines that training must not have. `model.eval()` switches dropout off, and with
+# `torch.no_grad()` PyTorch stores nothing for a gradient.
 #
 # ### Exercise 1: the mean that is not the mean
 #
-# The function below cuts pictures into batches, and returns the mean of the accuracies of the
-# batches. That is wrong whenever the last batch is a small one: its few pictures then count for
-# more than the others. Mend it, so that every picture counts the same.
+# The function below divides pictures into batches, and returns the mean of the accuracies of the
+# batches. This is wrong if the last batch is smaller, because its few pictures then count more than
+# the others. Correct it, so that every picture counts the same.
 
 
 # %%
@@ -321,12 +320,11 @@ print(f"ck.evaluate: {100 * ck.evaluate(by_hand, data.val).accuracy:.2f} %")
 # ## The same with the trainer
 #
 # [`Trainer`][cifarkit.Trainer] takes a [`Recipe`][cifarkit.Recipe], which says how to train, and
-# a network, yours or one of its own. It measures train and val in every epoch, and keeps the
-# numbers in `run.history`.
+# any network. It measures train and val in every epoch, and keeps the numbers in `run.history`.
 #
-# Two settings are there for the comparison alone. `precision="float32"`, because on some
-# processors the trainer otherwise computes with fewer digits, which is faster; and
-# `device="cpu"`, because our own loop did not use a graphics card either.
+# Two settings are needed only for the comparison. `precision="float32"` is there because on some
+# processors the trainer otherwise computes with fewer digits, which is faster. `device="cpu"` is
+# there because our loop did not use a graphics card either.
 
 # %%
 recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=1e-3), precision="float32")
@@ -337,8 +335,8 @@ run = trainer.fit(build(), data)
 axes = ck.plots.curves(run, "loss")
 
 # %% [markdown]
-# The train loss that the trainer notes for an epoch is the mean over all pictures of the losses
-# of its steps. From the losses of our own loop, for the last epoch:
+# The trainer records a train loss for each epoch. It is the mean over all pictures of the losses of
+# the steps. Here it is from the losses of our loop, for the last epoch:
 
 # %%
 sizes = [len(batch.targets) for batch in ck.training_batches(data.train, 32, seed=0, epoch=0)]
@@ -365,18 +363,18 @@ print("different after training, by hand and by the trainer:", count_different(b
 print("different before training and after it:              ", count_different(build(), by_hand))
 
 # %% [markdown]
-# No weight differs, though nearly every one has moved. So the trainer adds nothing to the loop
-# that you could not have written: no trick, no hidden step. What it adds is around it: progress,
-# curves, [callbacks](../how-to/write-a-callback.md) that listen, a folder of the run, going on
-# after a crash, and errors that say what to do. The tests of cifarkit hold it to this.
+# No weight differs, although training changed nearly all of them. So the trainer adds nothing to
+# the loop: no trick, no hidden step. What it adds is around the loop: progress, curves,
+# [callbacks](../how-to/write-a-callback.md), a folder of the run, resuming after a crash, and
+# errors that say what to do. The tests of cifarkit check this.
 #
-# And it is a sharp tool for finding mistakes. The loss of a loop with a bug often looks plausible.
-# Its bits do not.
+# Equal bits are also a good test for mistakes. The loss of a loop with a bug often looks plausible.
+# Its bits are different.
 #
-# ### Exercise 2: mend the loop
+# ### Exercise 2: correct the loop
 #
-# A friend wrote this loop from memory. It runs, and it has two mistakes. Mend it until its
-# weights are those of the trainer, to the last bit.
+# A friend wrote this loop from memory. It runs, and it has two mistakes. Correct it until its
+# weights are the same as the trainer's, to the last bit.
 
 
 # %%
@@ -422,11 +420,11 @@ def train_mended(model: nn.Module) -> None:
 check_loop(train_mended)
 
 # %% [markdown]
-# ## The trainer's loop, beside yours
+# ## The trainer's loop, next to yours
 #
 # This is the step that `ck.train` makes. Find your lines in it: the loss, `zero_grad`, `backward`,
-# `step`. Two lines are new. One refuses a loss that is NaN before it spoils the weights; the other
-# tells the callbacks.
+# `step`. Two lines are new. One stops if the loss is NaN, before it spoils the weights. The other
+# calls the callbacks.
 
 # %%
 import inspect
@@ -444,14 +442,15 @@ print(inspect.getsource(Loop.train_epoch))
 
 # %% [markdown]
 # The whole file has under a hundred lines. [Read the code](../explanation/read-the-code.md) shows
-# it, and goes through what it calls.
+# it, and explains what it calls.
 #
 # ## What to take along
 #
-# - Loss, gradient, step: that is learning. `zero_grad` before `backward`, `backward` before `step`.
+# - Learning is: loss, gradient, step. `zero_grad` comes before `backward`, and `backward` before
+#   `step`.
 # - `train()` to learn, `eval()` and `no_grad()` to measure.
 # - A mean over pictures is a sum over pictures, divided once.
-# - With the seeds set, training can be repeated to the last bit, on the same machine.
-#   [What a seed decides](../explanation/keyed-randomness.md) goes deeper.
+# - If all seeds are set, training can be repeated to the last bit, on the same machine. [Keyed
+#   randomness](../explanation/keyed-randomness.md) explains more.
 #
 # Next: [reading the curves](04_reading_the_curves.md), which tell you what the loop is doing.

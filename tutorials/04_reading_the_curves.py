@@ -2,9 +2,8 @@
 # # Reading the curves
 #
 # **Goal:** you look at two curves, train loss and val loss, and can say what is wrong with a
-# training: whether it learns by heart, learns too little, or has gone wild. And you know what to
-# do about each. There are two exercises, each with a check that tells you whether your answer is
-# right.
+# training. It may learn by heart, learn too little, or diverge. And you know what to do about each.
+# There are two exercises, each with a check that tells you whether your answer is right.
 #
 # **Time:** half an hour to read and try; less than a minute to run.
 
@@ -37,10 +36,10 @@ print("few: ", few)
 # The network here is `"mlp"`, a small one without convolutions. It is not good at pictures, but it
 # is fast, and it suffers from everything that larger networks suffer from.
 #
-# Three words first. The **loss** says how wrong the network is: 0 is right and certain, and
-# guessing among ten classes costs ln 10, about 2.3. The **train loss** is measured on the pictures
-# the network learns from; the **val loss** on pictures it does not learn from, which are there to
-# choose by.
+# Three words first. The **loss** says how wrong the network is. A loss of 0 means right and
+# certain, and guessing among ten classes has a loss of ln 10, about 2.3. The **train loss** is
+# measured on the pictures that the network learns from. The **val loss** is measured on pictures
+# that it does not learn from, which are there to choose by.
 #
 # ## Learning by heart: overfitting
 
@@ -52,11 +51,11 @@ overfit = ck.train("mlp", few, **recipe)
 axes = ck.plots.curves(overfit, "loss")
 
 # %% [markdown]
-# The dashed train loss falls and falls. The solid val loss does not follow. It reaches its lowest
-# point early (the ring marks it), and from then on it climbs, while the network gets ever better
-# at its training pictures. What it learns after the ring is true of these pictures only: a stray
-# bar here, a spot of noise there. It learns them by heart. This is **overfitting**, and its sign is
-# the *gap*: train far below val, and growing.
+# The dashed train loss keeps falling. The solid val loss does not. It reaches its lowest point
+# early (the ring marks it). From then on it rises, while the network gets better and better on its
+# training pictures. What it learns after the ring is true of these pictures only: a stray bar here,
+# a spot of noise there. It learns them by heart. This is **overfitting**, and its sign is the
+# *gap*: train far below val, and growing.
 #
 # Look at the accuracies, the shares of right answers, as well:
 
@@ -64,18 +63,19 @@ axes = ck.plots.curves(overfit, "loss")
 axes = ck.plots.curves(overfit, "accuracy")
 
 # %% [markdown]
-# Train accuracy climbs, val accuracy stays far below it. It may even stay where it is while the
-# val *loss* climbs: the network gives the same wrong answers as before, but is more and more
-# certain of them, and the loss counts certainty. So the loss shows overfitting earlier than the
+# Train accuracy rises, and val accuracy stays far below it. Val accuracy may even stay the same
+# while the val *loss* rises. Then the network gives the same wrong answers as before, but is more
+# and more certain of them. The loss depends on certainty, so it shows overfitting earlier than the
 # accuracy.
 #
-# **What helps:** more training pictures; augmentation, which makes more of those you have;
-# dropout; a smaller network; or to stop at the ring.
+# **What helps:** more training pictures, augmentation (which makes more of your pictures), dropout,
+# a smaller network, or to stop at the ring. Such remedies against overfitting are called
+# **regularisation**.
 #
 # ### Stopping at the ring
 #
-# [`EarlyStopping`][cifarkit.EarlyStopping] watches the val loss. When it has not got better for
-# `patience` epochs, training stops, and the network gets back the weights it had at its best.
+# [`EarlyStopping`][cifarkit.EarlyStopping] watches the val loss. If it has not improved for
+# `patience` epochs, training stops, and the network gets the weights of its best epoch back.
 
 # %%
 stopper = ck.EarlyStopping("val_loss", patience=4)
@@ -86,14 +86,14 @@ print(f"val loss of the weights it has now:   {ck.evaluate(stopped.model, few.va
 print(f"val loss at the end of the first run: {overfit.history[-1]['val_loss']:.4f}")
 
 # %% [markdown]
-# Patience is there because val loss is jumpy: one bad epoch does not mean that the best is over.
-# Note that val *chose* the epoch here. What you report must come from test, which took no part in
-# the choice; `EarlyStopping("test_loss")` is refused.
+# Patience is there because val loss is noisy. One bad epoch does not mean that the best epoch is
+# over. Note that val *chose* the epoch here. The number that you report must come from test, which
+# was not used for the choice. `EarlyStopping("test_loss")` is an error.
 #
 # ### Exercise 1: choose the epoch
 #
-# A history of three columns, and one of them is to choose by. Write the function that returns the
-# number of the epoch whose weights you would keep. Epochs count from 1. The first try keeps the
+# A history has three columns, and you should choose by one of them. Write the function that returns
+# the number of the epoch whose weights you would keep. Epochs count from 1. The first try keeps the
 # last epoch.
 
 
@@ -150,18 +150,18 @@ slow = ck.train("mlp", data, optimizer=ck.Adam(lr=1e-6), batch_size=32, epochs=E
 axes = ck.plots.curves(slow, "loss")
 
 # %% [markdown]
-# Mind the numbers at the left: from top to bottom there is next to nothing. Both losses lie close
-# together and close to guessing. There is no gap, but not because all is well: the network knows
-# nothing yet that could be true of the training pictures only. This is **underfitting**, and its
-# sign is that even the *train* loss stays high.
+# Look at the numbers at the left. From top to bottom the loss hardly changes. Both losses are close
+# together and close to guessing. There is no gap, but this is not a good sign: the network has not
+# even learnt what is true of the training pictures only. This is **underfitting**, and its sign is
+# that even the *train* loss stays high.
 #
-# **What helps:** a larger learning rate, more epochs, a network that can do more. More pictures do
-# not help: it has not even learnt those it has.
+# **What helps:** a larger learning rate, more epochs, a larger network. More pictures do not help,
+# because the network has not even learnt the pictures that it has.
 #
 # Always look at the numbers at the axis before you look at the shape of a curve. A figure can make
-# a mountain of anything.
+# a small change look large.
 #
-# ## Gone wild: the rate is too large
+# ## Diverging: the learning rate is too large
 
 # %%
 wild = ck.train("mlp", data, optimizer=ck.Adam(lr=0.3), batch_size=32, epochs=EPOCHS)
@@ -172,15 +172,15 @@ for column in ("train_loss", "val_loss"):
 axes = ck.plots.curves(wild, "loss")
 
 # %% [markdown]
-# These losses are far above that of guessing, 2.3. A network can be worse than one that knows
-# nothing: it is certain, and wrong. The steps are so long that each overshoots, as if you went down
-# into a valley with leaps as wide as the valley. The train loss may well be falling, but from
-# nowhere to nowhere.
+# These losses are far above 2.3, the loss of guessing. A network can be worse than one that knows
+# nothing, if it is certain and wrong. The steps are so long that each goes too far, as if you went
+# down into a valley with jumps as wide as the valley. The train loss may be falling, but it stays
+# far too high. We say that the training **diverges**.
 #
-# Larger still, and the numbers leave what a computer can hold: they become infinite, then `nan`,
-# **not a number**, and no step ever leads back. Many programs train on regardless. cifarkit stops
-# with a [`NonFiniteLossError`][cifarkit.NonFiniteLossError], before the step that would spoil the
-# weights:
+# With an even larger rate, the numbers become too large for the computer. They become infinite,
+# then `nan`, **not a number**, and no step leads back from there. Many programs continue to train.
+# cifarkit stops with a [`NonFiniteLossError`][cifarkit.NonFiniteLossError], before the step that
+# would spoil the weights:
 
 # %%
 try:
@@ -193,9 +193,9 @@ except ck.NonFiniteLossError as error:
 #
 # ### Neither too small nor too large
 #
-# [`LRFinder`][cifarkit.LRFinder] looks for a rate by trying all: it begins with a tiny one and
-# makes it a little larger with every step, until the loss runs away. Then it puts the weights
-# back. It needs enough epochs for its steps, and stops by itself.
+# [`LRFinder`][cifarkit.LRFinder] finds a rate by trying many. It begins with a tiny rate and makes
+# it a little larger with every step, until the loss diverges. Then it restores the weights. It
+# needs enough epochs for its steps, and stops automatically.
 
 # %%
 finder = ck.LRFinder()
@@ -211,9 +211,10 @@ ax.set_title("The loss at ever larger rates", loc="left")
 ax.legend(frameon=False)
 
 # %% [markdown]
-# Read it from the left: the rate is too small to change anything; then the loss falls; then it
-# shoots up. The suggestion is a tenth of the rate at the lowest point, a safe distance from the
-# cliff. It is a place to start, not the truth. Compared with the rate that was too small:
+# Read it from the left. First the rate is too small to change anything. Then the loss falls, and
+# then it rises steeply. The suggestion is a tenth of the rate at the lowest point, at a safe
+# distance from the steep part. It is a good start, not the truth. Compared with the rate that was
+# too small:
 
 # %%
 suggested = ck.Adam(lr=finder.suggestion)
@@ -221,18 +222,18 @@ good = ck.train("mlp", data, optimizer=suggested, batch_size=32, epochs=EPOCHS)
 axes = ck.plots.curves({"too small": slow, "suggested": good}, "train_loss")
 
 # %% [markdown]
-# ## Why the train loss can lie *above* the val loss
+# ## Why the train loss can be *above* the val loss
 #
-# It looks impossible: better on pictures it has never learnt from? It is quite usual in the first
-# epochs, and no mistake. The two are not measured in the same way:
+# It looks impossible that a network is better on pictures that it has not learnt from. But it is
+# common in the first epochs, and not a mistake. The two losses are not measured in the same way:
 #
-# - The train loss is a **running mean**: gathered step by step during the epoch, so it includes the
-#   network's worse answers from the beginning of the epoch. Val is measured at the end.
-# - While the network trains, **dropout** (a random part of it switched off) and augmentation make
-#   its life harder. When val is measured, both are off.
+# - The train loss is a **running mean** over the steps of the epoch. So it includes the network's
+#   worse answers from the beginning of the epoch. Val is measured at the end.
+# - During training, **dropout** (it switches off a random part of the network) and augmentation
+#   make the task harder. When val is measured, both are off.
 #
-# See for yourself, with a network like the one above, but with dropout, which switches off half
-# of its hidden numbers. Three ways of measuring on the same *training* pictures:
+# Try it with a network like the one above, but with dropout, which switches off half of its hidden
+# units. Here are three ways to measure the loss on the same *training* pictures:
 
 # %%
 with ck.seeded("weights", 0):
@@ -256,18 +257,18 @@ print(f"at its end, dropout still on:   {loss_on(few.train, model, dropout=True)
 print(f"at its end, dropout off:        {loss_on(few.train, model, dropout=False):.3f}")
 
 # %% [markdown]
-# Each is lower than the one above it, and only the last is measured as val is. So before you say
-# "val is better than train", ask how each was measured. To know the real gap, measure both the
-# same way, with [`evaluate`][cifarkit.evaluate]. A page of its own takes
-# [all the causes apart](../explanation/train-loss-above-val-loss.md).
+# Each is lower than the one above it, and only the last is measured like val. So before you say
+# "val is better than train", ask how each was measured. To know the real gap, measure both in the
+# same way, with [`evaluate`][cifarkit.evaluate]. [Another
+# page](../explanation/train-loss-above-val-loss.md) separates all the causes.
 #
 # ## Your turn
 #
 # ### Exercise 2: three patients
 #
-# Here are three trainings of a network with a single layer. One overfits, one underfits, one has
-# gone wild. Which is which? Chance has dealt out the letters, so the code will not tell you. Look
-# at the curves, and at the numbers beside them.
+# Here are three trainings of a network with a single layer. One overfits, one underfits, and one
+# diverges ("has gone wild"). Which is which? The letters are random, so the code will not tell you.
+# Look at the curves, and at the numbers next to them.
 
 # %%
 illnesses = {
@@ -286,7 +287,7 @@ for letter, patient in patients.items():
     ck.plots.curves({letter: patient}, "loss")
 
 # %% [markdown]
-# Write `"overfits"`, `"underfits"` or `"has gone wild"` beside each letter.
+# Write `"overfits"`, `"underfits"` or `"has gone wild"` next to each letter.
 
 # %%
 diagnosis = {"A": "?", "B": "?", "C": "?"}
@@ -321,8 +322,8 @@ check_diagnosis(diagnosis)
 # |---|---|---|
 # | train low, val high and rising | overfitting | more pictures, augmentation, stop earlier |
 # | train high, val as high | underfitting | a larger rate, more epochs, a stronger network |
-# | losses far above ln 10, or `nan` | the rate is too large | a tenth of it |
+# | losses far above ln 10, or `nan` | diverging: the rate is too large | a tenth of the rate |
 # | train a little above val | the way it is measured | nothing |
 #
-# And one curve from one seed is one draw of the lot. Before you say that one training is better
-# than another, [compare several seeds](../how-to/compare-variants.md).
+# And one curve from one seed is one random result. Before you say that one training is better than
+# another, [compare several seeds](../how-to/compare-variants.md).

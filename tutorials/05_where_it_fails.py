@@ -1,14 +1,13 @@
 # %% [markdown]
 # # Where it fails
 #
-# "43 % right" says how often a network is wrong. It does not say on what, how badly, or whether
-# the network could have warned you. At the end of this page you can answer all three: with the
-# confusion matrix, with the largest losses, and with a look at how far the network's own
-# certainty can be believed.
+# "43 % right" says how often a network is wrong. It does not say on which pictures, how badly, or
+# whether the network could have warned you. At the end of this page you can answer all three. You
+# will use the confusion matrix, the largest losses, and a test of how reliable the network's
+# confidence is.
 #
-# It takes a quarter of an hour to read; the code runs for less than a minute on two processor
-# cores. You should have gone through the first tutorial, and know what a class, a batch and an
-# epoch are.
+# It takes a quarter of an hour to read, and the code runs for less than a minute on two processor
+# cores. You should have done the first tutorial, and know what a class, a batch and an epoch are.
 
 # %%
 import math
@@ -31,12 +30,11 @@ run = ck.train("baseline", data, epochs=EPOCHS, batch_size=32, show_progress=Tru
 # %% [markdown]
 # ## Look at val, not at test
 #
-# Whoever studies mistakes will change something because of them. Study those on **test**, and
-# your next network will have been made for these very pictures; its test number will then be too
-# good. So everything on this page is looked at on **val**, the pictures set aside for choosing.
-# Test stays closed until the last section.
+# When you study mistakes, you will change something because of them. If you study the mistakes on
+# **test**, your next network is made for these pictures, and its test accuracy is too high. So this
+# page looks only at **val**, the pictures for choosing. Test is not used until the last section.
 #
-# [`evaluate`][cifarkit.evaluate] shows the network every picture of a set and keeps what it says.
+# [`evaluate`][cifarkit.evaluate] shows the network every picture of a set and keeps its answers.
 
 # %%
 evaluation = ck.evaluate(run.model, data.val)
@@ -45,10 +43,10 @@ print(evaluation)
 # %% [markdown]
 # ## The confusion matrix, row by row
 #
-# The network is asked about each picture, and gives one of ten answers. Count the answers, apart
-# for each class, and you have the **confusion matrix**: a row for each true class, a column for
-# each answer. [`evaluation.confusion`][cifarkit.Evaluation] holds the counts. Here is one row of
-# it, all the pictures that really are rings:
+# For each picture the network gives one of ten answers. Count the answers separately for each
+# class. This is the **confusion matrix**. It has a row for each true class and a column for each
+# answer. [`evaluation.confusion`][cifarkit.Evaluation] holds the counts. Here is one row, with all
+# pictures that really are rings:
 
 # %%
 label = data.classes.index("ring")
@@ -58,7 +56,7 @@ for name, count in zip(data.classes, row, strict=True):
 print(f"rings in all: {row.sum()}")
 
 # %% [markdown]
-# A row adds up to the number of pictures of its class. A **column** is something else: all the
+# A row adds up to the number of pictures of its class. A **column** is something different: all
 # pictures that were *called* ring, whatever they really were.
 
 # %%
@@ -69,24 +67,24 @@ print(f"called ring in all: {column.sum()}")
 
 # %% [markdown]
 # Row and column meet on the **diagonal**: rings that were called rings, the right answers. The
-# figure shows all rows at once, each in per cent of its own sum. The grey diagonal holds what was
-# right; colour is kept for the mistakes.
+# figure shows all rows at once, each in per cent of its sum. The grey diagonal has the right
+# answers. The coloured cells are mistakes.
 
 # %%
 confusion_axes = ck.plots.confusion(evaluation)
 
 # %% [markdown]
-# Read it one row at a time: *of all crosses, so many per cent were called star*. A column that is
-# coloured from top to bottom is an answer that the network gives too readily. In the first epochs
-# of a training that is common: the network has found a few answers that are cheap on average,
-# before it can tell the classes apart.
+# Read it one row at a time: *of all crosses, so many per cent were called star*. If a column is
+# coloured from top to bottom, the network gives this answer too often. This is common in the first
+# epochs of a training. Before it can tell the classes apart, the network finds a few answers that
+# have a low loss on average.
 #
 # ## Precision and recall, by hand
 #
-# Two questions are asked of each class, and they are easily mixed up.
+# There are two questions about each class, and they are easy to mix up.
 #
 # - **Recall**: of all rings, how many did the network find? Divide the diagonal by the row.
-# - **Precision**: when it says "ring", how often is it one? Divide the diagonal by the column.
+# - **Precision**: when it says "ring", how often is it right? Divide the diagonal by the column.
 
 # %%
 right = evaluation.confusion[label, label]
@@ -94,15 +92,15 @@ print(f"recall of ring:    {right} of {row.sum()} rings were found")
 print(f"precision of ring: {right} of {column.sum()} pictures called ring were rings")
 
 # %% [markdown]
-# A network that says "ring" to everything finds all rings: its recall is 1, and its precision is
-# poor. One that says "ring" once, and is right, has a precision of 1 and a poor recall. So look at
-# both. A class that is never answered has no precision at all, 0 of 0; by convention 0 is put
-# there.
+# A network that always says "ring" finds all rings. Its recall is 1, and its precision is low. A
+# network that says "ring" once, and is right, has a precision of 1 and a low recall. So look at
+# both. If the network never gives a class as its answer, the precision of the class is 0 of 0. By
+# convention it is then set to 0.
 #
 # ### Exercise 1: precision and recall of a class
 #
-# Mend the function. It is given the matrix of counts and the number of a class, and returns the
-# two shares, each between 0 and 1. Mind the class that was never answered.
+# Correct the function. It gets the matrix of counts and the number of a class, and returns the two
+# shares, each between 0 and 1. Do not forget a class that was never answered.
 
 
 # %%
@@ -137,16 +135,16 @@ check_precision_and_recall(precision_and_recall)
 
 # %% [markdown]
 # [`evaluation.per_class`][cifarkit.Evaluation] is the whole table. **F1** is a mean of precision
-# and recall that is high only where both are (the harmonic mean), and n counts the pictures of
+# and recall that is high only if both are high (the harmonic mean). n is the number of pictures of
 # the class.
 
 # %%
 print(evaluation.per_class[["precision", "recall", "f1", "n"]].round(3))
 
 # %% [markdown]
-# The figure sorts the classes by F1 and gives each recall an interval. With so few pictures of
-# each class the intervals are wide. Before you call one class harder than another, look whether
-# their intervals are apart.
+# The figure sorts the classes by F1 and gives each recall a confidence interval. With so few
+# pictures of each class the intervals are wide. Before you call one class harder than another,
+# check that their intervals do not overlap.
 
 # %%
 class_axes = ck.plots.per_class(evaluation)
@@ -162,9 +160,9 @@ for pair in ck.confused_pairs(evaluation, k=5):
     print(pair)
 
 # %% [markdown]
-# Does a pair stand here in both directions? Then the network cannot tell these two classes apart.
-# If in one direction only, it prefers one of the two answers. Numbers do not say *why*; pictures
-# sometimes do.
+# Does a pair appear here in both directions? Then the network cannot tell these two classes apart.
+# If it appears in one direction only, the network prefers one of the two answers. Numbers do not
+# say *why*. Pictures sometimes do.
 
 # %%
 figure = ck.plots.confused(evaluation, data.val, pairs=3, n=6)
@@ -172,11 +170,11 @@ figure = ck.plots.confused(evaluation, data.val, pairs=3, n=6)
 # %% [markdown]
 # ## How wrong, and how sure?
 #
-# The network gives each class a **probability**, a share of its belief; ten of them add up to 1.
-# The largest is its answer, and the size of it is its **confidence**. The **loss** of a picture
-# asks something else: how much belief was left for the true class? It is minus the logarithm of
-# that share: 0 when all of it was there, 2.303 when a tenth was, and ever larger when less was.
-# Let us work it out for the first picture.
+# The network gives each class a **probability**. The ten probabilities add up to 1. The class with
+# the largest one is its answer, and this probability is its **confidence**. The **loss** of a
+# picture answers another question: what was the probability of the true class? The loss is minus
+# the logarithm of this probability. It is 0 for a probability of 1, and 2.303 for a tenth. The
+# smaller the probability, the larger the loss. Here it is for the first picture.
 
 # %%
 truth = evaluation.labels[0]
@@ -186,10 +184,10 @@ print(f"by hand:  -ln {belief:.4f} = {-math.log(belief):.4f}")
 print(f"cifarkit: {evaluation.losses[0]:.4f}")
 
 # %% [markdown]
-# So the pictures with the largest loss are those where almost no belief was left for the truth.
-# Often the network was sure of something else; sometimes it had spread its belief over several
-# classes, and left out the right one. [`top_losses`][cifarkit.top_losses] gives their places in
-# the set, the worst first.
+# So the pictures with the largest loss are those whose true class had a probability near 0. Often
+# the network was sure of another class. Sometimes it gave some probability to several classes, but
+# not to the right one. [`top_losses`][cifarkit.top_losses] returns their indices in the set, the
+# worst first.
 
 # %%
 for place in ck.top_losses(evaluation, k=3):
@@ -203,20 +201,19 @@ for place in ck.top_losses(evaluation, k=3):
 figure = ck.plots.top_losses(evaluation, data.val, n=9)
 
 # %% [markdown]
-# In a set of photographs, look here first for **wrong labels**: a picture that a person would
-# name as the network did. Our stand-in has none, for each picture was drawn from its label. So
-# ask of each: what hides the shape? A bar across it, stripes, a backdrop of nearly the same
-# colour? Ideas for what to change come from here more often than from the accuracy.
+# In a set of photographs, look here first for **wrong labels**: pictures that a person would name
+# as the network did. The synthetic set has none, because each picture was drawn from its label. So
+# ask about each picture: what hides the shape? A bar across it, stripes, a background of nearly the
+# same colour? Such pictures give you ideas for changes, more often than the accuracy does.
 #
-# ## Can its confidence be believed?
+# ## Is its confidence reliable?
 #
 # When a forecast says "70 % chance of rain" on a hundred days, it should rain on about seventy of
-# them. Such a forecast is called **calibrated**. The same can be asked of a network: of all the
-# answers that it was 70 % sure of, are 70 % right?
+# them. Such a forecast is called **calibrated**. We can ask the same about a network: of all
+# answers with a confidence of 70 %, are 70 % right?
 #
-# To find out, sort the answers into **bins** by confidence, and compare two numbers in each bin:
-# how sure the network was on average, and how often it was right.
-# [`calibrate`][cifarkit.calibrate] does it.
+# To find out, sort the answers into **bins** by confidence. In each bin compare two numbers: the
+# mean confidence, and how often the network was right. [`calibrate`][cifarkit.calibrate] does this.
 
 # %%
 table = ck.calibrate(evaluation, bins=10)
@@ -228,8 +225,8 @@ for place, count in enumerate(table.counts):
         print(f"{sure:.0f} % sure, {right:.0f} % right")
 
 # %% [markdown]
-# One number sums it up, the **expected calibration error** or ECE: the mean gap between being sure
-# and being right, where each bin counts as often as it has answers. By hand:
+# One number summarises it, the **expected calibration error** or ECE. It is the mean difference
+# between confidence and accuracy, where each bin counts as often as it has answers. By hand:
 
 # %%
 total = 0.0
@@ -240,11 +237,12 @@ print(f"by hand:  {total / len(evaluation):.4f}")
 print(f"cifarkit: {table.ece:.4f}")
 
 # %% [markdown]
-# The figure of these bins is called a **reliability diagram**. Dots on the line: as often right as
-# sure. Dots below it: **overconfident**, surer than it may be. Dots above it: **underconfident**.
-# The bars say how far chance could have moved each dot, and a bin with few answers has a long
-# one. A network with dots on the line is not thereby a good one: "10 % sure of each of the ten
-# classes" is perfectly calibrated, and useless.
+# The figure of these bins is called a **reliability diagram**. If the dots are on the line, the
+# confidence is right. If they are below it, the network is **overconfident**: more sure than it
+# should be. If they are above it, the network is **underconfident**. The bars say how far chance
+# could have moved each dot, so a bin with few answers has a long bar. A network with all dots on
+# the line is not always a good network. "10 % sure of each of the ten classes" is perfectly
+# calibrated, and useless.
 
 # %%
 reliability_axes = ck.plots.reliability(evaluation, bins=10)
@@ -253,12 +251,12 @@ reliability_axes = ck.plots.reliability(evaluation, bins=10)
 # Train for many more epochs and look again. Networks that have begun to learn their training
 # pictures by heart tend to be overconfident on new ones.
 #
-# ### One number that mends it
+# ### One number that corrects it
 #
-# **Temperature scaling** divides all logits by one number, the temperature. Above 1 it makes every
-# answer less sure, below 1 surer. The largest logit stays the largest, so no answer changes, and
-# no accuracy. [`fit_temperature`][cifarkit.fit_temperature] finds the temperature with the lowest
-# loss on val.
+# **Temperature scaling** divides all logits by one number, the temperature. A temperature above 1
+# makes every answer less confident, and one below 1 more confident. The largest logit stays the
+# largest, so no answer changes, and the accuracy does not change.
+# [`fit_temperature`][cifarkit.fit_temperature] finds the temperature with the lowest loss on val.
 
 # %%
 temperature = ck.fit_temperature(run, data)
@@ -268,13 +266,13 @@ print(f"loss on val:     {evaluation.loss:.4f} before, {cooled.loss:.4f} after")
 print(f"accuracy on val: {evaluation.accuracy:.4f} before, {cooled.accuracy:.4f} after")
 
 # %% [markdown]
-# These two losses prove nothing yet: the temperature was chosen by the very pictures that they are
-# measured on. Whether it holds is for test to say.
+# These two losses prove nothing yet, because the temperature was chosen by the same pictures. The
+# test set will show whether it works.
 #
 # ## The number at the end, and how far to trust it
 #
-# Now suppose that everything has been chosen. [`score_on_test`][cifarkit.score_on_test] opens the
-# test set, once, and leaves a note in the run that it was opened.
+# Now suppose that everything has been chosen. [`score_on_test`][cifarkit.score_on_test] uses the
+# test set, once, and records in the run that it was used.
 
 # %%
 test = ck.score_on_test(run, data)
@@ -283,10 +281,10 @@ print("95 % interval:", test.accuracy_interval)
 print("test was looked at:", ck.looks_at_test(run))
 
 # %% [markdown]
-# Another few hundred pictures, drawn in the same way, would have given another accuracy. The
-# **Wilson interval** says how different. It needs two numbers alone, how many were right and how
-# many there were; [`wilson_interval`][cifarkit.wilson_interval] takes just these. See how it
-# narrows when the same share is measured on more pictures:
+# Another few hundred pictures, drawn in the same way, would give another accuracy. The **Wilson
+# interval** says how different. It needs only two numbers: how many answers were right, and how
+# many pictures there were. [`wilson_interval`][cifarkit.wilson_interval] takes these two. It
+# becomes narrower if the same share is measured on more pictures:
 
 # %%
 for n in (100, 1_000, 10_000):
@@ -294,12 +292,12 @@ for n in (100, 1_000, 10_000):
     print(f"{100 * test.accuracy:.1f} % of {n:>6,} right: {interval}")
 
 # %% [markdown]
-# Ten times the pictures make it about three times as narrow, not ten times: the width goes with
-# the square root of n.
+# With ten times as many pictures it is about three times as narrow, not ten times, because the
+# width depends on the square root of n.
 #
-# What does "95 %" promise? Play it through. Imagine a network that is right on exactly 40 % of all
-# pictures there could be, test it on 200 of them, and write down the interval. Do that a thousand
-# times, each time with other pictures. In how many of the intervals do the 40 % lie?
+# What does "95 %" promise? We can simulate it. Imagine a network that is right on exactly 40 % of
+# all possible pictures. Test it on 200 of them, and write down the interval. Do that a thousand
+# times, each time with other pictures. How many of the intervals contain 40 %?
 
 # %%
 chance = ck.generator_for("a thousand test sets", 0)
@@ -309,14 +307,14 @@ held = sum(low <= 0.4 <= high for low, high in intervals)
 print(f"{held} of {len(intervals)} intervals hold the truth")
 
 # %% [markdown]
-# That is the promise: about 95 of 100 such intervals hold the truth. You never know whether yours
-# is one of them. And mind what it is about: chance in the *pictures*. It says nothing about chance
-# in the training. Train again with another seed, and the accuracy will be another, too. The
-# tutorial on comparing honestly is about that.
+# This is the promise: about 95 of 100 such intervals contain the true value. You never know whether
+# yours is one of them. The interval is about chance in the *pictures*. It says nothing about chance
+# in the training. If you train again with another seed, the accuracy changes too. The tutorial on
+# comparing honestly is about that.
 #
-# ## Did the temperature hold?
+# ## Did the temperature help?
 #
-# It was fitted on val. The pictures of test took no part in it, so they may judge it:
+# It was fitted on val. The test pictures were not used for it, so they can test it:
 
 # %%
 for word, judged in (("before", test), ("after", temperature.applied(test))):
@@ -325,16 +323,16 @@ for word, judged in (("before", test), ("after", temperature.applied(test))):
 cooled_axes = ck.plots.reliability(temperature.applied(test), bins=10)
 
 # %% [markdown]
-# A network that was calibrated before gains little, and chance can move a calibration error of so
-# few pictures either way. A network trained until it knows its training pictures by heart gains
-# much more: after 40 epochs of this training in place of 6 the error was 0.24 before and 0.06
-# after, with a temperature of 3.4.
+# A network that was calibrated before gains little. With so few pictures, chance can move a
+# calibration error up or down. A network that knows its training pictures by heart gains much more.
+# After 40 epochs of this training, not 6, the error was 0.24 before and 0.06 after, with a
+# temperature of 3.4.
 #
 # ## Where to go from here
 #
 # - Train longer and follow one pair of confused classes. Does it go away?
 # - [Losses and imbalance](13_losses_and_imbalance.md) is about classes with few pictures, and
 #   [looking inside](14_looking_inside.md) about what the network looks at.
-# - [Val selects, test reports](../explanation/val-selects-test-reports.md): why test stayed closed.
-# - All figures of this page are also on the page that
-#   [`write_report`][cifarkit.write_report] makes of a run.
+# - [Val selects, test reports](../explanation/val-selects-test-reports.md) explains why we did not
+#   use test before the end.
+# - [`write_report`][cifarkit.write_report] puts all figures of this page into the report of a run.

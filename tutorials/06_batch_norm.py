@@ -1,13 +1,12 @@
 # %% [markdown]
 # # Batch norm
 #
-# Batch norm is one line in a network, and the line that surprises people most: it behaves in one
-# way while the network learns and in another when it is used. At the end of this page you will
-# have done its arithmetic yourself, know why there are two modes, and have trained a network with
-# it and one without.
+# Batch norm is one line in a network, and it surprises people. It behaves in one way while the
+# network learns and in another way when the network is used. On this page you do its arithmetic
+# yourself, learn why there are two modes, and train a network with it and a network without it.
 #
-# It takes a quarter of an hour to read; the code runs for less than a minute on two processor
-# cores. You should have gone through the first tutorial.
+# It takes a quarter of an hour to read, and the code runs for less than a minute on two processor
+# cores. You should have done the first tutorial.
 
 # %%
 import matplotlib.pyplot as plt
@@ -29,10 +28,10 @@ data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 # %% [markdown]
 # ## What comes out of a convolution
 #
-# Take one batch of 32 training pictures and send it through one convolution with fresh weights.
-# Out comes, for each picture, eight **channels** of 32 rows and 32 columns: eight grey pictures,
-# one for each pattern that the convolution looks for. `torch.no_grad()` says that nothing is to
-# be learnt from this.
+# Take one batch of 32 training pictures and send it through one convolution with new weights. For
+# each picture, the result has eight **channels** of 32 rows and 32 columns. These are eight grey
+# pictures, called **feature maps**, one for each pattern that the convolution looks for.
+# `torch.no_grad()` says that nothing is learnt here.
 
 # %%
 images = next(ck.training_batches(data.train, batch_size=32, seed=0, epoch=0)).images
@@ -45,8 +44,9 @@ print("in: ", tuple(images.shape))
 print("out:", tuple(signal.shape))
 
 # %% [markdown]
-# Look at one channel at a time. It has 32 times 32 times 32 numbers in this batch: pictures, rows,
-# columns. Their **mean** says where they lie, their **standard deviation** how far they are spread.
+# Look at one channel at a time. In this batch it has 32 times 32 times 32 numbers: pictures, rows,
+# columns. Their **mean** is their centre, and their **standard deviation** says how far they are
+# spread.
 
 
 # %%
@@ -60,14 +60,14 @@ def describe(signal) -> None:
 describe(signal)
 
 # %% [markdown]
-# Each channel has a mean and a spread of its own, and both come from nothing but chance and the
-# pictures. The next layer has to cope with that. Worse, while this layer learns, its means and
-# spreads move, and the next layer has to follow.
+# Each channel has another mean and another standard deviation. Both depend only on chance and on
+# the pictures. This makes learning harder for the next layer. While this layer learns, its means
+# and standard deviations also change, and the next layer has to follow.
 #
 # ## Normalise by hand
 #
-# **Batch norm** takes this away (Ioffe and Szegedy 2015). For each channel it subtracts the
-# channel's mean over the batch, and divides by the channel's standard deviation. For channel 0:
+# **Batch norm** removes these differences (Ioffe and Szegedy 2015). For each channel it subtracts
+# the channel's mean over the batch, and divides by the channel's standard deviation. For channel 0:
 
 # %%
 numbers = signal[:, 0]
@@ -76,19 +76,20 @@ print(f"before: mean {numbers.mean():.3f}, standard deviation {numbers.std(corre
 print(f"after:  mean {abs(normalised.mean()):.3f}, standard deviation {normalised.std():.3f}")
 
 # %% [markdown]
-# `correction=0` divides by the count of the numbers, as batch norm does; torch's own habit is the
-# count minus one. And one thing is missing still. A channel whose numbers are all alike has a
-# spread of 0, and dividing by 0 is no good. So a small number, called `eps` and mostly 0.00001,
-# is added to the **variance** (the square of the standard deviation) before the root is taken:
+# `correction=0` divides by the count of the numbers, as batch norm does. By default torch divides
+# by the count minus one. And one thing is still missing. If all numbers of a channel are equal, its
+# standard deviation is 0, and you cannot divide by 0. So a small number, called `eps` and mostly
+# 0.00001, is added to the **variance** (the square of the standard deviation) before the root is
+# taken:
 #
 # *normalised = (signal - mean) / square root of (variance + eps)*
 #
 # ### Exercise 1: all channels at once
 #
-# Write the function for a whole signal, `batch channels rows columns`. Each channel is to have its
+# Write the function for a whole signal, `batch channels rows columns`. Each channel must have its
 # own mean and variance, over batch, rows and columns. Tip: `signal.mean(dim=(…), keepdim=True)`
-# takes the mean over the named dimensions and leaves them in the shape with size 1, so that the
-# subtraction fits; `signal.var` takes `correction=0` besides.
+# takes the mean over these dimensions and keeps them in the shape with size 1, so that you can
+# subtract it. `signal.var` also needs `correction=0`.
 
 
 # %%
@@ -124,9 +125,9 @@ def normalise(signal, eps=1e-5):
 check_normalise(normalise)
 
 # %% [markdown]
-# The check compares with torch's own layer, `nn.BatchNorm2d(8)`, the 8 being the number of
-# channels. Here is what the layer does to the eight channels: a dot for the mean of each, and a bar
-# as far as its standard deviation.
+# The check compares with torch's layer, `nn.BatchNorm2d(8)`, where 8 is the number of channels.
+# Here is what the layer does to the eight channels. A dot is the mean of a channel, and the bar is
+# as long as its standard deviation.
 
 # %%
 layer = nn.BatchNorm2d(8)
@@ -144,10 +145,9 @@ axes[0].set(ylabel="channel", yticks=range(8))
 axes[0].invert_yaxis()
 
 # %% [markdown]
-# Does it take something away from the network? A mean other than 0 may be just what the next layer
-# needs. So the layer has two **parameters** for each channel, numbers that are learnt: a factor,
-# which torch calls `weight`, and a number to add, `bias`. They begin as 1 and 0, which changes
-# nothing.
+# Does the network lose something? The next layer may need a mean that is not 0. So the layer has
+# two **parameters** for each channel, numbers that are learnt. They are a factor, which torch calls
+# `weight`, and a number to add, `bias`. They begin as 1 and 0, which changes nothing.
 
 # %%
 for name, parameter in layer.named_parameters():
@@ -156,8 +156,8 @@ for name, parameter in layer.named_parameters():
 # %% [markdown]
 # ## Two modes
 #
-# In training, mean and variance come from the batch. So what the network says of a picture depends
-# on *which other pictures are in the batch*. Let us see. The same picture, once among the first
+# In training, mean and variance come from the batch. So the network's answer for a picture depends
+# on *which other pictures are in the batch*. Here is the same picture twice, once among the first
 # sixteen of our batch and once among sixteen others:
 
 # %%
@@ -173,10 +173,10 @@ with torch.no_grad():
 print(f"training mode: they differ by up to {(among_these - among_those).abs().max():.3f}")
 
 # %% [markdown]
-# That cannot stay so when the network is used: the answer for your picture must not depend on
-# whose picture is asked about at the same time. So there is a second mode. `network.train()` puts
-# every layer into **training mode**, `network.eval()` into **evaluation mode**; for most layers
-# the two are the same, but not for batch norm, and not for dropout.
+# When the network is used, this must not happen. The answer for your picture must not depend on
+# other pictures in the same batch. So there is a second mode. `network.train()` puts every layer
+# into **training mode**, and `network.eval()` into **evaluation mode**. For most layers the two are
+# the same, but not for batch norm and dropout.
 
 # %%
 network.eval()  # evaluation mode
@@ -186,16 +186,16 @@ with torch.no_grad():
 print(f"evaluation mode: they differ by up to {(among_these - among_those).abs().max():.6f}")
 
 # %% [markdown]
-# Forgetting `eval()` is one of the most common mistakes with batch norm, and a quiet one: the
-# network runs, its answers are merely worse, or change with the batch. In cifarkit,
-# [`train`][cifarkit.train] and [`evaluate`][cifarkit.evaluate] set the mode themselves. In a loop
-# of your own you have to.
+# To forget `eval()` is one of the most common mistakes with batch norm, and there is no error
+# message. The network runs, but its answers are worse, or change with the batch. In cifarkit,
+# [`train`][cifarkit.train] and [`evaluate`][cifarkit.evaluate] set the mode. In your own loop you
+# must set it.
 #
 # ## Running statistics
 #
-# Where does evaluation mode take mean and variance from? From memory. In training mode the layer
-# keeps a **running mean** and a **running variance** for each channel. They begin as 0 and 1, and
-# each batch pulls them a tenth of the way towards its own:
+# Where does evaluation mode take mean and variance from? In training mode the layer keeps a
+# **running mean** and a **running variance** for each channel. They begin as 0 and 1. Each batch
+# moves them a tenth of the way towards its own mean and variance:
 #
 # *new running mean = 0.9 · old running mean + 0.1 · mean of the batch*
 
@@ -218,11 +218,10 @@ for channel in range(8):
     )
 
 # %% [markdown]
-# The running mean is on its way from 0 to the mean over all training pictures. Each batch leaves
-# nine tenths of what is missing: after 10 batches a third is missing still, after 30 no more than
-# a twentieth. These numbers are not parameters: no gradient moves them, each batch that passes
-# does. But they belong to the network, and are saved with its weights. torch calls such numbers
-# **buffers**:
+# The running mean moves from 0 to the mean over all training pictures. After each batch, nine
+# tenths of the distance remain. After 10 batches a third remains, and after 30 less than a
+# twentieth. These numbers are not parameters, because no gradient changes them. But they belong to
+# the network, and are saved with its weights. torch calls such numbers **buffers**:
 
 # %%
 for name, buffer in layer.named_buffers():
@@ -231,9 +230,10 @@ for name, buffer in layer.named_buffers():
 # %% [markdown]
 # ## A batch of one
 #
-# What if the batch holds a single picture? After a convolution the channel still has many numbers,
-# one for each pixel, but they are all from that one picture, and mean and spread become its own
-# affair. And where there is only a single number for each channel, it stops altogether:
+# What if the batch has a single picture? After a convolution the channel still has many numbers,
+# one for each pixel. But all are from the same picture, so mean and standard deviation depend on
+# this picture alone. And if there is only a single number for each channel, batch norm is
+# impossible:
 
 # %%
 try:
@@ -242,9 +242,9 @@ except ValueError as error:
     print("ValueError:", error)
 
 # %% [markdown]
-# This bites at the end of an epoch: 33 pictures in batches of 32 leave a last batch of one. Most
-# loops drop the last batch, and with it some pictures of each epoch. cifarkit's
-# [`training_batches`][cifarkit.training_batches] lets a last batch of one join the batch before it:
+# This can happen at the end of an epoch: 33 pictures in batches of 32 leave a last batch of one.
+# Most loops drop the last batch, and with it some pictures of each epoch. cifarkit's
+# [`training_batches`][cifarkit.training_batches] adds a single last picture to the batch before it:
 
 # %%
 for n in (31, 33, 34, 65):
@@ -255,8 +255,8 @@ for n in (31, 33, 34, 65):
 # %% [markdown]
 # ## A network with it and one without
 #
-# The variant `batchnorm` is the baseline with a batch norm after each convolution. To be sure that
-# nothing else is different, ask:
+# The variant `batchnorm` is the baseline with a batch norm after each convolution. Check that
+# nothing else is different:
 
 # %%
 baseline, batchnorm = ck.get_variant("baseline"), ck.get_variant("batchnorm")
@@ -264,7 +264,7 @@ for factor, (theirs, ours) in batchnorm.differs_from(baseline).items():
     print(f"{factor}: {ours}, not {theirs}")
 
 # %% [markdown]
-# The factor costs two parameters a channel, and no multiply-adds that are worth counting:
+# This costs two parameters for each channel, and almost no multiply-adds:
 
 # %%
 for name in ("baseline", "batchnorm"):
@@ -275,7 +275,7 @@ for layer in ck.summary("batchnorm").layers:
         print(f"layer {layer.name}: {layer.output[0]} channels, {layer.parameters} parameters")
 
 # %% [markdown]
-# Now train both, from the same seed: same pictures, same order.
+# Now train both from the same seed, with the same pictures in the same order.
 
 # %%
 runs = {
@@ -292,20 +292,22 @@ loss_axes = ck.plots.curves(runs, "loss")
 accuracy_axes = ck.plots.curves(runs, "accuracy")
 
 # %% [markdown]
-# What can be said? What you see: in *this* run, with this one seed, these were the two curves, and
-# you can read from them which fell faster, in which epoch, and which was ahead at the end. What
-# cannot be said is that one variant *is better*. Another seed gives both another curve, and with a
-# few epochs on few pictures the two may well change places. Remember also that the recipe was made
-# for the baseline: people often choose batch norm because it bears a larger learning rate, and here
-# both have the same. The tutorial on comparing honestly shows how many seeds it takes to say more.
+# What do these curves show? They are the curves of *this* run, with this one seed. You can see
+# which fell faster, in which epoch, and which was ahead at the end. They do not show that one
+# variant *is better*. Another seed gives other curves, and with a few epochs on few pictures the
+# order may change.
 #
-# One more thing to know when you read such curves. Val is measured in evaluation mode, with the
-# running statistics, and these lag behind while the weights move fast. So in the first epochs of a
-# network with batch norm val can jump about, or look worse than what has been learnt.
+# Remember also that the recipe was made for the baseline. People often choose batch norm because it
+# allows a larger learning rate, but here both have the same rate. The tutorial on comparing
+# honestly shows how many seeds you need to say more.
 #
-# ## What has it learnt to remember?
+# One more thing is important for such curves. Val is measured in evaluation mode, with the running
+# statistics. These are a little old while the weights change fast. So in the first epochs of a
+# network with batch norm, val can be noisy, or look worse than what has been learnt.
 #
-# The trained network has running statistics of its own, no longer the 0 and 1 they began with.
+# ## The running statistics after training
+#
+# In the trained network the running statistics are no longer 0 and 1.
 
 # %%
 trained = runs["batchnorm"].model
@@ -319,5 +321,5 @@ print("batches seen:    ", int(first.num_batches_tracked))
 #
 # - Train `batchnorm` with another learning rate:
 #   `ck.train("batchnorm", data, optimizer=ck.Adam(lr=0.003))`. Then the baseline with the same.
-# - Set `batch_size=4`. Mean and variance of so few pictures are noisy; see what the curve does.
-# - [Every other variant](../reference/variants.md) that comes with cifarkit.
+# - Set `batch_size=4`. Mean and variance of so few pictures are noisy. See what the curve does.
+# - Look at [every other variant](../reference/variants.md) that comes with cifarkit.

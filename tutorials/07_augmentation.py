@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Augmentation
 #
-# A ring that is mirrored is still a ring. **Augmentation** makes use of that: it changes the
-# training pictures a little, in another way each time they are shown, so that the network sees more
-# than there is. At the end of this page you can choose augmentations, tell when one would do harm,
-# and write your own.
+# A ring that is mirrored is still a ring. **Data augmentation** uses this. It changes the training
+# pictures a little, in another way each time they are shown, so that the network sees more
+# different pictures. At the end of this page you can choose augmentations, recognise when one would
+# do harm, and write your own.
 #
-# It takes a quarter of an hour to read; the code runs for less than a minute on two processor
-# cores. You should have gone through the first tutorial.
+# It takes a quarter of an hour to read, and the code runs for less than a minute on two processor
+# cores. You should have done the first tutorial.
 
 # %%
 from dataclasses import dataclass
@@ -28,17 +28,18 @@ EPOCHS = 10  # how often to go through the training pictures
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 
 # %% [markdown]
-# ## Three of them, looked at
+# ## Three augmentations
 #
 # An augmentation is a **value** that can be called like a function. It takes a batch of pictures,
-# and a **generator**, the source from which all its chance comes. These three are used most:
+# and a **generator**, the source of all its random numbers. (In torchvision such functions are
+# called *transforms*.) These three are used most:
 #
 # - [`Flip`][cifarkit.Flip] mirrors left and right, here every second picture on average;
 # - [`Crop`][cifarkit.Crop] shifts: it widens the picture by a few pixels on each side, and cuts a
 #   window of the old size at a random place;
-# - [`Cutout`][cifarkit.Cutout] covers a square, so that no single part of the picture suffices.
+# - [`Cutout`][cifarkit.Cutout] covers a square, so that no single part of the picture is enough.
 #
-# The same picture seven times over makes a batch in which only chance differs.
+# Here a batch has the same picture seven times. Only the random numbers differ.
 
 # %%
 seven = data.train.images[5:6].expand(7, -1, -1, -1)  # 7 3 32 32, all the same
@@ -69,13 +70,13 @@ def show(rows: dict, title: str) -> None:
 show(looks, "One picture, changed at random")
 
 # %% [markdown]
-# Nothing changed in what the pictures are *of*. That is the whole condition, and it is one on the
-# **labels**: an augmentation is allowed when every picture keeps its true label under it.
+# What the pictures *show* has not changed. This is the only condition, and it is about the
+# **labels**: an augmentation is allowed if every picture keeps its true label.
 #
 # ## Part of the recipe
 #
-# How a network is trained is its **recipe**, and so augmentations stand there: a tuple, applied in
-# this order.
+# The **recipe** says how a network is trained, so augmentations belong there. They are a tuple, and
+# are applied in this order.
 
 # %%
 recipe = ck.Recipe(augment=(ck.Flip(), ck.Crop(padding=4), ck.Cutout(size=8)))
@@ -84,9 +85,8 @@ for factor, (theirs, ours) in recipe.differs_from(ck.Recipe()).items():
     print(f"   where the assignment's recipe has {theirs}")
 
 # %% [markdown]
-# It is a value and not a setting somewhere, so a run can write down exactly what it was trained
-# with, and two recipes can be asked for their difference. What makes no sense is refused where it
-# is written:
+# The recipe is a value. So a run can record exactly how it was trained, and you can compare two
+# recipes. A value that makes no sense is an error where it is written:
 
 # %%
 try:
@@ -96,8 +96,8 @@ except ck.CifarkitError as error:
 
 # %% [markdown]
 # The pictures are changed when a batch is made, not once at the beginning. So each epoch shows
-# another version. The chance comes from the seed of the run, the epoch and the step: the same three
-# give the same pictures again, and a run can be repeated bit by bit.
+# another version. The random numbers depend on the seed of the run, the epoch and the step. The
+# same three give the same pictures again, so a run can be repeated bit by bit.
 
 
 # %%
@@ -120,22 +120,21 @@ show(
 # %% [markdown]
 # ## Why val and test are never changed
 #
-# Augmentation is for learning. Val and test are for *measuring*, and a measure must not move: if
-# val were cropped at random, the same network would score otherwise each time, and you could not
-# say whether an epoch was better or its crops were luckier. Nor would it be the right question.
-# Nobody will ask your network about pictures with a grey square in them. So in cifarkit
-# augmentation reaches the training pictures alone, and there is no way to switch it on for the
-# other two.
+# Augmentation is for learning. Val and test are for *measuring*, and a measure must stay the same.
+# If val were cropped at random, the same network would have another accuracy each time. You could
+# not say whether an epoch was better or its crops were luckier. It would also be the wrong
+# question, because your network will not be used on pictures with a grey square. So cifarkit
+# augments only the training pictures. You cannot switch augmentation on for val and test.
 #
-# One thing follows for the curves: the **train** numbers of an augmented run are measured on
-# changed, mostly harder pictures. It is no surprise when they look worse than val.
+# This has an effect on the curves. The **train** numbers of an augmented run are measured on
+# changed, mostly harder pictures. So do not be surprised if they look worse than val.
 #
 # ## A network that learns by heart, with and without
 #
-# A few hundred pictures are little for two million parameters. Given enough epochs, a network
-# learns them **by heart**: it is right on the training pictures because it has seen them, and that
-# is of no use on others. This is **overfitting**. You see it in the curves: the train loss (dashed)
-# falls on, while the val loss (solid) stops falling or turns up.
+# A few hundred pictures are few for two million parameters. With enough epochs, a network learns
+# them **by heart**. It is right on the training pictures because it has seen them, and this does
+# not help on other pictures. This is **overfitting**. You see it in the curves: the train loss
+# (dashed) keeps falling, while the val loss (solid) stops falling or rises.
 #
 # We train the baseline twice from the same seed, for many epochs on few pictures, once on the
 # pictures as they are and once on changed ones.
@@ -162,26 +161,26 @@ loss_axes = ck.plots.curves(runs, "loss")
 accuracy_axes = ck.plots.curves(runs, "val_accuracy")
 
 # %% [markdown]
-# Look at the **gap** between the dashed and the solid line of each run, at the end. It tells how
-# much of what was learnt holds only for the training pictures. That augmentation makes this gap
-# smaller is what it is for: a picture that never comes twice in the same way is hard to learn by
-# heart. The gap is measured on different pictures, though, changed ones and unchanged ones, so a
-# small gap alone is no success. What counts is val.
+# Look at the **gap** between the dashed and the solid line of each run, at the end. It shows how
+# much of what was learnt is true only of the training pictures. Augmentation should make this gap
+# smaller, because a picture that always looks different is hard to learn by heart. But the two
+# losses are measured on different pictures, changed ones and unchanged ones. So a small gap alone
+# is not a success. What counts is val.
 #
-# And there be careful. This is one run each. That one of the two ended higher on val *here* is what
-# was seen, not what is so: with another seed both move. Augmentation also makes learning harder in
-# the beginning and pays late, so in a short training it is often behind. How to find out in earnest
-# is the matter of the tutorial on comparing honestly.
+# And be careful with val. This is one run each. One of the two ended higher on val *here*, but with
+# another seed both change. Augmentation also makes learning harder in the beginning and helps late,
+# so in a short training it is often behind. The tutorial on comparing honestly shows how to find
+# out which is better.
 #
 # ## When augmentation does harm
 #
-# It does when it changes the truth. Mirror a "b" and it is a "d"; turn a 6 upside down and it is a
-# 9; an arrow to the left becomes one to the right. The label that comes with the picture remains
-# the same, for nobody told it, and so the network is taught something false.
+# It does harm when it changes the true class. A mirrored "b" is a "d". A 6 upside down is a 9. An
+# arrow to the left becomes an arrow to the right. But the label of the picture stays the same, so
+# the network learns something false.
 #
-# In our set no class is harmed by a mirror. A crescent may open to either side, and is a crescent
-# both ways; no shape turns into another. So let us make a set in which left and right are all that
-# matters: noise, with a light patch on one side.
+# In our set no class is harmed by a mirror. A crescent may open to either side and is still a
+# crescent. No shape becomes another shape. So let us make a set in which only left and right
+# matter: noise, with a light patch on one side.
 
 
 # %%
@@ -203,10 +202,10 @@ rows = {"as they are": sides.train.images[:6], "mirrored": mirrored}
 show(rows, "Labels: " + ", ".join(sides.classes[label] for label in sides.train.labels[:6]))
 
 # %% [markdown]
-# Read the labels above the figure, from left to right. In the second row each of them is wrong.
-# Train on these, half of them mirrored: each picture is called "left" in one epoch and is shown
-# from the other side in the next. The best that a network can do then is to believe both to one
-# half, which costs ln 2 = 0.693.
+# Read the labels above the figure, from left to right. In the second row each of them is wrong. Now
+# train on these, half of them mirrored. The same picture has the same label from both sides. The
+# best that a network can do is to give each class a probability of one half, which has a loss of ln
+# 2 = 0.693.
 
 # %%
 for augment in ((), (ck.Flip(),)):
@@ -216,18 +215,20 @@ for augment in ((), (ck.Flip(),)):
     print(f", val loss {harmed.history[-1]['val_loss']:.3f}")
 
 # %% [markdown]
-# Without mirroring, the loss is near 0: an easy task. With it, the loss stays at what a coin costs.
-# Nothing failed, no message came; only the numbers tell. So before you switch on an augmentation,
-# ask of every class: *would I still give it the same name?* And look at the pictures, as we did.
-# Other traps: cropping where the thing to be found lies at the border, changing colours where
-# the colour is the answer (ripe or unripe), covering parts where a small detail decides.
+# Without mirroring, the loss is near 0, because the task is easy. With it, the loss stays at the
+# loss of tossing a coin. There was no error and no warning. Only the numbers show the mistake. So
+# before you use an augmentation, ask about every class: *would I still give it the same name?* And
+# look at the pictures, as we did.
+#
+# There are other traps. Do not crop if the object is at the border. Do not change colours if the
+# colour is the answer (ripe or unripe). Do not cover parts if a small detail decides.
 #
 # ## Mixed pictures
 #
-# An augmentation keeps the label. A **mix** changes it along with the picture, and is a field of
-# its own in the recipe: `mix=ck.Mixup()`. [`Mixup`][cifarkit.Mixup] lays another picture of the
-# batch over each, and [`CutMix`][cifarkit.CutMix] pastes a rectangle of it. The other one is
-# drawn at random; a picture may meet itself, and then stays as it is.
+# An augmentation keeps the label. A **mix** changes the label too, and is another field of the
+# recipe: `mix=ck.Mixup()`. [`Mixup`][cifarkit.Mixup] blends each picture with another picture of
+# the batch, and [`CutMix`][cifarkit.CutMix] pastes a rectangle of the other picture. The other
+# picture is chosen at random. It may be the same picture, which then stays as it is.
 
 # %%
 mixed = {
@@ -242,13 +243,13 @@ for name in list(mixed)[1:]:
     print(f"{name:<21} {[round(share, 2) for share in shares]}")
 
 # %% [markdown]
-# The label becomes **shares** of the classes, as large as those of the two pictures. A network that
-# is quite sure of one class is then wrong by the rest, so it learns to be less sure.
+# The label becomes **shares** of the classes, in the same proportion as the two pictures. A network
+# that is sure of one class is then partly wrong, so it learns to be less sure.
 #
-# ## An augmentation of your own
+# ## Your own augmentation
 #
-# Write a frozen dataclass, that is, a class that holds nothing but values which do not change, and
-# give it a `__call__`. Here is one that takes the colour out of some pictures.
+# Write a frozen dataclass (a class that only holds values that do not change) with a method
+# `__call__`. Here is one that removes the colour from some pictures.
 
 
 # %%
@@ -274,16 +275,17 @@ show(
 # Four rules, all visible above:
 #
 # 1. Bytes go in and bytes come out, `batch 3 32 32`, type `torch.uint8`.
-# 2. The whole batch is changed at once, but each picture draws its own chance.
-# 3. All chance comes from the generator. With `torch.rand` alone the run could not be repeated.
-# 4. What was given is left as it is; a changed copy is returned.
+# 2. The whole batch is changed at once, but each picture has its own random numbers.
+# 3. All random numbers come from the generator. With `torch.rand` alone you could not repeat the
+#    run.
+# 4. The input is not changed. A changed copy is returned.
 #
 # ### Exercise 1: brightness
 #
-# Write `Brightness(by=40)`: each picture is made lighter or darker by a whole number, drawn for it
-# from -40 to 40, the same for all its pixels. Beware: bytes **wrap around**. 250 + 10 is 4 in
-# `uint8`, and white becomes black. So calculate with `images.int()`, bring the result between 0 and
-# 255 with `.clamp(0, 255)`, and turn it to bytes in the end. `torch.randint(low, high, shape,
+# Write `Brightness(by=40)`. Each picture becomes lighter or darker by a random whole number from
+# -40 to 40, the same number for all its pixels. Be careful: bytes **wrap around**. 250 + 10 is 4 in
+# `uint8`, so white becomes black. So calculate with `images.int()`, limit the result to 0 to 255
+# with `.clamp(0, 255)`, and convert it to bytes at the end. `torch.randint(low, high, shape,
 # generator=generator)` draws whole numbers from `low` to `high - 1`.
 
 
@@ -343,7 +345,7 @@ class Brightness(ck.Augmentation):
 check_brightness(Brightness)
 
 # %% [markdown]
-# Now it stands beside the others: it can be looked at, put into a recipe, and trained with.
+# Now you can use it like the others: look at it, put it into a recipe, and train with it.
 
 # %%
 show(
@@ -360,8 +362,8 @@ print(run, run.recipe.augment)
 # %% [markdown]
 # ## Where to go from here
 #
-# - Raise `EPOCHS` and watch where the val loss of each run turns up.
-# - `ck.train("augmented", data)` is the baseline with flip and crop under a name of its own;
-#   [the table of variants](../reference/variants.md) has more.
-# - [`AlternatingFlip`][cifarkit.AlternatingFlip] mirrors every picture in every second epoch, and
-#   leaves less to chance.
+# - Raise `EPOCHS` and watch where the val loss of each run begins to rise.
+# - `ck.train("augmented", data)` trains the baseline with flip and crop. [The table of
+#   variants](../reference/variants.md) has more names.
+# - [`AlternatingFlip`][cifarkit.AlternatingFlip] mirrors every picture in every second epoch, which
+#   is less random.

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Deeper, and residual
 #
-# More layers see more of the picture and can compute more. Yet a network that is merely made
-# deeper may not learn at all. At the end of this page you can say how much of a picture a layer
-# sees, what depth costs, why deep networks got stuck, and how one addition freed them.
+# More layers see more of the picture and can compute more. But a network that is only made deeper
+# may not learn at all. At the end of this page you know how much of a picture a layer sees, and
+# what depth costs. You also know why deep networks did not learn, and how one addition solved this.
 #
-# It takes twenty minutes to read; the code runs for less than a minute on two processor cores. You
-# should have gone through the first tutorial; the one on batch norm helps.
+# It takes twenty minutes to read, and the code runs for less than a minute on two processor cores.
+# You should have done the first tutorial. The tutorial on batch norm helps.
 
 # %%
 import warnings
@@ -43,20 +43,19 @@ print(ck.summary("deeper"))
 # %% [markdown]
 # ## How much does a layer see?
 #
-# One number that comes out of a 3 by 3 convolution was computed from 3 by 3 pixels. A second such
-# convolution looks at 3 by 3 of *those* numbers, and so, through them, at 5 by 5 pixels. This is
-# the layer's **receptive field**: the side of the square in the picture that one of its numbers
-# depends on.
+# Each output of a 3 by 3 convolution is computed from 3 by 3 pixels. A second such convolution
+# looks at 3 by 3 of *these* outputs, and so at 5 by 5 pixels. This is the layer's **receptive
+# field**: the side of the square in the picture that one of its outputs depends on.
 #
-# Count it layer by layer, with two numbers in your head:
+# Count it layer by layer, with two numbers:
 #
 # - the **field**, 1 at the start: a pixel sees itself;
-# - the **step**, 1 at the start: how far apart in the picture are two neighbours?
+# - the **step**, 1 at the start: how far apart in the picture two neighbouring outputs are.
 #
-# A layer with a window of `size` by `size` sees `size - 1` neighbours more, each a step away. So
-# *field* grows by `(size - 1) · step`. And a layer with **stride** 2, one that moves its window
-# by two places at a time, doubles the step for all that follow. A pooling of 2 by 2 has size 2 and
-# stride 2. For the baseline:
+# A layer with a window of `size` by `size` sees `size - 1` more neighbours, each a step away. So
+# *field* grows by `(size - 1) · step`. A layer with **stride** 2 moves its window by two positions
+# at a time, so it doubles the step for all later layers. A pooling of 2 by 2 has size 2 and stride
+# 2. For the baseline:
 #
 # | layer | size | stride | field | step afterwards |
 # |---|---|---|---|---|
@@ -68,8 +67,8 @@ print(ck.summary("deeper"))
 #
 # ### Exercise 1: the receptive field
 #
-# Write it as a function of a list of `(size, stride)`. The check does not compute, it *measures*:
-# it builds such layers and looks which pixels have an influence on one number of the output.
+# Write it as a function of a list of `(size, stride)`. The check does not compute, it *measures*.
+# It builds such layers and finds which pixels have an influence on one output.
 
 
 # %%
@@ -125,15 +124,15 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
 check_field(receptive_field)
 
 # %% [markdown]
-# Our pictures are 32 pixels wide, and the shapes in them about half as wide. In the baseline
-# no number of the last stage has seen a whole shape; only the linear layers put the parts together.
-# In `deeper` each has seen more of it.
+# Our pictures are 32 pixels wide, and the shapes in them about half as wide. In the baseline no
+# output of the last stage has seen a whole shape. Only the linear layers combine the parts. In
+# `deeper` each output has seen more of the shape.
 #
 # ## What it costs
 #
 # **Parameters** are the numbers that are learnt, and they cost memory. **Multiply-adds** are the
-# arithmetic for one picture, and they cost time. The two need not go together. Here they are for
-# three networks; `resnet20` has 20 layers, and is explained below.
+# arithmetic for one picture, and they cost time. A network can have many of one and few of the
+# other. Here they are for three networks. `resnet20` has 20 layers, and is explained below.
 
 # %%
 print(f"{'':<9} {'parameters':>11} {'multiply-adds':>14}")
@@ -142,23 +141,23 @@ for name in ("baseline", "deeper", "resnet20"):
     print(f"{name:<9} {table.parameters:>11,} {table.multiply_adds:>14,}")
 
 # %% [markdown]
-# The network with the most layers has by far the fewest parameters, and by far the most
-# arithmetic. A convolution uses its few weights at every place of the picture, over and over; a
-# linear layer uses each of its many weights once. The baseline has nearly all its parameters in
-# its first linear layer, and `resnet20` has no such layer: it averages each channel over all
-# places, and is left with 64 numbers.
+# The network with the most layers has by far the fewest parameters, and by far the most arithmetic.
+# A convolution uses its few weights again at every position of the picture. A linear layer uses
+# each of its many weights once. The baseline has nearly all its parameters in its first linear
+# layer. `resnet20` has no such layer. It averages each channel over all positions, which leaves 64
+# numbers.
 #
-# ## Why depth gets stuck
+# ## Why deep networks do not learn: vanishing gradients
 #
-# A network learns by **gradients**: for every weight, in which direction and how strongly the loss
-# would change if that weight did. They are computed from the last layer back to the first, and each
-# layer on the way multiplies them by something. Multiply twenty times by a half, and a millionth is
-# left: the gradient **vanishes**. The first layers then hardly move.
+# A network learns by **gradients**. For every weight, the gradient says in which direction and how
+# strongly the loss changes with this weight. Gradients are computed from the last layer back to the
+# first (**backpropagation**), and each layer multiplies them by something. Twenty times a half
+# leaves a millionth: the gradient **vanishes**. Then the first layers hardly change.
 #
-# Let us measure it. A tower of `blocks` blocks, each made of two convolutions, that can be built
-# in two ways. Plain: the signal goes through the block. **Residual** (He et al. 2016): the signal
-# goes through the block *and* around it, and the two are added. There is no other difference, and
-# not one parameter more.
+# Let us measure it. Here is a tower of `blocks` blocks, each with two convolutions. It can be built
+# in two ways. In the plain tower the signal goes through the block. In the **residual** tower (He
+# et al. 2016) the signal goes through the block *and* around it, and the two are added. There is no
+# other difference, and no additional parameter.
 
 
 # %%
@@ -204,10 +203,10 @@ for name in ("plain_tower", "residual_tower"):
     print(f"{name:<14} {ck.summary(name).parameters:,} parameters")
 
 # %% [markdown]
-# Now build both from the same seed, so that they begin with the same weights; show each the same
-# batch, compute the loss and the gradients, and take no step. For each convolution we note the
-# **norm** of the gradient of its weights: the root of the sum of their squares, one number for how
-# strongly the layer is pulled.
+# Now build both from the same seed, so that they begin with the same weights. Show each the same
+# batch, compute the loss and the gradients, and make no step. For each convolution we print the
+# **norm** of the gradient of its weights. The norm is the root of the sum of their squares. It says
+# how strongly the layer would change.
 
 
 # %%
@@ -239,15 +238,14 @@ ax.spines[["right", "top"]].set_visible(False)
 
 # %% [markdown]
 # The scale is **logarithmic**: each line upwards is ten times more. In the plain tower the gradient
-# shrinks on its way from the last convolution (right) to the first (left), layer after layer. In
-# the residual tower it does not: whatever the block multiplies by, the way around multiplies by one
-# and is added, so part of the gradient comes through unchanged.
+# becomes smaller from the last convolution (right) to the first (left), layer after layer. In the
+# residual tower it does not. The path through the block multiplies the gradient by something, but
+# the path around it multiplies by one. The two are added, so a part of the gradient is not changed.
 #
-# Then let both learn. Mind that the optimiser, Adam, makes steps whose size hardly depends on the
-# gradient's; so a small gradient is not lost for that reason alone. But what reaches the first
-# layers of the plain tower is small in *both* directions: on the way forward, too, the
-# differences between pictures shrink from layer to layer, until all pictures look nearly alike to
-# the last one.
+# Then let both learn. The steps of the optimiser, Adam, hardly depend on the size of the gradient,
+# so a small gradient alone would not be a problem. But the plain tower has a second problem in the
+# forward direction. The differences between pictures become smaller from layer to layer, until all
+# pictures look nearly the same to the last layer.
 
 # %%
 runs = {}
@@ -266,22 +264,22 @@ for name, run in runs.items():
 loss_axes = ck.plots.curves(runs, "loss")
 
 # %% [markdown]
-# cifarkit looks at the first batch of every training, and warns when something is odd about it.
-# That is the warning above: the plain tower gave every picture the same logits.
+# cifarkit checks the first batch of every training, and warns if something is wrong with it. That
+# is the warning above: the plain tower gave every picture the same logits.
 #
-# The line at 2.303 is chance, ln 10: what a network pays that believes in all ten classes
-# equally. A curve that stays there has learnt nothing yet. Look which of the two has left it, and
-# when. With two epochs on a few hundred pictures perhaps neither has; with more, watch how long
-# the plain tower takes.
+# The line at 2.303, ln 10, is the loss of guessing: all ten classes have the same probability. A
+# curve that stays there has learnt nothing yet. See which of the two curves leaves it, and when.
+# With two epochs on a few hundred pictures perhaps neither does. With more epochs, see how long the
+# plain tower takes.
 #
-# This is one run each, on few pictures. "Residual networks are better" would not follow from it,
-# and is not what the measurement was about. The gradients above are another matter: they follow
-# from how the two are built, and another seed shows the same picture. Try it. How to compare
-# *accuracies* is the matter of the tutorial on comparing honestly.
+# This is one run each, on few pictures. It does not show that residual networks are better, and
+# that was not the question. The gradients above are different. They follow from how the two
+# networks are built, and another seed gives a similar figure. Try it. The tutorial on comparing
+# honestly shows how to compare *accuracies*.
 #
-# Ways around are not the only cure. Batch norm helps too, since it brings the signal back to
-# spread 1 after each layer, and so do first weights of the right size. `resnet20` has all of
-# these.
+# Residual connections are not the only solution. Batch norm helps too, since it scales the signal
+# to a standard deviation of 1 after each layer. First weights of the right size help as well.
+# `resnet20` has all of these.
 #
 # ## The block of `resnet20`
 
@@ -291,16 +289,16 @@ for layer in ck.summary("resnet20").layers[:9]:
 print("…")
 
 # %% [markdown]
-# A first convolution, then nine blocks, then a mean over all places and a linear layer. Counting
-# layers with weights to multiply by: 1 + 9 · 2 + 1 = 20, hence the name. The blocks come in three
-# stages. Where a stage begins, the picture halves and the channels double, and the way around
-# cannot be added as it is; it then takes every second pixel, and fills the new channels with
-# zeros.
+# It has a first convolution, then nine blocks, then a mean over all positions and a linear layer.
+# The number of layers with weights is 1 + 9 · 2 + 1 = 20, which explains the name. The blocks are
+# in three stages. At the beginning of a stage the picture halves and the channels double. There the
+# signal cannot be added as it is. The path around the block takes every second pixel, and fills the
+# new channels with zeros.
 #
-# ### Exercise 2: the way through and around
+# ### Exercise 2: through the block and around it
 #
-# Write `forward` for a block in which the size stays as it is: the sum of what comes *through* the
-# `body` and of the signal itself, and then `F.relu` of the sum, not of the parts.
+# Write `forward` for a block that keeps the size. It is the sum of two parts: the output of the
+# `body`, and the signal itself. Then apply `F.relu` to the sum, not to the parts.
 
 
 # %%
@@ -355,14 +353,14 @@ class YourBlock(nn.Module):
 check_block(YourBlock)
 
 # %% [markdown]
-# The name says how to think of it. A plain block has to compute the whole of what is to come out.
-# This block has only to compute what is *to be changed* about what came in, the **residue**; with
-# weights near zero it changes nothing, and does no harm. That is why one can stack many.
+# The name explains the idea. A plain block has to compute the whole output. A residual block only
+# has to compute the *difference* between output and input, the **residue**. With weights near zero
+# it changes nothing, and does no harm. So you can stack many of them.
 #
 # ## Where to go from here
 #
-# - `ck.train("resnet20", data)` trains it by its own recipe, 20 epochs; look at the multiply-adds
-#   above before you start it, and take a coffee.
+# - `ck.train("resnet20", data)` trains it with its recipe, 20 epochs. Look at the multiply-adds
+#   above before you start it, and have a coffee.
 # - Build the towers with `blocks=3` and with `blocks=15`:
 #   `ck.create_model("plain_tower", blocks=15)`. How do the gradients change?
-# - [Use your own model](../how-to/your-own-model.md): what `register_model` asks of a builder.
+# - [Use your own model](../how-to/your-own-model.md) explains what a builder must do.

@@ -1,14 +1,13 @@
 # %% [markdown]
 # # Your own model
 #
-# cifarkit knows some networks by name. On this page you add one of your own: you write it, have
-# it checked, train it, change it by one factor at a time, and see how a package of yours can
-# offer it to everybody. There is an exercise, with a check that tells whether your network is
+# cifarkit has some networks with names. On this page you **register** your own network. You write
+# it, check it, train it, and change it by one factor at a time. You also see how a package can
+# offer it to others. There are two exercises, each with a check that says whether your network is
 # right.
 #
-# On two processor cores everything below takes about half a minute. You need no network
-# connection and no graphics card. You should have been through
-# [the whole assignment](01_the_whole_assignment.md).
+# On two processor cores everything below takes about half a minute. You need no internet and no
+# graphics card. You should have done [the whole assignment](01_the_whole_assignment.md).
 
 # %%
 import torch
@@ -29,14 +28,14 @@ print(data)
 # %% [markdown]
 # ## A builder
 #
-# A network is an object that learns: train it, and it is another one than before. So what gets a
-# name is not a network but a **builder**: a function that makes a fresh one each time it is
-# called. PyTorch calls every network, and every layer of one, an `nn.Module`.
+# A network is an object that changes when you train it. So a name does not belong to a network but
+# to a **builder**: a function that makes a new network each time it is called. PyTorch calls every
+# network, and every layer, an `nn.Module`.
 #
-# [`register_model`][cifarkit.register_model] gives the name. It is a **decorator**: a line with
-# `@` that stands on top of a function and does something with it. Here it enters the builder into
-# cifarkit's **registry**, the list of all names, together with the **recipe**: how this network
-# is to be trained.
+# [`register_model`][cifarkit.register_model] gives the name. It is a **decorator**: a line with `@`
+# above a function, which does something with the function. Here it adds the builder to cifarkit's
+# **registry**, the list of all names. It also adds the **recipe**, which says how to train this
+# network.
 
 
 # %%
@@ -59,17 +58,17 @@ def small(*, num_classes: int = 10, width: int = 8) -> nn.Module:
 
 
 # %% [markdown]
-# Three things are asked of a builder:
+# A builder must do three things:
 #
 # 1. It can be called with `num_classes` alone, by name. Everything else, here `width`, is an
 #    **option** and has a default.
-# 2. It returns a fresh network.
-# 3. The network takes pictures `batch 3 32 32`, numbers from -1 to 1, and gives **logits**
-#    `batch classes`: one plain score for each class. There is no softmax at the end; the loss
-#    brings its own.
+# 2. It returns a new network.
+# 3. The network takes pictures `batch 3 32 32`, numbers from -1 to 1, and returns **logits** `batch
+#    classes`: one plain score for each class. There is no softmax at the end, because the loss
+#    applies it.
 #
-# The comments with the shapes are worth writing: most mistakes in networks are mistakes in
-# shapes. [`summary`][cifarkit.summary] prints them as they really are.
+# Write comments with the shapes, because most mistakes in networks are mistakes in shapes.
+# [`summary`][cifarkit.summary] prints the real shapes.
 
 # %%
 print(ck.summary("small"))
@@ -87,8 +86,8 @@ print(ck.evaluate(run.model, data.test))
 axes = ck.plots.curves(run, "loss")
 
 # %% [markdown]
-# If you run the cell with `def small` again, the new function takes the place of the old one, and
-# nobody complains. But *another* function under a name that is taken is most likely a mistake:
+# If you run the cell with `def small` again, the new function replaces the old one, without an
+# error. But *another* function with the same name is most likely a mistake:
 
 # %%
 try:
@@ -104,16 +103,15 @@ except ck.DuplicateModelError as error:
 # %% [markdown]
 # ## Is it right?
 #
-# A network can be wrong and still run. It may even learn, only badly, and you would look for the
-# reason elsewhere for days. [`check_model`][cifarkit.check_model] builds the network many times,
-# trains it a little on pictures of noise, and asks it one question after the other:
+# A network can be wrong and still run. It may even learn, but badly, and you might look for the
+# reason for days. [`check_model`][cifarkit.check_model] builds the network many times, trains it a
+# little on pictures of noise, and tests one question after the other:
 
 # %%
 print(ck.check_model("small"))
 
 # %% [markdown]
-# Here is a network with three mistakes, each of which somebody makes every year. It runs, and
-# PyTorch says nothing.
+# Here is a network with three common mistakes. It runs, and PyTorch gives no error.
 
 
 # %%
@@ -137,8 +135,8 @@ def doubtful(*, num_classes: int = 10) -> nn.Module:
 print(tuple(doubtful()(torch.zeros(2, 3, 32, 32)).shape))
 
 # %% [markdown]
-# What is broken is an error, and its text is the table: what was found, and after the arrow what
-# to do. We print only the questions that it failed.
+# A broken network is an error, and its text is the table. It says what was found, and after the
+# arrow what to do. We print only the questions that failed.
 
 # %%
 try:
@@ -154,14 +152,13 @@ for line in report.splitlines()[1:]:
         print(line)
 
 # %% [markdown]
-# The first: `nn.functional.dropout` switches units off at random also when the network is only
-# asked for its answer, and so the answer is another one each time. The second: there is a softmax
-# at the end, and the loss will apply another; learning becomes slow. The third: `forgotten` is
-# made, but `forward` never uses it.
+# The first mistake: `nn.functional.dropout` switches units off at random in evaluation too, so the
+# logits change each time. The second: there is a softmax at the end, and the loss applies another
+# one. This makes learning slow. The third: `forgotten` is made, but `forward` never uses it.
 #
-# Questions that build on one of these are *not run*: they would tell nothing new.
+# Questions that depend on one of these are *not run*, because they would show nothing new.
 #
-# ### Exercise 1: mend it
+# ### Exercise 1: correct it
 #
 # Write the `forward` of `Mended` so that the check passes. Change as little as you can.
 
@@ -201,10 +198,10 @@ check_mended(Mended)
 # %% [markdown]
 # ## Options: one builder, several names
 #
-# One builder may have several names, each with options and a recipe of its own. What belongs to a
-# name, builder, options and recipe together, is called a **variant**. Here the builder has been
-# written already, so there is no `def` to put an `@` on. But a decorator is a function as well:
-# `register_model(...)` returns it, and the second pair of parentheses calls it with the builder.
+# One builder may have several names, each with other options and another recipe. A name with its
+# builder, options and recipe is called a **variant**. Here the builder exists already, so there is
+# no `def` below the `@`. But a decorator is also a function. `register_model(...)` returns it, and
+# the second pair of parentheses calls it with the builder.
 
 # %%
 recipe = ck.get_variant("small").recipe
@@ -214,7 +211,7 @@ ck.register_model("small-flipped", recipe=recipe.replace(augment=(ck.Flip(),)))(
 ck.register_model("small-both", recipe=recipe.replace(epochs=9), options={"width": 16})(small)
 
 # %% [markdown]
-# `recipe.replace` gives a new recipe with something changed; the old one stays as it is. And
+# `recipe.replace` returns a changed copy of the recipe. And
 # [`differs_from`][cifarkit.Variant.differs_from] names every factor in which two variants differ:
 
 # %%
@@ -224,16 +221,16 @@ for name in ("small-wide", "small-flipped", "small-both"):
 
 # %% [markdown]
 # The first two differ from `small` in one factor each. If one of them does better, you know what
-# did it. The third differs in two, and whatever comes out, you will not know which of them it
-# was. So ask for `differs_from` *before* you train: it costs nothing.
+# did it. The third differs in two, so you cannot know which of them made the difference. So print
+# `differs_from` *before* you train. It costs nothing.
 #
-# Whether one variant is really better than another takes several seeds:
-# [compare honestly](11_compare_honestly.md).
+# To find out whether one variant is really better than another, you need several seeds: [compare
+# honestly](11_compare_honestly.md).
 #
-# ### Exercise 2: a network of your own
+# ### Exercise 2: your own network
 #
-# Write a builder with at least three convolutions and fewer than 50,000 parameters, and register
-# it as `"mine"`. The check asks for its summary and then for all of `check_model`.
+# Write a builder with at least three convolutions and fewer than 50,000 parameters, and register it
+# as `"mine"`. The check looks at its summary and then runs `check_model`.
 
 
 # %%
@@ -277,10 +274,10 @@ def mine(*, num_classes: int = 10) -> nn.Module:
 check_mine(mine)
 
 # %% [markdown]
-# ## In a file of its own
+# ## In a file, for the command line
 #
-# On the command line nothing has been registered yet. Put the builder with its decorator into a
-# file, such as `my_models.py`, and name the file; cifarkit runs it first:
+# The command line does not know your network yet. Put the builder with its decorator into a file,
+# such as `my_models.py`, and pass the file with `--import`. cifarkit runs it first:
 #
 # ```sh
 # cifarkit check small --import my_models.py
@@ -288,13 +285,13 @@ check_mine(mine)
 # cifarkit compare baseline small --seeds 8 --import my_models.py
 # ```
 #
-# The commands that read a run need the file as well. A run folder keeps the weights and the
-# *name* of the model, never its code: a run that you are given cannot run code on your machine.
+# The commands that read a run need the file as well. A run folder keeps the weights and the *name*
+# of the model, never its code. So a run from somebody else cannot run code on your machine.
 #
 # ## As a package
 #
-# When others are to use your network, make it a package. Say the package is called `my_package`,
-# and the decorated builders are in `my_package/models.py`:
+# If others want to use your network, make a package. Suppose that the package is called
+# `my_package`, and the builders with their decorators are in `my_package/models.py`:
 #
 # ```
 # my_package/
@@ -304,8 +301,8 @@ check_mine(mine)
 #         models.py
 # ```
 #
-# Python has a notice board for this. A package may pin notes to it when it is installed, called
-# **entry points**; another package may read them. In `pyproject.toml`:
+# Python has **entry points** for this. When a package is installed, it may register entry points,
+# and other packages may read them. In `pyproject.toml`:
 #
 # ```toml
 # [project]
@@ -317,12 +314,12 @@ check_mine(mine)
 # my_package = "my_package.models"
 # ```
 #
-# The last two lines are the note. Its board, or group, is `cifarkit.models`; it says which module
-# to import. After `pip install`, cifarkit finds it when models are first looked up, imports the
-# module, and so runs the decorators. Nobody has to type `--import` again. Such a package is
-# called a **plugin**.
+# The last two lines are the entry point. Its group is `cifarkit.models`, and it says which module
+# to import. After `pip install`, cifarkit finds it when models are first looked up. It imports the
+# module, which runs the decorators. Then you need no `--import`. Such a package is called a
+# **plugin**.
 #
-# This is how the board is read. You have no plugin installed unless you see one here:
+# This code reads the entry points. If it prints none, you have no plugin installed:
 
 # %%
 from importlib.metadata import entry_points
@@ -331,12 +328,12 @@ notes = entry_points(group="cifarkit.models")
 print("plugins found:", ", ".join(f"{note.name} = {note.value}" for note in notes) or "none")
 
 # %% [markdown]
-# A plugin that fails is left out, with a warning that names it, and breaks nothing else. A test of
-# the package is one line for each network: `ck.check_model("small")`.
+# If a plugin fails, it is left out with a warning, and nothing else breaks. A test of the package
+# needs one line for each network: `ck.check_model("small")`.
 #
 # ## Where to go from here
 #
 # - Raise the numbers at the top, then change the one line to `ck.load_cifar10()`.
 # - [Compare](11_compare_honestly.md) your network with the baseline, over several seeds.
-# - [Use your own model](../how-to/your-own-model.md) has all this in short, to look things up;
-#   [every variant](../reference/variants.md) of cifarkit stands in one table.
+# - [Use your own model](../how-to/your-own-model.md) is a short version of this page.
+#   [Variants](../reference/variants.md) has every variant of cifarkit in one table.

@@ -1,15 +1,13 @@
 # %% [markdown]
 # # Write a callback
 #
-# While a network is trained, one would like to look inside, or to lend a hand: write down how
-# long the steps are, add noise, stop when the time is up. You need not write a training loop of
-# your own for that. The loop of cifarkit has seven places where it stops for a moment and asks
-# whether anybody wants something. Who listens there is a **callback**. On this page there are
-# several of them, and you write one yourself.
+# Sometimes you want to look inside a training, or to change it. You may want to log how long the
+# steps are, add noise, or stop when the time is up. For this you do not need your own training
+# loop. The loop of cifarkit has seven points where it calls functions of yours. An object with such
+# functions is a **callback**. This page has several callbacks, and you write one yourself.
 #
-# On two processor cores everything below takes less than half a minute. You need no network
-# connection and no graphics card. You should have been through
-# [the whole assignment](01_the_whole_assignment.md).
+# On two processor cores everything below takes less than half a minute. You need no internet and no
+# graphics card. You should have done [the whole assignment](01_the_whole_assignment.md).
 
 # %%
 import tempfile
@@ -32,9 +30,9 @@ print(data)
 # %% [markdown]
 # ## The seven hooks
 #
-# A callback is a class that begins with `ck.Callback` and has one or more of seven methods, the
-# **hooks**. Each hook is given the [`run`][cifarkit.Run], that is the training at hand, and
-# nothing else. Here is one that only says that it was called:
+# A callback is a subclass of `ck.Callback` with one or more of seven methods, the **hooks**. Each
+# hook has one argument, the [`run`][cifarkit.Run], which is the current training. Here is a
+# callback that only prints that it was called:
 
 
 # %%
@@ -62,7 +60,7 @@ class Tell(ck.Callback):
 
 
 # %% [markdown]
-# So that the list stays short, we cut each epoch into two batches. Callbacks are given to
+# To keep the output short, each epoch has two batches. Pass callbacks to
 # [`ck.train`][cifarkit.train] in a list.
 
 # %%
@@ -70,17 +68,17 @@ half = (len(data.train) + 1) // 2
 run = ck.train("linear", data, epochs=2, batch_size=half, callbacks=[Tell()])
 
 # %% [markdown]
-# That is the whole order. A **batch** is the handful of pictures of one step. *Backward* is the
-# part of a step that computes the **gradients**: for each weight, in which direction and how
+# That is the whole order. A **batch** is the pictures of one step. *Backward* is the part of a step
+# that computes the **gradients**. The gradient says, for each weight, in which direction and how
 # steeply the loss changes with it. After that the optimiser moves the weights.
 #
-# `run.state` says where training stands; epochs are counted from 0 in it. `run.history` is what was
-# measured, with one record for each finished epoch.
+# `run.state` is the current state of the training. It counts epochs from 0. `run.history` has the
+# measurements, with one record for each finished epoch.
 #
 # ### The misspelt hook
 #
-# In many libraries you may write `on_epcoh_end`, and nothing happens: the method is never called,
-# and you wonder why. Here it is an error, in the line where it is written:
+# In many libraries you may write `on_epcoh_end`, and nothing happens. The method is never called,
+# and you do not know why. In cifarkit it is an error where the class is defined:
 
 # %%
 try:
@@ -95,10 +93,10 @@ except TypeError as error:
 # %% [markdown]
 # ## Observe
 #
-# The **gradient norm** is the length of the gradient over all weights: square every number, add
-# them up, take the root. It tells how steep the place is where the network stands.
-# `run.log` puts a number into the record of the epoch. Logged several times in an epoch, the
-# record holds the mean.
+# The **gradient norm** is the length of the gradient over all weights. Square every number, add
+# them up, and take the root. It says how steep the loss is for the current weights. `run.log` puts
+# a number into the record of the epoch. If you log a number several times in an epoch, the record
+# has the mean.
 
 
 # %%
@@ -118,14 +116,14 @@ quiet = ck.train("mlp", data, epochs=EPOCHS, batch_size=50, callbacks=[GradientN
 print([round(norm, 3) for norm in quiet.history.column("gradient_norm")])
 
 # %% [markdown]
-# The column is in the history like any other, and can be drawn like any other:
+# The column is in the history like any other, and you can draw it like any other:
 
 # %%
 axes = ck.plots.curves(quiet, "gradient_norm")
 
 # %% [markdown]
-# A callback that only looks changes nothing. The numbers are those of the run without it, to the
-# last bit:
+# A callback that only looks changes nothing. The numbers are the same as without it, to the last
+# bit:
 
 # %%
 alone = ck.train("mlp", data, epochs=EPOCHS, batch_size=50)
@@ -134,13 +132,13 @@ print(alone.history.column("val_loss") == quiet.history.column("val_loss"))
 # %% [markdown]
 # ## Intervene
 #
-# Two hooks may change what happens, and no other should: in `on_batch_start` you may put another
-# batch in place of `run.state.batch`, and in `on_backward_end` you may change the gradients.
+# Two hooks may change what happens, and no other hook should. In `on_batch_start` you may replace
+# `run.state.batch` by another batch. In `on_backward_end` you may change the gradients.
 #
-# Here is an old idea: add a little noise to the gradients, less and less as training goes on
-# (Neelakantan et al. 2015). Noise is chance, and chance must come from the seed, or you
-# will never get the same run again. [`generator_for`][cifarkit.generator_for] makes a generator
-# of random numbers from a key: a word for what it is for, the seed, and the place in training.
+# Here is an old idea: add a little noise to the gradients, less and less during training
+# (Neelakantan et al. 2015). Noise is random. Its random numbers must come from the seed, or you
+# cannot get the same run again. [`generator_for`][cifarkit.generator_for] makes a generator of
+# random numbers from a key. The key is a word for the purpose, the seed, the epoch and the step.
 
 
 # %%
@@ -169,15 +167,15 @@ print("the same when repeated:   ", losses == again.history.column("val_loss"))
 axes = ck.plots.curves({"quiet": quiet, "noisy": noisy}, "val_loss")
 
 # %% [markdown]
-# Callbacks are called in the order of the list. `GradientNorm` stands before `GradientNoise`, so
-# it saw the gradient without the noise; the other way round it would have seen it with. Whether
-# noise helps, this figure cannot say: it is one seed.
-# [Compare honestly](11_compare_honestly.md) tells what it takes.
+# Callbacks are called in the order of the list. `GradientNorm` is before `GradientNoise`, so it
+# measured the gradient without the noise. In the other order it would measure the gradient with the
+# noise. This figure cannot say whether noise helps, because it is one seed. [Compare
+# honestly](11_compare_honestly.md) explains what you need for that.
 #
 # ## Stop
 #
-# `run.stop` ends the training after the step at hand, and keeps the reason. Nothing is lost: the
-# run has its history and its network.
+# `run.stop` ends the training after the current step, and records the reason. Nothing is lost,
+# because the run has its history and its network.
 
 
 # %%
@@ -198,16 +196,17 @@ print(stopped.stopped)
 print(len(stopped.history), "epochs of the 500 are in the history")
 
 # %% [markdown]
-# To stop when the validation loss gets no better you need not write anything:
-# [`EarlyStopping`][cifarkit.EarlyStopping] is there. It watches any column except those of test,
-# also one that you log, if it is named in `columns`.
+# To stop when the validation loss does not improve, you need not write a callback.
+# [`EarlyStopping`][cifarkit.EarlyStopping] does this. It can watch any column except those of test.
+# It can also watch a column that you log, if its name is in `columns`.
 #
-# ## Remember
+# ## Remember: resume a run with a callback
 #
-# Training takes hours, and computers are switched off. A run with a folder writes a
-# **checkpoint** after each epoch, and `resume=True` goes on from it: the numbers are those of a
-# run that was never interrupted. But what about a callback that remembers something, such as a
-# running mean? It must say what, in `state_dict`, and take it back in `load_state_dict`.
+# Training may take hours, and computers are switched off. A run with a folder writes a
+# **checkpoint** after each epoch: a file with the whole state of the training. `resume=True`
+# continues from it, and the numbers are the same as without the interruption. But what about a
+# callback that remembers something, such as a running mean? It must return it from `state_dict`,
+# and restore it in `load_state_dict`.
 
 
 # %%
@@ -234,8 +233,8 @@ class SmoothLoss(ck.Callback):
 
 
 # %% [markdown]
-# To try it, we need somebody who pulls the plug. A callback that raises an error does nicely; the
-# run ends with it, after the second epoch has begun.
+# To try it, we need an interruption. A callback that raises an error will do. The run ends with
+# this error, after the second epoch has begun.
 
 
 # %%
@@ -267,7 +266,7 @@ except ck.CallbackError as error:
     print(error)
 
 # %% [markdown]
-# The error names the callback and the hook. Now the power is back:
+# The error names the callback and the hook. Now resume the run:
 
 # %%
 plug.is_plugged = False
@@ -278,16 +277,15 @@ print("whole:  ", whole)
 print("the same, to the last bit:", resumed == whole)
 
 # %% [markdown]
-# Without the two methods, the mean would have begun again in the second epoch, and nobody would
-# have noticed. What may be in `state_dict` is what can be written down without code: numbers,
-# words, lists, dicts and tensors.
+# Without the two methods, the mean would start again in the second epoch, and you would not notice.
+# `state_dict` may contain data only: numbers, strings, lists, dicts and tensors.
 #
 # ### Exercise 1: the largest norm of each epoch
 #
 # The mean hides single steps that are far too long. Write a callback that logs the **largest**
-# gradient norm of each epoch, as `largest_norm`. `norm_of_gradient` is there. Mind that `run.log`
-# takes the mean of all that it is given in an epoch, so it must be called once; and that each
-# epoch begins at zero.
+# gradient norm of each epoch, as `largest_norm`. You can use `norm_of_gradient`. Note that
+# `run.log` takes the mean of all values of an epoch, so call it only once. And each epoch must
+# begin at zero.
 
 
 # %%
@@ -353,8 +351,8 @@ check_largest(LargestNorm())
 # ## Where to go from here
 #
 # - [`GradientClip`][cifarkit.GradientClip] shortens gradients that are too long, and logs how long
-#   they were. It is a callback of some twenty lines: the reference shows its source, which you can
-#   read now.
+#   they were. It is a callback of some twenty lines. The reference shows its source, and you can
+#   read it now.
 # - [Write a callback](../how-to/write-a-callback.md) has the hooks in one table.
 # - [Keyed randomness](../explanation/keyed-randomness.md) explains why the key of
 #   `generator_for` is better than one long stream of random numbers.

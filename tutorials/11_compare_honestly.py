@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Compare honestly
 #
-# Two networks are trained, one is right on 21 % of the pictures and the other on 23 %. Is the
-# second one better? One number each cannot say. On this page you learn what can: the same
+# Two networks are trained. One is right on 21 % of the pictures and the other on 23 %. Is the
+# second one better? A single number for each cannot say. On this page you learn what can: the same
 # **seeds** for both, the differences pair by pair, and one simple test that you will program
-# yourself. At the end you have a page to hand in, and you know what may be written on it.
+# yourself. At the end you have a page to hand in, and you know what you may conclude.
 #
-# On two processor cores everything below takes about half a minute. You need no network and no
-# graphics card. You should have been through [the whole assignment](01_the_whole_assignment.md).
+# On two processor cores everything below takes about half a minute. You need no internet and no
+# graphics card. You should have done [the whole assignment](01_the_whole_assignment.md).
 
 # %%
 import itertools
@@ -32,9 +32,9 @@ data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 print(data)
 
 # %% [markdown]
-# The networks must be small, because we shall train many. `tiny` has three convolutions with few
-# channels. We give it a name with [`register_model`][cifarkit.register_model];
-# [your own model](09_your_own_model.md) tells how that works.
+# The networks must be small, because we will train many. `tiny` has three convolutions with few
+# channels. We give it a name with [`register_model`][cifarkit.register_model]. [Your own
+# model](09_your_own_model.md) explains how that works.
 
 # %%
 recipe = ck.Recipe(epochs=EPOCHS, batch_size=32, optimizer=ck.Adam(lr=0.01))
@@ -54,9 +54,9 @@ def tiny(*, num_classes: int = 10) -> nn.Module:
 # %% [markdown]
 # ## One run says little
 #
-# A training has chance in it: which weights the network begins with, in which order it sees the
-# pictures. All of it is drawn from one number, the seed. Here
-# is the same network, trained in the same way on the same pictures, from three seeds.
+# A training is random: the first weights of the network, and the order of the pictures. All random
+# numbers are drawn from one number, the seed. Here is the same network, trained in the same way on
+# the same pictures, from three seeds.
 
 # %%
 for seed in range(3):
@@ -64,15 +64,15 @@ for seed in range(3):
     print(f"seed {seed}: val loss {last['val_loss']:.4f}, val accuracy {last['val_accuracy']:.1%}")
 
 # %% [markdown]
-# Nothing was changed but the seed, and the loss comes out different each time. Whoever trains
-# two *different* networks once each sees a difference too, and cannot know whether it is of this
-# kind. If you may choose your seeds, you can even make a network look better than itself.
+# Only the seed was changed, and the loss is different each time. If you train two *different*
+# networks once each, you see a difference too. You cannot know whether it is only due to the seed.
+# If you choose your seeds, you can even make a network look better than itself.
 #
 # ## The same seeds for all: pairs
 #
-# So train each network from several seeds. And give all of them the *same* seeds, for part of
-# the chance is then the same on both sides. With the same seed, two networks see the same
-# pictures in the same order:
+# So train each network from several seeds. And use the *same* seeds for all networks, because then
+# a part of the randomness is the same. With the same seed, two networks see the same pictures in
+# the same order:
 
 # %%
 for name in ("for one network ", "for the other   "):
@@ -80,16 +80,16 @@ for name in ("for one network ", "for the other   "):
     print(name, batch.targets.tolist())
 
 # %% [markdown]
-# Two runs with the same seed are a **pair**. What we look at is the difference *within* each
-# pair, as one would test two kinds of shoes by giving each runner one of each.
+# Two runs with the same seed are a **pair**. We look at the difference *within* each pair. In the
+# same way you would test two kinds of shoes by giving each runner one shoe of each kind.
 #
 # ## Compare
 #
-# We take three variants. `linear` is the simplest network there is, one layer. `tiny` is
-# ours. And `twin` is `tiny` once more: it only throws one random number away before it is built, so
-# that it begins with other weights. **We know that `tiny` and `twin` are equally good**, because
-# they are the same thing. A comparison of something with itself is called an **A/A test**, and
-# it is the best way to find out whether a method of comparing invents differences.
+# We take three variants. `linear` is the simplest network, a single layer. `tiny` is ours. And
+# `twin` is `tiny` again. It only draws one random number before it is built, so that it begins with
+# other weights. **We know that `tiny` and `twin` are equally good**, because they are the same
+# network. A comparison of something with itself is called an **A/A test**. It is the best way to
+# find out whether a method of comparing finds differences that do not exist.
 
 
 # %%
@@ -100,10 +100,10 @@ def twin(*, num_classes: int = 10) -> nn.Module:
 
 
 # %% [markdown]
-# [`compare`][cifarkit.compare] trains each variant from seeds 0 to 9, as many at a time as the
-# machine has cores. What else it is given changes the recipe of all of them, so that `linear` is
-# trained as ours are. Each run is kept in a folder below `runs`; call it again, and only what is
-# new is trained.
+# [`compare`][cifarkit.compare] trains each variant from seeds 0 to 9, as many runs at a time as the
+# machine has cores. The other arguments change the recipe of all variants, so that `linear` is
+# trained like ours. Each run is kept in a folder in `runs`. If you call `compare` again, only new
+# runs are trained.
 
 # %%
 comparison = ck.compare(
@@ -124,20 +124,21 @@ print(comparison)
 #
 # - **n** is the number of runs, one for each seed;
 # - **test accuracy** is their mean;
-# - **sd**, the standard deviation, says how far single runs scatter around the mean, in
-#   percentage points (from 21 % to 23 % is 2 points);
-# - **95 % interval** is where the mean of very many seeds may well lie. Of a hundred intervals
-#   made in this way, about 95 hold the true value.
+# - **sd**, the standard deviation, says how much single runs vary around the mean, in percentage
+#   points (from 21 % to 23 % is 2 points);
+# - **95 % interval**, the confidence interval, is where the mean of very many seeds may lie. Of a
+#   hundred such intervals, about 95 contain the true value.
 #
 # The second table has a row for each pair of variants:
 #
 # - **points** is the mean of the differences, seed by seed;
-# - its **95 % interval** is where the true difference may well lie, if other seeds are drawn;
-# - **and over images**: the same, if other test images are drawn as well;
+# - its **95 % interval** is where the true difference may lie, if you draw other seeds;
+# - **and over images** is the same, if you also draw other test images;
 # - **p** says how often chance alone would give a mean difference so far from 0. The next section
-#   is about it. **p, Holm** is corrected for asking about several pairs.
+#   is about it. **p, Holm** is corrected for testing several pairs.
 #
-# Below stands in words what may be said of each pair, and at the end what may not.
+# Below the tables are sentences. They say what you may conclude about each pair, and at the end
+# what you may not.
 #
 # ### As a figure
 #
@@ -147,8 +148,8 @@ print(comparison)
 axes = ck.plots.comparison(comparison)
 
 # %% [markdown]
-# Do not ask whether two intervals overlap: that forgets the pairs. Ask how the differences lie to
-# 0, which is the next figure, with a row for each pair of variants.
+# Do not ask whether two intervals overlap, because that ignores the pairs. Ask whether the
+# differences are on one side of 0. That is the next figure, with a row for each pair of variants.
 
 # %%
 axes = ck.plots.differences(comparison)
@@ -157,7 +158,7 @@ axes = ck.plots.differences(comparison)
 # ## The sign-flip test, by hand
 #
 # Here are the accuracies behind the row `tiny - linear`, seed by seed.
-# [`of`][cifarkit.Comparison.of] gives the runs of one variant, by seed.
+# [`of`][cifarkit.Comparison.of] returns the runs of one variant, by seed.
 
 
 # %%
@@ -171,10 +172,10 @@ print("in points:", [f"{100 * difference:+.1f}" for difference in differences])
 print(f"mean: {100 * sum(differences) / len(differences):+.2f}")
 
 # %% [markdown]
-# Could that be chance? Suppose that the two networks were equally good. Then it would be chance
-# alone which of the two was ahead in a pair: a difference of +2 could as well have been -2. So
-# flip signs, in every possible way, and see how often the mean comes out as far from 0 as the one
-# we saw. That share is **p**. The idea is Fisher's, from 1935.
+# Could that be chance? Suppose that the two networks were equally good. Then only chance decides
+# which of the two is ahead in a pair. A difference of +2 could equally well be -2. So flip the
+# signs in every possible way, and count how often the mean is at least as far from 0 as the
+# observed mean. This share is **p**. The idea is from Fisher, 1935.
 #
 # With the first three seeds there are 2 · 2 · 2 = 8 ways:
 
@@ -192,13 +193,13 @@ for signs in itertools.product([1, -1], repeat=3):
 print(f"p = {as_far} / 8 = {as_far / 8}")
 
 # %% [markdown]
-# Look at the first line and the last: nothing flipped, and everything flipped. Their means are
+# In the first line nothing is flipped, and in the last line everything is flipped. Their means are
 # equally far from 0, whatever the differences are. So with three seeds p is never below 2 / 8.
 #
 # ### Exercise 1: p, from all flips
 #
-# Write the test for any number of differences. The check holds your p against that of cifarkit,
-# for every pair of the comparison.
+# Write the test for any number of differences. The check compares your p with that of cifarkit, for
+# every pair of the comparison.
 
 
 # %%
@@ -234,10 +235,9 @@ check_p(sign_flip_p)
 # %% [markdown]
 # ### The p of a comparison
 #
-# Flips assume that, of two equal networks, neither scatters in another way than the other. If one
-# of them fails now and then, they say "better" too often. So cifarkit asks a second test too, a
-# t-test with a stricter limit, and **its p is the larger one of the two**. It can be larger than
-# yours, never smaller:
+# Flips assume that two equal networks vary in the same way. If one of them sometimes fails, flips
+# say "better" too often. So cifarkit also uses a second test, a t-test with a stricter limit, and
+# **its p is the larger of the two**. It can be larger than yours, but never smaller:
 
 # %%
 for pair in comparison.pairs:
@@ -247,18 +247,18 @@ for pair in comparison.pairs:
 # %% [markdown]
 # ## Why five seeds cannot tell
 #
-# By an old custom, a difference counts when p is below .05: chance alone would give one so
-# clear less than once in twenty times. But two of the 2ⁿ ways are always as far from 0 as the one
-# that was seen. So p is at least 2 / 2ⁿ, however clear the difference.
+# By convention, a difference counts if p is below .05. Then chance alone gives such a clear
+# difference less than once in twenty times. But two of the 2ⁿ ways are always as far from 0 as the
+# observed mean. So p is at least 2 / 2ⁿ, however clear the difference is.
 
 # %%
 for n in range(2, 9):
     print(f"{n} seeds: p is at least {2 / 2**n:.4f}")
 
 # %% [markdown]
-# Five seeds stop at .0625, above .05. They cannot show anything, even if one network is ahead
-# in all five. Six are the fewest. cifarkit then says *too few seeds*, which is not the same
-# as *no difference*:
+# With five seeds the smallest p is .0625, above .05. Five seeds cannot show anything, even if one
+# network is ahead in all five. You need at least six. With fewer, cifarkit says *too few seeds*,
+# which is not the same as *no difference*:
 
 # %%
 five = ck.compare(
@@ -276,17 +276,17 @@ print(textwrap.fill(five.verdicts[0].text, 80))
 # %% [markdown]
 # That took no time, because all ten runs were in the folder already.
 #
-# **But do not add seeds until p is small.** Who looks again and again, and stops when it pleases,
-# finds a "difference" sooner or later, also between twins. Fix the number of seeds before you
-# begin.
+# **But do not add seeds until p is small.** If you look again and again, and stop when you like the
+# result, you find a "difference" sooner or later, also between twins. Decide the number of seeds
+# before you begin.
 #
-# ## Asking several times: Holm
+# ## Several pairs: Holm's correction
 #
-# Three variants make three pairs, four make six. Each question about equal networks has a chance
-# of up to one in twenty to be answered wrongly by "better"; ask often enough, and one will be.
-# Holm's correction of 1979 makes up for it. Sort the p-values. Multiply the smallest by the number
-# of pairs, the next by one less, and so on; let none be smaller than the one before it, and none
-# larger than 1. What is then still below .05 may be called better: the chance of *any* wrong
+# Three variants make three pairs, and four make six. For each pair of equal networks, the chance of
+# a wrong "better" is up to one in twenty. If you test many pairs, one will be wrong. Holm's
+# correction of 1979 prevents this. Sort the p-values. Multiply the smallest by the number of pairs,
+# the next by one less, and so on. No p-value may be smaller than the one before it, and none larger
+# than 1. If a p-value is then still below .05, you may say "better". The chance of *any* wrong
 # "better" in the whole comparison stays at 5 %.
 
 # %%
@@ -300,9 +300,9 @@ for rank, pair in enumerate(sorted(comparison.pairs, key=lambda pair: pair.p)):
 # %% [markdown]
 # ### Exercise 2: how many seeds?
 #
-# You want to compare several variants. With Holm, the smallest p has to be multiplied by the
-# number of pairs, and must still be below .05. How many seeds are the fewest with which
-# *anything* can be found? Mend the function.
+# You want to compare several variants. With Holm's correction, the smallest p is multiplied by the
+# number of pairs, and must still be below .05. How many seeds do you need at least to find
+# *anything*? Correct the function.
 
 
 # %%
@@ -334,9 +334,9 @@ def seeds_for(variants: int) -> int:
 check_seeds(seeds_for)
 
 # %% [markdown]
-# ## What is said of the twins
+# ## What the comparison says about the twins
 #
-# Now the A/A test. Which of the three pairs is the one of the twins?
+# Now the A/A test. This is the pair of the twins:
 
 # %%
 for pair, verdict in zip(comparison.pairs, comparison.verdicts, strict=True):
@@ -346,14 +346,14 @@ for pair, verdict in zip(comparison.pairs, comparison.verdicts, strict=True):
         print(textwrap.fill(verdict.text, 80))
 
 # %% [markdown]
-# There is a difference, as there always is. What counts is the verdict. *Not distinguishable* is
-# the right answer here, and the method gives it at least nineteen times in twenty; in the
-# twentieth, twins too are called different. Note how carefully it is put: it does not say that
-# the two are equal, though we happen to know it. It says that so many seeds cannot tell them
-# apart, and how large a difference would have been missed.
+# There is a difference, as always. What counts is the verdict. *Not distinguishable* is the right
+# answer here, and the method gives it at least nineteen times in twenty. In the twentieth case,
+# twins too are called different. Note that the sentence does not say that the two are equal,
+# although we know it. It says that so many seeds cannot distinguish them, and how large a
+# difference could have been missed.
 #
-# The other verdicts here are *better* and *too few seeds*.
-# [Significance on one page](../explanation/significance.md) has all of them side by side.
+# The other verdicts here are *better* and *too few seeds*. [Significance on one
+# page](../explanation/significance.md) has all verdicts in one table.
 #
 # ## Choose by val, report test
 #
@@ -367,9 +367,9 @@ for name in ("linear", "tiny", "twin"):
     print(f"{name:<6} {sum(scores) / len(scores):.1%} of {len(data.val)} val pictures")
 
 # %% [markdown]
-# It refuses to choose by test. Whichever variant comes first on the test pictures was also a
-# little lucky on them, and on new pictures it will not be. The test number is honest only as
-# long as nothing was chosen by it.
+# It refuses to choose by test. The variant that comes first on the test pictures was also a little
+# lucky on them, and on new pictures it will not be. The test accuracy is honest only if nothing was
+# chosen by it.
 
 # %%
 try:
@@ -381,8 +381,9 @@ except ck.SelectionError as error:
 # ## The page to hand in
 #
 # [`write_report`][cifarkit.write_report] writes everything into one page, which opens in any
-# browser and needs no other file. [`to_csv`][cifarkit.Comparison.to_csv] writes one row a run, for
-# your own arithmetic. Neither overwrites a file that is there: that is why the names are fresh.
+# browser and needs no other file. [`to_csv`][cifarkit.Comparison.to_csv] writes one row for each
+# run, for your own calculations. Neither overwrites an existing file, so the code uses a new
+# folder.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -394,21 +395,22 @@ print((folder / "runs.csv").read_text(encoding="utf-8").splitlines()[0])
 # %% [markdown]
 # ## What it does not show
 #
-# You have read the last lines of the comparison: they belong into your text as well. The most
-# important ones in other words:
+# The last lines of the comparison belong in your text too. Here are the most important ones in
+# other words:
 #
-# - These are drawn pictures, few of them, and short trainings. With CIFAR-10 and longer training
-#   the order may be another one.
-# - All variants were trained by one recipe. A learning rate that suits one may not suit the other.
-# - `tiny` differs from `linear` in everything: the builder is another. Which part of it made the
-#   difference cannot be said. For that, change one thing at a time.
+# - These are few synthetic pictures, and short trainings. With CIFAR-10 and longer training the
+#   order may be different.
+# - All variants were trained with one recipe. A learning rate that is good for one may be bad for
+#   another.
+# - `tiny` differs from `linear` in everything, because the builder is different. So you cannot say
+#   which part made the difference. For that, change one thing at a time.
 # - *Not distinguishable* is not *equal*.
 #
 # ## Where to go from here
 #
-# - Compare `baseline`, `batchnorm`, `augmented` and `deeper` with `seeds=10` over night:
-#   [compare variants](../how-to/compare-variants.md), on the command line too.
-# - [Register a network of your own](09_your_own_model.md), one factor away from the baseline, and
-#   compare the two.
-# - [Significance on one page](../explanation/significance.md) has the sources, and how often the
-#   method errs, measured.
+# - Compare `baseline`, `batchnorm`, `augmented` and `deeper` with `seeds=10` overnight. [Compare
+#   variants](../how-to/compare-variants.md) shows how, on the command line too.
+# - [Register your own network](09_your_own_model.md), which differs from the baseline in one
+#   factor, and compare the two.
+# - [Significance on one page](../explanation/significance.md) has the sources, and measurements of
+#   how often the method is wrong.

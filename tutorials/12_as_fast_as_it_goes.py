@@ -1,14 +1,13 @@
 # %% [markdown]
 # # As fast as it goes
 #
-# How little time can it take to learn to tell ten kinds of pictures apart? People race for it,
-# and what wins is not one trick but many, each of them small. cifarkit has such a network,
-# `speedrun`. On this page you take it apart: what goes into it, what happens when you leave one
-# thing out, and where the time goes.
+# How fast can a network learn to tell ten kinds of pictures apart? There are races for this. They
+# are won not by one trick but by many small ones. cifarkit has such a network, `speedrun`. On this
+# page you look at its parts: what they are, what happens without each of them, and where the time
+# goes.
 #
-# On two processor cores everything below takes about half a minute. You need no network
-# connection and no graphics card. You should have been through
-# [the whole assignment](01_the_whole_assignment.md).
+# On two processor cores everything below takes about half a minute. You need no internet and no
+# graphics card. You should have done [the whole assignment](01_the_whole_assignment.md).
 
 # %%
 import time
@@ -30,9 +29,8 @@ print(data)
 # %% [markdown]
 # ## The network and its recipe
 #
-# So that it takes seconds, we give the network fewer channels and the name `quick`. The recipe,
-# that is how it is trained, is the one of `speedrun`, only in smaller batches, for we have few
-# pictures.
+# So that it takes seconds, we give the network fewer channels and the name `quick`. Its recipe is
+# that of `speedrun`, but with smaller batches, because we have few pictures.
 
 # %%
 speedrun = ck.get_variant("speedrun")
@@ -46,7 +44,7 @@ for name in ("optimizer", "schedule", "augment", "loss", "initialization", "test
     print(f"{name}: {getattr(recipe, name)}")
 
 # %% [markdown]
-# We train it beside the baseline, in batches of the same size and for as many epochs.
+# We train it and the baseline, with the same batch size and the same number of epochs.
 
 # %%
 runs = {
@@ -57,53 +55,55 @@ axes = ck.plots.curves(runs, "val_accuracy")
 
 # %% [markdown]
 # These two differ in everything, so the figure says nothing about *why*. For that, look at the
-# ingredients one by one. Most come from one paper, Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds
-# on a Single GPU" ([arXiv 2404.00498](https://arxiv.org/abs/2404.00498)), which in turn collected
-# what others had found.
+# ingredients one by one. Most come from one paper, Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on
+# a Single GPU" ([arXiv 2404.00498](https://arxiv.org/abs/2404.00498)), which also uses ideas of
+# others.
 #
 # ## The ingredients
 #
-# **Whitening.** Neighbouring pixels are nearly alike, so the numbers that the first layer sees say
-# the same thing over and over. [`Whitening`][cifarkit.Whitening] computes from the training
-# pictures a first layer that takes this likeness out, and fixes it (section 3.2, after Page 2018).
+# **Whitening.** Neighbouring pixels are nearly the same, so the first layer sees the same
+# information many times. [`Whitening`][cifarkit.Whitening] computes a first layer from the training
+# pictures that removes this correlation. The layer is not trained (section 3.2, after Page 2018).
 #
-# **Muon.** An optimiser turns gradients into steps; [`Muon`][cifarkit.Muon] changes each step so
-# that it is equally long in all directions, and none is forgotten. It is by Jordan and others
+# **Muon.** An optimiser turns gradients into steps. [`Muon`][cifarkit.Muon] changes each step so
+# that it has about the same length in all directions. It is by Jordan and others
 # ([2024](https://kellerjordan.github.io/posts/muon/)).
 #
-# **Falling rate.** The **learning rate** says how long the steps are. With
-# [`Linear`][cifarkit.Linear] they are long at first, to get somewhere, and then get shorter in a
-# straight line down to 0, to settle; the idea is as old as gradient descent with noise (Robbins
-# and Monro 1951).
+# **Falling rate.** The **learning rate** says how long the steps are. With the schedule
+# [`Linear`][cifarkit.Linear] they are long at first. Then the rate falls in a straight line to 0,
+# so that the weights settle. The idea is as old as gradient descent with noise (Robbins and Monro
+# 1951).
 #
-# **Alternating flip.** A mirrored ship is still a ship, so pictures are shown mirrored at random.
-# [`AlternatingFlip`][cifarkit.AlternatingFlip] draws once and then takes turns, so that in every
-# two epochs each picture is seen both ways (section 3.6).
+# **Alternating flip.** A mirrored ship is still a ship, so pictures are mirrored at random.
+# [`AlternatingFlip`][cifarkit.AlternatingFlip] draws a random number once for each picture and then
+# alternates. So in every two epochs each picture is seen both ways (section 3.6).
 #
 # **Growing windows.** [`GrowingCrop`][cifarkit.GrowingCrop] cuts a window out of the picture at a
-# random place, 20 by 20 of the 32 by 32 pixels in the first epoch, 28 by 28 in the last. The
-# network never sees quite the same picture twice, and there is not much more than half of it to
-# compute. By the end the windows are nearly as large as the whole picture, on which val is measured
-# (after Tan and Le 2021, section 4, [arXiv 2104.00298](https://arxiv.org/abs/2104.00298)).
+# random position. The window has 20 by 20 of the 32 by 32 pixels in the first epoch, and 28 by 28
+# in the last. The network never sees exactly the same picture twice, and computes little more than
+# half of each picture. In the end the windows are nearly as large as the whole picture, on which
+# val is measured (after Tan and Le 2021, section 4, [arXiv
+# 2104.00298](https://arxiv.org/abs/2104.00298)).
 #
-# **Label smoothing.** The network is not asked to be 100 % sure of the right class: a fifth of
-# the certainty is spread evenly over all ten. It keeps the logits from growing for ever (Szegedy et
-# al. 2016, section 7, [arXiv 1512.00567](https://arxiv.org/abs/1512.00567)).
+# **Label smoothing.** The network should not be 100 % sure of the right class. A fifth of the
+# probability is spread evenly over all ten classes. This prevents logits that grow without end
+# (Szegedy et al. 2016, section 7, [arXiv 1512.00567](https://arxiv.org/abs/1512.00567)).
 #
-# **A way around.** After the last block stands one convolution more, and what comes out of it is
-# added to what went in (He et al. 2016, section 3.2,
-# [arXiv 1512.03385](https://arxiv.org/abs/1512.03385)). Pictures are smallest there, so it costs
+# **A residual connection.** After the last block there is one more convolution, and its output is
+# added to its input (He et al. 2016, section 3.2, [arXiv
+# 1512.03385](https://arxiv.org/abs/1512.03385)). Feature maps are smallest there, so it costs
 # little.
 #
-# **Identity.** A convolution begins with random weights, and several in a row scramble the
-# picture before anything is learnt. Here each begins by passing on what it gets (section 3.3).
+# **Identity.** A convolution begins with random weights, and several random convolutions destroy
+# the picture before anything is learnt. Here each convolution begins by passing its input on
+# (section 3.3).
 #
 # ## Leave one out
 #
-# To see what an ingredient gives, leave it out and keep all the rest. `recipe.replace` makes a
-# new recipe with one thing changed. Something must stand in for what is left out: for Muon it
-# is [`Adam`][cifarkit.Adam], the optimiser of the baseline, for the whitened layer one that is
-# learnt, and for the falling rate a constant one.
+# To see what an ingredient gains, leave it out and keep the rest. `recipe.replace` makes a new
+# recipe with one thing changed. Something must replace what is left out. [`Adam`][cifarkit.Adam],
+# the optimiser of the baseline, replaces Muon. A layer that is learnt replaces the whitened one,
+# and a constant rate replaces the falling rate.
 
 # %%
 flip, crop = recipe.augment
@@ -127,7 +127,7 @@ for name in names:
     print(f"{name:<15} differs in {', '.join(factors)}")
 
 # %% [markdown]
-# One factor each. To study parts by leaving them out one at a time is called an **ablation**.
+# Each leaves out one factor. A study that leaves out parts one at a time is called an **ablation**.
 
 # %%
 for name in names:
@@ -140,8 +140,8 @@ for name, accuracy in accuracies.items():
     print(f"{name:<15} {accuracy:12.1%} {sum(seconds[name]) / EPOCHS:18.2f}")
 
 # %% [markdown]
-# As a figure, with the 95 % interval of each number: had there been other val pictures, it
-# could well have been anywhere on the line.
+# Here is a figure with the 95 % confidence interval of each number. With other val pictures, the
+# number could be anywhere on the line.
 
 # %%
 figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
@@ -156,25 +156,25 @@ axes.set_title("The recipe, and the recipe without one thing", loc="left")
 axes.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# **This shows how to ask, and answers nothing.** It is one seed, few pictures and very few epochs.
-# The next seed may shuffle the rows. Some ingredients cannot help here by their nature: those
-# that keep a network from learning its pictures by heart, such as flips and windows, pay only in
-# longer training, and leaving them out may even *look* better in the first epochs. To make
-# claims you need seeds, and the variants already have names, so it is one call:
+# **This shows how to ask the question, and does not answer it.** It is one seed, few pictures and
+# very few epochs. The next seed may give another order. Some ingredients cannot help here. Flips
+# and windows prevent overfitting, so they help only in longer training. Without them the first
+# epochs may even *look* better. For a claim you need several seeds. The variants already have
+# names, so it is one call:
 #
 # ```text
 # ck.compare(["quick", *ck.list_models("no-*")], data, seeds=10)
 # ```
 #
-# [Compare honestly](11_compare_honestly.md) tells what to do with the answer.
+# [Compare honestly](11_compare_honestly.md) explains what to do with the answer.
 #
-# ## Several looks at each picture
+# ## Several views of each picture
 #
-# One ingredient comes after training. When the network is judged, it may look at each picture
-# twice, as it is and mirrored, and the two answers are averaged (Krizhevsky et al. 2012, section
-# 4.1). Or more often: moved a little, or in windows as large as the last ones of training, which
-# is what the recipe of `speedrun` does, with three windows and their mirror images. Such views cost
-# nothing in training, and each makes judging slower by as much as a picture of its size.
+# One ingredient comes after training. In the evaluation, the network may see each picture twice, as
+# it is and mirrored, and the two answers are averaged (Krizhevsky et al. 2012, section 4.1). There
+# may be more views. The picture may be moved a little, or cut into windows as large as the last
+# ones of training. The recipe of `speedrun` uses three windows and their mirror images. Such views
+# cost nothing in training. In the evaluation, each view costs as much as a picture of its size.
 
 # %%
 model = runs["quick"].model
@@ -192,14 +192,14 @@ for name, test_time in views.items():
     print(f"{name:<21} {evaluation.accuracy:.1%} of val right, {1000 * spent:.0f} ms")
 
 # %% [markdown]
-# We look at val, because we are still playing. Which views are used belongs to the recipe, as
-# `test_time`, and must be decided before test is looked at.
+# We look at val, because we have not chosen yet. The views belong to the recipe, as `test_time`.
+# You must choose them before you look at test.
 #
 # ## Where the time goes
 #
-# Before you make anything faster, measure. A step has three parts: getting the batch ready,
-# computing answers and gradients, and moving the weights. A
-# [callback](10_write_a_callback.md) with a clock sees all three.
+# Before you make anything faster, measure. A step has three parts: to prepare the batch, to compute
+# outputs and gradients, and to move the weights. A [callback](10_write_a_callback.md) with a clock
+# can measure all three.
 
 
 # %%
@@ -236,18 +236,18 @@ for name in ("quick", "no-windows", "baseline"):
     print(f"{name:<15} {clock.pictures / total:18,.0f} {shares}")
 
 # %% [markdown]
-# Read the three shares of each row. What takes little of the time is not worth making faster: if
-# a part takes 5 %, then even without it you gain 5 %. The numbers are those of the machine that
-# ran this page, with whatever else it was doing; yours are others.
+# Read the three shares of each row. If a part takes 5 % of the time, you gain at most 5 % by making
+# it faster. The numbers are those of the machine that ran this page, with its other work. Yours are
+# different.
 #
-# This is how *many pictures* are learnt from in a second. How *much* is learnt from each is the
-# other half, and there most of the ingredients are at work.
+# This is *how many* pictures the network learns from in a second. The other half is *how much* it
+# learns from each picture, and most of the ingredients are about this.
 #
-# ## The learning rate, by hand
+# ## The learning rate schedule, by hand
 #
-# A **schedule** is a function from the place in training to the learning rate. Here are four of
-# them, over ten epochs; [`rate`][cifarkit.Schedule.rate] gives the value. **Warm-up** is a slow
-# start: in the first epochs the rate climbs in a straight line from 0.
+# A **schedule** is a function from the progress of the training to the learning rate. Here are four
+# schedules, over ten epochs. [`rate`][cifarkit.Schedule.rate] returns the value. **Warm-up** is a
+# slow start: in the first epochs the rate rises in a straight line from 0.
 
 # %%
 schedules = {
@@ -271,9 +271,9 @@ axes.spines[["top", "right"]].set_visible(False)
 # %% [markdown]
 # ### Exercise 1: a straight line with a warm-up
 #
-# Write the rate of `Linear(warmup=…)`. During the warm-up it climbs from 0 to `lr`; from there it
-# falls in a straight line, and is 0 at the end of training. `epoch` is the place, 2.5 being the
-# middle of the third epoch.
+# Write the rate of `Linear(warmup=…)`. During the warm-up it rises from 0 to `lr`. Then it falls in
+# a straight line, and is 0 at the end of training. `epoch` is the progress: 2.5 is the middle of
+# the third epoch.
 
 
 # %%
@@ -306,8 +306,8 @@ def linear_rate(epoch: float, epochs: int, lr: float, warmup: float) -> float:
 check_rate(linear_rate)
 
 # %% [markdown]
-# The trainer asks the schedule before each step, and the history has the rate of each epoch's
-# last one:
+# The trainer calls the schedule before each step. The history has the rate of the last step of each
+# epoch:
 
 # %%
 for name in ("quick", "no-falling-rate"):
@@ -316,9 +316,9 @@ for name in ("quick", "no-falling-rate"):
 # %% [markdown]
 # ## Where to go from here
 #
-# - [What makes it fast](../explanation/what-makes-it-fast.md) tells what was done in cifarkit
-#   itself, with tables of what was tried and what `speedrun` reaches on CIFAR-10.
-# - [Train faster](../how-to/train-faster.md) is the short list of what to try first.
+# - [What makes it fast](../explanation/what-makes-it-fast.md) explains what cifarkit does.
+#   [Benchmarks](../reference/benchmarks.md#speedrun) shows what `speedrun` reaches on CIFAR-10.
+# - [Train faster](../how-to/train-faster.md) is a short list of what to try first.
 # - Change `EPOCHS` and `N_TRAIN` at the top, and see which rows move.
-# - Put one ingredient into the baseline: `recipe.replace` works on its recipe as well. Is it
-#   better? Ask [with several seeds](11_compare_honestly.md).
+# - Put one ingredient into the baseline with `recipe.replace`. Is it better? Find out [with several
+#   seeds](11_compare_honestly.md).

@@ -3,10 +3,11 @@
 #
 # A network gives ten numbers for a picture. What happened in between? At the end of this page you
 # can look at the filters and the feature maps of a network, and draw where in a picture its answer
-# comes from. You can also test such a **heat map**, for many people believe them too readily.
+# comes from. You can also test such a **heat map**, because many people believe heat maps too
+# easily.
 #
-# It takes twenty minutes to read; the code runs for less than a minute on two processor cores. You
-# should have gone through the first tutorial and [where it fails](05_where_it_fails.md).
+# It takes twenty minutes to read, and the code runs for less than a minute on two processor cores.
+# You should have done the first tutorial and [where it fails](05_where_it_fails.md).
 
 # %%
 import matplotlib.pyplot as plt
@@ -24,8 +25,8 @@ N_TEST = 200  # pictures for the end; this page leaves them alone
 EPOCHS = 8  # how often to go through the training pictures
 
 # %% [markdown]
-# With CIFAR-10, change this line to `data = ck.load_cifar10()`. All of the page works there too,
-# but it takes longer, and you see other things.
+# For CIFAR-10, change this line to `data = ck.load_cifar10()`. The whole page works there too, but
+# it takes longer, and you see other things.
 
 # %%
 data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
@@ -33,8 +34,8 @@ data = ck.load_synthetic(n_train=N_TRAIN, n_test=N_TEST, val_size=N_VAL)
 # %% [markdown]
 # ## A network to look into
 #
-# Three convolutions, each with batch norm and ReLU. A pooling halves rows and columns after the
-# first two. The names on the left of the summary are the names of the layers.
+# The network has three convolutions, each with batch norm and ReLU. After the first two, a pooling
+# halves rows and columns. The names on the left of the summary are the names of the layers.
 
 
 # %%
@@ -65,16 +66,16 @@ print(ck.summary(run.model))
 #
 # The first convolution looks at red, green and blue, so each of its **kernels** (also called
 # filters) is a small picture itself. [`plots.filters`][cifarkit.plots.filters] draws them. Grey is
-# 0; a bright spot adds to the sum where the picture is bright.
+# 0. A bright spot adds to the sum where the picture is bright.
 
 # %%
 filters_figure = ck.plots.filters(run)
 
 # %% [markdown]
-# Can you see what each of them is for? Sometimes: a kernel that is light on one side and dark on
-# the other answers to an edge. Often you cannot. Nine pixels are few, and a random kernel has light
-# and dark sides too. So draw the same network before training, from the same seed, and ask how much
-# has changed.
+# Can you see what each of them does? Sometimes you can. A kernel that is light on one side and dark
+# on the other reacts to an edge. Often you cannot. Nine pixels are few, and a random kernel has
+# light and dark sides too. So draw the same network before training, from the same seed, and see
+# how much has changed.
 
 # %%
 with ck.seeded("weights", 0):  # as training does with seed 0
@@ -90,16 +91,16 @@ print(f"a kernel is {lengths.mean():.2f} times as long as before training, on av
 print(f"cosine of the angle between before and after: {alike.mean():.2f} on average")
 
 # %% [markdown]
-# A cosine of 1 is the same pattern, and 0 none in common. The nearer to 1, the more of what you see
-# was there before anything was learnt. If you could not tell which of the two figures shows the
-# trained network, do not tell a story about the kernels. Deeper layers have as many input channels
-# as the layer before has outputs, so their kernels are no pictures at all. For them we look at what
-# they *give*.
+# A cosine of 1 means the same pattern, and 0 means nothing in common. The nearer it is to 1, the
+# more of what you see was there before anything was learnt. If you cannot tell which of the two
+# figures shows the trained network, do not explain the kernels. Deeper layers have many input
+# channels, so you cannot draw their kernels as pictures. For them we look at their *outputs*.
 #
 # ## Feature maps
 #
-# What a channel of a layer gives for a picture is its **feature map**, or **activation**: a number
-# for each place. [`activations`][cifarkit.activations] returns them for many pictures at once.
+# The output of one channel of a layer for a picture is a **feature map**, or **activation**: a
+# number for each position. [`activations`][cifarkit.activations] returns them for many pictures at
+# once.
 
 # %%
 picture, label = data.val[0]
@@ -114,7 +115,7 @@ first_figure = ck.plots.activations(run, picture, "2")
 
 # %% [markdown]
 # In the first layer you recognise the picture: edges, bright parts, dark parts. In the last layer
-# you do not. A place there has seen a good part of the picture, and says only how strongly
+# you do not. A position there has seen a large part of the picture, and says only how strongly
 # something is present.
 
 # %%
@@ -123,10 +124,10 @@ last_figure = ck.plots.activations(run, picture, "10")
 # %% [markdown]
 # ### Exercise 1: silent channels
 #
-# A ReLU turns everything below 0 into 0. A channel can be 0 at every place of a picture; then it
-# says nothing about this picture. A channel that is 0 for *all* pictures is **dead**: it costs time
-# and does nothing. Write a function that takes feature maps `n channels height width` and returns
-# two numbers. The first is how many channels are dead. The second is the share of all maps (of a
+# A ReLU replaces everything below 0 by 0. If a channel is 0 at every position of a picture, it says
+# nothing about this picture. A channel that is 0 for *all* pictures is **dead**: it costs time and
+# does nothing. Write a function that takes feature maps `n channels height width` and returns two
+# numbers. The first is how many channels are dead. The second is the share of all maps (of a
 # picture and a channel) that are 0 everywhere.
 
 
@@ -169,9 +170,9 @@ def silent(maps: torch.Tensor) -> tuple[int, float]:
 check_silent(silent)
 
 # %% [markdown]
-# Here batch norm stands before each ReLU and centres every channel on a batch, so a dead channel
+# Here batch norm comes before each ReLU and centres every channel on a batch, so a dead channel
 # would be a surprise. Without batch norm and with a large learning rate they are common. A zero at
-# a single *place* is nothing unusual:
+# a single *position* is not unusual:
 
 # %%
 print(f"{100 * (after_last == 0).float().mean():.1f} % of all places in these maps are 0")
@@ -183,7 +184,7 @@ print(f"{100 * (after_last == 0).float().mean():.1f} % of all places in these ma
 # it. **Grad-CAM** (Selvaraju et al. 2017) asks the gradient which is which:
 #
 # 1. Compute the gradient of the logit with respect to the feature maps.
-# 2. Take the mean of it over the places: one weight for each channel.
+# 2. Take its mean over the positions: one weight for each channel.
 # 3. Add up the maps, each times its weight, and keep what is above 0.
 #
 # The result is as coarse as the layer. Here are feature maps and gradients of eight pictures.
@@ -201,9 +202,9 @@ print("gradients:", tuple(gradients.shape))
 # %% [markdown]
 # ### Exercise 2: the heat map
 #
-# Mend the function, so that it does steps 2 and 3. Features and gradients are `n channels height
-# width`, and the maps shall be `n height width`. The check brings both to one scale, and compares
-# them with [`grad_cam`][cifarkit.grad_cam].
+# Correct the function, so that it does steps 2 and 3. Features and gradients are `n channels height
+# width`, and the maps must be `n height width`. The check scales your maps and compares them with
+# [`grad_cam`][cifarkit.grad_cam].
 
 
 # %%
@@ -241,22 +242,22 @@ check_heat(heat_maps)
 # ### Look at the mistakes
 #
 # Heat maps are most useful where the network is wrong. [`plots.grad_cam`][cifarkit.plots.grad_cam]
-# draws the pictures with the largest losses, and some of the pair of classes that is mixed up most
-# often. Each map is for the answer that was *given*.
+# draws the pictures with the largest losses, and some pictures of the two classes that are confused
+# most often. Each map is for the network's *answer*.
 
 # %%
 mistakes_figure = ck.plots.grad_cam(run, evaluation, data.val, n=6)
 
 # %% [markdown]
-# Ask two questions of each map. Does the heat lie on the shape, or on what covers it, or beside it?
-# And what tells the two classes of the pair apart? If that is a corner or a hole, look whether the
-# corner or the hole carries heat. Such a look gives ideas, and no proof.
+# Ask two questions about each map. Is the heat on the shape, or on what covers it, or next to it?
+# And what is the difference between the two classes of the pair? If it is a corner or a hole, see
+# whether there is heat on the corner or the hole. This gives you ideas, but no proof.
 #
-# ## Cover it, and see: occlusion
+# ## Cover a part: occlusion
 #
 # A second way needs no gradient (Zeiler and Fergus 2014). Cover a square of the picture with grey,
-# and write down how far the probability of the answer falls. Do this at all places.
-# [`occlusion`][cifarkit.occlusion] does it.
+# and measure how much the probability of the answer falls. Do this at all positions.
+# [`occlusion`][cifarkit.occlusion] does this.
 
 # %%
 heat, drops = ck.grad_cam(run, eight), ck.occlusion(run, eight)
@@ -275,8 +276,8 @@ for line, (name, row) in zip(axes, rows.items(), strict=True):
     line[0].set_ylabel(name)
 
 # %% [markdown]
-# The two agree on some pictures and not on others. Which of them is right? Neither map comes with a
-# truth to compare with. But each makes a claim that can be tested.
+# The two agree on some pictures and not on others. Which of them is right? For neither map do we
+# know the truth. But each makes a claim that can be tested.
 #
 # ## Test a map
 #
@@ -329,10 +330,10 @@ for name, maps in {
     print(f"coldest of {name + ':':<11}", hurt(squares_of(maps, hottest=False)))
 
 # %% [markdown]
-# Occlusion wins here, and it must: it *was* made by covering squares, so this test is its own
-# question asked again. For Grad-CAM it is a fair test. Compare its hottest square with a random
-# one: that difference is what the map knows. And a grey square is something the network never saw
-# in training, which alone can move an answer.
+# Occlusion wins here, and this is no surprise. It *was* made by covering squares, so this test
+# repeats its method. For Grad-CAM it is a fair test. Compare its hottest square with a random one.
+# The difference shows what the map knows. Note also that the network never saw a grey square in
+# training. This alone can change an answer.
 #
 # ### Does it depend on what was learnt?
 #
@@ -340,9 +341,10 @@ for name, maps in {
 # the picture. Adebayo et al. (2018) found a simple test. Draw all weights again at random, make the
 # map again, and compare. A map that hardly changes did not show what was learnt.
 # [`randomised_similarity`][cifarkit.randomised_similarity] returns the rank correlation of the maps
-# before and after, for each picture: 1 for the same order of places, about 0 for no relation.
+# before and after, for each picture. It is 1 for the same order of positions, and about 0 for no
+# relation.
 #
-# As a control we add a map that is surely not about the network, the strength of the edges.
+# As a control we add a map that does not depend on the network: the strength of the edges.
 
 
 # %%
@@ -359,26 +361,27 @@ for method in (edges, ck.grad_cam, ck.occlusion):
     print(f"{method.__name__:<10} {similarity.nanmean():+.2f} on average over {defined} pictures")
 
 # %% [markdown]
-# The edges fail the test, as they must: they are the same with any weights. A map near 0 has
-# passed. Passing is not much. It says that the map depends on the weights, and not that it is
+# The edges fail the test, as expected, because they are the same with any weights. A map near 0 has
+# passed. To pass is not much. It shows that the map depends on the weights, and not that it is
 # right.
 #
 # ## What a heat map does not say
 #
 # - **Why.** A map shows *where* a score is sensitive. That a network looked at a shape does not
 #   mean that it knows the shape. It may use its colour, or a corner of it.
-# - **That the answer is right.** A wrong answer has a map as well, and often one as neat.
+# - **That the answer is right.** A wrong answer has a map as well, and often it looks as good.
 # - **What would happen without that part.** Grad-CAM keeps only what raises the score, and one
 #   gradient says little about large changes. To know what happens, change the picture and look.
-# - **How pictures in general are treated.** A few maps, chosen by hand, prove anything. Let chance
-#   choose, as `plots.grad_cam` does with the confused pair, or use all pictures and a number.
+# - **How the network treats pictures in general.** With a few maps that you choose by hand, you can
+#   show anything. Choose at random, as `plots.grad_cam` does with the confused pair, or use all
+#   pictures and a number.
 # - **Fine detail.** The map of an 8 by 8 layer has 64 numbers. Its smooth look comes from resizing.
 #
-# ## Another question: what can it stand?
+# ## Another question: is it robust?
 #
-# A network can be right for the wrong reason, and then it fails as soon as pictures look a little
-# different. So test it on such pictures. [`corrupt`][cifarkit.corrupt] changes a set in one of the
-# ways of CIFAR-10-C (Hendrycks and Dietterich 2019), mild at severity 1 and strong at 5.
+# A network can be right for the wrong reason. Then it fails when pictures look a little different.
+# So test it on such pictures. [`corrupt`][cifarkit.corrupt] changes a set in one of the ways of
+# CIFAR-10-C (Hendrycks and Dietterich 2019), a little at severity 1 and strongly at 5.
 
 # %%
 KINDS = ["gaussian_noise", "gaussian_blur", "brightness", "contrast", "pixelate"]
@@ -392,8 +395,8 @@ for ax, (name, image_set) in zip(axes, shown.items(), strict=True):
     ax.axis("off")
 
 # %% [markdown]
-# You would still know the shape. Does the network?
-# [`evaluate_corrupted`][cifarkit.evaluate_corrupted] asks it at all severities.
+# You still recognise the shape. Does the network?
+# [`evaluate_corrupted`][cifarkit.evaluate_corrupted] evaluates it at all severities.
 
 # %%
 robustness = ck.evaluate_corrupted(run, data.val, KINDS)
@@ -404,14 +407,13 @@ print(robustness.table().as_text())
 robustness_axes = ck.plots.robustness(robustness)
 
 # %% [markdown]
-# Read a line from left to right, and the lines against each other. Their order is a finding about
-# this network, not about corruptions in general.
+# Read each line from left to right, and compare the lines. Their order is a result about this
+# network, not about corruptions in general.
 #
-# Can training help? Show the network pictures in other lights:
-# [`ColorJitter`][cifarkit.ColorJitter] changes brightness and contrast at random. One warning comes
-# first. This is the very thing that two of our corruptions change. So the numbers for brightness
-# and contrast will tell how well it learnt what it was shown, and only the other three say
-# something about *new* troubles.
+# Can training help? [`ColorJitter`][cifarkit.ColorJitter] changes brightness and contrast of the
+# training pictures at random. But be careful: two of our corruptions change the same things. So the
+# numbers for brightness and contrast show how well the network learnt what it was shown. Only the
+# other three say something about *new* corruptions.
 
 # %%
 jittered = ck.ColorJitter(brightness=0.5, contrast=0.5)
@@ -427,18 +429,19 @@ print(f"{'as they are':<28} {before[0]:5.1f} % before, {after[0]:5.1f} % with ji
 both_axes = ck.plots.robustness({"as before": robustness, "with jitter": with_jitter})
 
 # %% [markdown]
-# Begin with the pictures as they are. Jitter makes learning harder, and this training is short. A
-# network that got worse on clean pictures is likely to be worse on corrupted ones, too. So compare
-# how far each line *falls* from severity 0, and not only where it ends. Then look at each kind
-# above: did jitter help where it resembles the corruption, and did it help anywhere else?
+# Begin with the clean pictures. Jitter makes learning harder, and this training is short. A network
+# that is worse on clean pictures is probably worse on corrupted pictures too. So compare how much
+# each line *falls* from severity 0, and not only where it ends. Then look at each corruption. Did
+# jitter help where it is similar to the corruption, and did it help anywhere else?
 #
-# It is one training each. Before you claim that jitter helps, train several seeds, as [compare
-# honestly](11_compare_honestly.md) tells.
+# This is one training each. Before you claim that jitter helps, train several seeds, as [compare
+# honestly](11_compare_honestly.md) explains.
 #
 # ## Where to go from here
 #
 # - Ask for another class: `ck.grad_cam(run, eight, targets=0)` shows where the score of class 0 is
-#   sensitive, though it was not the answer.
-# - Ask another layer: `layer="6"` has twice as many places a side, and is further from the answer.
-# - Take all kinds of `ck.list_corruptions()`, and a network that was trained longer.
+#   sensitive, although it was not the answer.
+# - Ask another layer: `layer="6"` has twice as many rows and columns, and is further from the
+#   answer.
+# - Use all corruptions of `ck.list_corruptions()`, and a network that was trained longer.
 # - [Losses and imbalance](13_losses_and_imbalance.md) is about what the network was asked to learn.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["accuracies", "comparison", "conditions", "table"]
+__all__ = ["accuracies", "comparison", "conditions", "number", "read", "table"]
 
 FOLDER = Path(__file__).parents[1] / "records"
 ALT = {
@@ -15,9 +15,15 @@ ALT = {
 }
 
 
+def read(name: str) -> dict[str, Any]:
+    """Return the record of this name."""
+    record: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return record
+
+
 def table(name: str) -> str:
     """Tabulate a record: a row for each contender, the median and the spread of each number."""
-    record: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    record = read(name)
     rows = record["rows"]
     columns = list(next(iter(rows.values())))
     lines = [f"| | {' | '.join(columns)} |", f"|---|{'--:|' * len(columns)}"]
@@ -70,11 +76,12 @@ def _comparison(name: str) -> dict[str, Any]:
 
 
 def _cell(spread: dict[str, float]) -> str:
-    low, middle, high = (_number(spread[key]) for key in ("min", "median", "max"))
+    low, middle, high = (number(spread[key]) for key in ("min", "median", "max"))
     return f"{middle} ({low} to {high})"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a measured number with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value < 10 else f"{value:.1f}"
 
 
