@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Reading the curves
+# # Reading the curves: overfitting and early stopping
 #
 # **Goal:** you look at two curves, train loss and val loss, and can say what is wrong with a
 # training: whether it learns by heart, learns too little, or has gone wild. And you know what to
@@ -161,7 +161,7 @@ axes = ck.plots.curves(slow, "loss")
 # Always look at the numbers at the axis before you look at the shape of a curve. A figure can make
 # a mountain of anything.
 #
-# ## Gone wild: the rate is too large
+# ## Gone wild: the learning rate is too large
 
 # %%
 wild = ck.train("mlp", data, optimizer=ck.Adam(lr=0.3), batch_size=32, epochs=EPOCHS)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Batch norm
+# # Batch norm (batch normalization)
 #
 # Batch norm is one line in a network, and the line that surprises people most: it behaves in one
 # way while the network learns and in another when it is used. At the end of this page you will

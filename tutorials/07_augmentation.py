@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Augmentation
+# # Data augmentation
 #
 # A ring that is mirrored is still a ring. **Augmentation** makes use of that: it changes the
 # training pictures a little, in another way each time they are shown, so that the network sees more

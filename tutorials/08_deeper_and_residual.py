@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper, and residual
+# # Deeper, and residual (skip connections)
 #
 # More layers see more of the picture and can compute more. Yet a network that is merely made
 # deeper may not learn at all. At the end of this page you can say how much of a picture a layer

@@ -243,7 +243,7 @@ for name in ("quick", "no-windows", "baseline"):
 # This is how *many pictures* are learnt from in a second. How *much* is learnt from each is the
 # other half, and there most of the ingredients are at work.
 #
-# ## The learning rate, by hand
+# ## The schedule, by hand
 #
 # A **schedule** is a function from the place in training to the learning rate. Here are four of
 # them, over ten epochs; [`rate`][cifarkit.Schedule.rate] gives the value. **Warm-up** is a slow

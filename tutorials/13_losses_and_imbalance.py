@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Losses and imbalance
+# # Loss functions and class imbalance
 #
 # A **loss** is the number that training makes small. Choose another loss, and the network learns
 # something else. This matters most where a class is rare: a network can ignore that class and still
