@@ -61,6 +61,20 @@ __all__ = [
 class CifarkitError(Exception):
     """Base of every error raised on purpose."""
 
+    @property
+    def pointer(self) -> str:
+        """The line below a message that names the section of the documentation about it."""
+        kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"See reference/errors.html#cifarkit.{kind.__name__} in the documentation."
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: IPython asks an error for it."""
+        from IPython import get_ipython  # which is there, for it is IPython that asks
+
+        tracebacks = get_ipython().InteractiveTB
+        shown = tracebacks.structured_traceback(type(self), self, self.__traceback__, tb_offset=1)
+        return [*shown, self.pointer]
+
 
 class DataError(CifarkitError, ValueError):
     """Pictures, labels, a folder or an archive that cannot be used."""

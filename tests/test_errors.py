@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import inspect
+import io
 import pickle
 import re
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 import cifarkit as ck
 from cifarkit import errors
+from cifarkit.data.archives import ARCHIVES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbformat import NotebookNode
+
+PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+SECTION = re.compile(r"^::: cifarkit\.(\w+)\n(.*?)(?=^:::|\Z)", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 CLASSES = {
     name: kind
@@ -65,3 +81,49 @@ def test_an_error_survives_the_way_between_processes(name: str) -> None:
 
 def test_an_error_without_a_text_has_an_empty_one() -> None:
     assert str(ck.UnknownModelError()) == ""
+
+
+def test_every_error_has_a_section_with_cause_and_cure() -> None:
+    sections = dict(SECTION.findall(PAGE))
+    assert set(sections) == {"errors", *errors.__all__}
+    for name in errors.__all__:
+        assert re.search(r"^\*\*Cause\.\*\* .+^\*\*Cure\.\*\* ", sections[name], re.M | re.S), name
+
+
+def test_the_example_of_a_section_raises_the_class_of_the_section(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nowhere = dataclasses.replace(ARCHIVES["cifar10"], sources=("http://127.0.0.1:9/nothing",))
+    monkeypatch.setattr("cifarkit.data.cifar.CIFAR10", nowhere)
+    namespace: dict[str, Any] = {"__name__": "page"}
+    exec(FENCE.findall(PAGE)[0], namespace)
+    raised = {}
+    for name, section in SECTION.findall(PAGE)[1:]:
+        with redirect_stdout(io.StringIO()) as printed:
+            exec("\n".join(FENCE.findall(section)), namespace)
+        raised[name] = printed.getvalue().partition(":")[0]
+    assert issubclass(CLASSES[raised.pop("CifarkitError")], ck.CifarkitError)  # one of the others
+    assert raised == {name: name for name in errors.__all__ if name != "CifarkitError"}
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_an_error_points_at_its_section(name: str) -> None:
+    class Mine(CLASSES[name]):  # type: ignore[misc, name-defined]
+        """An error of a user's."""
+
+    sentence = f"See reference/errors.html#cifarkit.{name} in the documentation."
+    assert [kind("").pointer for kind in (CLASSES[name], Mine)] == [sentence, sentence]
+
+
+def test_a_notebook_shows_the_message_and_the_pointer(
+    run_notebook: Callable[[NotebookNode], NotebookNode],
+) -> None:
+    cell = new_code_cell(
+        "import cifarkit as ck\nck.load_data('cifar11')",
+        metadata={"tags": ["raises-exception"]},
+    )
+    (output,) = run_notebook(new_notebook(cells=[cell])).cells[0].outputs
+    *above, last = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback)).splitlines()
+    assert last == ck.DataError("").pointer
+    assert above[-1].startswith("DataError: there is no data source 'cifar11'; ")
+    assert any("ck.load_data('cifar11')" in line for line in above)  # the user's line, too

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Reading the curves
+# # Reading the curves: overfitting and early stopping
 #
 # **Goal:** you look at two curves, train loss and val loss, and can say what is wrong with a
 # training. It may learn by heart, learn too little, or diverge. And you know what to do about each.

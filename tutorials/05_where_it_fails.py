@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Where it fails
+# # Where it fails: the confusion matrix
 #
 # "43 % right" says how often a network is wrong. It does not say on which pictures, how badly, or
 # whether the network could have warned you. At the end of this page you can answer all three. You

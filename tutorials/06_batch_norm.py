@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Batch norm
+# # Batch norm (batch normalization)
 #
 # Batch norm is one line in a network, and it surprises people. It behaves in one way while the
 # network learns and in another way when the network is used. On this page you do its arithmetic

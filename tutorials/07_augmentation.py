@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Augmentation
+# # Data augmentation
 #
 # A ring that is mirrored is still a ring. **Data augmentation** uses this. It changes the training
 # pictures a little, in another way each time they are shown, so that the network sees more

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Deeper, and residual
+# # Deeper, and residual (skip connections)
 #
 # More layers see more of the picture and can compute more. But a network that is only made deeper
 # may not learn at all. At the end of this page you know how much of a picture a layer sees, and

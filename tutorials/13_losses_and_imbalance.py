@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Losses and imbalance
+# # Loss functions and class imbalance
 #
 # A **loss** is the number that training makes small. With another **loss function** the network
 # learns something else. This matters most if a class is rare (**class imbalance**), because a

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Looking inside
+# # Looking inside: feature maps and Grad-CAM
 #
 # A network gives ten numbers for a picture. What happened in between? At the end of this page you
 # can look at the filters and the feature maps of a network, and draw where in a picture its answer

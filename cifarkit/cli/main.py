@@ -94,7 +94,7 @@ def main() -> None:
     except CifarkitError as error:
         if debug:
             raise
-        say(f"cifarkit: {error}")
+        say(f"cifarkit: {error}\n{error.pointer}")
         sys.exit(1)
     except OSError as error:  # such as a full disk
         if debug:
