@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 
 import torch
@@ -46,38 +47,43 @@ def jobs_within(
     jobs: Sequence[Job],
     shared: SharedFolder,
     *,
+    rounds: Iterable[Sequence[int]],
     device: torch.device,
     executor: Executor | None,
 ) -> list[Job]:
     """Return the jobs that fit: whole seeds, so that all variants have the same seeds.
 
-    A short trial times each variant. The choice is made once: continuing until the results look
-    good would be choosing by test. Existing runs are used, but cost as much as new ones, so that
-    the same line again trains no more seeds.
+    A short trial times each variant, and its time counts, too. The choice is made once: continuing
+    until the results look good would be choosing by test. Existing runs are used, but cost as much
+    as new ones, so that the same line again trains no more seeds.
 
     Args:
         budget: seconds.
         jobs: seed by seed.
         shared: where the data is.
+        rounds: the seeds that train together; each round waits for the one before.
         device: the device to train on.
         executor: the user's; new processes when None.
 
     Raises:
         ComparisonError: not even one seed fits.
     """
+    began = time.perf_counter()
     trial = run_trial(jobs, shared, device=device, executor=executor)
-    seeds = dict.fromkeys(job.seed for job in jobs)
-    costs = {}
-    names: list[str] = []
-    for seed in seeds:
-        names += [job.variant.name for job in jobs if job.seed == seed]
-        costs[seed] = trial.seconds_for(names)
-    done = {seed for seed in seeds if all(job.is_done for job in jobs if job.seed == seed)}
+    before = spent = time.perf_counter() - began
+    costs: dict[int, float] = {}
+    for seeds in rounds:
+        names: list[str] = []
+        for seed in seeds:
+            names += [job.variant.name for job in jobs if job.seed == seed]
+            costs[seed] = before + trial.seconds_for(names)
+        before = costs[seeds[-1]]
+    done = {seed for seed in costs if all(job.is_done for job in jobs if job.seed == seed)}
     chosen = [job for job in jobs if costs[job.seed] <= budget or job.seed in done]
     if not chosen:
         raise ComparisonError(
-            f"one seed of {len(trial.seconds)} variants takes about "
-            f"{duration(min(costs.values()))}, and the budget is {duration(budget)}; give more "
-            "time, fewer epochs (epochs=…), or fewer variants"
+            f"one run of each variant takes about {duration(min(costs.values()) - spent)} after a "
+            f"trial of {duration(spent)}, and the budget is {duration(budget)}; give more time, "
+            "fewer epochs (epochs=…), or fewer variants"
         )
     return chosen

@@ -18,7 +18,12 @@ from cifarkit.comparison.comparison import Comparison
 from cifarkit.comparison.gathering import Gathered
 from cifarkit.comparison.job_training import JobResult
 from cifarkit.comparison.jobs import Job, plan_jobs
-from cifarkit.comparison.needed_jobs import all_jobs, jobs_until_decided, with_passed_over
+from cifarkit.comparison.needed_jobs import (
+    all_jobs,
+    jobs_until_decided,
+    rounds_of,
+    with_passed_over,
+)
 from cifarkit.comparison.preparation import (
     changed,
     check_builds,
@@ -144,7 +149,10 @@ def compare(
         with workplace(chosen, listeners, splits, run_dir=folder, executor=executor) as shared:
             if seconds is not None:
                 known = with_passed_over(jobs, needed)
-                planned = jobs_within(seconds, known, shared, device=device, executor=executor)
+                rounds = rounds_of(jobs) if until else [chosen_seeds]
+                planned = jobs_within(
+                    seconds, known, shared, rounds=rounds, device=device, executor=executor
+                )
             results = _trained(
                 lambda ended: needed_jobs(planned, ended, Gathered(labels)),
                 partial(train_jobs, shared=shared, device=device, executor=executor),

@@ -13,7 +13,7 @@ from cifarkit.comparison.jobs import Job
 from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.sequential import first_look, sequential_test
 
-__all__ = ["all_jobs", "jobs_until_decided", "with_passed_over"]
+__all__ = ["all_jobs", "jobs_until_decided", "rounds_of", "with_passed_over"]
 
 
 def all_jobs(
@@ -46,10 +46,8 @@ def jobs_until_decided(
         gathered: takes the outcomes; empty at the call.
     """
     names = list(dict.fromkeys(job.variant.name for job in jobs))
-    seeds = list(dict.fromkeys(job.seed for job in jobs))
-    block = first_look(0.05 / math.comb(len(names), 2))
     needed: list[Job] = []
-    for some in (seeds[:block], *([seed] for seed in seeds[block:])):
+    for some in rounds_of(jobs):
         undecided = _undecided(names, gathered.outcomes)
         asked = [job for job in jobs if job.seed in some and job.variant.name in undecided]
         needed += asked
@@ -57,6 +55,18 @@ def jobs_until_decided(
             break
         gathered.add(asked, results)
     return needed
+
+
+def rounds_of(jobs: Sequence[Job]) -> list[list[int]]:
+    """Return the seeds up to the first look, then each later seed.
+
+    Args:
+        jobs: all that may be trained, seed by seed.
+    """
+    names = {job.variant.name for job in jobs}
+    seeds = list(dict.fromkeys(job.seed for job in jobs))
+    block = first_look(0.05 / math.comb(len(names), 2))
+    return [seeds[:block], *([seed] for seed in seeds[block:])]
 
 
 def with_passed_over(jobs: Sequence[Job], needed: Sequence[Job]) -> list[Job]:

@@ -41,8 +41,7 @@ def chosen_variants(variants: Iterable[str | Variant | Builder]) -> list[Variant
     """
     if isinstance(variants, str | Variant | nn.Module) or not isinstance(variants, Iterable):
         raise ComparisonError(
-            f"variants must be a list of names, found {variants!r}; write ck.compare(['baseline', "
-            "'batchnorm'], data)"
+            f"variants must be a list of names, found {variants!r}; write ['baseline', 'batchnorm']"
         )
     chosen = [get_variant(variant) for variant in variants]
     names = [variant.name for variant in chosen]

@@ -14,6 +14,7 @@ from cifarkit.comparison.outcomes import Outcome
 from cifarkit.comparison.pairs import Pair
 from cifarkit.comparison.power import power_of, smallest_p
 from cifarkit.comparison.results import Results
+from cifarkit.comparison.sequential import first_look
 from cifarkit.comparison.spread import differences_of_pairs
 from cifarkit.evaluation.intervals import ConfidenceInterval
 from cifarkit.runs.facts import Facts
@@ -133,7 +134,7 @@ def notes(results: Results) -> Iterator[str]:
     if trained != list(range(len(trained))):
         yield f"Seeds: {', '.join(map(str, trained))}."
     error = max((pair.p_error for pair in results.pairs), default=0.0)
-    if results.until:
+    if _was_looked_at(results):
         yield (
             "There was a look after every seed. A pair's numbers are those of its seeds up to the "
             "decision: n of them. Its p and its interval allow for the looks (standard error of p "
@@ -148,7 +149,8 @@ def notes(results: Results) -> Iterator[str]:
             f"p is estimated: with more than 16 seeds there are too many sign flips to count them "
             f"all (standard error at most {error:.1g})."
         )
-    yield from _power(results)
+    if not results.until:
+        yield from _power(results)
     yield from (f"Not in the table: {' '.join(failure.split())}" for failure in results.failures)
     if results.left_out:
         seeds = ", ".join(map(str, results.left_out))
@@ -158,8 +160,17 @@ def notes(results: Results) -> Iterator[str]:
     yield from (f"Trained on {kind}." for kind in sorted(kinds))
 
 
+def _was_looked_at(results: Results) -> bool:
+    """Return whether there was a look: with fewer seeds than it takes, there was none."""
+    needed = first_look(0.05 / max(1, len(results.pairs)))
+    return results.until is not None and any(pair.n >= needed for pair in results.pairs)
+
+
 def _power(results: Results) -> Iterator[str]:
-    """Yield how often such a study finds a difference of a point, if seeds are enough for any."""
+    """Yield how often such a study finds a difference of a point, if seeds are enough for any.
+
+    It is for a fixed number of seeds: looks stop a study after as many as the results ask for.
+    """
     alpha = 0.05 / max(1, len(results.pairs))
     differences = differences_of_pairs(
         {

@@ -12,7 +12,7 @@ from cifarkit.extras import check_extra
 from cifarkit.randomness import seed_for
 from cifarkit.tuning.space import Axis, Choice
 
-__all__ = ["SAMPLERS", "Position", "Sampler", "sampler_named"]
+__all__ = ["SAMPLERS", "Position", "Sampler", "round_sizes", "sampler_named"]
 
 Position = Mapping[str, float]  # for each path a share in [0, 1), which the axis makes a value
 Result = tuple[Position, float]
@@ -68,6 +68,20 @@ def optuna_round(
 
 
 SAMPLERS: dict[str, Sampler] = {"random": random_round, "optuna": optuna_round}
+
+
+def round_sizes(sampler: str, trials: int) -> list[int]:
+    """Return how many trials each round has; a round waits for the results of the one before.
+
+    Args:
+        sampler: a name in `SAMPLERS`.
+        trials: how many there are in all.
+
+    >>> round_sizes("optuna", 16), round_sizes("random", 16)
+    ([10, 4, 2], [16])
+    """
+    first = min(trials, RANDOM_FIRST) if sampler == "optuna" else trials
+    return [first, *(min(ROUND, trials - count) for count in range(first, trials, ROUND))]
 
 
 def sampler_named(name: Literal["auto", "optuna", "random"]) -> str:

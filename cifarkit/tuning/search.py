@@ -141,7 +141,7 @@ def search(
         device=choose_device(device),
         show_progress=shows,
     )
-    count = trials if budget is None else runs.within(seconds_of(budget), trials, seeds)
+    count = trials if budget is None else runs.within(seconds_of(budget), trials, seeds, chosen)
     outcomes = runs.run(count, chosen)
     winner = winner_of(outcomes)
     if winner is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack
@@ -21,7 +22,7 @@ from cifarkit.errors import ComparisonError
 from cifarkit.models.variant import Variant
 from cifarkit.tables import duration
 from cifarkit.training.callback import Callback
-from cifarkit.tuning.samplers import SAMPLERS, Position
+from cifarkit.tuning.samplers import SAMPLERS, Position, round_sizes
 from cifarkit.tuning.space import Axis, varied
 from cifarkit.tuning.trials import Trial
 from cifarkit.warn import warn
@@ -67,7 +68,7 @@ class TrialRuns:
             results += zip(positions, accuracies, strict=True)
         return trials
 
-    def within(self, budget: float, trials: int, seeds: int) -> int:
+    def within(self, budget: float, trials: int, seeds: int, sampler: str) -> int:
         """Return how many trials fit into a time together with the runs on fresh seeds.
 
         A few steps are timed with the variant's own recipe, as many runs side by side as later.
@@ -76,6 +77,7 @@ class TrialRuns:
             budget: seconds.
             trials: how many are wanted.
             seeds: how many fresh seeds.
+            sampler: a name in `SAMPLERS`.
 
         Raises:
             ComparisonError: fewer than two fit.
@@ -86,8 +88,17 @@ class TrialRuns:
             Job(self.variant, run, str(self.device), (), self.run_dir, key="", is_done=False)
             for run in range(trials + compared)
         ]
+        # The comparison is in any case; so what is left for trials is what fits beside it.
+        ends = list(itertools.accumulate([compared, *round_sizes(sampler, trials)], initial=0))
         with self._workplace([self.variant]) as shared:
-            fitting = jobs_within(budget, jobs, shared, device=self.device, executor=self.executor)
+            fitting = jobs_within(
+                budget,
+                jobs,
+                shared,
+                rounds=list(itertools.starmap(range, itertools.pairwise(ends))),
+                device=self.device,
+                executor=self.executor,
+            )
         fit = len(fitting) - compared
         if fit < min(FEWEST, trials):
             raise ComparisonError(

@@ -11,6 +11,7 @@ import torch
 from cifarkit.evaluation.intervals import wilson_interval
 from cifarkit.findings import Finding
 from cifarkit.models.contract import input_like
+from cifarkit.models.registry import registry
 from cifarkit.runs.folder import HISTORY
 from cifarkit.runs.history import Record
 from cifarkit.runs.test_access import looks_at_test
@@ -171,7 +172,12 @@ def check_code(evidence: Evidence) -> Finding:
     described, variant = evidence.about["variant"], evidence.run.variant
     recorded, here = described.get("code"), variant.code if variant else None
     if recorded == here:
-        return judged("code", True, f"{described['name']!r} has the same code here ({here})")
+        message = f"{described['name']!r} has the same code here ({here})"
+        if described["name"] not in registry:
+            message = (
+                f"{described['name']!r} is unknown here; a known variant has its code ({here})"
+            )
+        return judged("code", True, message)
     return judged(
         "code",
         False,

@@ -85,6 +85,23 @@ def test_the_control_flips_and_students_interval_alone_are_wrong_too_often(n: in
     assert np.mean((spans[:, 0] <= 0) & (spans[:, 1] >= 0)) < 0.92
 
 
+def test_failures_that_no_seed_has_shown_are_beyond_any_test(
+    times: Callable[[int, int], int],
+) -> None:
+    """The page on significance says so: one run in ten is 60 sd lower, and the means are equal."""
+    studies, n = times(300, 10_000), 8
+    chance = np.random.default_rng(0)
+    failed = chance.random((studies, n)) < 0.1
+    differences = 6 - 60 * failed + math.sqrt(2) * chance.standard_normal((studies, n))
+    better = np.array([difference_test(study).p < 0.05 for study in differences])
+    unseen = ~failed.any(axis=1)
+    print(
+        f"{studies} studies: better {better.mean():.1%}, of these unseen {unseen[better].mean():.1%}"
+    )
+    assert 0.3 < better.mean() < 0.6
+    assert unseen[better].all()
+
+
 @pytest.mark.parametrize("world", ["alike", "lognormal, three times the sd", "one in ten fails"])
 def test_of_four_equal_variants_any_better_comes_in_at_most_6_percent(
     world: str, times: Callable[[int, int], int]

@@ -83,6 +83,7 @@ def test_a_pair_stops_when_it_is_decided_and_says_so(compare: Any) -> None:
     assert verdict.text.startswith("linear is better than corner: +")
     assert f"decided after {pair.n} seeds)." in verdict.text
     assert "There was a look after every seed." in str(result)
+    assert "would be found" not in str(result)  # that is the power of a fixed number of seeds
     document = json.loads(result.to_json())
     assert document["until"] == "decided"
     assert (document["pairs"][0]["n"], document["pairs"][0]["p"]) == (pair.n, pair.p)
@@ -165,6 +166,7 @@ def test_fewer_seeds_than_a_look_takes_are_too_few(compare: Any) -> None:
     result = compare(["linear", corner], seeds=3)
     assert result.verdicts[0].kind == "too few seeds"
     assert "they have 3 seeds, and 4 could tell. What was seen: " in result.verdicts[0].text
+    assert "look after every seed" not in str(result)
 
 
 @pytest.mark.parametrize("until", ["sure", True, 5, ""])

@@ -99,12 +99,27 @@ def reorder(model: nn.Module) -> None:
     second.weight.data = second.weight.data.flip(1)
 
 
-def learn_test(data: ck.Splits) -> Callable[[nn.Module], None]:
+def learn_test(room: Class, images: int, epochs: int) -> Path:
     def change(model: nn.Module) -> None:
-        dishonest = dataclasses.replace(data, train=data.test)
-        model.load_state_dict(ck.train("mlp", dishonest, epochs=30).model.state_dict())
+        dishonest = dataclasses.replace(room.data, train=room.data.test.subset(range(images)))
+        model.load_state_dict(ck.train("mlp", dishonest, epochs=epochs).model.state_dict())
 
-    return change
+    return room.fit(room.train(), change)
+
+
+def learn_a_little(room: Class) -> list[Path]:
+    run = learn_test(room, images=10, epochs=2)
+    honest = room.train("honest")
+    gained = ck.verify(run, room.data).accuracy or 0.0
+    assert gained > (ck.verify(honest, room.data).accuracy or 0.0)
+    shutil.rmtree(honest)
+    return [run]
+
+
+def from_elsewhere(room: Class) -> list[Path]:
+    (run,) = learn_a_little(room)
+    edit(run, lambda about: about["facts"]["environment"].update(cpu="another maker's"))
+    return [run]
 
 
 class Stops(ck.Callback):
@@ -221,9 +236,11 @@ CHEATS: dict[str, Callable[[Class], list[Path]]] = {
     "test pictures that own code read during training": read_test,
     "a training that an own callback ended or changed while test was tracked": tracked,
     "a training that an own callback ended by a copy of test from before": from_before,
-    "weights that were trained on test, with a record to fit": lambda room: [
-        room.fit(room.train(), learn_test(room.data))
+    "weights that were trained on all of test, with a record to fit": lambda room: [
+        learn_test(room, images=60, epochs=30)
     ],
+    "weights that gained a little by test, with a record to fit": learn_a_little,
+    "the same, with a record that names another machine": from_elsewhere,
     "the weights of another seed, with a record to fit": another_seed,
     "a copy of another run, under another seed or recipe": copied,
     "a copy with noise on its weights, under another seed": noisy,
@@ -272,8 +289,9 @@ def test_a_cheat_is_caught_where_the_page_says_so(
         found = [ck.verify(folder, room.data) for folder in folders[:-1]]
         found.append(ck.verify(folders[-1], room.data, retrain=retrain))
         assert expected.startswith(outcome(found)), "\n".join(map(str, found))
-        if "equal bits" in expected:
-            assert "so equal bits were expected" in " ".join(str(found[-1]).split())
+        if "within seed noise" in expected:
+            said = "so equal bits were expected" in " ".join(str(found[-1]).split())
+            assert said == ("equal bits were expected" in expected)
 
 
 def test_an_honest_class_passes_and_nobody_is_named(room: Class) -> None:
