@@ -23,17 +23,20 @@ DOCS = Path(__file__).parents[2] / "docs"
 RECORD = DOCS / "records" / "learning_rates.json"
 DATA = DOCS / "explorers" / "data" / "learning_rates.js"
 RATES = [float(f"{10 ** (-5 + half / 2):.2g}") for half in range(11)]
-SEEDS, EPOCHS, TRAIN, VAL, BATCHES = 3, 5, 5_000, 1_000, 10
+SEEDS, EPOCHS, TRAIN, VAL, BATCHES = 3, 4, 5_000, 1_000, 10
+COLUMNS = ("val_loss", "val_accuracy")
 
 
 class LossCurve(ck.Callback):
-    """Collect the mean training loss of each few batches."""
+    """Collect the mean training loss of each few batches; the last can be NaN and is left out."""
 
     def on_fit_start(self, run: ck.Run) -> None:
         self.losses: list[float] = []
 
     def on_batch_end(self, run: ck.Run) -> None:
-        self.losses.append(float(run.state.loss))
+        loss = float(run.state.loss)
+        if math.isfinite(loss):
+            self.losses.append(loss)
 
     def means(self) -> list[float]:
         starts = range(0, len(self.losses), BATCHES)
@@ -54,28 +57,35 @@ def some(images: ck.ImageSet, count: int, part: str) -> ck.ImageSet:
 def train(data: ck.Splits, rate: float, seed: int) -> dict[str, Any]:
     """Train one run and return its curves; those of a run that diverged end early."""
     curve = LossCurve()
-    recipe = {"optimizer": ck.Adam(lr=rate), "epochs": EPOCHS, "precision": "float32"}
+    optimizer = ck.Adam(lr=rate)
     try:
-        history = ck.train("baseline", data, seed=seed, callbacks=[curve], **recipe).history
+        run = ck.train(
+            "baseline", data, seed=seed, epochs=EPOCHS, optimizer=optimizer, callbacks=[curve]
+        )
     except ck.NonFiniteLossError:
         return {"seed": seed, "diverged": True, "train_loss": curve.means()}
-    columns = {name: [rounded(value) for value in history[name]] for name in COLUMNS}
-    return {"seed": seed, "diverged": False, "train_loss": curve.means(), **columns}
+    columns = {name: [rounded(value) for value in run.history[name]] for name in COLUMNS}
+    found = {"seed": seed, "diverged": False, "precision": run.facts.precision}
+    return {**found, "train_loss": curve.means(), **columns}
 
 
-COLUMNS = ("val_loss", "val_accuracy")
-
-
-def measure(source: str, name: str) -> dict[str, Any]:
+def measure(source: str, name: str) -> None:
+    """Train all rates with the first seed, then with the next; each seed's end is recorded."""
     loaded = ck.load_data(source)
     data = dataclasses.replace(
         loaded, train=some(loaded.train, TRAIN, "train"), val=some(loaded.val, VAL, "val")
     )
-    rates = []
-    for rate in RATES:
-        rates.append({"lr": rate, "runs": [train(data, rate, seed) for seed in range(SEEDS)]})
-        last = [run["val_accuracy"][-1] if not run["diverged"] else None for run in rates[-1]["runs"]]
-        print(f"lr {rate:g}: val accuracy {last}", flush=True)
+    rates: list[dict[str, Any]] = [{"lr": rate, "runs": []} for rate in RATES]
+    for seed in range(SEEDS):
+        for row in rates:
+            row["runs"].append(train(data, row["lr"], seed))
+            print(f"seed {seed}, lr {row['lr']:g}: {row['runs'][-1]}", flush=True)
+        record = {**conditions(name), "rates": rates}
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def conditions(name: str) -> dict[str, Any]:
+    recipe = ck.Recipe()
     return {
         "command": f'python tests/benchmarks/learning_rates.py --data FOLDER --data-name "{name}"',
         "data": name,
@@ -83,13 +93,12 @@ def measure(source: str, name: str) -> dict[str, Any]:
         "machine": describe_environment(torch.device("cpu")),
         "variant": "baseline",
         "optimizer": "Adam",
-        "batch_size": ck.Recipe().batch_size,
+        "batch_size": recipe.batch_size,
         "train": TRAIN,
         "val": VAL,
         "epochs": EPOCHS,
-        "steps": EPOCHS * math.ceil(TRAIN / ck.Recipe().batch_size),
+        "steps": EPOCHS * math.ceil(TRAIN / recipe.batch_size),
         "batches_a_point": BATCHES,
-        "rates": rates,
     }
 
 
@@ -108,8 +117,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="only write the page's data again")
     given = parser.parse_args()
     if not given.write:
-        record = measure(given.data, given.data_name)
-        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        measure(given.data, given.data_name)
     write_data()
 
 
