@@ -371,12 +371,13 @@ function build() {
     element("div", { class: "explorer-controls" }, choice(state, pictures, draw), seed,
       element("div", {}, next)),
     element("div", { class: "explorer-panels" },
-      element("figure", { class: "augmentations-original" }, original, caption), grid, list),
+      element("figure", { class: "augmentations-original" }, original, caption), grid),
     element("div", { class: "explorer-controls" },
       Object.entries(AUGMENTATIONS).map(([name, { settings = {} }]) =>
         group(state, name, settings, draw)),
       mixGroup(state, draw)),
     result,
+    list,
     element("div", {}, element("p", {}, "What is drawn for each view, anew in each epoch:"), ranges),
     element("div", {}, element("p", {}, "The same in Python:"), element("pre", {}, line)),
   ];
