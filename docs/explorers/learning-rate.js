@@ -39,7 +39,7 @@ function region(rows, index) {
 // From here on: what is shown.
 
 const [WIDTH, HEIGHT] = [340, 240];
-const [LEFT, RIGHT, TOP, BOTTOM] = [46, 330, 10, 200];
+const [LEFT, RIGHT, TOP, BOTTOM] = [58, 330, 10, 200];
 const LOSSES = [0, 3];
 
 function scale(low, high, start, end) {

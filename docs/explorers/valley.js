@@ -5,7 +5,7 @@ const walk = typeof module === "undefined" ? explorer : require("./explorer.js")
 
 const CURVATURES = [1, 20]; // along x, and L along y
 const FIRST = [-8, 1.6];
-const VALLEY = { rate: 0.06, momentum: 0, steps: 40 };
+const VALLEY = { rate: 0.09, momentum: 0, steps: 40 };
 const DONE = 0.01; // of the first loss
 
 function lossAt(point) {
@@ -121,7 +121,9 @@ function buildValley() {
       walk.slider(state, "momentum", { label: "Momentum", min: 0, max: 0.95, step: 0.05 }, draw),
       walk.slider(state, "steps", { label: "Steps", min: 1, max: 100 }, draw)),
     element("figure", {},
-      element("figcaption", {}, `Loss (x² + ${CURVATURES[1]} y²) / 2: rings of equal loss`), room),
+      element("figcaption", {},
+        `Loss (x² + ${CURVATURES[1]} y²) / 2: rings of equal loss, y drawn twice as large`),
+      room),
     result,
   ];
 }
