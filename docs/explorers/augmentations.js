@@ -11,7 +11,8 @@ const VIEWS = 8;
 // A picture is 3,072 numbers in the order of a tensor `3 32 32`.
 function picture(valueAt) {
   return Array.from({ length: 3 * PIXELS }, (_, index) =>
-    valueAt(Math.floor(index / PIXELS), Math.floor(index / SIDE) % SIDE, index % SIDE));
+    valueAt(Math.floor(index / PIXELS), Math.floor(index / SIDE) % SIDE, index % SIDE),
+  );
 }
 
 function at(image, channel, row, column) {
@@ -49,7 +50,12 @@ function rotate(image, { degrees }) {
   const middle = (SIDE - 1) / 2;
   return picture((c, row, column) => {
     const [x, y] = [column - middle, row - middle];
-    return between(image, c, mirrored(sin * x + cos * y + middle), mirrored(cos * x - sin * y + middle));
+    return between(
+      image,
+      c,
+      mirrored(sin * x + cos * y + middle),
+      mirrored(cos * x - sin * y + middle),
+    );
   });
 }
 
@@ -64,8 +70,11 @@ function between(image, c, row, column) {
 
 // How bright red, green and blue look: ITU-R BT.601.
 function grey(image, row, column) {
-  return 0.2989 * at(image, 0, row, column) + 0.587 * at(image, 1, row, column)
-    + 0.114 * at(image, 2, row, column);
+  return (
+    0.2989 * at(image, 0, row, column) +
+    0.587 * at(image, 1, row, column) +
+    0.114 * at(image, 2, row, column)
+  );
 }
 
 function meanGrey(image) {
@@ -101,8 +110,7 @@ const COLOUR_CHANGES = {
     const mean = meanGrey(image);
     return away(image, () => mean, factor);
   },
-  saturation: (image, factor) =>
-    away(image, (row, column) => grey(image, row, column), factor),
+  saturation: (image, factor) => away(image, (row, column) => grey(image, row, column), factor),
   hue: turnHue,
 };
 
@@ -123,7 +131,10 @@ function cutOut(image, { row, column, size }) {
 
 // Pictures in [-1, 1], as a network sees them. `kept` is the share of the first in the label.
 function mixup(image, partner, { share }) {
-  return { image: image.map((value, i) => value + (1 - share) * (partner[i] - value)), kept: share };
+  return {
+    image: image.map((value, i) => value + (1 - share) * (partner[i] - value)),
+    kept: share,
+  };
 }
 
 function cutmix(image, partner, { share, row, column }) {
@@ -168,13 +179,15 @@ function gamma(random, alpha) {
   for (;;) {
     const x = shared.normal(random);
     const v = (1 + x / Math.sqrt(9 * d)) ** 3;
-    if (v > 0 && Math.log(1 - random()) < x * x / 2 + d - d * v + d * Math.log(v)) return d * v;
+    if (v > 0 && Math.log(1 - random()) < (x * x) / 2 + d - d * v + d * Math.log(v)) return d * v;
   }
 }
 
 function drawChanges(random, { colours, hue }) {
   const changes = [
-    ["brightness", 1, colours], ["contrast", 1, colours], ["saturation", 1, colours],
+    ["brightness", 1, colours],
+    ["contrast", 1, colours],
+    ["saturation", 1, colours],
     ["hue", 0, hue],
   ].map(([name, middle, reach]) => [random(), name, middle + symmetric(random, reach), reach]);
   const used = changes.filter(([, , , reach]) => reach > 0);
@@ -197,12 +210,13 @@ const AUGMENTATIONS = {
   Crop: {
     settings: { padding: { label: "padding", min: 1, max: 16, step: 1 } },
     draw: (random, { padding }) => ({
-      down: whole(random, -padding, padding), right: whole(random, -padding, padding),
+      down: whole(random, -padding, padding),
+      right: whole(random, -padding, padding),
     }),
     apply: crop,
     told: ({ down, right }) =>
-      `window ${Math.abs(down)} ${down < 0 ? "up" : "down"}, `
-      + `${Math.abs(right)} ${right < 0 ? "left" : "right"}`,
+      `window ${Math.abs(down)} ${down < 0 ? "up" : "down"}, ` +
+      `${Math.abs(right)} ${right < 0 ? "left" : "right"}`,
     range: ({ padding }) => `two whole numbers from −${padding} to ${padding}: rows, columns`,
     code: ({ padding }) => `ck.Crop(padding=${padding})`,
   },
@@ -224,8 +238,8 @@ const AUGMENTATIONS = {
     told: ({ changes }) =>
       changes.map(([name, amount]) => `${name} ${signed(amount.toFixed(2))}`).join(", "),
     range: ({ colours, hue }) =>
-      `three factors from ${(1 - colours).toFixed(2)} to ${(1 + colours).toFixed(2)}`
-      + `${hue ? `, a turn of the hue from −${hue} to ${hue} of the circle,` : ""} and their order`,
+      `three factors from ${(1 - colours).toFixed(2)} to ${(1 + colours).toFixed(2)}` +
+      `${hue ? `, a turn of the hue from −${hue} to ${hue} of the circle,` : ""} and their order`,
     code: ({ colours, hue }) =>
       `ck.ColorJitter(brightness=${colours}, contrast=${colours}, saturation=${colours}, hue=${hue})`,
   },
@@ -240,11 +254,14 @@ const AUGMENTATIONS = {
   Cutout: {
     settings: { size: { label: "size", min: 1, max: 32, step: 1 } },
     draw: (random, { size }) => ({
-      row: whole(random, 0, SIDE - 1), column: whole(random, 0, SIDE - 1), size,
+      row: whole(random, 0, SIDE - 1),
+      column: whole(random, 0, SIDE - 1),
+      size,
     }),
     apply: cutOut,
     told: ({ row, column }) => `hidden around row ${row}, column ${column}`,
-    range: ({ size }) => `the middle of a square of ${size} by ${size}: two whole numbers from 0 to 31`,
+    range: ({ size }) =>
+      `the middle of a square of ${size} by ${size}: two whole numbers from 0 to 31`,
     code: ({ size }) => `ck.Cutout(size=${size})`,
   },
 };
@@ -253,21 +270,35 @@ const MIXES = {
   Mixup: {
     draw: () => ({}),
     apply: mixup,
-    range: ({ alpha }) => `one share for the whole batch, from Beta(${alpha}, ${alpha}), and partners`,
+    range: ({ alpha }) =>
+      `one share for the whole batch, from Beta(${alpha}, ${alpha}), and partners`,
   },
   CutMix: {
     draw: (random) => ({ row: whole(random, 0, SIDE - 1), column: whole(random, 0, SIDE - 1) }),
     apply: cutmix,
     range: ({ alpha }) =>
-      `one share for the whole batch, from Beta(${alpha}, ${alpha}), one middle of the rectangle, `
-      + "and partners",
+      `one share for the whole batch, from Beta(${alpha}, ${alpha}), one middle of the rectangle, ` +
+      "and partners",
   },
 };
 
 const DEFAULTS = {
-  picture: 0, seed: 0, mix: "none", alpha: 1,
-  Flip: true, Crop: true, Rotation: false, ColorJitter: false, Noise: false, Cutout: false,
-  padding: 4, degrees: 15, colours: 0.2, hue: 0, sd: 8, size: 8,
+  picture: 0,
+  seed: 0,
+  mix: "none",
+  alpha: 1,
+  Flip: true,
+  Crop: true,
+  Rotation: false,
+  ColorJitter: false,
+  Noise: false,
+  Cutout: false,
+  padding: 4,
+  degrees: 15,
+  colours: 0.2,
+  hue: 0,
+  sd: 8,
+  size: 8,
 };
 
 // Numbers by their purpose: what one augmentation draws does not depend on the others.
@@ -277,12 +308,15 @@ function randomFor(seed, view, purpose) {
 
 function augmented(image, state, view, first) {
   const told = [];
-  const changed = Object.entries(AUGMENTATIONS).reduce((current, [name, { draw, apply, told: say }], i) => {
-    if (!state[name]) return current;
-    const drawn = draw(randomFor(state.seed, view, first + i), state);
-    told.push(say(drawn));
-    return apply(current, drawn).map(toByte);
-  }, image);
+  const changed = Object.entries(AUGMENTATIONS).reduce(
+    (current, [name, { draw, apply, told: say }], i) => {
+      if (!state[name]) return current;
+      const drawn = draw(randomFor(state.seed, view, first + i), state);
+      told.push(say(drawn));
+      return apply(current, drawn).map(toByte);
+    },
+    image,
+  );
   return { image: changed, told };
 }
 
@@ -298,8 +332,9 @@ function views(state, pictures) {
     const partner = others[whole(randomFor(state.seed, view, 15), 0, others.length - 1)];
     const changed = augmented(partner.image, state, view, 7).image;
     const mixed = mix.apply(toFloats(image), toFloats(changed), drawn);
-    const label = `${percent(mixed.kept)} ${pictures[state.picture].name}, `
-      + `${percent(1 - mixed.kept)} ${partner.name}`;
+    const label =
+      `${percent(mixed.kept)} ${pictures[state.picture].name}, ` +
+      `${percent(1 - mixed.kept)} ${partner.name}`;
     return { image: toBytes(mixed.image), told: [...told, `label ${label}`] };
   });
 }
@@ -326,13 +361,17 @@ function percent(share) {
 // From the base64 of a data file to pictures.
 function decoded(pictures) {
   return pictures.map(({ name, bytes }) => ({
-    name, image: Array.from(atob(bytes), (letter) => letter.charCodeAt(0)),
+    name,
+    image: Array.from(atob(bytes), (letter) => letter.charCodeAt(0)),
   }));
 }
 
 function rows(image) {
-  return Array.from({ length: SIDE }, (_, row) => Array.from({ length: SIDE }, (_, column) =>
-    [0, 1, 2].map((channel) => at(image, channel, row, column))));
+  return Array.from({ length: SIDE }, (_, row) =>
+    Array.from({ length: SIDE }, (_, column) =>
+      [0, 1, 2].map((channel) => at(image, channel, row, column)),
+    ),
+  );
 }
 
 function build() {
@@ -368,18 +407,36 @@ function build() {
   });
   draw();
   return [
-    element("div", { class: "explorer-controls" }, choice(state, pictures, draw), seed,
-      element("div", {}, next)),
-    element("div", { class: "explorer-panels" },
-      element("figure", { class: "augmentations-original" }, original, caption), grid),
-    element("div", { class: "explorer-controls" },
+    element(
+      "div",
+      { class: "explorer-controls" },
+      choice(state, pictures, draw),
+      seed,
+      element("div", {}, next),
+    ),
+    element(
+      "div",
+      { class: "explorer-panels" },
+      element("figure", { class: "augmentations-original" }, original, caption),
+      grid,
+    ),
+    element(
+      "div",
+      { class: "explorer-controls" },
       Object.entries(AUGMENTATIONS).map(([name, { settings = {} }]) =>
-        group(state, name, settings, draw)),
-      mixGroup(state, draw)),
+        group(state, name, settings, draw),
+      ),
+      mixGroup(state, draw),
+    ),
     result,
     list,
-    element("div", {}, element("p", {}, "What is drawn for each view, anew in each epoch:"), ranges),
-    element("div", {}, element("p", {}, "The same in Python:"), element("pre", {}, line)),
+    element(
+      "div",
+      {},
+      element("p", {}, "What is drawn for each view, anew in each epoch:"),
+      ranges,
+    ),
+    element("div", {}, element("p", {}, "The same in Python:"), element("p", {}, line)),
   ];
 }
 
@@ -394,19 +451,28 @@ function choice(state, pictures, draw) {
 // An augmentation's box to tick, and the sliders of its strength, which tick it.
 function group(state, name, settings, draw) {
   const box = shared.checkbox(state, name, { label: name }, draw);
-  return shared.element("div", { role: "group", "aria-label": name }, box,
-    Object.entries(settings).map(([key, setting]) => shared.slider(state, key, setting, () => {
-      state[name] = true;
-      box.refresh();
-      draw();
-    })));
+  return shared.element(
+    "div",
+    { role: "group", "aria-label": name },
+    box,
+    Object.entries(settings).map(([key, setting]) =>
+      shared.slider(state, key, setting, () => {
+        state[name] = true;
+        box.refresh();
+        draw();
+      }),
+    ),
+  );
 }
 
 function mixGroup(state, draw) {
   const options = { none: "none", Mixup: "Mixup", CutMix: "CutMix" };
-  return shared.element("div", { role: "group", "aria-label": "mix" },
+  return shared.element(
+    "div",
+    { role: "group", "aria-label": "mix" },
     shared.select(state, "mix", { label: "Mix", options }, draw),
-    shared.slider(state, "alpha", { label: "alpha", min: 0.1, max: 2, step: 0.1 }, draw));
+    shared.slider(state, "alpha", { label: "alpha", min: 0.1, max: 2, step: 0.1 }, draw),
+  );
 }
 
 function shown({ image, told }) {

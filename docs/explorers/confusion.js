@@ -62,27 +62,46 @@ function colourOf([row, column]) {
 function still() {
   const { tag } = shared;
   const matrix = matrixOf(RUN.labels, RUN.predicted, RUN.classes.length);
-  const [left, top, width, height] = [90, 90, 44, 30];
-  const cells = matrix.flatMap((row, y) => row.map((count, x) => [
-    tag("rect", {
-      x: left + width * x, y: top + height * y, width, height, fill: colourOf([y, x]),
-      "fill-opacity": (0.45 * strength(matrix, [y, x])).toFixed(3),
-      stroke: "var(--explorer-line)",
-    }),
-    tag("text", {
-      x: left + width * (x + 0.5), y: top + height * y + 20, "text-anchor": "middle",
-    }, count || ""),
-  ]));
+  const [left, top, width, height] = [74, 80, 34, 30];
+  const cells = matrix.flatMap((row, y) =>
+    row.map((count, x) => [
+      tag("rect", {
+        x: left + width * x,
+        y: top + height * y,
+        width,
+        height,
+        fill: colourOf([y, x]),
+        "fill-opacity": (0.45 * strength(matrix, [y, x])).toFixed(3),
+        stroke: "var(--explorer-line)",
+      }),
+      tag(
+        "text",
+        {
+          x: left + width * (x + 0.5),
+          y: top + height * y + 20,
+          "text-anchor": "middle",
+        },
+        count || "",
+      ),
+    ]),
+  );
   const names = RUN.classes.map((name, index) => [
     tag("text", { x: left - 8, y: top + height * index + 20, "text-anchor": "end" }, name),
-    tag("text", {
-      transform: `translate(${left + width * (index + 0.5) + 4} ${top - 8}) rotate(-90)`,
-    }, name),
+    tag(
+      "text",
+      {
+        transform: `translate(${left + width * (index + 0.5) + 4} ${top - 8}) rotate(-90)`,
+      },
+      name,
+    ),
   ]);
   const all = [left + width * matrix.length + 2, top + height * matrix.length + 2];
   return tag(
-    "svg", { viewBox: `0 0 ${all.join(" ")}`, width: all[0], height: all[1] },
-    tag("text", { x: 0, y: 14, class: "muted" }, "true ↓ predicted →"), cells, names,
+    "svg",
+    { viewBox: `0 0 ${all.join(" ")}`, width: all[0], height: all[1] },
+    tag("text", { x: 0, y: 14, class: "muted" }, "true ↓ predicted →"),
+    cells,
+    names,
   );
 }
 
@@ -92,12 +111,21 @@ function build() {
   const [row, column] = worst(matrix);
   const state = { row, column, order: "most", all: false };
   const result = element("div", { class: "explorer-result", "aria-live": "polite" });
-  const list = element("ul", { class: "confusion-pictures", style: `--sprite: url(${RUN.sprite})` });
+  const list = element("ul", {
+    class: "confusion-pictures",
+    style: `--sprite: url(${RUN.sprite})`,
+  });
   const options = Object.fromEntries(RUN.classes.map((name, index) => [index, name]));
   const selects = ["row", "column"].map((key) =>
-    shared.select(state, key, { label: key === "row" ? "True label" : "Predicted", options }, () => {
-      choose({ [key]: Number(state[key]) });
-    }));
+    shared.select(
+      state,
+      key,
+      { label: key === "row" ? "True label" : "Predicted", options },
+      () => {
+        choose({ [key]: Number(state[key]) });
+      },
+    ),
+  );
   const table = matrixTable(matrix, state, choose);
   const more = shared.button("", () => {
     state.all = true;
@@ -123,15 +151,28 @@ function build() {
 
   draw();
   return [
-    element("div", { class: "explorer-panels" },
+    element(
+      "div",
+      { class: "explorer-panels" },
       element("div", { class: "confusion-half" }, table),
-      element("div", { class: "confusion-half" },
+      element(
+        "div",
+        { class: "confusion-half" },
         selects,
-        shared.select(state, "order", {
-          label: "Order",
-          options: { most: "most confident first", least: "least confident first" },
-        }, draw),
-        result, list, more)),
+        shared.select(
+          state,
+          "order",
+          {
+            label: "Order",
+            options: { most: "most confident first", least: "least confident first" },
+          },
+          draw,
+        ),
+        result,
+        list,
+        more,
+      ),
+    ),
     scoresTable(perClass(matrix)),
     element("p", {}, origin()),
   ];
@@ -145,39 +186,76 @@ function matrixTable(matrix, state, chosen) {
     chosen({ row, column });
     cells[row][column].focus();
   };
-  const cells = matrix.map((counts, row) => counts.map((count, column) => element("td", {
-    role: "gridcell", "aria-label": `${names[row]} called ${names[column]}: ${count}`,
-    style: `--cell: ${colourOf([row, column])}; --share: ${strength(matrix, [row, column])}`,
-    onclick: () => choose(row, column),
-    onkeydown: (event) => {
-      const next = shared.arrow(event, [row, column], [names.length, names.length]);
-      if (next) choose(...next);
-    },
-  }, count ? String(count) : "")));
-  const head = element("tr", {}, element("th", {}),
-    names.map((name) => element("th", { scope: "col" }, element("span", {}, name))));
-  const made = element("table", { class: "confusion-matrix", role: "grid" },
-    element("caption", {}, "Row: true label. Column: predicted label. Blue is right, orange wrong."),
+  const cells = matrix.map((counts, row) =>
+    counts.map((count, column) =>
+      element(
+        "td",
+        {
+          role: "gridcell",
+          "aria-label": `${names[row]} called ${names[column]}: ${count}`,
+          style: `--cell: ${colourOf([row, column])}; --share: ${strength(matrix, [row, column])}`,
+          onclick: () => choose(row, column),
+          onkeydown: (event) => {
+            const next = shared.arrow(event, [row, column], [names.length, names.length]);
+            if (next) choose(...next);
+          },
+        },
+        count ? String(count) : "",
+      ),
+    ),
+  );
+  const head = element(
+    "tr",
+    {},
+    element("th", {}),
+    names.map((name) => element("th", { scope: "col" }, element("span", {}, name))),
+  );
+  const made = element(
+    "table",
+    { class: "confusion-matrix", role: "grid" },
+    element(
+      "caption",
+      {},
+      "Row: true label. Column: predicted label. Blue is right, orange wrong.",
+    ),
     element("thead", {}, head),
-    element("tbody", {}, cells.map((row, index) =>
-      element("tr", {}, element("th", { scope: "row" }, names[index]), row))));
-  made.refresh = () => cells.forEach((row, y) => row.forEach((cell, x) => {
-    const isChosen = y === state.row && x === state.column;
-    cell.setAttribute("aria-selected", isChosen);
-    cell.tabIndex = isChosen ? 0 : -1;
-  }));
+    element(
+      "tbody",
+      {},
+      cells.map((row, index) =>
+        element("tr", {}, element("th", { scope: "row" }, names[index]), row),
+      ),
+    ),
+  );
+  made.refresh = () =>
+    cells.forEach((row, y) =>
+      row.forEach((cell, x) => {
+        const isChosen = y === state.row && x === state.column;
+        cell.setAttribute("aria-selected", isChosen);
+        cell.tabIndex = isChosen ? 0 : -1;
+      }),
+    );
   return made;
 }
 
 function scoresTable(scores) {
   const { element } = shared;
   const head = ["class", "precision", "recall", "n"].map((name) => element("th", {}, name));
-  const rows = scores.map(({ precision, recall, n }, index) => element("tr", {},
-    element("th", { scope: "row" }, RUN.classes[index]),
-    [percent(precision), percent(recall), n].map((text) => element("td", {}, String(text)))));
-  return element("table", { class: "explorer-table" },
+  const rows = scores.map(({ precision, recall, n }, index) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, RUN.classes[index]),
+      [percent(precision), percent(recall), n].map((text) => element("td", {}, String(text))),
+    ),
+  );
+  return element(
+    "table",
+    { class: "explorer-table" },
     element("caption", {}, "Precision: right among those called so. Recall: right in the class."),
-    element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows));
+    element("thead", {}, element("tr", {}, head)),
+    element("tbody", {}, rows),
+  );
 }
 
 function pictureItem(index) {
@@ -185,14 +263,19 @@ function pictureItem(index) {
   const [x, y] = [index % RUN.columns, Math.floor(index / RUN.columns)];
   const [label, predicted] = [RUN.classes[RUN.labels[index]], RUN.classes[RUN.predicted[index]]];
   const sheet = [RUN.columns, Math.ceil(RUN.labels.length / RUN.columns)];
-  return element("li", { tabindex: -1 },
+  return element(
+    "li",
+    { tabindex: -1 },
     element("div", {
-      role: "img", "aria-label": `test picture ${index}: a ${label}`,
-      style: `background-position: ${-SIDE * x}px ${-SIDE * y}px; `
-        + `background-size: ${sheet.map((count) => `${SIDE * count}px`).join(" ")}`,
+      role: "img",
+      "aria-label": `test picture ${index}: a ${label}`,
+      style:
+        `background-position: ${-SIDE * x}px ${-SIDE * y}px; ` +
+        `background-size: ${sheet.map((count) => `${SIDE * count}px`).join(" ")}`,
     }),
     element("span", {}, `true: ${label}, ${percent(RUN.of_label[index])}`),
-    element("span", {}, `predicted: ${predicted}, ${percent(RUN.confidence[index])}`));
+    element("span", {}, `predicted: ${predicted}, ${percent(RUN.confidence[index])}`),
+  );
 }
 
 function cellSentences(matrix, [row, column]) {
@@ -200,20 +283,22 @@ function cellSentences(matrix, [row, column]) {
   const [label, predicted] = [RUN.classes[row], RUN.classes[column]];
   const count = matrix[row][column];
   return [
-    `${count} of ${scores[row].n} pictures of the class ${label} were called ${predicted}: `
-      + `${percent(count / (scores[row].n || 1))}.`,
-    `Recall of ${label}: ${percent(scores[row].recall)}. Precision of ${predicted}: `
-      + `${percent(scores[column].precision)}.`,
+    `${count} of ${scores[row].n} pictures of the class ${label} were called ${predicted}: ` +
+      `${percent(count / (scores[row].n || 1))}.`,
+    `Recall of ${label}: ${percent(scores[row].recall)}. Precision of ${predicted}: ` +
+      `${percent(scores[column].precision)}.`,
   ];
 }
 
 function origin() {
   const { accuracy, classes, data, date, epochs, labels, machine, n_train: drawn, seed } = RUN;
   const kept = (drawn - RUN.val_size).toLocaleString("en");
-  return `${RUN.variant} trained on ${kept} ${data} pictures of ${classes.length} classes, `
-    + `${epochs} epochs, seed ${seed}: test accuracy ${percent(accuracy)} of ${labels.length}. `
-    + `${date}, ${machine.cpu}, torch ${machine.versions.torch}, `
-    + `cifarkit ${machine.versions.cifarkit}.`;
+  return (
+    `${RUN.variant} trained on ${kept} ${data} pictures of ${classes.length} classes, ` +
+    `${epochs} epochs, seed ${seed}: test accuracy ${percent(accuracy)} of ${labels.length}. ` +
+    `${date}, ${machine.cpu}, torch ${machine.versions.torch}, ` +
+    `cifarkit ${machine.versions.cifarkit}.`
+  );
 }
 
 shared.start("confusion", build);

@@ -19,7 +19,10 @@ function final({ runs }) {
   const ends = runs.filter((run) => !run.diverged).map((run) => run.val_accuracy.at(-1));
   const mean = ends.reduce((sum, value) => sum + value, 0) / ends.length;
   return {
-    mean, low: Math.min(...ends), high: Math.max(...ends), n: ends.length,
+    mean,
+    low: Math.min(...ends),
+    high: Math.max(...ends),
+    n: ends.length,
     diverged: runs.length - ends.length,
   };
 }
@@ -54,16 +57,26 @@ function points(xs, ys) {
 function chart({ x, y, across, up }, content, attributes = {}) {
   const { tag } = shared;
   return tag(
-    "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...attributes },
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, ...attributes },
     y.map(([at, text]) => [
       tag("path", { d: `M${LEFT} ${at.toFixed(1)}H${RIGHT}`, class: "line" }),
       tag("text", { x: LEFT - 6, y: at + 4, "text-anchor": "end", class: "muted" }, text),
     ]),
     x.map(([at, text]) =>
-      tag("text", { x: at, y: BOTTOM + 17, "text-anchor": "middle", class: "muted" }, text)),
+      tag("text", { x: at, y: BOTTOM + 17, "text-anchor": "middle", class: "muted" }, text),
+    ),
     tag("text", { x: (LEFT + RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, across),
-    tag("text", { x: 11, y: (TOP + BOTTOM) / 2, "text-anchor": "middle",
-      transform: `rotate(-90 11 ${(TOP + BOTTOM) / 2})` }, up),
+    tag(
+      "text",
+      {
+        x: 11,
+        y: (TOP + BOTTOM) / 2,
+        "text-anchor": "middle",
+        transform: `rotate(-90 11 ${(TOP + BOTTOM) / 2})`,
+      },
+      up,
+    ),
     content,
   );
 }
@@ -100,16 +113,25 @@ function accuracyChart(rows, chosen, attributes) {
   const band = `${points(xs, column("high"))} ${points([...xs].reverse(), column("low").reverse())}`;
   const y = [0, 0.2, 0.4, 0.6].map((share) => [down(share), `${Math.round(100 * share)} %`]);
   const x = powers.map((power) => [across(power), shortly(10 ** power)]);
-  return chart({ x, y, across: "learning rate", up: "val accuracy" }, [
-    tag("path", { d: `M${LEFT} ${down(0.1)}H${RIGHT}`, class: "chance" }),
-    tag("text", { x: RIGHT, y: down(0.1) + 15, "text-anchor": "end", class: "muted" }, "chance"),
-    tag("path", { d: `M${xs[chosen].toFixed(1)} ${TOP}V${BOTTOM}`, class: "picked" }),
-    tag("polygon", { points: band, class: "band" }),
-    tag("polyline", { points: points(xs, column("mean")), class: "val" }),
-    xs.map((cx, i) => tag("circle", {
-      cx, cy: down(ends[i].mean || 0), r: i === chosen ? 5.5 : 3.5, class: "val-end",
-    })),
-  ], attributes);
+  return chart(
+    { x, y, across: "learning rate", up: "val accuracy" },
+    [
+      tag("path", { d: `M${LEFT} ${down(0.1)}H${RIGHT}`, class: "chance" }),
+      tag("text", { x: RIGHT, y: down(0.1) + 15, "text-anchor": "end", class: "muted" }, "chance"),
+      tag("path", { d: `M${xs[chosen].toFixed(1)} ${TOP}V${BOTTOM}`, class: "picked" }),
+      tag("polygon", { points: band, class: "band" }),
+      tag("polyline", { points: points(xs, column("mean")), class: "val" }),
+      xs.map((cx, i) =>
+        tag("circle", {
+          cx,
+          cy: down(ends[i].mean || 0),
+          r: i === chosen ? 5.5 : 3.5,
+          class: "val-end",
+        }),
+      ),
+    ],
+    attributes,
+  );
 }
 
 function shortly(rate) {
@@ -123,21 +145,24 @@ function percent(share) {
 function still() {
   const { tag } = shared;
   const index = nearest(RECORD.rates, FIRST_RATE);
-  const title = (x, text) => tag("text", { x, y: 18, "font-weight": 700 }, text);
+  const title = (y, text) => tag("text", { x: 0, y, "font-weight": 700 }, text);
+  const height = 2 * (HEIGHT + 36);
   return tag(
-    "svg", { viewBox: "0 0 700 275", width: 700, height: 275 },
-    title(0, "Val accuracy after training, and range over seeds"),
-    accuracyChart(RECORD.rates, index, { x: 0, y: 30 }),
-    title(360, `Train and val loss (dots), rate ${shortly(RECORD.rates[index].lr)}`),
-    lossChart(RECORD.rates[index], { x: 360, y: 30 }),
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${height}`, width: WIDTH, height },
+    title(18, "Val accuracy after training: mean and range"),
+    accuracyChart(RECORD.rates, index, { y: 28 }),
+    title(height / 2 + 18, `Train and val loss (dots), rate ${shortly(RECORD.rates[index].lr)}`),
+    lossChart(RECORD.rates[index], { y: height / 2 + 28 }),
   );
 }
 
 const REGIONS = {
   "too small": "Too small: the loss falls, but so slowly that training ends too early.",
   good: "Good: within five points of the best accuracy.",
-  "too large": "Too large: the steps jump over what they look for, and the network learns less or "
-    + "nothing.",
+  "too large":
+    "Too large: the steps jump over what they look for, and the network learns less or " +
+    "nothing.",
 };
 
 function sentences(rate, index) {
@@ -147,8 +172,8 @@ function sentences(rate, index) {
   const found = [
     `You chose ${shortly(rate)}; the nearest recorded rate is ${shortly(row.lr)}.`,
     end.n
-      ? `Val accuracy at the end: ${percent(end.mean)}, from ${percent(end.low)} to `
-        + `${percent(end.high)} over ${end.n} seeds.`
+      ? `Val accuracy at the end: ${percent(end.mean)}, from ${percent(end.low)} to ` +
+        `${percent(end.high)} over ${end.n} seeds.`
       : "No run reached the end.",
     REGIONS[region(RECORD.rates, index)],
   ];
@@ -181,13 +206,32 @@ function build() {
   draw();
   const show = (power) => shortly(10 ** power);
   return [
-    element("div", {},
-      shared.slider(state, "power", { label: "Learning rate", min: -5, max: 0, step: 0.05, show }, draw)),
-    element("div", { class: "explorer-panels" },
-      element("figure", {},
-        element("figcaption", {}, "Val accuracy after training: mean, and range over seeds"), accuracy),
-      element("figure", {},
-        element("figcaption", {}, "Loss of each seed: train (thin line), val (dots)"), losses)),
+    element(
+      "div",
+      {},
+      shared.slider(
+        state,
+        "power",
+        { label: "Learning rate", min: -5, max: 0, step: 0.05, show },
+        draw,
+      ),
+    ),
+    element(
+      "div",
+      { class: "explorer-panels" },
+      element(
+        "figure",
+        {},
+        element("figcaption", {}, "Val accuracy after training: mean, and range over seeds"),
+        accuracy,
+      ),
+      element(
+        "figure",
+        {},
+        element("figcaption", {}, "Loss of each seed: train (thin line), val (dots)"),
+        losses,
+      ),
+    ),
     result,
     element("p", {}, origin()),
   ];
@@ -197,10 +241,12 @@ function origin() {
   const { data, date, epochs, machine, rates, train, val, variant, optimizer, steps } = RECORD;
   const [{ runs }] = rates;
   const thousands = (count) => count.toLocaleString("en");
-  return `${rates.length * runs.length} runs of ${variant} with ${optimizer} on ${data}: `
-    + `${thousands(train)} training images, ${thousands(val)} val images, ${epochs} epochs `
-    + `(${steps} steps), ${runs.length} seeds, ${runs[0].precision}. ${date}, ${machine.cpu}, `
-    + `torch ${machine.versions.torch}, cifarkit ${machine.versions.cifarkit}.`;
+  return (
+    `${rates.length * runs.length} runs of ${variant} with ${optimizer} on ${data}: ` +
+    `${thousands(train)} training images, ${thousands(val)} val images, ${epochs} epochs ` +
+    `(${steps} steps), ${runs.length} seeds, ${runs[0].precision}. ${date}, ${machine.cpu}, ` +
+    `torch ${machine.versions.torch}, cifarkit ${machine.versions.cifarkit}.`
+  );
 }
 
 shared.start("learning-rate", build);

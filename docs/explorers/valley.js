@@ -49,31 +49,56 @@ function onMap([x, y]) {
 function map(state, attributes = {}) {
   const points = descend(state).map(onMap);
   const [x, y] = onMap([0, 0]);
-  const rings = CONTOURS.map((loss) => walk.tag("ellipse", {
-    cx: x, cy: y, class: "line", rx: (SCALE * Math.sqrt((2 * loss) / CURVATURES[0])).toFixed(1),
-    ry: (2 * SCALE * Math.sqrt((2 * loss) / CURVATURES[1])).toFixed(1),
-  }));
+  const rings = CONTOURS.map((loss) =>
+    walk.tag("ellipse", {
+      cx: x,
+      cy: y,
+      class: "line",
+      rx: (SCALE * Math.sqrt((2 * loss) / CURVATURES[0])).toFixed(1),
+      ry: (2 * SCALE * Math.sqrt((2 * loss) / CURVATURES[1])).toFixed(1),
+    }),
+  );
   const path = points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ");
-  const dots = points.map(([cx, cy], step) => walk.tag("circle", {
-    cx: cx.toFixed(1), cy: cy.toFixed(1), r: step ? 2.5 : 5, class: step ? "step" : "first",
-  }));
+  const dots = points.map(([cx, cy], step) =>
+    walk.tag("circle", {
+      cx: cx.toFixed(1),
+      cy: cy.toFixed(1),
+      r: step ? 2.5 : 5,
+      class: step ? "step" : "first",
+    }),
+  );
   return walk.tag(
     "svg",
-    { viewBox: `0 0 ${MAP_WIDTH} ${MAP_HEIGHT}`, width: 2 * MAP_WIDTH, height: 2 * MAP_HEIGHT,
-      ...attributes },
+    {
+      viewBox: `0 0 ${MAP_WIDTH} ${MAP_HEIGHT}`,
+      width: 2 * MAP_WIDTH,
+      height: 2 * MAP_HEIGHT,
+      ...attributes,
+    },
     walk.tag("rect", { width: MAP_WIDTH, height: MAP_HEIGHT, class: "sheet" }),
-    rings, walk.tag("polyline", { points: path, class: "path" }), dots,
+    rings,
+    walk.tag("polyline", { points: path, class: "path" }),
+    dots,
     walk.tag("path", { d: `M${x - 6} ${y}h12M${x} ${y - 6}v12`, class: "minimum" }),
   );
 }
 
 function still() {
-  const part = (momentum, at) => [
-    walk.tag("text", { x: at, y: 18, "font-weight": 700 },
-      `${VALLEY.steps} steps, rate ${VALLEY.rate}, momentum ${momentum}`),
-    map({ ...VALLEY, momentum }, { x: at, y: 30, width: MAP_WIDTH, height: MAP_HEIGHT }),
+  const part = (momentum, y) => [
+    walk.tag(
+      "text",
+      { x: 0, y: y + 18, "font-weight": 700 },
+      `${VALLEY.steps} steps, rate ${VALLEY.rate}, momentum ${momentum}`,
+    ),
+    map({ ...VALLEY, momentum }, { y: y + 28, width: MAP_WIDTH, height: MAP_HEIGHT }),
   ];
-  return walk.tag("svg", { viewBox: "0 0 700 225", width: 700, height: 225 }, part(0, 0), part(0.8, 360));
+  const height = 2 * (MAP_HEIGHT + 40);
+  return walk.tag(
+    "svg",
+    { viewBox: `0 0 ${MAP_WIDTH} ${height}`, width: MAP_WIDTH, height },
+    part(0, 0),
+    part(0.7, height / 2),
+  );
 }
 
 function judgement({ rate, momentum }) {
@@ -81,7 +106,7 @@ function judgement({ rate, momentum }) {
   const name = momentum ? "2 (1 + momentum) / L" : "2 / L";
   const bound = `${name} = ${rounded(limit)}`;
   if (Math.abs(rate - limit) < 1e-9) {
-    return `The rate is exactly ${bound}. The steps jump across the valley for ever.`;
+    return `The rate is exactly ${bound}. The steps jump from wall to wall for ever.`;
   }
   if (rate > limit) return `The rate is above ${bound}. Each jump is longer: the loss diverges.`;
   const needed = stepsNeeded({ rate, momentum });
@@ -105,25 +130,43 @@ function buildValley() {
     const last = losses[state.steps];
     room.innerHTML = map(state);
     room.setAttribute(
-      "aria-label", `A long valley, its minimum in the middle, and the path of ${state.steps} steps`,
+      "aria-label",
+      `A long valley, its minimum in the middle, and the path of ${state.steps} steps`,
     );
     result.replaceChildren(
-      element("p", {}, `Loss at first ${rounded(losses[0])}, after ${state.steps} steps `
-        + `${rounded(last)}.`),
+      element(
+        "p",
+        {},
+        `Loss at first ${rounded(losses[0])}, after ${state.steps} steps ` + `${rounded(last)}.`,
+      ),
       element("p", {}, judgement(state)),
     );
   }
 
   draw();
   return [
-    element("div", { class: "explorer-controls" },
-      walk.slider(state, "rate", { label: "Learning rate", min: 0.002, max: 0.25, step: 0.002 }, draw),
+    element(
+      "div",
+      { class: "explorer-controls" },
+      walk.slider(
+        state,
+        "rate",
+        { label: "Learning rate", min: 0.002, max: 0.25, step: 0.002 },
+        draw,
+      ),
       walk.slider(state, "momentum", { label: "Momentum", min: 0, max: 0.95, step: 0.05 }, draw),
-      walk.slider(state, "steps", { label: "Steps", min: 1, max: 100 }, draw)),
-    element("figure", {},
-      element("figcaption", {},
-        `Loss (x² + ${CURVATURES[1]} y²) / 2: rings of equal loss, y drawn twice as large`),
-      room),
+      walk.slider(state, "steps", { label: "Steps", min: 1, max: 100 }, draw),
+    ),
+    element(
+      "figure",
+      {},
+      element(
+        "figcaption",
+        {},
+        `Loss (x² + ${CURVATURES[1]} y²) / 2: rings of equal loss, y drawn twice as large`,
+      ),
+      room,
+    ),
     result,
   ];
 }
@@ -131,5 +174,14 @@ function buildValley() {
 walk.start("valley", buildValley);
 
 if (typeof module !== "undefined") {
-  module.exports = { CURVATURES, FIRST, descend, judgement, largestRate, lossAt, stepsNeeded, still };
+  module.exports = {
+    CURVATURES,
+    FIRST,
+    descend,
+    judgement,
+    largestRate,
+    lossAt,
+    stepsNeeded,
+    still,
+  };
 }

@@ -37,9 +37,9 @@ def augmentations() -> None:
         for image, label in zip(chosen.images, chosen.labels.tolist(), strict=True)
     ]
     write_data("augmentations", "EXPLORER_PICTURES", {"pictures": pictures})
-    shown = ck.plots.augmented(STILL, chosen, n=3, epochs=6)
-    figure = shown if isinstance(shown, Figure) else shown.figure
-    figure.savefig(EXPLORERS / "augmentations.png", dpi=110, metadata={"Software": None})
+    figure = Figure(figsize=(3.6, 4), dpi=160)  # letters that a phone can show
+    ck.plots.augmented(STILL, chosen, n=3, epochs=2, figure=figure)
+    figure.savefig(EXPLORERS / "augmentations.png", metadata={"Software": None})
 
 
 def confusion() -> None:
