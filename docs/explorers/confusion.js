@@ -207,7 +207,7 @@ function matrixTable(matrix, state, chosen) {
   const head = element(
     "tr",
     {},
-    element("th", {}),
+    element("th", {}, "true label"),
     names.map((name) => element("th", { scope: "col" }, element("span", {}, name))),
   );
   const made = element(
