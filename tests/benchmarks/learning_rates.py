@@ -1,7 +1,8 @@
 """Train the baseline with eleven learning rates; leave the record that an explorer shows.
 
-`python tests/benchmarks/learning_rates.py --data FOLDER --data-name "CIFAR-10 (…)"` takes about
-twenty minutes on one core. `--write` only writes the page's data again, from the record.
+`python tests/benchmarks/learning_rates.py --data FOLDER --data-name "CIFAR-10 (…)"` takes three
+quarters of an hour on a busy machine with two cores. `--write` only writes the page's data again,
+from the record.
 """
 
 from __future__ import annotations
