@@ -267,7 +267,9 @@ def test_tables_of_numbers_are_written_from_records_that_say_where_they_are_from
 ) -> None:
     page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")
     names = RECORD.findall(page)
-    assert sorted(names) == sorted(path.stem for path in (ROOT / "docs" / "records").glob("*.json"))
+    explored = "learning_rates"  # the record of an explorer, which has its own test
+    recorded = {path.stem for path in (ROOT / "docs" / "records").glob("*.json")}
+    assert sorted([*names, explored]) == sorted(recorded)
     for name in names:
         table = writers("writers.records").table(name)
         record = json.loads((ROOT / "docs" / "records" / f"{name}.json").read_text("utf-8"))

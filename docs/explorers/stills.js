@@ -4,7 +4,7 @@
 const fs = require("fs");
 const path = require("path");
 
-const NAMES = ["convolution", "seed-machine"];
+const NAMES = ["confusion", "convolution", "learning-rate", "seed-machine", "valley"];
 
 const sheet = fs.readFileSync(path.join(__dirname, "explorer.css"), "utf8");
 
