@@ -389,7 +389,42 @@ const LiveNetwork = (() => {
     return sums.map((sum, i) => sum / counts[i]);
   }
 
-  return { load, forward, logits, scaled, softmax, squares, covered, meanDrops };
+  // Pictures ------------------------------------------------------------------------------------
+
+  /* Cut the central square out of a picture and average it down to side by side pixels.
+
+     rgba is row by row, 4 bytes a pixel, as a canvas gives it. An output pixel is the mean of the
+     area that it covers, so nothing flickers. Returns bytes, channel by channel. */
+  function shrunk(rgba, width, height, side = 32) {
+    const edge = Math.min(width, height);
+    const [left, top] = [(width - edge) / 2, (height - edge) / 2];
+    const pixels = new Uint8ClampedArray(3 * side * side);
+    eachIndex([3, side, side], (at, [channel, row, column]) => {
+      const rows = shares(top, row, edge / side);
+      const columns = shares(left, column, edge / side);
+      let sum = 0, weights = 0;
+      for (const [y, high] of rows) {
+        for (const [x, wide] of columns) {
+          sum += high * wide * rgba[4 * (y * width + x) + channel];
+          weights += high * wide;
+        }
+      }
+      pixels[at] = Math.round(sum / weights);
+    });
+    return pixels;
+  }
+
+  /* Return which old pixels a new one covers along an axis, and how much of each. */
+  function shares(start, index, length) {
+    const [from, to] = [start + index * length, start + (index + 1) * length];
+    const found = [];
+    for (let pixel = Math.floor(from); pixel < to - 1e-9; pixel++) {
+      found.push([pixel, Math.min(pixel + 1, to) - Math.max(pixel, from)]);
+    }
+    return found;
+  }
+
+  return { load, forward, logits, scaled, softmax, squares, covered, meanDrops, shrunk, bytesOf };
 })();
 
 if (typeof module !== "undefined") module.exports = LiveNetwork;

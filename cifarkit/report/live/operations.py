@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["OPERATIONS", "Call", "Step", "Unsupported", "Writer", "known"]
+__all__ = ["OPERATIONS", "Call", "Step", "UnsupportedCallError", "Writer", "known"]
 
 Step = dict[str, Any]  # "op", "from" (the numbers of its inputs), "shape", and its settings
 Window = tuple[int, int]  # from the first pixel to the one behind the last
 
 
-class Unsupported(Exception):
+class UnsupportedCallError(Exception):
     """A call that no step stands for; its text says why."""
 
 
@@ -55,17 +55,19 @@ class Call(NamedTuple):
         """Return an argument that must depend on the picture, with so many dimensions."""
         found = self.arguments[name]
         if not isinstance(found, Signal):
-            raise Unsupported(f"its {name} does not depend on the picture")
+            raise UnsupportedCallError(f"its {name} does not depend on the picture")
         if dimensions is not None and len(found.shape) != dimensions:
             shape = " ".join(["batch", *map(str, found.shape)])
-            raise Unsupported(f"its input is {shape}, with {len(found.shape) + 1} dimensions")
+            raise UnsupportedCallError(
+                f"its input is {shape}, with {len(found.shape) + 1} dimensions"
+            )
         return found
 
     def weight(self, name: str) -> int | None:
         """Store an argument that must not depend on the picture."""
         found = self.arguments[name]
         if isinstance(found, Signal):
-            raise Unsupported(f"its {name} depends on the picture")
+            raise UnsupportedCallError(f"its {name} depends on the picture")
         return None if found is None else self.writer.tensor(found)
 
 
@@ -79,7 +81,7 @@ def _convolution(call: Call) -> Step:
             for span, side in zip(dilation, kernel, strict=True)
         ]
         if any(total % 2 for total in totals):
-            raise Unsupported("its padding differs between two opposite sides")
+            raise UnsupportedCallError("its padding differs between two opposite sides")
         padding = [total // 2 for total in totals]
     return {
         "op": "convolution",
@@ -139,7 +141,7 @@ def _gelu(call: Call) -> Step:
 
 def _elu(call: Call) -> Step:
     if call["scale"] != 1 or call["input_scale"] != 1:
-        raise Unsupported("it scales, as SELU does")
+        raise UnsupportedCallError("it scales, as SELU does")
     return {"op": "elu", "from": [call.signal("self").index], "alpha": call["alpha"]}
 
 
@@ -149,19 +151,19 @@ def _clamp(call: Call) -> Step:
         for name, limit in (("min", -math.inf), ("max", math.inf))
     )
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise Unsupported("it has one limit, and needs two")
+        raise UnsupportedCallError("it has one limit, and needs two")
     return {"op": "clamp", "from": [call.signal("self").index], "low": low, "high": high}
 
 
 def _max_pool(call: Call) -> Step:
     if _pair(call["dilation"]) != [1, 1]:
-        raise Unsupported("it is dilated")
+        raise UnsupportedCallError("it is dilated")
     return _pool("max_pool", call)
 
 
 def _mean_pool(call: Call) -> Step:
     if call["ceil_mode"] or call["divisor_override"]:
-        raise Unsupported("it has ceil_mode or divisor_override")
+        raise UnsupportedCallError("it has ceil_mode or divisor_override")
     area = math.prod(_pair(call["kernel_size"]))
     with_padding = call["count_include_pad"]
     return _pool("mean_pool", call) | {"divisor": area if with_padding else None}
@@ -197,7 +199,9 @@ def _over_picture(op: str) -> Callable[[Call], Step]:
     def translate(call: Call) -> Step:
         signal = call.signal("self", 3)
         if sorted(axis % 4 for axis in call["dim"] or ()) != [2, 3]:
-            raise Unsupported(f"it runs over the dimensions {call['dim']}; known are (2, 3)")
+            raise UnsupportedCallError(
+                f"it runs over the dimensions {call['dim']}; known are (2, 3)"
+            )
         return _windowed(op, signal, [[(0, length)] for length in signal.shape[1:]])
 
     return translate
@@ -222,11 +226,11 @@ def _slice(call: Call) -> Step:
 def _pad(call: Call) -> Step:
     signal = call.signal("self")
     if call.arguments.get("mode", "constant") != "constant":
-        raise Unsupported(f"its mode is {call['mode']!r}; known is 'constant'")
+        raise UnsupportedCallError(f"its mode is {call['mode']!r}; known is 'constant'")
     before = call["pad"][::2][::-1]  # torch begins with the last dimension
     after = call["pad"][1::2][::-1]
     if len(before) > len(signal.shape) or min(*before, *after) < 0:
-        raise Unsupported(f"it pads by {tuple(call['pad'])}")
+        raise UnsupportedCallError(f"it pads by {tuple(call['pad'])}")
     before = [0] * (len(signal.shape) - len(before)) + list(before)
     return {"op": "pad", "from": [signal.index], "before": before, "value": call["value"] or 0.0}
 
@@ -234,7 +238,7 @@ def _pad(call: Call) -> Step:
 def _concatenation(call: Call) -> Step:
     signals = call["tensors"]
     if not all(isinstance(signal, Signal) for signal in signals):
-        raise Unsupported("a part does not depend on the picture")
+        raise UnsupportedCallError("a part does not depend on the picture")
     axis = _axis(call["dim"], signals[0])
     return {"op": "concatenation", "from": [each.index for each in signals], "axis": axis}
 
@@ -244,10 +248,12 @@ def _arithmetic(op: str) -> Callable[[Call], Step]:
 
     def translate(call: Call) -> Step:
         if call.arguments.get("alpha", 1) != 1 or call.arguments.get("rounding_mode"):
-            raise Unsupported("it has alpha or rounding_mode")
+            raise UnsupportedCallError("it has alpha or rounding_mode")
         first, second = (_operand(call, name) for name in ("self", "other"))
         if len(first.shape) != len(second.shape):
-            raise Unsupported(f"its inputs have the shapes {first.shape} and {second.shape}")
+            raise UnsupportedCallError(
+                f"its inputs have the shapes {first.shape} and {second.shape}"
+            )
         return {"op": op, "from": [first.index, second.index]}
 
     return translate
@@ -261,8 +267,10 @@ def _operand(call: Call, name: str) -> Signal:
     while numbers.ndim > len(call.shape) and numbers.shape[0] == 1:
         numbers = numbers[0]  # of the batch
     if numbers.ndim > len(call.shape):
-        raise Unsupported("a constant differs between the pictures of a batch")
-    return call.writer.constant(numbers.reshape(*(1,) * (len(call.shape) - numbers.ndim), *numbers.shape))
+        raise UnsupportedCallError("a constant differs between the pictures of a batch")
+    return call.writer.constant(
+        numbers.reshape(*(1,) * (len(call.shape) - numbers.ndim), *numbers.shape)
+    )
 
 
 def _pair(setting: Any) -> list[int]:
@@ -274,7 +282,7 @@ def _axis(dimension: int, signal: Signal) -> int:
     """Return a dimension without the batch, from 0."""
     axis = dimension % (len(signal.shape) + 1) - 1
     if axis < 0:
-        raise Unsupported("it runs over the batch")
+        raise UnsupportedCallError("it runs over the batch")
     return axis
 
 

@@ -6,8 +6,9 @@ import base64
 import copy
 import operator
 import warnings
-from collections.abc import Sequence
-from typing import Any, Never
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,14 @@ from cifarkit.errors import ExportError
 from cifarkit.inspection.layers import layers_of
 from cifarkit.models.contract import check_network, grey_images, text_of
 from cifarkit.models.winograd import WinogradConv2d
-from cifarkit.report.live.operations import OPERATIONS, Call, Signal, Step, Unsupported, known
+from cifarkit.report.live.operations import (
+    OPERATIONS,
+    Call,
+    Signal,
+    Step,
+    UnsupportedCallError,
+    known,
+)
 
 __all__ = ["live_program", "rounded_copy"]
 
@@ -56,7 +64,7 @@ def live_program(network: nn.Module, classes: Sequence[str]) -> dict[str, Any]:
     (output,) = next(iter(reversed(exported.graph.nodes))).args[0]
     logits = writer.values[output]
     if not isinstance(logits, Signal):
-        _refuse("its logits do not depend on the picture")
+        raise _refusal("its logits do not depend on the picture")
     zero, last = to_floats(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
     return {
         "classes": list(classes),
@@ -77,14 +85,12 @@ def rounded_copy(network: nn.Module) -> nn.Module:
         ModelContractError: it is not a network.
     """
     check_network(network)
-    try:
+    with _explained("copied"):
         twin = copy.deepcopy(network).cpu().float()
-    except Exception as error:  # a network may hold anything
-        _refuse(f"it cannot be copied ({text_of(error)})")
     tensors = [*twin.parameters(), *twin.buffers()]
     size = sum(tensor.numel() * (2 if tensor.numel() > FEW else 4) for tensor in tensors)
     if size > LARGEST:
-        _refuse(
+        raise _refusal(
             f"its weights take {size / 1e6:.1f} MB in float16, and a page holds "
             f"{LARGEST / 1e6:.0f} MB at most"
         )
@@ -93,7 +99,9 @@ def rounded_copy(network: nn.Module) -> nn.Module:
             if tensor.numel() > FEW and tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
                 if not tensor.isfinite().all():
-                    _refuse("a weight is not finite in float16, whose largest number is 65,504")
+                    raise _refusal(
+                        "a weight is not finite in float16, whose largest number is 65,504"
+                    )
     return twin.to(memory_format=torch.contiguous_format).eval()
 
 
@@ -127,13 +135,10 @@ def _exported(network: nn.Module) -> torch.export.ExportedProgram:
     Raises:
         ExportError: torch cannot trace it.
     """
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of torch, about its own modules
-            traced = torch.export.export(network, (grey_images(network, BATCH),), strict=False)
-            return traced.run_decompositions({})
-    except Exception as error:  # a network may raise anything
-        _refuse(f"torch cannot trace it ({text_of(error)})")
+    with _explained("traced by torch"), warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torch, about its own modules
+        traced = torch.export.export(network, (grey_images(network, BATCH),), strict=False)
+        return traced.run_decompositions({})
 
 
 class _ProgramWriter:
@@ -211,14 +216,14 @@ class _ProgramWriter:
         shape = tuple(map(int, found.shape))
         try:
             if name not in OPERATIONS:
-                raise Unsupported(f"the page knows {known()}")
+                raise UnsupportedCallError(f"the page knows {known()}")
             if shape[:1] != (BATCH,):
-                raise Unsupported("its output does not begin with the batch")
+                raise UnsupportedCallError("its output does not begin with the batch")
             step = OPERATIONS[name](Call({**defaults, **given, **named}, shape[1:], self))
-        except Unsupported as error:
+        except UnsupportedCallError as error:
             layer = _path(node)
             where = f" in the layer {layer!r}" if layer else ""
-            _refuse(f"it calls {name}{where}, which the page cannot run: {error}")
+            raise _refusal(f"it calls {name}{where}, which the page cannot run: {error}") from None
         return self._add(step, shape[1:])
 
     def _add(self, step: Step, shape: tuple[int, ...]) -> Signal:
@@ -256,5 +261,14 @@ def _flat(value: Any) -> list[Any]:
     return [each for part in parts for each in _flat(part)]
 
 
-def _refuse(reason: str) -> Never:
-    raise ExportError(f"the network cannot run in a page: {reason}; {CURE}") from None
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn any error in a block into an ExportError: a network may raise anything."""
+    try:
+        yield
+    except Exception as error:
+        raise _refusal(f"it cannot be {what} ({text_of(error)})") from error
+
+
+def _refusal(reason: str) -> ExportError:
+    return ExportError(f"the network cannot run in a page: {reason}; {CURE}")
