@@ -424,7 +424,10 @@ const LiveNetwork = (() => {
     return found;
   }
 
-  return { load, forward, logits, scaled, softmax, squares, covered, meanDrops, shrunk, bytesOf };
+  return {
+    load, forward, logits, scaled, softmax, squares, covered, meanDrops, shrunk, bytesOf,
+    operations: Object.keys(STEPS),
+  };
 })();
 
 if (typeof module !== "undefined") module.exports = LiveNetwork;

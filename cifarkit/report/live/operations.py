@@ -58,9 +58,7 @@ class Call(NamedTuple):
             raise UnsupportedCallError(f"its {name} does not depend on the picture")
         if dimensions is not None and len(found.shape) != dimensions:
             shape = " ".join(["batch", *map(str, found.shape)])
-            raise UnsupportedCallError(
-                f"its input is {shape}, with {len(found.shape) + 1} dimensions"
-            )
+            raise UnsupportedCallError(f"its input is {shape}")
         return found
 
     def weight(self, name: str) -> int | None:
@@ -199,9 +197,7 @@ def _over_picture(op: str) -> Callable[[Call], Step]:
     def translate(call: Call) -> Step:
         signal = call.signal("self", 3)
         if sorted(axis % 4 for axis in call["dim"] or ()) != [2, 3]:
-            raise UnsupportedCallError(
-                f"it runs over the dimensions {call['dim']}; known are (2, 3)"
-            )
+            raise UnsupportedCallError(f"it runs over the dimensions {call['dim']}, not (2, 3)")
         return _windowed(op, signal, [[(0, length)] for length in signal.shape[1:]])
 
     return translate
@@ -226,7 +222,7 @@ def _slice(call: Call) -> Step:
 def _pad(call: Call) -> Step:
     signal = call.signal("self")
     if call.arguments.get("mode", "constant") != "constant":
-        raise UnsupportedCallError(f"its mode is {call['mode']!r}; known is 'constant'")
+        raise UnsupportedCallError(f"its mode is {call['mode']!r}, not 'constant'")
     before = call["pad"][::2][::-1]  # torch begins with the last dimension
     after = call["pad"][1::2][::-1]
     if len(before) > len(signal.shape) or min(*before, *after) < 0:
@@ -251,9 +247,7 @@ def _arithmetic(op: str) -> Callable[[Call], Step]:
             raise UnsupportedCallError("it has alpha or rounding_mode")
         first, second = (_operand(call, name) for name in ("self", "other"))
         if len(first.shape) != len(second.shape):
-            raise UnsupportedCallError(
-                f"its inputs have the shapes {first.shape} and {second.shape}"
-            )
+            raise UnsupportedCallError(f"its inputs are {first.shape} and {second.shape}")
         return {"op": op, "from": [first.index, second.index]}
 
     return translate

@@ -99,9 +99,7 @@ def rounded_copy(network: nn.Module) -> nn.Module:
             if tensor.numel() > FEW and tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
                 if not tensor.isfinite().all():
-                    raise _refusal(
-                        "a weight is not finite in float16, whose largest number is 65,504"
-                    )
+                    raise _refusal("a weight is beyond 65,504, the largest float16")
     return twin.to(memory_format=torch.contiguous_format).eval()
 
 
@@ -223,7 +221,7 @@ class _ProgramWriter:
         except UnsupportedCallError as error:
             layer = _path(node)
             where = f" in the layer {layer!r}" if layer else ""
-            raise _refusal(f"it calls {name}{where}, which the page cannot run: {error}") from None
+            raise _refusal(f"it calls {name}{where}, and {error}") from None
         return self._add(step, shape[1:])
 
     def _add(self, step: Step, shape: tuple[int, ...]) -> Signal:
