@@ -1,8 +1,9 @@
 """Write a trained network for the page of the live network, with drawn examples and a picture.
 
 `python tests/benchmarks/live_network.py RUN --data FOLDER --data-name "CIFAR-10 (…)"` takes some
-minutes. RUN is the folder of a run. It evaluates the network with its rounded weights on test, and
-writes `docs/explorers/live/program.js` and `static.png`. It writes no picture of the data.
+minutes. RUN is the folder of a run; if it is not there, `--train NAME` first trains a variant in
+it. The script evaluates the network with its rounded weights on test, and writes
+`docs/explorers/live/program.js` and `static.png`. It writes no picture of the data.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 import cifarkit as ck
+from cifarkit.models.residual import resnet
 from cifarkit.report.live.program import live_program, rounded_copy
 from cifarkit.report.live.section import example, live_data
 
@@ -92,6 +94,16 @@ DRAWINGS: dict[str, tuple[str, list[Shape]]] = {
 }  # fmt: skip
 
 
+@ck.register_model(
+    "resnet8",
+    recipe=ck.get_variant("resnet20").recipe,
+    summary="resnet20 with one block a stage, and its recipe",
+)
+def resnet8(*, num_classes: int = 10) -> nn.Module:
+    """Build a residual network for a machine that has no hour to train one."""
+    return resnet(num_classes=num_classes, blocks=1)
+
+
 def drawn(ground: str, shapes: list[Shape]) -> Tensor:
     """Draw shapes on a ground, uint8 `3 32 32`."""
     large = Image.new("RGB", (32 * FINE, 32 * FINE), ground)
@@ -114,7 +126,7 @@ def sentence(run: ck.Run, network: nn.Module, data: ck.Splits, name: str) -> str
     """Say what the network is, and how well it does with its rounded weights."""
     evaluation = ck.evaluate(network, data.test)
     facts = run.facts.environment
-    variant = run.variant.name if run.variant else type(run.model).__name__
+    variant = f"{run.variant.name} ({run.variant.summary})" if run.variant else "an unnamed one"
     versions = facts["versions"]
     return (
         f"The network: {variant}, trained for {len(run.history)} epochs (seed {run.seed}) on the "
@@ -154,11 +166,17 @@ def draw_static(network: nn.Module, classes: tuple[str, ...], name: str, picture
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="the folder of a run of resnet20")
+    parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("--data", required=True, help="as cifarkit's own --data")
     parser.add_argument("--data-name", required=True, help="what the pictures are")
+    parser.add_argument("--train", metavar="NAME", help="the variant to train in RUN")
+    parser.add_argument("--epochs", type=int, help="for --train; the recipe's when left out")
     given = parser.parse_args()
-    run, data = ck.load_run(given.run), ck.load_data(given.data)
+    data = ck.load_data(given.data)
+    if given.train:
+        changes = {"epochs": given.epochs} if given.epochs else {}
+        ck.train(given.train, data, run_dir=given.run, resume=True, **changes)
+    run = ck.load_run(given.run)
     network, pictures = rounded_copy(run.model), examples()
     about = sentence(run, network, data, given.data_name)
     program = live_program(run.model, run.classes)
