@@ -57,13 +57,13 @@ const LivePage = (() => {
   function pictureEditor({ examples, onchange }) {
     let pixels = new Uint8ClampedArray(3 * SIDE * SIDE);
     let last = null; // where the pen was
+    let isWaiting = false; // for the next frame, to answer
     let cursor = { x: 16, y: 16 }; // of the keyboard
     const canvas = square({
       class: "live-canvas", tabindex: 0, role: "application",
       "aria-label": "Picture of 32 by 32 pixels. Arrow keys move the brush, the space bar paints.",
       onpointerdown: event => { canvas.setPointerCapture(event.pointerId); last = null; stroke(event); },
       onpointermove: event => { if (event.buttons) stroke(event); },
-      onpointerup: () => changed("drawn by you"),
       onkeydown: steer,
       onfocus: moveMark,
     });
@@ -141,7 +141,8 @@ const LivePage = (() => {
         dot(...from.map((start, axis) => start + ((to[axis] - start) * step) / steps));
       }
       last = to;
-      paint(canvas, SIDE, SIDE, colourAt(pixels));
+      if (!isWaiting) requestAnimationFrame(() => { isWaiting = false; changed("drawn by you"); });
+      isWaiting = true;
     }
 
     function steer(event) {
