@@ -183,9 +183,9 @@ const LivePage = (() => {
       changed("your own");
     }
 
-    element.addEventListener("dragover", event => { event.preventDefault(); });
-    element.addEventListener("drop", event => {
-      event.preventDefault();
+    document.addEventListener("dragover", event => { event.preventDefault(); });
+    document.addEventListener("drop", event => {
+      event.preventDefault(); // or the browser would leave the page
       if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
     });
     document.addEventListener("paste", event => {
@@ -208,7 +208,7 @@ const LivePage = (() => {
       const best = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
       const shown = classes.length > MOST_BARS ? best.slice(0, MOST_BARS) : [...shares.keys()];
       list.replaceChildren(...shown.map(label =>
-        make("li", { class: label === best[0] ? "live-best" : "" },
+        make("li", { class: label === best[0] ? "live-answer live-best" : "live-answer" },
           make("span", { class: "live-class" }, classes[label]),
           make("span", { class: "live-track", "aria-hidden": "true" },
             make("span", { class: "live-bar", style: `width:${100 * shares[label]}%` })),
