@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -41,14 +42,16 @@ class Writer(Protocol):
         """Write a step that gives these numbers."""
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """One call of torch: its arguments by name, the shape of its result, and the writer."""
 
     arguments: dict[str, Any]
     shape: tuple[int, ...]
     writer: Writer
 
-    def __getitem__(self, name: str) -> Any:  # type: ignore[override]
+    def __getitem__(self, name: str) -> Any:
+        """Return an argument."""
         return self.arguments[name]
 
     def signal(self, name: str, dimensions: int | None = None) -> Signal:

@@ -136,7 +136,8 @@ def _exported(network: nn.Module) -> torch.export.ExportedProgram:
     with _explained("traced by torch"), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch, about its own modules
         traced = torch.export.export(network, (grey_images(network, BATCH),), strict=False)
-        return traced.run_decompositions({})
+        exported: torch.export.ExportedProgram = traced.run_decompositions({})
+    return exported
 
 
 class _ProgramWriter:
@@ -189,8 +190,8 @@ class _ProgramWriter:
 
     def write(self, node: Node) -> None:
         """Translate a call of the trace."""
-        arguments = torch.fx.map_arg(node.args, self.values.__getitem__)  # type: ignore[arg-type]
-        named = torch.fx.map_arg(node.kwargs, self.values.__getitem__)  # type: ignore[arg-type]
+        arguments: Any = torch.fx.map_arg(node.args, self.values.__getitem__)
+        named: Any = torch.fx.map_arg(node.kwargs, self.values.__getitem__)
         if node.target is operator.getitem:
             whole, index = arguments
             self.values[node] = whole if isinstance(whole, Signal) and index == 0 else whole[index]
@@ -249,7 +250,8 @@ def _kind(module: nn.Module) -> str:
 
 def _path(node: Node) -> str:
     """Return the name of the innermost layer that made a call."""
-    return [path for path, _ in node.meta.get("nn_module_stack", {"": ("", "")}).values()][-1]
+    paths: list[str] = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+    return paths[-1] if paths else ""
 
 
 def _flat(value: Any) -> list[Any]:
