@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -25,7 +25,8 @@ class UnsupportedCallError(Exception):
     """A call that no step stands for; its text says why."""
 
 
-class Signal(NamedTuple):
+@dataclass(frozen=True)
+class Signal:
     """What flows through the network: the number of the step that made it, and its shape."""
 
     index: int
