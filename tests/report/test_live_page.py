@@ -133,8 +133,7 @@ def test_a_comparison_has_no_network(tmp_path: Path) -> None:
 def test_the_command_has_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_page, "draw_figures", lambda *_: {})
     data = ck.load_data("synthetic")
-    recipe = ck.Recipe(epochs=1, batch_size=1_000)
-    ck.Trainer(recipe, run_dir=tmp_path / "run").fit(ck.get_variant("linear").build(), data)
+    ck.train("linear", data, epochs=1, batch_size=1_000, run_dir=tmp_path / "run")
     page = tmp_path / "page.html"
     done = CliRunner().invoke(
         app, ["report", str(tmp_path / "run"), "--live", "--output", str(page)]

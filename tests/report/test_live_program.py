@@ -43,7 +43,7 @@ def headed(function: Callable[[Tensor], Tensor]) -> nn.Module:
         (lambda images: images.flip(0), "it calls flip"),
         (lambda images: nn.functional.selu(images), "it scales, as SELU does|it calls selu"),
         (lambda images: images.clamp(min=0), "it has one limit, and needs two"),
-        (nn.MaxPool2d(2, dilation=2), "calls max_pool2d in the layer '0.function', and it is dilated"),
+        (nn.MaxPool2d(2, dilation=2), "calls max_pool2d in the layer '0.function', and it is"),
         (nn.AvgPool2d(3, 2, ceil_mode=True), "it has ceil_mode or divisor_override"),
         (nn.Conv2d(3, 2, 2, padding="same"), "its padding differs between two opposite sides"),
         (nn.ReflectionPad2d(1), "its mode is 'reflect', not 'constant'|it calls reflection_pad2d"),
