@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["OPERATIONS", "Call", "Step", "UnsupportedCallError", "Writer", "known"]
+__all__ = ["OPERATIONS", "Call", "Signal", "Step", "UnsupportedCallError", "Writer", "known"]
 
 Step = dict[str, Any]  # "op", "from" (the numbers of its inputs), "shape", and its settings
 Window = tuple[int, int]  # from the first pixel to the one behind the last

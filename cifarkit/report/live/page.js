@@ -346,6 +346,7 @@ const LivePage = (() => {
 
   function mount(element, { program, examples = [], about = "" }) {
     const network = LiveNetwork.load(program);
+    LiveNetwork.logits(network, new Float32Array(3 * SIDE * SIDE)); // the browser compiles meanwhile
     const bars = answerBars(program.classes);
     const occlusion = occlusionView(network);
     const layers = layerView(network);
