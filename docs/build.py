@@ -3,8 +3,9 @@
 What is written by hand in `docs/` goes to `build/pages`, with what a program can say better filled
 in: tutorials become pages, notebooks and scripts; pages with `execute: true` get the recorded
 output of their code; the command line, the variants and the house describe themselves; tables and
-charts of measured numbers come from their records. What stands there afterwards is plain Markdown
-with its pictures, which any program that understands mkdocs.yml can render.
+charts of measured numbers come from their records; the live network gets the script of the report.
+What stands there afterwards is plain Markdown with its pictures, which any program that understands
+mkdocs.yml can render.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ MADE_OF: dict[re.Pattern[str], Callable[[str], str]] = {
     re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE): records.comparison,
     re.compile(r"^<!-- source: (\S+) -->$", re.MULTILINE): source.shown,
 }
+LIVE = ("live.css", "network.js", "page.js")  # of the live network: the same as in a report
 COLAB = "https://colab.research.google.com/github"
 SIDE_BY_SIDE = 2  # pages that are run at the same time, on one core each
 
@@ -66,6 +68,9 @@ def build(repository: str = "") -> Site:
     for script in sorted((ROOT / "tutorials").glob("*.py")):
         for ending, text in tutorial(script, repository).items():
             site[f"tutorials/{script.stem}{ending}"] = text.encode()
+    for name in LIVE:
+        live = ROOT / "cifarkit" / "report" / "live" / name
+        site[f"explorers/live/{name}"] = live.read_bytes()
     pages = {name: text.decode() for name, text in site.items() if name.endswith(".md")}
     record_side_by_side(pages)
     for name, markdown in pages.items():

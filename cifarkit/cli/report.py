@@ -28,6 +28,9 @@ def report(
     ] = None,
     author: Author = None,
     notes: Notes = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Put the network into the page: it runs in the browser.")
+    ] = False,
     data: OtherData = None,
     imported: ImportFile = None,
 ) -> None:
@@ -41,5 +44,5 @@ def report(
 
     trained = load_run(run)
     splits = load_for_run(trained, data)
-    path = write_report(trained, splits, output, author=author, notes=notes)
+    path = write_report(trained, splits, output, author=author, notes=notes, live=live)
     echo(f"The report is in {path}")

@@ -1,4 +1,4 @@
-"""The page to hand in: one HTML file with everything in it, and no script."""
+"""The page to hand in: one HTML file with everything in it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def write_report(
     *,
     author: str | None = None,
     notes: str | Path | None = None,
+    live: bool = False,
 ) -> Path: ...
 @overload
 def write_report(
@@ -45,6 +46,7 @@ def write_report(
     *,
     author: str | None = None,
     notes: str | Path | None = None,
+    live: bool = False,
 ) -> Path:
     """Write the page to hand in, of a run or of a comparison.
 
@@ -64,6 +66,9 @@ def write_report(
         author: your name, below the title.
         notes: your text, below the result: plain text, in which a blank line begins a paragraph, or
             the `Path` of a UTF-8 file. Each call writes the whole page: give both again.
+        live: whether the page of a run also holds the network itself, which then runs in the
+            browser. A reader can draw or choose a picture, and see the answer, an occlusion map and
+            the output of each layer. Such a page has a script, and still loads nothing.
 
     Returns:
         The path of the page.
@@ -74,6 +79,8 @@ def write_report(
             read.
         TrainingError: the run can be resumed, and there is no val.
         NonFiniteLossError: the network gives NaN or infinity for an image.
+        ExportError: with `live`, the network uses an operation that the page does not know, or it
+            is too large.
         RunFolderError: the run has no folder, the file exists, or it cannot be written.
 
     >>> import tempfile
@@ -97,6 +104,11 @@ def write_report(
                 "the report of a comparison takes no splits, because its runs keep their test "
                 "predictions: call write_report(comparison, path=...)"
             )
+        if live:
+            raise DataError(
+                "live=True is for a run, because a comparison keeps no network; write "
+                "write_report(ck.load_run(folder), splits, live=True) for one of its runs"
+            )
         page = comparison_page(result, words)
     elif splits is None:
         raise DataError(
@@ -104,7 +116,7 @@ def write_report(
             "splits it was trained on: write_report(run, splits)"
         )
     else:
-        page = run_page(result, splits, words)
+        page = run_page(result, splits, words, live=live)
     try:
         write_text(target, page)
     except OSError as error:

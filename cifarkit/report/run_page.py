@@ -11,6 +11,8 @@ from cifarkit.evaluation.mistakes import confused_pairs
 from cifarkit.models.summary import summary
 from cifarkit.plots.series import train_loss_of
 from cifarkit.report.artefacts import draw_figures
+from cifarkit.report.live.program import live_program
+from cifarkit.report.live.section import first_of_each_class, live_part
 from cifarkit.report.rendering import rendered
 from cifarkit.report.words import Words
 from cifarkit.runs.run import Run
@@ -19,16 +21,18 @@ from cifarkit.runs.test_access import looks_at_test
 __all__ = ["run_page"]
 
 
-def run_page(run: Run, splits: Splits, words: Words) -> str:
+def run_page(run: Run, splits: Splits, words: Words, *, live: bool = False) -> str:
     """Evaluate a run and return its page as HTML: on test, or on val while it can be resumed.
 
     Args:
         run: the run, with its network.
         splits: the data of the run.
         words: the author's words.
+        live: whether the network runs in the page.
 
     Raises:
         TrainingError: the run can be resumed, and there is no val.
+        ExportError: the network cannot run in a page.
     """
     part, shown, views = "test", splits.test, run.recipe.test_time
     if run.can_be_resumed:
@@ -38,6 +42,7 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
                 "is no val set to evaluate instead; finish the run first"
             )
         part, shown, views = "val", splits.val, None
+    program = live_program(run.model, shown.classes) if live else None  # refused before the work
     evaluation = evaluate(run.model, shown, test_time=views)
     check_finite(evaluation.logits)
     name = run.variant.name if run.variant else "own model"
@@ -59,4 +64,5 @@ def run_page(run: Run, splits: Splits, words: Words) -> str:
         pairs=confused_pairs(evaluation, 10),
         ece=calibrate(evaluation).ece,
         layers=str(summary(run.model)),
+        live=live_part(program, first_of_each_class(shown)) if program else None,
     )

@@ -1,0 +1,1 @@
+"""A network that runs in a web page: its program, the script that runs it, and the view."""
