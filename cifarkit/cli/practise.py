@@ -21,7 +21,9 @@ def practise(
     number: Annotated[
         str | None,
         typer.Argument(
-            metavar="NN", help="The exercise, such as 03.2, or all of tutorial 03.", show_default=""
+            metavar="NN",
+            help="The exercise, such as 03.2, or all of tutorial 03.",
+            show_default=False,
         ),
     ] = None,
     solution: Annotated[
@@ -45,7 +47,7 @@ def practise(
             f"there is no exercise {number}; cifarkit practise lists them, such as 03.2"
         )
     if solution:
-        echo("\n\n".join(f"# {_title(it)}\n{it.solved}" for it in named))
+        echo("\n\n\n".join(f"# Exercise {it.number}: {it.title}\n\n{it.solved}" for it in named))
         return
     right = [_begin_or_check(exercise) for exercise in named]
     if not all(right):
@@ -56,10 +58,6 @@ def _is_named(exercise: Exercise, typed: str) -> bool:
     tutorial, dot, rest = typed.partition(".")
     number = f"{tutorial.zfill(2)}{dot}{rest}"
     return exercise.number == number or exercise.number.startswith(f"{number}.")
-
-
-def _title(exercise: Exercise) -> str:
-    return f"{exercise.number} {exercise.title}"
 
 
 def _listed(exercises: list[Exercise]) -> list[str]:
@@ -82,10 +80,10 @@ def _begin_or_check(exercise: Exercise) -> bool:
     path = FOLDER / exercise.file
     if not path.exists():
         write_start(exercise, path)
-        echo(f"{_title(exercise)}: the exercise is in {path}")
+        echo(f"Exercise {exercise.number} is in {path}")
         echo(f"Change the code in it, then type: cifarkit practise {exercise.number}")
         return False
-    say(f"{_title(exercise)}: checking {path} …")
+    say(f"Exercise {exercise.number}: checking {path} …")
     try:
         right, text = check_answer(exercise, path)
     except Interrupted as stop:

@@ -32,7 +32,9 @@ def write_start(exercise: Exercise, path: Path) -> None:
         RunFolderError: the file exists.
         OSError: it cannot be written.
     """
-    write_new_text(path, "\n".join([*_head(exercise), "", *exercise.imports, "", *_body(exercise)]))
+    code = exercise.start or "# Write your code here."
+    parts = ["\n".join(_head(exercise)), "\n".join(exercise.imports), f"\n{code}\n"]
+    write_new_text(path, "\n\n".join(filter(None, parts)))
 
 
 def check_answer(exercise: Exercise, path: Path) -> tuple[bool, str]:
@@ -118,7 +120,3 @@ def _head(exercise: Exercise) -> list[str]:
         for line in lines
         for part in (textwrap.wrap(line, WIDTH, break_long_words=False) or [""])
     ]
-
-
-def _body(exercise: Exercise) -> list[str]:
-    return ["", exercise.start or "# Write your code here.", ""]
