@@ -189,7 +189,7 @@ def commands(text: str) -> list[str]:
 def test_the_commands_of_the_sheet_run_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Smaller, and without those that fetch; the runs lie where the sheet says."""
+    # Smaller, and without those that fetch; the runs lie where the sheet says.
     Path("notes.txt").write_text("I expect nothing.", encoding="utf-8")
     statuses = {}
     for line in commands(page("assignment.md")):

@@ -341,7 +341,7 @@ def layers() -> str:
 def code(function: Callable[..., Any]) -> str:
     """The source of a function."""
     source = textwrap.dedent(inspect.getsource(function)).rstrip()
-    return f"<pre class="no-copy"><code>{escape(source, quote=False)}</code></pre>"
+    return f'<pre class="no-copy"><code>{escape(source, quote=False)}</code></pre>'
 
 
 def origin() -> str:
