@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import linecache
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ def check_answer(exercise: Exercise, path: Path) -> tuple[bool, str]:
         answer = compile(path.read_bytes(), str(path), "exec")
     except (SyntaxError, ValueError) as error:
         return False, f"Not yet: {_unreadable(error)}"
+    linecache.checkcache(str(path))  # or the lines of an earlier answer would be named
     with _module(path.stem) as names:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             _run(exercise.setup, exercise, names)
