@@ -331,7 +331,7 @@ def layers() -> str:
     """The layers of the baseline, as a table."""
     rows = [
         f"<tr><td>{layer.kind}</td><td>batch {' '.join(map(str, layer.output))}</td>"
-        f"<td>{f'{layer.parameters:,}' if layer.parameters else ''}</td></tr>"
+        f"<td class='number'>{f'{layer.parameters:,}' if layer.parameters else ''}</td></tr>"
         for layer in ck.summary("baseline").layers
     ]
     head = "<tr><th>layer</th><th>output</th><th>parameters</th></tr>"
