@@ -211,7 +211,7 @@ def test_the_commands_of_the_sheet_run_one_after_the_other(
     }
     assert "12 of 12 verified" in capsys.readouterr().out
     assert "Your Name" in Path("runs/mlp-seed0/report.html").read_text(encoding="utf-8")
-    assert (Path("comparison") / "comparison.html").exists()
+    assert Path("comparison/report.html").exists()
 
 
 def test_runs_are_verified_without_the_files_that_the_sheet_leaves_out(tmp_path: Path) -> None:
