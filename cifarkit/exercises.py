@@ -12,13 +12,23 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from linecache import getline
 from numbers import Number
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["NotYet", "as_number", "as_numbers", "as_tensor", "exercise", "is_close"]
+__all__ = [
+    "NotYet",
+    "as_number",
+    "as_numbers",
+    "as_tensor",
+    "exercise",
+    "is_close",
+    "judge",
+    "location",
+    "stopped_by",
+]
 
 LONGEST = 200  # characters of an error's message
 
@@ -53,17 +63,27 @@ def exercise(check: Callable[..., str]) -> Callable[..., None]:
 
     @wraps(check)
     def printed(*answers: Any) -> None:
-        try:
-            if any(answer is None for answer in answers):
-                raise NotYet("there is no answer, only None")
-            text = check(*answers)
-        except NotYet as lack:
-            text = f"Not yet: {lack}"
-        except Exception as error:  # noqa: BLE001 - anything can be wrong with an answer
-            text = f"Not yet: {_where(error.__traceback__, check)} stops with {_described(error)}"
+        _, text = judge(check, *answers)
         sys.stdout.write(f"{text}\n")
 
     return printed
+
+
+def judge(check: Callable[..., str], *answers: Any) -> tuple[bool, str]:
+    """Return whether answers are right, and what a check says of them in one line.
+
+    >>> judge(lambda answer: "Right", 8), judge(lambda answer: "Right", None)
+    ((True, 'Right'), (False, 'Not yet: there is no answer, only None'))
+    """
+    try:
+        if any(answer is None for answer in answers):
+            raise NotYet("there is no answer, only None")
+        return True, check(*answers)
+    except NotYet as lack:
+        return False, f"Not yet: {lack}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - anything can be wrong with an answer
+        names = getattr(check, "__globals__", {})
+        return False, stopped_by(error, names, besides=getattr(check, "__code__", None))
 
 
 def as_number(answer: Any) -> float:
@@ -156,19 +176,36 @@ def _named(answer: Any) -> str:
     return f"of type {type(answer).__name__}"
 
 
-def _where(traceback: TracebackType | None, check: Callable[..., str]) -> str:
-    """Name the deepest line of the notebook or script, outside its check, that raised an error."""
-    location = "your code"
+def stopped_by(
+    error: BaseException, names: dict[str, Any], *, besides: CodeType | None = None
+) -> str:
+    """Say in one line with which error an answer stops, and where.
+
+    Args:
+        error: what it raised.
+        names: the globals of the notebook or script that the answer is in.
+        besides: the code of the check, which is not the answer's.
+    """
+    where = location(error.__traceback__, names, besides=besides)
+    return f"Not yet: {where} stops with {_described(error)}"
+
+
+def location(
+    traceback: TracebackType | None, names: dict[str, Any], *, besides: CodeType | None = None
+) -> str:
+    """Name the deepest line of a notebook or script that a traceback leads to."""
+    deepest = "your code"
     while traceback:
         frame = traceback.tb_frame
-        if frame.f_globals is check.__globals__ and frame.f_code is not check.__code__:
-            line = getline(frame.f_code.co_filename, traceback.tb_lineno, frame.f_globals).strip()
-            location = f"{frame.f_code.co_name}, at `{line}`," if line else location
+        if frame.f_globals is names and frame.f_code is not besides:
+            line = getline(frame.f_code.co_filename, traceback.tb_lineno, names).strip()
+            name = frame.f_code.co_name if frame.f_code.co_name != "<module>" else "your code"
+            deepest = f"{name}, at `{line}`," if line else deepest
         traceback = traceback.tb_next
-    return location
+    return deepest
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     """Return an error in one line."""
     text = " ".join(str(error).split())
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

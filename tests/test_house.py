@@ -40,7 +40,7 @@ FLOORS = [
         "exercises",
     },
     {"storage"},
-    {"data"},
+    {"data", "practise"},
     {"recipes"},
     {"models"},
     {"evaluation"},

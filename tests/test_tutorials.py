@@ -13,11 +13,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from cifarkit.practise.exercises import SMALL  # the build of the site runs the sizes in the scripts
+
 ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
-# The sizes at the top of a tutorial, as small as they can be for every cell to make sense. The
-# build of the site runs the sizes that are written there.
-SMALL = {"N_TRAIN": 400, "N_VAL": 100, "N_TEST": 200, "EPOCHS": 2}
 # Before the first cell: what a tutorial must not do, and a count of the figures that it opens.
 FIRST = """
 import socket, warnings

@@ -23,6 +23,7 @@ from cifarkit.cli.foreign_lines import Command, Group, meant
 from cifarkit.cli.leaderboard import leaderboard
 from cifarkit.cli.models import models
 from cifarkit.cli.plan import plan
+from cifarkit.cli.practise import practise
 from cifarkit.cli.predict import predict
 from cifarkit.cli.report import report
 from cifarkit.cli.resume import resume
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(train, resume, plan, compare, search, evaluate, predict, export, report),
-    *(verify, leaderboard, models, check, docs, doctor),
+    *(verify, leaderboard, models, check, practise, docs, doctor),
 )
 for command in COMMANDS:
     app.command(cls=Command)(command)

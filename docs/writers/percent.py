@@ -1,46 +1,15 @@
-"""Percent scripts: one file that is a program, a page and a notebook.
-
-`# %% [markdown]` opens a cell of text, `# %%` a cell of code, and `# %% tags=["solution"]` a cell
-of code that a page keeps behind a click.
-"""
+"""What the site makes of a percent script: a page, and a notebook."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from cifarkit.practise.percent import Cell, parse, without_links
 
 __all__ = ["Cell", "parse", "to_markdown", "to_notebook"]
 
-MARKER = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 INSTALL = "# Once, where cifarkit is not installed yet, as on Colab:"
-SOLUTION = 'tags=["solution"]'
-REFERENCE = re.compile(r"\[(`[^`]+`)\]\[[^\]]*\]|\[([^\]]+)\]\([^)]*\.md[^)]*\)")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell.
-
-    Args:
-        kind: `"markdown"`, `"code"` or `"solution"`.
-        text: what is in it, without the marker and without `# ` before each line of text.
-    """
-
-    kind: str
-    text: str
-
-
-def parse(script: str) -> list[Cell]:
-    """Cut a percent script into its cells.
-
-    >>> [cell.kind for cell in parse("# %% [markdown]\\n# # A title\\n\\n# %%\\nprint(1)\\n")]
-    ['markdown', 'code']
-    """
-    _, *parts = MARKER.split(script)
-    cells = [_cell(marker, body) for marker, body in zip(parts[::2], parts[1::2], strict=True)]
-    return [cell for cell in cells if cell.text]
 
 
 def to_markdown(cells: list[Cell]) -> str:
@@ -66,13 +35,6 @@ def to_notebook(cells: list[Cell], repository: str = "") -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _cell(marker: str, body: str) -> Cell:
-    if "[markdown]" not in marker:
-        return Cell("solution" if SOLUTION in marker else "code", body.strip())
-    lines = [line.removeprefix("#").removeprefix(" ") for line in body.strip().splitlines()]
-    return Cell("markdown", "\n".join(lines))
-
-
 def _fenced(code: str) -> str:
     return f"```python\n{code}\n```"
 
@@ -88,7 +50,7 @@ _PAGE: dict[str, Callable[[str], str]] = {"markdown": str, "code": _fenced, "sol
 def _notebook_cell(number: int, cell: Cell) -> dict[str, object]:
     text = cell.text
     if cell.kind == "markdown":
-        text = REFERENCE.sub(lambda found: found[1] or found[2], text)
+        text = without_links(text)
         return {
             "cell_type": "markdown",
             "id": f"cell-{number}",
