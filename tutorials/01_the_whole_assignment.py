@@ -44,6 +44,8 @@ print(", ".join(data.classes))
 #   to stop;
 # - **test**: what the final number is reported on, once everything has been chosen.
 #
+# <!-- diagram: splits -->
+#
 # Results on the stand-in say nothing about CIFAR-10. It is there for practice.
 #
 # ### What a network sees
@@ -86,6 +88,12 @@ figure = ck.plots.samples(data.train, n=16)
 # that halves rows and columns, then two linear layers. A convolution slides a small window over
 # the picture and computes the same weighted sum everywhere. The last layer gives ten **logits**,
 # one score for each class; the highest is the network's answer.
+#
+# <!-- diagram: convolution -->
+#
+# Pooling keeps the largest number of each square of 2 by 2.
+#
+# <!-- diagram: pooling -->
 
 # %%
 print(ck.summary("baseline"))

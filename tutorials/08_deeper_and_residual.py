@@ -284,6 +284,8 @@ loss_axes = ck.plots.curves(runs, "loss")
 # these.
 #
 # ## The block of `resnet20`
+#
+# <!-- diagram: residual-block -->
 
 # %%
 for layer in ck.summary("resnet20").layers[:9]:
