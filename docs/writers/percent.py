@@ -16,6 +16,7 @@ __all__ = ["Cell", "parse", "to_markdown", "to_notebook"]
 MARKER = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 INSTALL = "# Once, where cifarkit is not installed yet, as on Colab:"
 SOLUTION = 'tags=["solution"]'
+DIAGRAM = re.compile(r"^<!-- diagram: .* -->\n*", re.MULTILINE)  # is drawn by the site alone
 REFERENCE = re.compile(r"\[(`[^`]+`)\]\[[^\]]*\]|\[([^\]]+)\]\([^)]*\.md[^)]*\)")
 
 
@@ -49,7 +50,8 @@ def to_markdown(cells: list[Cell]) -> str:
 
 
 def to_notebook(cells: list[Cell], repository: str = "") -> str:
-    """Return a notebook, format 4.5, without outputs; links into the site become plain text.
+    """Return a notebook, format 4.5, without outputs; links into the site become plain text, and
+    diagrams are left out.
 
     With the address of a repository, its first cell installs cifarkit from there.
     """
@@ -88,7 +90,7 @@ _PAGE: dict[str, Callable[[str], str]] = {"markdown": str, "code": _fenced, "sol
 def _notebook_cell(number: int, cell: Cell) -> dict[str, object]:
     text = cell.text
     if cell.kind == "markdown":
-        text = REFERENCE.sub(lambda found: found[1] or found[2], text)
+        text = DIAGRAM.sub("", REFERENCE.sub(lambda found: found[1] or found[2], text))
         return {
             "cell_type": "markdown",
             "id": f"cell-{number}",

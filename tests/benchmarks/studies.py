@@ -18,10 +18,8 @@ import torch
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.report.comparison_folder import save_comparison
 
 RECORDS = Path(__file__).parents[2] / "docs" / "records"
-KEPT = {"comparison.json", "comparison.md"}  # of what `save_comparison` writes
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_accuracy")  # of each history
 DECIMALS = 4
 
@@ -36,18 +34,18 @@ def baseline_again(*, num_classes: int = 10) -> nn.Module:
 
 
 def leave(comparison: ck.Comparison, name: str) -> None:
-    """Write a comparison as `cifarkit compare` does, and keep what the site shows of it."""
+    """Write what the site shows of a comparison, in place of what was there."""
     print(comparison)
     folder = RECORDS / name
     shutil.rmtree(folder, ignore_errors=True)
-    save_comparison(comparison, folder)
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name not in KEPT:
-            path.unlink()
-    text = json.dumps(details(comparison), separators=(",", ":"))
-    (folder / "details.json").write_text(f"{text}\n", encoding="utf-8")
+    folder.mkdir(parents=True)
+    texts = {
+        "comparison.json": comparison.to_json(),
+        "comparison.md": comparison.to_markdown(),
+        "details.json": json.dumps(details(comparison), separators=(",", ":")),
+    }
+    for file, text in texts.items():
+        (folder / file).write_text(f"{text.rstrip()}\n", encoding="utf-8")
 
 
 def details(comparison: ck.Comparison) -> dict[str, Any]:
