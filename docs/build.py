@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from writers import charts, house, percent, recording, records, source, tables
+from writers import (
+    charts,
+    diagrams,
+    gallery,
+    house,
+    percent,
+    recording,
+    records,
+    results,
+    source,
+    tables,
+)
 from writers.fences import executes, python_fences, with_outputs
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +40,10 @@ PROGRAM = {"build.py", "writers"}  # of this folder, what no page is
 WRITTEN: dict[str, Callable[[], str]] = {
     "<!-- command line -->": tables.command_line,
     "<!-- variants -->": tables.variants,
+    "<!-- costs -->": results.costs,
+    "<!-- missing results -->": results.missing,
+    "<!-- results -->": results.sections,
+    "<!-- gallery -->": gallery.thumbnails,
     "<!-- the house -->": house.table,
     "<!-- picture of the house -->": source.picture,
     "<!-- CONTRIBUTING.md -->": house.contributing,
@@ -38,7 +53,10 @@ WRITTEN: dict[str, Callable[[], str]] = {
 MADE_OF: dict[re.Pattern[str], Callable[[str], str]] = {
     re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE): records.table,
     re.compile(r"^<!-- chart: (\w+) -->$", re.MULTILINE): charts.chart,
-    re.compile(r"^<!-- comparison: ([\w-]+) -->$", re.MULTILINE): records.comparison,
+    re.compile(r"^<!-- verdicts: ([\w-]+) -->$", re.MULTILINE): results.verdicts,
+    re.compile(r"^<!-- chart: ([\w-]+ \w+) -->$", re.MULTILINE): results.chart,
+    re.compile(r"^<!-- diagram: ([\w-]+) -->$", re.MULTILINE): diagrams.diagram,
+    re.compile(r"^<!-- links of: (\w+) -->$", re.MULTILINE): gallery.links_of,
     re.compile(r"^<!-- source: (\S+) -->$", re.MULTILINE): source.shown,
 }
 LIVE = ("live.css", "network.js", "page.js")  # of the live network: the same as in a report
@@ -133,8 +151,9 @@ def tutorial(script: Path, repository: str) -> dict[str, str]:
         downloads += f", or [open it in Colab]({COLAB}/{path}/{notebook})"
     title, _, rest = percent.to_markdown(cells).removeprefix("# ").partition("\n")
     number = int(script.stem.partition("_")[0])
+    page = f"# {number}. {title}\n\n{downloads}.\n{rest}\n{gallery.figures_of(text)}"
     return {
-        ".md": f"---\nexecute: true\n---\n\n# {number}. {title}\n\n{downloads}.\n{rest}",
+        ".md": f"---\nexecute: true\n---\n\n{page.rstrip()}\n",
         ".ipynb": percent.to_notebook(cells, repository),
         ".py": text,
     }

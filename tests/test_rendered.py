@@ -18,7 +18,10 @@ FETCHED = re.compile(
     r"|<link\b(?=[^>]*\brel=[\"']?(?:stylesheet|preload|preconnect|icon|manifest))"
     r"[^>]*\bhref=[\"']?(?:https?:)?//[^>]*>"
 )
-LEFT = re.compile(r"<!-- (?:record|comparison|source|variants|command line|version|the house)\b")
+LEFT = re.compile(
+    r"<!-- (?:record|comparison|source|variants|command line|version|the house|gallery|costs"
+    r"|results|missing results|verdicts|chart|diagram|links of)\b"
+)
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ print(", ".join(data.classes))
 #   stop;
 # - **test**: what the final number is reported on, once everything has been chosen.
 #
+# <!-- diagram: splits -->
+#
 # Results on the synthetic set say nothing about CIFAR-10. It is for practice.
 #
 # ### What a network sees
@@ -86,6 +88,12 @@ figure = ck.plots.samples(data.train, n=16)
 # that halves rows and columns, then two linear layers. A convolution slides a small window over the
 # picture and computes the same weighted sum everywhere. The last layer gives ten **logits**, one
 # score for each class. The class with the highest score is the network's answer.
+#
+# <!-- diagram: convolution -->
+#
+# Pooling keeps the largest number of each square of 2 by 2.
+#
+# <!-- diagram: pooling -->
 
 # %%
 print(ck.summary("baseline"))

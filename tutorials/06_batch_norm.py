@@ -67,7 +67,12 @@ describe(signal)
 # ## Normalise by hand
 #
 # **Batch norm** removes these differences (Ioffe and Szegedy 2015). For each channel it subtracts
-# the channel's mean over the batch, and divides by the channel's standard deviation. For channel 0:
+# the channel's mean over the batch, and divides by the channel's standard deviation. Then it
+# multiplies by a scale and adds a shift, which the network learns.
+#
+# <!-- diagram: batch-norm -->
+#
+# For channel 0, without scale and shift:
 
 # %%
 numbers = signal[:, 0]

@@ -282,6 +282,8 @@ loss_axes = ck.plots.curves(runs, "loss")
 # `resnet20` has all of these.
 #
 # ## The block of `resnet20`
+#
+# <!-- diagram: residual-block -->
 
 # %%
 for layer in ck.summary("resnet20").layers[:9]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from cifarkit.practise.percent import Cell, parse, without_links
@@ -10,6 +11,7 @@ from cifarkit.practise.percent import Cell, parse, without_links
 __all__ = ["Cell", "parse", "to_markdown", "to_notebook"]
 
 INSTALL = "# Once, where cifarkit is not installed yet, as on Colab:"
+DIAGRAM = re.compile(r"^<!-- diagram: .* -->\n*", re.MULTILINE)  # is drawn by the site alone
 
 
 def to_markdown(cells: list[Cell]) -> str:
@@ -18,7 +20,8 @@ def to_markdown(cells: list[Cell]) -> str:
 
 
 def to_notebook(cells: list[Cell], repository: str = "") -> str:
-    """Return a notebook, format 4.5, without outputs; links into the site become plain text.
+    """Return a notebook, format 4.5, without outputs; links into the site become plain text, and
+    diagrams are left out.
 
     With the address of a repository, its first cell installs cifarkit from there.
     """
@@ -50,7 +53,7 @@ _PAGE: dict[str, Callable[[str], str]] = {"markdown": str, "code": _fenced, "sol
 def _notebook_cell(number: int, cell: Cell) -> dict[str, object]:
     text = cell.text
     if cell.kind == "markdown":
-        text = without_links(text)
+        text = DIAGRAM.sub("", without_links(text))
         return {
             "cell_type": "markdown",
             "id": f"cell-{number}",

@@ -9,10 +9,6 @@ from typing import Any
 __all__ = ["accuracies", "comparison", "conditions", "number", "read", "table"]
 
 FOLDER = Path(__file__).parents[1] / "records"
-ALT = {
-    "comparison": "Test accuracy of each variant: a dot a seed, the mean and its 95 % interval",
-    "differences": "Differences of each pair: a dot a seed, the mean and its 95 % interval",
-}
 
 
 def read(name: str) -> dict[str, Any]:
@@ -34,21 +30,17 @@ def table(name: str) -> str:
 
 
 def comparison(name: str) -> str:
-    """Return a recorded comparison as cifarkit itself writes it, with its figures and its date."""
-    folder, runs = FOLDER / name, _comparison(name)["runs"]
+    """Return a recorded comparison as cifarkit itself writes it, with its date."""
+    runs = _comparison(name)["runs"]
     days = sorted({run["started"][:10] for run in runs})
-    figures = [
-        f"![{ALT[path.stem]}](../records/{name}/figures/{path.name}){{ .figure loading=lazy }}"
-        for path in sorted((folder / "figures").glob("*.png"))
-    ]
     origin = (
         f"*{len(runs)} runs on {conditions(name)}, trained "
         f"{' to '.join(dict.fromkeys((days[0], days[-1])))}. "
-        f"[The record](../records/{name}/comparison.json), made by "
+        f"[The record](records/{name}/comparison.json), made by "
         "`python tests/benchmarks/studies.py`.*"
     )
-    written = (folder / "comparison.md").read_text(encoding="utf-8")
-    return "\n\n".join([written, *figures, origin])
+    written = (FOLDER / name / "comparison.md").read_text(encoding="utf-8")
+    return f"{written.rstrip()}\n\n{origin}"
 
 
 def accuracies(name: str) -> dict[str, str]:
@@ -64,9 +56,12 @@ def conditions(name: str) -> str:
     document = _comparison(name)
     data, seeds = document["data"], {run["seed"] for run in document["runs"]}
     epochs = sorted({recipe["epochs"] for recipe in document["recipes"].values()})
+    environments = [run["environment"] for run in document["runs"]]
+    processors = sorted({found["cpu"] for found in environments})
+    torch = sorted({found["versions"]["torch"] for found in environments})
     return (
         f"{data['name']}, {data['test']:,} test images, {' or '.join(map(str, epochs))} epochs, "
-        f"{len(seeds)} seeds"
+        f"{len(seeds)} seeds, {' or '.join(processors)}, torch {' or '.join(torch)}"
     )
 
 

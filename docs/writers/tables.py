@@ -8,7 +8,7 @@ from typer.main import get_command
 
 import cifarkit as ck
 from cifarkit.cli.main import app
-from writers import records
+from writers import records, studies
 
 __all__ = ["command_line", "commands", "variants"]
 
@@ -31,7 +31,7 @@ def commands() -> dict[str, Any]:
 def variants() -> str:
     """Tabulate every registered variant: what it is, how it differs, what it costs."""
     baseline = ck.get_variant("baseline")
-    recorded = records.accuracies("assignment")
+    recorded = studies.by_own_recipe()
     rows = [
         "| name | what it is | differs from `baseline` in | parameters | multiply-adds "
         "| accuracy, % |",
@@ -39,12 +39,16 @@ def variants() -> str:
     ]
     for name in ck.list_models():
         variant, cost = ck.get_variant(name), ck.summary(name)
-        accuracy = recorded.get(name, "-")
+        accuracy = records.accuracies(recorded[name].name)[name] if name in recorded else "-"
         numbers = f"{cost.parameters:,} | {cost.multiply_adds:,} | {accuracy}"
         rows.append(f"| `{name}` | {variant.summary} | {_factors(variant, baseline)} | {numbers} |")
-    conditions = records.conditions("assignment")
+    origins = ". ".join(
+        f"{', '.join(name for name in recorded if recorded[name] is study)}: "
+        f"{records.conditions(study.name)}"
+        for study in dict.fromkeys(recorded.values())
+    )
     return "\n".join(
-        [*rows, "", f"*Accuracy on test, mean and 95 % interval over seeds: {conditions}.*"]
+        [*rows, "", f"*Accuracy on test, mean and 95 % interval over seeds. {origins}.*"]
     )
 
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 import cifarkit as ck
-from cifarkit.report.comparison_folder import save_comparison
 
 RECORDS = Path(__file__).parents[2] / "docs" / "records"
-KEPT = {"comparison.json", "comparison.md", "comparison.png", "differences.png"}  # is shown there
+COLUMNS = ("epoch", "train_loss", "val_loss", "val_accuracy")  # of each history
+DECIMALS = 4
 
 
 def baseline_again(*, num_classes: int = 10) -> nn.Module:
@@ -32,14 +34,44 @@ def baseline_again(*, num_classes: int = 10) -> nn.Module:
 
 
 def leave(comparison: ck.Comparison, name: str) -> None:
-    """Write a comparison as `cifarkit compare` does, and keep what the site shows of it."""
+    """Write what the site shows of a comparison, in place of what was there."""
     print(comparison)
     folder = RECORDS / name
     shutil.rmtree(folder, ignore_errors=True)
-    save_comparison(comparison, folder)
-    for path in folder.rglob("*.*"):
-        if path.name not in KEPT:
-            path.unlink()
+    folder.mkdir(parents=True)
+    texts = {
+        "comparison.json": comparison.to_json(),
+        "comparison.md": comparison.to_markdown(),
+        "details.json": json.dumps(details(comparison), separators=(",", ":")),
+    }
+    for file, text in texts.items():
+        (folder / file).write_text(f"{text.rstrip()}\n", encoding="utf-8")
+
+
+def details(comparison: ck.Comparison) -> dict[str, Any]:
+    """Return what the site draws: the histories of all runs, and the mistakes of each variant.
+
+    In a confusion matrix a row is a class, and a column is what the networks called it. Its numbers
+    are sums over the seeds.
+    """
+    found: dict[str, Any] = {"histories": {}, "confusion": {}}
+    classes = len(comparison.data["classes"])
+    for variant in comparison.variants:
+        runs = comparison.of(variant.name)
+        found["histories"][variant.name] = {
+            outcome.seed: {column: _rounded(outcome.history, column) for column in COLUMNS}
+            for outcome in runs
+        }
+        matrix = np.zeros((classes, classes), int)
+        for outcome in runs:
+            kept = outcome.test_predictions
+            np.add.at(matrix, (kept.labels, kept.predicted), 1)
+        found["confusion"][variant.name] = matrix.tolist()
+    return found
+
+
+def _rounded(history: ck.History, column: str) -> list[float]:
+    return [round(value, DECIMALS) for value in history.column(column)]
 
 
 FOUR = ["baseline", "batchnorm", "augmented", "deeper"]
