@@ -65,7 +65,7 @@ class CifarkitError(Exception):
     def pointer(self) -> str:
         """The line below a message that names the section of the documentation about it."""
         kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
-        return f"See reference/errors.html#cifarkit.{kind.__name__} in the documentation."
+        return f"`cifarkit docs` explains it: reference/errors.html#cifarkit.{kind.__name__}"
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows: IPython asks an error for it."""

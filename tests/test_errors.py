@@ -111,7 +111,7 @@ def test_an_error_points_at_its_section(name: str) -> None:
     class Mine(CLASSES[name]):  # type: ignore[misc, name-defined]
         """An error of a user's."""
 
-    sentence = f"See reference/errors.html#cifarkit.{name} in the documentation."
+    sentence = f"`cifarkit docs` explains it: reference/errors.html#cifarkit.{name}"
     assert [kind("").pointer for kind in (CLASSES[name], Mine)] == [sentence, sentence]
 
 

@@ -243,7 +243,7 @@ for name in ("quick", "no-windows", "baseline"):
 # This is *how many* pictures the network learns from in a second. The other half is *how much* it
 # learns from each picture, and most of the ingredients are about this.
 #
-# ## The learning rate schedule, by hand
+# ## The schedule, by hand
 #
 # A **schedule** is a function from the progress of the training to the learning rate. Here are four
 # schedules, over ten epochs. [`rate`][cifarkit.Schedule.rate] returns the value. **Warm-up** is a

@@ -319,6 +319,12 @@ def test_data_fetch_knows_two_archives(call: Any) -> None:
     assert "'cifar1000' cannot be fetched; allowed are cifar10, cifar100" in done.err
 
 
+def test_the_line_below_an_error_names_its_section_of_the_documentation(call: Any) -> None:
+    *_, message, pointer = call("train", "basline").err.splitlines()
+    assert message.startswith("cifarkit: no model is called 'basline'.")
+    assert pointer == ck.UnknownModelError().pointer
+
+
 def test_show_may_be_left_out(call: Any) -> None:
     assert call("data", "synthetic").out == call("data", "show", "synthetic").out
     assert "Commands:" in call("data", "--help").out

@@ -103,13 +103,13 @@ def test_a_script_that_prints_would_die_of_it(tmp_path: Path) -> None:
 
 
 @needs_posix
-def test_a_file_where_the_folder_should_be_is_one_line_before_any_data_is_read(
+def test_a_file_where_the_folder_should_be_is_one_message_before_any_data_is_read(
     line: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("mine")
     done = typed(f"{line} file/below", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    (said,) = done.stderr.splitlines()
+    said, _pointer = done.stderr.splitlines()
     assert said.startswith("cifarkit: the run folder 'file/below' cannot be made: ")
     assert said.endswith("choose another run_dir")
     assert (tmp_path / "file").read_text() == "mine"
