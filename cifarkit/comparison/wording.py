@@ -200,7 +200,7 @@ def _failed_runs(results: Results) -> Iterator[str]:
     """Yield a sentence for each variant of which some runs ended far below the others."""
     for variant in results.variants:
         ordered = sorted(outcome.accuracy for outcome in results.of(variant.name))
-        if count := collapsed_runs(ordered):
+        if count := collapsed_runs(ordered, results.data["test"]):
             others = ordered[count:]
             yield (
                 f"{count} of {len(ordered)} runs of {variant.name} failed: "

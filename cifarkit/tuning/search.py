@@ -126,6 +126,7 @@ def search(
     for name, count in {"trials": trials, "seeds": seeds}.items():
         checked(name, count, Count, error=ComparisonError)
     checked("seed", seed, Seed, error=ComparisonError)
+    checked("the last fresh seed", seed + seeds, Seed, error=ComparisonError)
     chosen = sampler_named(sampler)
     shows = wants_progress(show_progress, error=ComparisonError)
     check_executor(executor)

@@ -116,21 +116,24 @@ def numbers(search: Results) -> Iterator[str]:
     if not runs:
         yield "There is no number to report: no run of the best on fresh seeds has finished."
         return
-    compared = sum(trial.val_accuracy is not None for trial in search.outcomes)
+    # The same setting twice gives the same run, as all trials have one seed.
+    settings = {repr(each.setting) for each in search.outcomes if each.val_accuracy is not None}
     images = search.comparison.data["val"]
-    bias = 100 * overstatement(compared, search.val_accuracy, images)
     yield (
         f"Report {percent(search.accuracy)}, the mean on test over {_seeds(len(runs))} that the "
         "search has not seen."
     )
-    yield (
-        f"Do not report {percent(search.naive_accuracy)}, which trial {winner.number} has on val: "
-        "it won by being the highest."
-    )
-    yield (
-        f"If all {compared} settings were equally good, the best would still lie about {bias:.1f} "
-        f"points too high, by the chance of {images:,} val images (Cawley and Talbot 2010)."
-    )
+    if len(settings) > 1:
+        bias = 100 * overstatement(len(settings), search.val_accuracy, images)
+        yield (
+            f"Do not report {percent(search.naive_accuracy)}, which trial {winner.number} has on "
+            "val: it won by being the highest."
+        )
+        yield (
+            f"If all {len(settings)} settings were equally good, the best would still lie about "
+            f"{bias:.1f} points too high, by the chance of {images:,} val images (Cawley and "
+            "Talbot 2010)."
+        )
     yield (
         f"On val the fresh seeds have {percent(search.val_accuracy)}. They correct the luck of one "
         "training, and not the luck with the val images, which chose the setting."

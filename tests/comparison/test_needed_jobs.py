@@ -6,6 +6,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,6 +154,8 @@ def test_a_budget_bounds_the_seeds_and_the_same_call_again_trains_no_more(
         for seed in range(5):
             shutil.copytree(known / f"{name}-seed{seed}", tmp_path / f"{name}-seed{seed}")
     monkeypatch.setattr(trial, "time_job", lambda *_: 10.0)
+    stopped = SimpleNamespace(perf_counter=lambda: 0.0)
+    monkeypatch.setattr("cifarkit.comparison.budget.time", stopped)
     settings = {"seeds": 9, "budget": 3 * 10 * 6, "run_dir": tmp_path}
     result = compare([corner, again, "linear"], **settings)
     assert result.left_out == (6, 7, 8)

@@ -74,6 +74,23 @@ def test_the_highest_val_accuracy_wins_and_fresh_seeds_are_compared(search: Any)
     assert [run.seed for run in found.comparison.of("linear")] == [8, 9]
 
 
+def test_settings_that_come_twice_are_no_second_chance(search: Any) -> None:
+    """All trials have one seed, so the same setting gives the same accuracy."""
+    twice = str(search(space={"batch_size": ck.Choice([32])}, trials=3))
+    assert "equally good" not in twice
+    assert "it won by being the highest" not in twice
+    two = str(search(space={"batch_size": ck.Choice([32, 64])}, trials=8))
+    assert "If all 2 settings were equally good" in " ".join(two.split())
+
+
+def test_fresh_seeds_that_do_not_exist_are_refused_before_a_trial(
+    search: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(ck.ComparisonError, match="the last fresh seed must be a whole number"):
+        search(seed=2**63 - 1)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_same_call_trains_nothing_and_more_trials_only_what_is_new(
     search: Any, tmp_path: Path
 ) -> None:
