@@ -36,6 +36,7 @@ FORMAT = 1  # of the kept file; another number when a search would find other pa
 THRESHOLD = 0.97
 
 SIDE = 16  # at half the size, small shifts and the noise of JPEG hardly count
+DIGITS = 5  # those that hold on every processor, so that copies stand in one order
 AT_ONCE = 2_000  # pictures, so that the correlations of a block fit in memory
 MOST_ROWS = 10
 
@@ -221,7 +222,8 @@ def _alike(test: ImageSet, others: ImageSet, name: str, least: float) -> Iterato
             for at in (highest >= least).nonzero()[:, 0].tolist():
                 picture, other = start + at, first + int(index[at])
                 same = bool(test.labels[picture] == others.labels[other])
-                yield NearDuplicate(picture, name, other, float(highest[at]), mirrored, same)
+                correlation = round(float(highest[at]), DIGITS)
+                yield NearDuplicate(picture, name, other, correlation, mirrored, same)
 
 
 def _blocks_of(image_set: ImageSet) -> Iterator[tuple[int, bool, Tensor]]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXPLORERS = Path(__file__).parents[2] / "docs" / "explorers"
-PAGES = sorted(page for page in EXPLORERS.glob("*.md") if page.stem != "index")
+# The scripts of the live network are those of a report: tests/report/ has their tests.
+WITHOUT = {"index", "live-network"}
+PAGES = sorted(page for page in EXPLORERS.glob("*.md") if page.stem not in WITHOUT)
 
 
 def test_the_committed_pictures_are_those_that_the_script_draws(
