@@ -22,7 +22,7 @@ __all__ = ["Interrupted", "check_answer", "write_start"]
 WIDTH = 98
 
 
-class Interrupted(Exception):  # noqa: N818 - the user ended it, which is no error
+class Interrupted(Exception):  # noqa: N818 - not an error: the user ended it
     """Ctrl-C came while an answer was running; the text says at which line."""
 
 
