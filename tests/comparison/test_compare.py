@@ -442,7 +442,7 @@ def test_the_budget_leaves_out_whole_seeds(compare: Any, monkeypatch: pytest.Mon
     assert comparison.left_out == (2, 3, 4)
     assert len(comparison.outcomes) == 4
     assert "seeds 2, 3, 4, which did not fit into the budget" in str(comparison)
-    with pytest.raises(ck.ComparisonError, match=r"one seed of 2 variants takes about 2 min"):
+    with pytest.raises(ck.ComparisonError, match=r"one run of each variant takes about 2 min"):
         compare(["linear", "mlp"], seeds=[7], budget="1m")
     # What is there costs nothing.
     assert len(compare(["linear", "mlp"], seeds=2, budget="1s").outcomes) == 4
