@@ -50,3 +50,12 @@ def test_plots_and_tutorials_are_linked_both_ways(gallery: Any) -> None:
         there = "(tutorials/05_where_it_fails.md)" in gallery.links_of(name)
         assert there == (f"(../gallery.md#{name})" in back) == (f"plots.{name}(" in script)
     assert gallery.figures_of("print()") == ""
+
+
+def test_a_notebook_is_without_the_diagrams_that_only_the_site_can_draw(gallery: Any) -> None:
+    percent = importlib.import_module("writers.percent")
+    cell = percent.Cell("markdown", "Before.\n\n<!-- diagram: pooling -->\n\nAfter.")
+    assert "<!-- diagram: pooling -->" in percent.to_markdown([cell])
+    notebook = percent.to_notebook([cell])
+    assert "diagram" not in notebook
+    assert "After." in notebook

@@ -194,7 +194,7 @@ def test_sentences_follow_the_record(leave: Callable[..., Any], writers: Any) ->
     }
     text = said(writers, leave("assignment", better))
     assert "you could have seen" not in text
-    assert "Of 1 pair of variants, 1 can be told apart" in text
+    assert "The two variants can be told apart with these seeds" in text
 
 
 def test_overfitting_is_said_where_val_loss_rises_and_train_loss_falls(

@@ -10,7 +10,7 @@ from writers.studies import Study
 
 __all__ = ["confusion"]
 
-REDDEST = 0.6  # opacity of the most frequent mistake of the study; letters on it stay readable
+REDDEST = 0.5  # opacity of the most frequent mistake of the study; letters on it stay readable
 GREY = 0.12
 
 

@@ -63,6 +63,8 @@ def _luck(study: Study) -> Iterator[str]:
 
 def _verdicts(study: Study) -> str:
     verdicts = [pair["verdict"] for pair in study.pairs]
+    if verdicts == ["better"]:
+        return "The two variants can be told apart with these seeds."
     if better := verdicts.count("better"):
         return f"Of {len(verdicts)} pairs of variants, {better} can be told apart with these seeds."
     if set(verdicts) == {"too few seeds"}:
