@@ -76,10 +76,10 @@ def test_the_highest_val_accuracy_wins_and_fresh_seeds_are_compared(search: Any)
 
 def test_settings_that_come_twice_are_no_second_chance(search: Any) -> None:
     """All trials have one seed, so the same setting gives the same accuracy."""
-    twice = str(search(space={"batch_size": ck.Choice([32])}, trials=3))
+    twice = str(search(space={"batch_size": ck.Choice((32,))}, trials=3))
     assert "equally good" not in twice
     assert "it won by being the highest" not in twice
-    two = str(search(space={"batch_size": ck.Choice([32, 64])}, trials=8))
+    two = str(search(space={"batch_size": ck.Choice((32, 64))}, trials=8))
     assert "If all 2 settings were equally good" in " ".join(two.split())
 
 
