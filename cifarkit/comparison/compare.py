@@ -123,7 +123,7 @@ def compare(
     Comparison(linear, mlp; 4 runs on synthetic)
     """
     check_splits(splits)
-    chosen = chosen_variants(variants)
+    chosen = chosen_variants(variants, "ck.compare")
     recipes = [variant.recipe for variant in chosen]
     callbacks, recipe_changes = moved_to_recipe(callbacks, recipe_changes, recipes)
     chosen = [changed("ck.compare", variant, recipe_changes, beside=compare) for variant in chosen]

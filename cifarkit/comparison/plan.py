@@ -251,7 +251,7 @@ def plan(
         sd = checked("sd", sd, Range(0, 100, open="("), error=ComparisonError)
     chosen = [
         changed("ck.plan", variant, recipe_changes, beside=plan)
-        for variant in chosen_variants(variants)
+        for variant in chosen_variants(variants, "ck.plan")
     ]
     if len(chosen) < 2:
         name = chosen[0].name

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["changed", "check_builds", "check_executor", "chosen_variants", "workplace"]
 
 
-def chosen_variants(variants: Iterable[str | Variant | Builder]) -> list[Variant]:
+def chosen_variants(variants: Iterable[str | Variant | Builder], call: str) -> list[Variant]:
     """Return the variants that a call names, each under its own name.
 
     Args:
         variants: registered names, variants or builders.
+        call: the function that was called, such as `ck.compare`, for the message.
 
     Raises:
         ComparisonError: it is not a list of them, it is empty, or a name comes twice.
@@ -41,7 +42,8 @@ def chosen_variants(variants: Iterable[str | Variant | Builder]) -> list[Variant
     """
     if isinstance(variants, str | Variant | nn.Module) or not isinstance(variants, Iterable):
         raise ComparisonError(
-            f"variants must be a list of names, found {variants!r}; write ['baseline', 'batchnorm']"
+            f"variants must be a list of names, found {variants!r}; write {call}(['baseline', "
+            "'batchnorm'], data)"
         )
     chosen = [get_variant(variant) for variant in variants]
     names = [variant.name for variant in chosen]

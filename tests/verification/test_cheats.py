@@ -233,9 +233,9 @@ CHEATS: dict[str, Callable[[Class], list[Path]]] = {
     "weights or test predictions of another run": weights_of_another,
     "other code under the name of a model": other_code,
     "other training data, such as train with test in it": other_data,
-    "test pictures that own code read during training": read_test,
-    "a training that an own callback ended or changed while test was tracked": tracked,
-    "a training that an own callback ended by a copy of test from before": from_before,
+    "test pictures that the student's code read during training": read_test,
+    "a training that a student's callback ended or changed while test was tracked": tracked,
+    "a training that a student's callback ended by an earlier copy of test": from_before,
     "weights that were trained on all of test, with a record to fit": lambda room: [
         learn_test(room, images=60, epochs=30)
     ],
@@ -245,8 +245,8 @@ CHEATS: dict[str, Callable[[Class], list[Path]]] = {
     "a copy of another run, under another seed or recipe": copied,
     "a copy with noise on its weights, under another seed": noisy,
     "a copy with noise that names the same seed, and another recipe": noisy_of_same_seed,
-    "a copy with noise of a linear classifier": noisy_linear,
-    "a copy with noise whose hidden units were reordered": reordered,
+    "a copy of a linear classifier, with noise": noisy_linear,
+    "a copy with noise and reordered hidden units": reordered,
     "epochs or a recipe that was chosen by test in other runs": chosen,
     "the best of fifty seeds": lambda room: [room.train(seed=17)],
 }

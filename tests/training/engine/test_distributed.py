@@ -19,6 +19,8 @@ from cifarkit.training.engine.distributed import DistributedContext
 if TYPE_CHECKING:
     from pathlib import Path
 
+# The learning rate is small: a larger one multiplies the rounding of sums from step to step, and
+# what is left of it at the end is another number on each processor.
 SCRIPT = """
 import dataclasses, os, pathlib, sys
 import cifarkit as ck
@@ -36,7 +38,7 @@ class Listener(ck.Callback):
 
 run = ck.train(
     variant, data, epochs=3, batch_size=32, precision="float32",
-    optimizer=ck.SGD(lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
+    optimizer=ck.SGD(lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4),
     loss=ck.CrossEntropy(0.1), sampling=ck.Balanced(), mix=ck.CutMix(),
     callbacks=[Listener(), ck.Checkpoint(), ck.GradientClip(1.0)],
     run_dir=sys.argv[1], track_test=True, device="cpu",
@@ -221,7 +223,7 @@ class Keeps(ck.Callback):
 kept = Keeps()
 ck.train(
     variant, data, epochs=2, batch_size=32, precision="float32", device="cpu", callbacks=[kept],
-    optimizer=ck.SGD(lr=0.05, momentum=0.9, weight_decay=5e-4),
+    optimizer=ck.SGD(lr=0.02, momentum=0.9, weight_decay=5e-4),
     groups=ck.Group("[03].*", lr_scale=0.5, frozen_epochs=1),
 )
 torch.save(kept.states, f"{sys.argv[1]}-{os.environ['RANK']}.pt")
