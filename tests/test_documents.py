@@ -396,8 +396,9 @@ def test_a_recording_keeps_text_and_figures(writers: Any) -> None:
     output = recording._run_cell("cell_1.py", f"print('hello')\n{draw}", {})
     assert output.text == "hello\n"
     assert [(figure.shows, figure.inches) for figure in output.figures] == [
-        ("a line; x: epoch solid: val", 2.0)
+        ("a line; x: epoch solid: val", (2.0, 1.0))
     ]
+    assert "<svg" in output.figures[0].light != output.figures[0].dark
     assert recording._run_cell("cell_2.py", "", {}).figures == ()
 
 

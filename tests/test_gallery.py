@@ -37,7 +37,7 @@ def test_each_section_draws_its_plot_and_no_other(gallery: Any) -> None:
 
 
 def test_the_reference_has_a_small_picture_of_each(gallery: Any) -> None:
-    pictures = re.findall(r"\(\.\./gallery/figure-(\d+)\.png\)", gallery.thumbnails())
+    pictures = re.findall(r"\(\.\./gallery/figure-(\d+)\.svg\)", gallery.thumbnails())
     assert pictures == [str(number) for number in range(1, len(ck.plots.__all__) + 1)]
     page = (ROOT / "docs" / "reference" / "plots.md").read_text(encoding="utf-8")
     assert "<!-- gallery -->" in page

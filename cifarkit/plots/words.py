@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.text import Text
+from matplotlib.transforms import blended_transform_factory
 
 from cifarkit.plots.lettering import PITCH, balanced
 from cifarkit.plots.style import BODY, INK, PLAIN, QUIET, SMALL, TITLE, layout, root_of
@@ -48,11 +49,13 @@ def align_words(ax: Axes, title: Text) -> None:
     layout(ax)
     if ax.get_aspect() != "auto":
         layout(ax)  # a square that shrank for its labels has moved them
-    box, axes = ax.get_tightbbox(for_layout_only=True), ax.get_window_extent()
-    if box is not None:
-        left = (max(box.x0, 0) - axes.x0) / axes.width
-        title.set_x(left)
-        ax.xaxis.label.set_x(left)
+    box, figure = ax.get_tightbbox(for_layout_only=True), root_of(ax)
+    if box is None:
+        return
+    # A share of the figure, not of the axes: in an SVG letters are narrower, and the axes wider.
+    for text in (title, ax.xaxis.label):
+        text.set_x(max(box.x0, 0) / figure.bbox.width)
+        text.set_transform(blended_transform_factory(figure.transFigure, text.get_transform()))
 
 
 def _width_with_labels(ax: Axes) -> float:

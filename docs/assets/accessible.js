@@ -1,17 +1,23 @@
 // What the theme leaves out for those who do not use a mouse: a name for the search, and a way for
-// the keyboard into tables that are wider than the page.
+// the keyboard into tables and figures that are wider than the page.
 document.querySelector(".md-search")?.setAttribute("aria-label", "Search")
 
+const WIDE = {
+  ".md-typeset__scrollwrap": "Wide table",
+  ".md-typeset .sheet": "Wide figure",
+  ".md-typeset pre > code": "", // has text of its own
+}
 const reach = () => {
-  for (const table of document.querySelectorAll(".md-typeset__scrollwrap, .md-typeset pre > code")) {
-    if (table.scrollWidth > table.clientWidth) {
-      table.tabIndex = 0
-      if (table.matches("div")) {
-        table.setAttribute("role", "region")
-        table.setAttribute("aria-label", "Wide table")
+  for (const wide of document.querySelectorAll(Object.keys(WIDE).join(", "))) {
+    if (wide.scrollWidth > wide.clientWidth) {
+      wide.tabIndex = 0
+      const [, name] = Object.entries(WIDE).find(([kind]) => wide.matches(kind))
+      if (name) {
+        wide.setAttribute("role", "region")
+        wide.setAttribute("aria-label", name)
       }
     } else {
-      table.removeAttribute("tabindex")
+      wide.removeAttribute("tabindex")
     }
   }
 }

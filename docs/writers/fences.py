@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import struct
 import textwrap
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -17,6 +15,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 EXCUSED = re.compile(r"^<!-- not run: \S.* -->\s*\Z", re.MULTILINE)  # what stands before a fence
+LEAST_PIXELS, POINTS_PER_INCH = 9, 72
 EXECUTES = re.compile(r"\A---\n(?:.*\n)*?execute: true\n(?:.*\n)*?---\n")
 
 
@@ -66,10 +65,24 @@ def _blocks(
     if text := output.text.rstrip():
         yield f"``` {{ .text .output .no-copy }}\n{text}\n```"
     for figure in output.figures:
-        name = f"{page.stem}/figure-{len(figures) + 1}.png"
-        png = figures[str(page.parent / name)] = base64.b64decode(figure.png)
-        shows = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.shows)
-        width, height = struct.unpack(">II", png[16:24])  # so that pages do not jump as they load
-        style = f"width: {figure.inches:g}in; aspect-ratio: {width} / {height}"
-        look = f'{{ .figure style="{style}" loading=lazy }}'
-        yield f"[![{shows}]({name}){look}]({name})"  # small screens open it in full
+        name = f"{page.stem}/figure-{len(figures) // 2 + 1}"
+        figures[str(page.parent / f"{name}.svg")] = figure.light.encode()
+        figures[str(page.parent / f"{name}-dark.svg")] = figure.dark.encode()
+        yield _sheet(figure, name)
+
+
+def _sheet(figure: recording.Figure, name: str) -> str:
+    """Show a figure in the form that the page asks for.
+
+    Its place is reserved, so that the page does not jump. It never shrinks so far that its letters
+    are lower than 9 pixels: a small screen scrolls it.
+    """
+    shows = re.sub(r"([\[\]*_`\\])", r"\\\1", figure.shows)
+    width, height = figure.inches
+    least = width * LEAST_PIXELS * POINTS_PER_INCH / figure.letters
+    style = f"width: {width:g}in; min-width: {least:.0f}px; aspect-ratio: {width:g} / {height:g}"
+    light, dark = (
+        f'![{shows}]({name}{form}.svg){{ .figure .{page} style="{style}" loading=lazy }}'
+        for form, page in (("", "on-light"), ("-dark", "on-dark"))
+    )
+    return f"{light}{dark}\n{{: .sheet }}"

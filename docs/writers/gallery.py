@@ -20,7 +20,7 @@ def names() -> list[str]:
 def thumbnails() -> str:
     """Return a small picture of each plot for the reference, each a link into the gallery."""
     pictures = [
-        f"[![A figure of plots.{name}](../gallery/figure-{number}.png){{ loading=lazy }}"
+        f"[![A figure of plots.{name}](../gallery/figure-{number}.svg){{ loading=lazy }}"
         f"<br>`{name}`](../gallery.md#{name})"
         for number, name in enumerate(names(), start=1)
     ]

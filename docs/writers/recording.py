@@ -6,7 +6,6 @@ that a page is run again only when one of the two has changed.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime
 import hashlib
@@ -28,16 +27,17 @@ __all__ = ["Figure", "Output", "Recording", "record"]
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build" / "recordings"
-PIXELS_PER_INCH = 150
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that a cell drew: what it shows, the picture in base64, its width in inches."""
+    """A figure that a cell drew: what it shows, its two forms, and its size in inches."""
 
     shows: str
-    png: str
-    inches: float
+    light: str
+    dark: str
+    letters: float
+    inches: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ def record(cells: Sequence[str], page: str) -> Recording:
 
 def _key(cells: Sequence[str]) -> str:
     digest = hashlib.sha256(repr([sys.version, *cells]).encode())
-    for file in sorted([Path(__file__), *(ROOT / "cifarkit").rglob("*.py")]):
+    here = Path(__file__).parent
+    writers = [here / "figures.py", here / "recording.py"]
+    for file in sorted([*writers, *(ROOT / "cifarkit").rglob("*.py")]):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]
 
@@ -92,15 +94,18 @@ def _write(path: Path, text: str) -> None:
 
 
 def _run_elsewhere(cells: Sequence[str], page: str) -> str:
+    docs = str(ROOT / "docs")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-W", "error", __file__],
+            [sys.executable, "-W", "error", "-m", __name__],
             input=json.dumps(list(cells)),
             capture_output=True,
             encoding="utf-8",
             cwd=folder,
             # Pages run side by side, and the networks on them are too small to share out.
-            env=os.environ | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+            env=os.environ
+            | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [docs, os.environ.get("PYTHONPATH")]))},
         )
     if done.returncode:
         raise RuntimeError(f"{page}: the code of the page failed:\n{done.stderr}")
@@ -131,12 +136,13 @@ def _take_figures() -> list[Figure]:
     plt = sys.modules.get("matplotlib.pyplot")
     if plt is None:
         return []
+    from writers.figures import forms_of
+
     figures = []
     for number in plt.get_fignums():
-        figure, picture = plt.figure(number), io.BytesIO()
-        figure.savefig(picture, format="png", dpi=PIXELS_PER_INCH)
-        png = base64.b64encode(picture.getvalue()).decode()
-        figures.append(Figure(_describe(figure), png, float(figure.get_figwidth())))
+        figure = plt.figure(number)
+        shows, inches = _describe(figure), tuple(map(float, figure.get_size_inches()))
+        figures.append(Figure(shows, **asdict(forms_of(figure)), inches=inches))
     plt.close("all")
     return figures
 
