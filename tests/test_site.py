@@ -53,6 +53,16 @@ LOOK = """async () => {
   }
 }"""
 
+GROUND = "getComputedStyle(document.body).backgroundColor"
+# The letters of drawings and figures that are lower than 9 pixels, as a phone shows them.
+LETTERS = """() => [
+  ...[...document.querySelectorAll("article svg text")].filter(one => one.textContent.trim() &&
+    one.getClientRects().length).map(one =>
+    [parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().d, one.textContent.trim()]),
+  ...[...document.querySelectorAll("article img.figure")].filter(one => one.getClientRects().length)
+    .map(one => [9 * one.getBoundingClientRect().width / parseFloat(one.style.minWidth), one.src]),
+].filter(([height]) => height < 8.95).map(([height, what]) => `${height.toFixed(1)}: ${what}`)"""
+
 # Of a page with an explorer: whether it started, and what a finger or a screen reader misses.
 EXPLORER = """() => {
   const started = document.querySelector(".explorer-live")
@@ -178,7 +188,8 @@ def faults_of(browser: Any, site: Site, name: str) -> list[str]:
         page.goto(site.address + name, wait_until="networkidle")
         page.evaluate(OPEN)
         seen = page.evaluate(LOOK)
-    faults = [f"a request leaves this machine: {url}" for url in urls if elsewhere.match(url)]
+        faults = [f"letters of {small} pixels" for small in page.evaluate(LETTERS)]
+    faults += [f"a request leaves this machine: {url}" for url in urls if elsewhere.match(url)]
     faults += [f"an error on the console: {error}" for error in errors]
     if seen["too_wide"] > 0:
         faults.append(f"the page scrolls sideways by {seen['too_wide']} pixels")
@@ -203,32 +214,49 @@ def dead(link: str, site: Site) -> bool:
     return target.suffix == ".html" and unquote(parts.fragment) not in ids_of(target)
 
 
-def grey(shot: bytes) -> np.ndarray:
-    """Return the pixels of a figure, without the rim, where the ground shows through."""
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float)[4:-4, 4:-4]
-
-
 def dark_faults(browser: Any, site: Site, name: str) -> list[str]:
-    """Return the figures that do not look in the dark as they do in the light."""
-    looks = {}
+    """Return the figures that do not stand on the dark page as they do on the light one."""
+    faults, looks = [], {}
     for scheme in ("light", "dark"):
         with browser.new_context(color_scheme=scheme) as context:
             page = context.new_page()
             page.goto(site.address + name, wait_until="networkidle")
             page.evaluate(OPEN)
-            ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-            shots = [figure.screenshot() for figure in page.locator("img.figure").all()]
-        looks[scheme] = [grey(shot) for shot in shots]
-        bright = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3 > 128
-        assert bright == (scheme == "light"), f"the {scheme} page has the ground {ground}"
-    faults = []
-    for number, (light, dark) in enumerate(zip(*looks.values(), strict=True), start=1):
-        edge = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-        if np.median(edge) < 250:
-            faults.append(f"figure {number} has no white sheet under it")
-        elif dark.shape != light.shape or np.mean(np.abs(dark - light)) > 2:
-            faults.append(f"figure {number} looks otherwise in the dark")
+            ground = np.array(re.findall(r"\d+", page.evaluate(GROUND))[:3], float)
+            assert (ground.mean() > 128) == (scheme == "light"), f"{scheme}: the ground is {ground}"
+            figures = [one for one in page.locator("img.figure").all() if one.is_visible()]
+            looks[scheme] = [pixels(figure.screenshot()) for figure in figures]
+        for number, look in enumerate(looks[scheme], start=1):
+            edge = np.concatenate([look[0], look[-1], look[:, 0], look[:, -1]])
+            if np.abs(np.median(edge, axis=0) - ground).max() > 6:
+                faults.append(f"{scheme}: figure {number} does not stand on the ground of the page")
+            elif np.mean(np.abs(look - ground).max(axis=2) > 60) < 0.01:
+                faults.append(f"{scheme}: figure {number} is hardly seen")
+    if len(looks["light"]) != len(looks["dark"]):
+        faults.append("light and dark have not as many figures")
     return faults
+
+
+def pixels(shot: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), float)
+
+
+def access_faults(browser: Any, address: str, width: int, scheme: str) -> list[str]:
+    """Return what axe-core finds serious or critical on a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    with browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    ) as context:
+        page = context.new_page()
+        page.goto(address, wait_until="networkidle")
+        found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 def explorer_faults(browser: Any, page_file: Path) -> list[str]:
@@ -245,9 +273,33 @@ def test_a_page_is_sound(chromium: Any, site: Site, page: str) -> None:
     assert faults_of(chromium, site, page) == []
 
 
-@pytest.mark.parametrize("name", ["index.html", "tutorials/02_look_at_the_data.html"])
+@pytest.mark.parametrize(
+    "name", ["index.html", "gallery.html", "results.html", "tutorials/02_look_at_the_data.html"]
+)
 def test_figures_stay_readable_in_the_dark(chromium: Any, site: Site, name: str) -> None:
     assert dark_faults(chromium, site, name) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(chromium: Any, site: Site, page: str, scheme: str) -> None:
+    for width in (1440, PHONE["width"]):
+        assert access_faults(chromium, site.address + page, width, scheme) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "fault"),
+    [
+        ("<main><h1>A page</h1><p>nothing is wrong</main>", None),
+        ("<main><h1>A page</h1><p style='color: #aaa'>pale</main>", "color-contrast"),
+        ("<main><h1>A page</h1><input></main>", "label"),
+    ],
+)
+def test_what_axe_finds_is_told(
+    html: str, fault: str | None, chromium: Any, serve: Callable[[Path], Site], tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(f"<html lang=en>{SOUND}{html}", encoding="utf-8")
+    found = access_faults(chromium, serve(tmp_path).address, 1440, "light")
+    assert any(fault in one for one in found) if fault else found == []
 
 
 # What a student would type, and the pages of which one must be the first result.
@@ -332,6 +384,8 @@ DARK = "body { background: #222 }"
         ("<script>null.x</script>", "an error on the console"),
         ("<p style='width: 400px'>wide", "scrolls sideways"),
         ("<details><p style='width: 400px'>wide</details>", "scrolls sideways"),
+        ("<article><svg viewBox='0 0 9 9' width=8><text font-size=9>a", "letters of 8.0 pixels"),
+        ("<article><svg viewBox='0 0 9 9' width=9 height=9><text font-size=9>a", None),
         ("<img src=none.png alt='a dot on white'>", "an image does not load"),
         ("<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' alt=Figure>", "the alt text"),
         ("<pre><code>x = 1</code></pre>", "no copy button"),
@@ -350,9 +404,10 @@ def test_a_fault_is_found(
 @pytest.mark.parametrize(
     ("dark", "fault"),
     [
-        ("img { opacity: 1 }", None),
-        ("img { opacity: 0.5 }", "figure 1 has no white sheet under it"),
-        ("img { filter: brightness(2) }", "figure 1 looks otherwise in the dark"),
+        ("img { filter: invert(1) hue-rotate(180deg); mix-blend-mode: lighten }", None),
+        ("img { opacity: 1 }", "dark: figure 1 does not stand on the ground of the page"),
+        ("img { opacity: 0 }", "dark: figure 1 is hardly seen"),
+        ("img { display: none }", "light and dark have not as many figures"),
     ],
 )
 def test_a_figure_that_is_lost_in_the_dark_is_found(

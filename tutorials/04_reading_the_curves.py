@@ -325,5 +325,8 @@ check_diagnosis(diagnosis)
 # | losses far above ln 10, or `nan` | diverging: the rate is too large | a tenth of the rate |
 # | train a little above val | the way it is measured | nothing |
 #
+# The [learning rate explorer](../explorers/learning-rate.md) has the curves of 33 trainings to
+# compare.
+#
 # And one curve from one seed is one random result. Before you say that one training is better than
 # another, [compare several seeds](../how-to/compare-variants.md).

@@ -330,6 +330,7 @@ cooled_axes = ck.plots.reliability(temperature.applied(test), bins=10)
 #
 # ## Where to go from here
 #
+# - In the [confusion browser](../explorers/confusion.md), a click on a cell shows its pictures.
 # - Train longer and follow one pair of confused classes. Does it go away?
 # - [Losses and imbalance](13_losses_and_imbalance.md) is about classes with few pictures, and
 #   [looking inside](14_looking_inside.md) about what the network looks at.

@@ -362,6 +362,7 @@ print(run, run.recipe.augment)
 # %% [markdown]
 # ## Where to go from here
 #
+# - The [augmentation explorer](../explorers/augmentations.md) shows one picture with any seed.
 # - Raise `EPOCHS` and watch where the val loss of each run begins to rise.
 # - `ck.train("augmented", data)` trains the baseline with flip and crop. [The table of
 #   variants](../reference/variants.md) has more names.

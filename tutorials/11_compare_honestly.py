@@ -408,6 +408,8 @@ print((folder / "runs.csv").read_text(encoding="utf-8").splitlines()[0])
 #
 # ## Where to go from here
 #
+# - The [seed machine](../explorers/seed-machine.md) draws seeds of two variants, and you watch the
+#   test and its verdict change.
 # - Compare `baseline`, `batchnorm`, `augmented` and `deeper` with `seeds=10` overnight. [Compare
 #   variants](../how-to/compare-variants.md) shows how, on the command line too.
 # - [Register your own network](09_your_own_model.md), which differs from the baseline in one

@@ -439,6 +439,8 @@ both_axes = ck.plots.robustness({"as before": robustness, "with jitter": with_ji
 #
 # ## Where to go from here
 #
+# - The [live network](../explorers/live-network.md) shows the maps of each layer for a picture of
+#   your own, in the browser.
 # - Ask for another class: `ck.grad_cam(run, eight, targets=0)` shows where the score of class 0 is
 #   sensitive, although it was not the answer.
 # - Ask another layer: `layer="6"` has twice as many rows and columns, and is further from the
