@@ -57,8 +57,10 @@ GROUND = "getComputedStyle(document.body).backgroundColor"
 # The letters of drawings and figures that are lower than 9 pixels, as a phone shows them.
 LETTERS = """() => [
   ...[...document.querySelectorAll("article svg text")].filter(one => one.textContent.trim() &&
-    one.getClientRects().length).map(one =>
-    [parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().d, one.textContent.trim()]),
+    one.getClientRects().length).map(one => {
+      const { c, d } = one.getScreenCTM()  // also of letters that stand on their side
+      return [parseFloat(getComputedStyle(one).fontSize) * Math.hypot(c, d), one.textContent.trim()]
+    }),
   ...[...document.querySelectorAll("article img.figure")].filter(one => one.getClientRects().length)
     .map(one => [9 * one.getBoundingClientRect().width / parseFloat(one.style.minWidth), one.src]),
 ].filter(([height]) => height < 8.95).map(([height, what]) => `${height.toFixed(1)}: ${what}`)"""

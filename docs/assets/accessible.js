@@ -1,6 +1,7 @@
-// What the theme leaves out for those who do not use a mouse: a name for the search, and a way for
+// What the theme leaves out for those who do not use a mouse: names for search and mark, and a way for
 // the keyboard into tables and figures that are wider than the page.
 document.querySelector(".md-search")?.setAttribute("aria-label", "Search")
+document.querySelectorAll(".md-logo img").forEach(mark => { mark.alt = "The mark of cifarkit" })
 
 const WIDE = {
   ".md-typeset__scrollwrap": "Wide table",
