@@ -167,6 +167,9 @@ from cifarkit.values import Value as Value
 from cifarkit.verification.leaderboard import Leaderboard as Leaderboard
 from cifarkit.verification.leaderboard import leaderboard as leaderboard
 from cifarkit.verification.leaderboard_entry import LeaderboardEntry as LeaderboardEntry
+from cifarkit.verification.speedrun import SpeedrunLeaderboard as SpeedrunLeaderboard
+from cifarkit.verification.speedrun import speedrun_leaderboard as speedrun_leaderboard
+from cifarkit.verification.speedrun_entry import SpeedrunEntry as SpeedrunEntry
 from cifarkit.verification.verify import Verification as Verification
 from cifarkit.verification.verify import verify as verify
 

@@ -317,7 +317,7 @@ for name in ("quick", "no-falling-rate"):
 # ## Where to go from here
 #
 # - [What makes it fast](../explanation/what-makes-it-fast.md) explains what cifarkit does.
-#   [Benchmarks](../reference/benchmarks.md#speedrun) shows what `speedrun` reaches on CIFAR-10.
+#   [Records](../reference/records.md#records) shows what `speedrun` reaches on CIFAR-10.
 # - [Train faster](../how-to/train-faster.md) is a short list of what to try first.
 # - Change `EPOCHS` and `N_TRAIN` at the top, and see which rows move.
 # - Put one ingredient into the baseline with `recipe.replace`. Is it better? Find out [with several

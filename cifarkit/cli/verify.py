@@ -135,10 +135,11 @@ def _to_json(run: Verification, pairs: list[tuple[Verification, Verification]]) 
 
 
 def _describe(run: Verification, width: int) -> str:
-    """Return a line for a run; below it what failed, or how alike its repetition is."""
+    """Return a line for a run; below it what failed, and what a repetition has shown."""
     lines = wrapped(f"{printable(run.folder):<{width}}  {run.verdict}", 80, "", "    ")
     for finding in run.findings:
-        if finding.outcome == "failed" or finding.message.startswith("within seed noise"):
+        is_telling = finding.message.startswith("within seed noise") or finding.check == "seconds"
+        if finding.outcome == "failed" or is_telling:
             hint = f" -> {finding.hint}" if finding.hint else ""
             lines += wrapped(f"{finding.check}: {finding.message}{hint}", 80, "    ", "      ")
     return "\n".join(lines)

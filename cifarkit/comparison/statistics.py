@@ -1,6 +1,7 @@
 """Intervals and tests of paired numbers.
 
-Accuracies and their differences are fractions. Every test is two-sided, every interval 95 %.
+Accuracies and their differences are fractions. Every interval is 95 %, and every test two-sided,
+except `t_test_above`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = [
     "mcnemar",
     "sign_flip_test",
     "t_interval",
+    "t_test_above",
 ]
 
 # Patterns are drawn where there are more than this: 16 seeds have 65,536, and 17 have 131,072.
@@ -88,6 +90,31 @@ def t_interval(values: ArrayLike) -> ConfidenceInterval | None:
     mean = float(numbers.mean())
     reach = float(stats.t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n))
     return ConfidenceInterval(mean - reach, mean + reach)
+
+
+def t_test_above(values: ArrayLike, bound: float, *, step: float) -> float:
+    """Return the one-sided p that a mean is no higher than a bound: Student's t-test.
+
+    Accuracies are counted in whole images, so a few of them may be equal by chance, with a standard
+    deviation of 0. That of rounding to a whole image, step / sqrt(12), is the least that is used.
+
+    Args:
+        values: accuracies of one variant, one per seed; two or more.
+        bound: the accuracy that the mean must exceed.
+        step: the least difference of two accuracies, 1 / images.
+
+    Raises:
+        DataError: there are fewer than two values, or one is not finite.
+
+    >>> t_test_above([0.881, 0.883, 0.882], 0.88, step=1e-4)
+    0.0370...
+    """
+    numbers = finite(values)
+    n = len(numbers)
+    if n < 2:
+        raise DataError(f"a t-test needs two or more accuracies, found {n}; train more seeds")
+    sd = max(float(numbers.std(ddof=1)), step / math.sqrt(12))
+    return float(stats.t.sf((float(numbers.mean()) - bound) / (sd / math.sqrt(n)), n - 1))
 
 
 def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> PValue:

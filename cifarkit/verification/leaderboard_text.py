@@ -1,87 +1,120 @@
-"""A leaderboard as lines of text, and as tables for a notebook."""
+"""The parts of a leaderboard, each as lines of text and as tables for a notebook."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from cifarkit.blocks import Block
+from cifarkit.blocks import Block, Readable
 from cifarkit.findings import wrapped
-from cifarkit.tables import Table, percent, printable
+from cifarkit.tables import Table, printable
 from cifarkit.verification.leaderboard_entry import LeaderboardEntry
 from cifarkit.verification.verify import Verification
 
-__all__ = ["as_blocks", "as_text"]
+__all__ = ["Board", "Ranking", "Unranked", "describe_runs", "name_of", "unverified_part"]
 
-COLUMNS = ("#", "accuracy", "95 % interval", "of", "seeds", "variant")
-ALIGN = "rrllrl"
 WIDTH = 80
 SHOWN = 5  # folders in one cell of the table; JSON has all
 
 
-def as_text(
-    groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
-) -> str:
-    """Return all entries for a terminal of 80 columns.
+@dataclass(frozen=True)
+class Ranking:
+    """A ranking: a table, best row first, and lines below each row.
 
     Args:
-        groups: the entries of each data source, best first.
-        unverified: the runs that are not ranked.
+        head: what is ranked, in a sentence.
+        columns: the headings.
+        align: `l` or `r` for each column.
+        rows: the cells of each row, without its rank.
+        details: for each row, what is said below it.
     """
-    parts = [_ranking(group) for group in groups]
-    if unverified:
-        lines = [line for run in unverified for line in _reasons(run)]
-        parts.append("\n".join(["not verified, so not ranked:", *lines]))
-    return "\n\n".join(parts) or "no runs"
 
+    head: str
+    columns: Sequence[str]
+    align: str
+    rows: Sequence[Sequence[str]]
+    details: Sequence[Sequence[str]]
 
-def as_blocks(
-    groups: Iterable[Sequence[LeaderboardEntry]], unverified: Sequence[Verification]
-) -> list[Block]:
-    """Return a table for each data source, and one of the runs that are not verified.
+    def as_text(self) -> str:
+        """Return lines for a terminal of 80 columns."""
+        head, *rows = self._table(("#", *self.columns), self._ranked()).as_text().split("\n")
+        lines = [*textwrap.wrap(self.head, WIDTH), head]
+        for row, details in zip(rows, self.details, strict=True):
+            lines += [row, *_indented(details)]
+        return "\n".join(lines)
 
-    Args:
-        groups: the entries of each data source, best first.
-        unverified: the runs that are not ranked.
-    """
-    blocks: list[Block] = []
-    for group in groups:
+    def as_blocks(self) -> list[Block]:
+        """Return the sentence, and a table in which the details are the last column."""
         rows = [
-            (*row, "; ".join(_details(entry)))
-            for row, entry in zip(_rows(group), group, strict=True)
+            (*row, "; ".join(details))
+            for row, details in zip(self._ranked(), self.details, strict=True)
         ]
-        blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
-    if unverified:
-        reasons = [(str(run.folder), "; ".join(_failures(run))) for run in unverified]
-        blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
-    return blocks
+        return [self.head, self._table(("#", *self.columns, "runs"), rows)]
+
+    def _ranked(self) -> list[tuple[str, ...]]:
+        return [(str(rank), *row) for rank, row in enumerate(self.rows, start=1)]
+
+    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+        return Table(columns, rows, align=f"r{self.align}l")
 
 
-def _head(group: Sequence[LeaderboardEntry]) -> str:
-    first = group[0]
-    return (
-        f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
-        "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
-        "runs"
-    )
+@dataclass(frozen=True)
+class Unranked:
+    """What is not ranked, and why.
+
+    Args:
+        head: why none of these is ranked, in a few words.
+        reasons: the name of each, and sentences about it.
+    """
+
+    head: str
+    reasons: Sequence[tuple[str, Sequence[str]]]
+
+    def as_text(self) -> str:
+        """Return lines for a terminal of 80 columns."""
+        lines = [f"{self.head}:"]
+        for name, sentences in self.reasons:
+            lines += [f"  {printable(name)}", *_indented(sentences)]
+        return "\n".join(lines)
+
+    def as_blocks(self) -> list[Block]:
+        """Return a table of names and reasons."""
+        rows = [(name, "; ".join(sentences)) for name, sentences in self.reasons]
+        return [Table((self.head, "because"), rows, align="l")]
 
 
-def _rows(group: Sequence[LeaderboardEntry]) -> list[Sequence[str]]:
-    return [
-        (
-            str(rank),
-            percent(entry.accuracy),
-            str(entry.interval),
-            entry.interval_of,
-            str(entry.seeds),
-            printable(", ".join(filter(None, (entry.variant, entry.owner)))),
-        )
-        for rank, entry in enumerate(group, start=1)
-    ]
+class Board(Readable):
+    """Base of leaderboards: `str()` is a text of 80 columns, and a notebook shows tables."""
+
+    @abstractmethod
+    def parts(self) -> Sequence[Ranking | Unranked]:
+        """Return the rankings, and then what is not ranked."""
+
+    def blocks(self) -> Sequence[Block]:
+        """Return tables: the rankings, and then what is not ranked."""
+        return [block for part in self.parts() for block in part.as_blocks()]
+
+    def __str__(self) -> str:
+        return "\n\n".join(part.as_text() for part in self.parts()) or "no runs"
+
+    __repr__ = __str__
 
 
-def _details(entry: LeaderboardEntry) -> list[str]:
-    """Return the lines below a row."""
+def unverified_part(runs: Sequence[Verification]) -> list[Unranked]:
+    """Return the part about runs that are not verified, if there are any."""
+    reasons = [(str(run.folder), _failures(run)) for run in runs]
+    return [Unranked("not verified, so not ranked", reasons)] if reasons else []
+
+
+def name_of(entry: LeaderboardEntry) -> str:
+    """Return the variant of an entry, with its owner if each folder is ranked separately."""
+    return printable(", ".join(filter(None, (entry.variant, entry.owner))))
+
+
+def describe_runs(entry: LeaderboardEntry) -> list[str]:
+    """Return lines on the runs of an entry: their settings and folders, and their copies."""
     details = [f"with {entry.settings}"] if entry.settings else []
     details.append(", ".join(entry.runs))
     if entry.doubles:
@@ -91,22 +124,10 @@ def _details(entry: LeaderboardEntry) -> list[str]:
     return details
 
 
-def _ranking(group: Sequence[LeaderboardEntry]) -> str:
-    head, *rows = Table(COLUMNS, _rows(group), align=ALIGN).as_text().split("\n")
-    lines = [*textwrap.wrap(_head(group), WIDTH), head]
-    for row, entry in zip(rows, group, strict=True):
-        lines += [row, *_indented(_details(entry))]
-    return "\n".join(lines)
-
-
 def _some(folders: Sequence[str]) -> str:
     shown = ", ".join(folders[:SHOWN])
     more = len(folders) - SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _reasons(run: Verification) -> list[str]:
-    return [f"  {printable(run.folder)}", *_indented(_failures(run))]
 
 
 def _failures(run: Verification) -> list[str]:

@@ -13,7 +13,7 @@ from cifarkit.findings import Finding
 from cifarkit.models.contract import input_like
 from cifarkit.models.registry import registry
 from cifarkit.runs.folder import HISTORY
-from cifarkit.runs.history import Record
+from cifarkit.runs.history import History, Record
 from cifarkit.runs.test_access import looks_at_test
 from cifarkit.runs.test_predictions import TEST_PREDICTIONS, TestPredictions
 from cifarkit.storage.foreign_text import read_text
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 ROUNDING = 2.0**-11  # the most that float16 rounds a number, as a share of the number
+WHOLE = 0.99  # of the seconds of its epochs; a resumed epoch counts a moment that its run does not
 CHANGED = "one of the two was changed after the run"
 
 
@@ -160,11 +161,17 @@ def check_record(evidence: Evidence) -> Finding:
         message = f"it trained in {facts.precision}, and its weights are {weights}"
     elif not is_double and recipe.precision not in ("auto", facts.precision):
         message = f"the recipe asks for {recipe.precision}, and it trained in {facts.precision}"
-    elif not 0 <= facts.seconds < math.inf:
+    elif not 0 < facts.seconds < math.inf:
         message = f"training cannot have taken {facts.seconds} s"
+    elif facts.seconds < WHOLE * (epochs := _seconds_of_epochs(evidence.run.history)):
+        message = f"training took {facts.seconds:.6g} s, and its epochs took {epochs:.6g} s"
     else:
         return judged("record", True, f"it trained in {facts.precision}, as the recipe allows")
     return judged("record", False, f"run.json: {message}", "it was changed after the run")
+
+
+def _seconds_of_epochs(history: History) -> float:
+    return sum(record.get("seconds", 0.0) for record in history)
 
 
 def check_code(evidence: Evidence) -> Finding:

@@ -27,6 +27,7 @@ from cifarkit.training.callbacks.lr_finder import LRFinder
 from cifarkit.training.engine.device import choose_precision
 from cifarkit.training.train import train
 from cifarkit.verification.evidence import Evidence, judged, percent
+from cifarkit.verification.machines import machine_of
 from cifarkit.verification.siblings import sibling_accuracies
 
 __all__ = ["Likeness", "repeat"]
@@ -55,12 +56,14 @@ def repeat(evidence: Evidence, device: torch.device) -> tuple[Likeness, list[Fin
         return "not repeatable", [judged("repeated", False, f"not repeatable: {obstacle}", hint)]
     run = evidence.run
     again = _train_again(evidence, device)
+    seconds = _compare_seconds(evidence.facts, again.facts)
     ours, theirs = again.model.state_dict(), run.model.state_dict()
     if all(torch.equal(ours[name].cpu(), theirs[name].cpu()) for name in theirs):
         equal = judged("repeated", True, "bitwise equal: trained again, it has the same weights")
         findings = [equal, _compare_histories(run, again), _compare_predictions(evidence, again)]
-        return "bitwise equal", findings
-    return _compare_scores(evidence, again)
+        return "bitwise equal", [*findings, seconds]
+    likeness, findings = _compare_scores(evidence, again)
+    return likeness, [*findings, seconds]
 
 
 def _obstacle(facts: Facts) -> str:
@@ -121,6 +124,15 @@ def _threads(recorded: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _compare_seconds(kept: Facts, made: Facts) -> Finding:
+    """Name the seconds of both trainings, which also depend on the other work of a machine."""
+    message = (
+        f"trained again, it took {made.seconds:.3f} s ({machine_of(made)}); the record says "
+        f"{kept.seconds:.3f} s ({machine_of(kept)})"
+    )
+    return judged("seconds", True, message)
 
 
 def _compare_histories(run: Run, again: Run) -> Finding:

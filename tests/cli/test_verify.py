@@ -210,3 +210,29 @@ def test_nothing_to_rank_is_no_success(call: Any, tmp_path: Path) -> None:
     ended = call("leaderboard", tmp_path / "nowhere")
     assert ended.status == 1
     assert "not verified, so not ranked" in ended.out
+
+
+def test_a_speedrun_that_misses_its_target_is_no_success(call: Any, runs: list[Path]) -> None:
+    said = json.loads(call("leaderboard", *runs, "--speedrun", "1", "--json").out)
+    (refused,) = said["refused"]
+    claimed = [json.loads((run / "run.json").read_text())["facts"]["seconds"] for run in runs]
+    assert (refused["seconds"], said["standings"]) == (claimed, [])
+    status, out, _ = call("leaderboard", *runs, "--speedrun", "1")
+    assert status == 1
+    assert "is below 100 %" in out
+
+
+def test_a_target_in_per_cent_is_refused_before_any_data_is_loaded(
+    call: Any, runs: list[Path], loads: list[str]
+) -> None:
+    status, _, err = call("leaderboard", *runs, "--speedrun", "88")
+    assert status == 1
+    assert "target must be a number, 0 <= value <= 1; found 88.0" in " ".join(err.split())
+    assert loads == []
+
+
+def test_retrain_says_how_long_both_trainings_took(call: Any, runs: list[Path]) -> None:
+    (seconds,) = {json.loads((runs[0] / "run.json").read_text())["facts"]["seconds"]}
+    out = " ".join(call("verify", runs[0], "--retrain").out.split())
+    assert "seconds: trained again, it took" in out
+    assert f"the record says {seconds:.3f} s" in out

@@ -16,6 +16,7 @@ from cifarkit.comparison.statistics import (
     mcnemar,
     sign_flip_test,
     t_interval,
+    t_test_above,
 )
 from cifarkit.errors import DataError
 from cifarkit.evaluation.intervals import ConfidenceInterval
@@ -224,3 +225,30 @@ def test_the_t_interval_covers_the_truth(n: int, times: Callable[[int, int], int
     # The control: as if two standard errors were enough for any number of seeds.
     far = np.abs(values.mean(axis=1) - 0.01) / scipy.stats.sem(values, axis=1)
     assert np.mean(far <= 1.96) < covered - 0.015
+
+
+@settings(max_examples=60, database=None)
+@given(st.lists(accuracy, min_size=2, max_size=12), accuracy)
+def test_the_one_sided_t_test_is_scipys(values: list[float], bound: float) -> None:
+    if np.std(values) > 1e-6:  # scipy has none where nothing spreads
+        theirs = scipy.stats.ttest_1samp(values, bound, alternative="greater").pvalue
+        assert t_test_above(values, bound, step=1e-9) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_equal_accuracies_prove_no_more_than_whole_images_can() -> None:
+    assert t_test_above([0.8801] * 3, 0.88, step=1e-4) > 0.01
+    assert t_test_above([0.8805] * 3, 0.88, step=1e-4) < 0.01
+    assert t_test_above([0.88] * 3, 0.88, step=1e-4) == pytest.approx(0.5)
+
+
+def test_a_mean_at_the_bound_passes_as_rarely_as_p_says() -> None:
+    draws = np.random.default_rng(0).normal(0.88, 0.002, (2_000, 3))
+    above = sum(t_test_above(values, 0.88, step=1e-4) < 0.05 for values in draws)
+    assert scipy.stats.binomtest(above, len(draws), 0.05).pvalue > 0.001
+    better = sum(t_test_above(values, 0.87, step=1e-4) < 0.05 for values in draws)
+    assert better > 0.9 * len(draws)
+
+
+def test_a_single_accuracy_is_no_test() -> None:
+    with pytest.raises(DataError, match="needs two or more accuracies, found 1; train more seeds"):
+        t_test_above([0.9], 0.88, step=1e-4)

@@ -33,7 +33,7 @@ def verified(
         "variant": {"name": variant, "code": variant, "options": {}} | described,
         "recipe": {"epochs": epochs},
         "seed": seed,
-        "facts": Facts(data={"name": data, "fingerprint": f"fingerprint of {data}"}),
+        "facts": Facts(seconds=1.0, data={"name": data, "fingerprint": f"fingerprint of {data}"}),
     }
     found = ck.Finding("weights", "passed", "they give the logits of the test predictions")
     logits = np.random.default_rng(list(folder.encode())).normal(size=(9, 10)).astype(np.float16)

@@ -226,6 +226,13 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a loss that is none": (edit_epoch(train_loss=np.nan), "history", "train_loss cannot be nan"),
     "a rate without end": (edit_epoch(lr=np.inf), "history", "lr cannot be inf"),
     "time that ran back": (edit_facts(seconds=-5), "record", "cannot have taken -5"),
+    "no time at all": (edit_facts(seconds=0), "record", "cannot have taken 0"),
+    "a time that is no number": (edit_facts(seconds=np.nan), "record", "cannot have taken nan"),
+    "less time than its epochs": (
+        lambda run: [edit_epoch(seconds=60)(run), edit_facts(seconds=59)(run)],
+        "record",
+        "training took 59 s, and its epochs took 60",
+    ),
     "another precision": (
         edit_record(lambda it: it["recipe"].update(precision=not_the_one(it))),
         "record",
