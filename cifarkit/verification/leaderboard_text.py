@@ -47,22 +47,32 @@ def as_blocks(
     blocks: list[Block] = []
     for group in groups:
         rows = [
-            (*row, "; ".join(_details(entry)))
+            line
             for row, entry in zip(_rows(group), group, strict=True)
+            for line in _beside(row, _details(entry))
         ]
         blocks += [_head(group), Table((*COLUMNS, "runs"), rows, align=ALIGN)]
     if unverified:
-        reasons = [(str(run.folder), "; ".join(_failures(run))) for run in unverified]
+        reasons = [
+            line for run in unverified for line in _beside([str(run.folder)], _failures(run))
+        ]
         blocks.append(Table(("not verified, so not ranked", "because"), reasons, align="l"))
     return blocks
+
+
+def _beside(row: Sequence[str], texts: Sequence[str]) -> list[Sequence[str]]:
+    """Return a row of a table with the first text beside it, and the others below that."""
+    return [
+        (*(row if index == 0 else ("",) * len(row)), text) for index, text in enumerate(texts)
+    ]
 
 
 def _head(group: Sequence[LeaderboardEntry]) -> str:
     first = group[0]
     return (
-        f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
-        "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
-        "runs"
+        f"Test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
+        "lower end of the 95 % interval. It is a t-interval of the mean over seeds. Single runs "
+        "stand below these, with Wilson's interval."
     )
 
 
@@ -85,7 +95,7 @@ def _details(entry: LeaderboardEntry) -> list[str]:
     details = [f"with {entry.settings}"] if entry.settings else []
     details.append(", ".join(entry.runs))
     if entry.doubles:
-        details.append(f"not counted, same seed, logits or weights: {_some(entry.doubles)}")
+        details.append(f"not counted (same seed, logits or weights): {_some(entry.doubles)}")
     if entry.same_logits:
         details.append(f"the same logits or weights are in {_some(entry.same_logits)}")
     return details
