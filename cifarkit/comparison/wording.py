@@ -292,7 +292,7 @@ def _near_duplicates(results: Results) -> list[str]:
             f"{correlation} with one of train or val, at 16 by 16 pixels."
         ]
     shares = [
-        "{} has {}, not {}.".format(variant.name, *map(percent, _without(near["test"], runs)))
+        "{} has {} (with them {}).".format(variant.name, *map(percent, _without(near["test"], runs)))
         for variant in results.variants
         if (runs := results.of(variant.name))
     ]
