@@ -352,7 +352,9 @@ def _trial(
     with workplace(variants, (), splits, run_dir=run_dir, executor=executor) as shared:
         trial = run_trial(timed, shared, device=device, executor=executor)
     for name, failure in trial.failures.items():
-        raise ComparisonError(f"the trial of {name!r} failed: {failure}; repair it, then plan again")
+        raise ComparisonError(
+            f"the trial of {name!r} failed: {failure}; repair it, then plan again"
+        )
     return trial
 
 

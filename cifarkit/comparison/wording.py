@@ -45,8 +45,8 @@ VARIANT_COLUMNS = {
     "time": 3,
 }
 NOT_SEARCHED = (
-    "Whether networks know test pictures from training: near-duplicates were not searched for. Type "
-    "ck.near_duplicates(data), or cifarkit data SOURCE --near-duplicates, and compare again."
+    "Whether networks know test pictures from training: near-duplicates were not searched for. "
+    "Type ck.near_duplicates(data), or cifarkit data SOURCE --near-duplicates, and compare again."
 )
 PAIR_COLUMNS = {
     "pair": 0,
@@ -265,12 +265,12 @@ def limitations(results: Results) -> list[str]:
             f'That two variants are equal: "{unclear}" means only that this many seeds '
             "cannot tell them apart."
         )
+        of_seeds = "intervals include only the chance in the seeds."
         sentences.append(
-            "How other test images would rank them: the intervals include only the chance in the "
-            "seeds."
+            f"How other test images would rank them: the {of_seeds}"
             if results.until
-            else 'How other test images would rank them: only the column "and over images" includes '
-            "the chance in the images. The other intervals include only the chance in the seeds."
+            else 'How other test images would rank them: only the column "and over images" '
+            f"includes the chance in the images. The other {of_seeds}"
         )
     sentences += _near_duplicates(results)
     if not several:
@@ -292,7 +292,9 @@ def _near_duplicates(results: Results) -> list[str]:
             f"{correlation} with one of train or val, at 16 by 16 pixels."
         ]
     shares = [
-        "{} has {} (with them {}).".format(variant.name, *map(percent, _without(near["test"], runs)))
+        "{} has {} (with them {}).".format(
+            variant.name, *map(percent, _without(near["test"], runs))
+        )
         for variant in results.variants
         if (runs := results.of(variant.name))
     ]

@@ -62,9 +62,7 @@ def as_blocks(
 
 def _beside(row: Sequence[str], texts: Sequence[str]) -> list[Sequence[str]]:
     """Return a row of a table with the first text beside it, and the others below that."""
-    return [
-        (*(row if index == 0 else ("",) * len(row)), text) for index, text in enumerate(texts)
-    ]
+    return [(*(row if index == 0 else ("",) * len(row)), text) for index, text in enumerate(texts)]
 
 
 def _head(group: Sequence[LeaderboardEntry]) -> str:

@@ -166,9 +166,7 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
         sd, origin = statistics.stdev(others), f"over {len(others)} runs next to it"
     else:
         sd = math.sqrt(kept * (1 - kept) / n)
-        origin = (
-            f"by sqrt(p(1-p)/n), because fewer than {FEWEST_SIBLINGS} seeds lie next to it"
-        )
+        origin = f"by sqrt(p(1-p)/n), because fewer than {FEWEST_SIBLINGS} seeds lie next to it"
     reach = 3 * math.sqrt(2) * sd
     likeness: Likeness = "within seed noise" if abs(kept - made) <= reach else "different"
     message = (
