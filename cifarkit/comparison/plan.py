@@ -128,8 +128,8 @@ class Plan(Guided, Readable):
         pairs = _pairs(self.variants)
         answer = (
             f"{len(self.variants)} variants, {pairs} pair{'s' * (pairs > 1)}: to find a difference "
-            f"of {_points(self.see)} points in {100 * self.power:g} % of such studies takes "
-            f"{self.seeds} seeds of each, {_time(self.seconds)}."
+            f"of {_points(self.see)} points in {100 * self.power:g} % of such studies, train "
+            f"{self.seeds} seeds of each. They {_time(self.seconds)}."
         )
         rows = [
             [
@@ -147,13 +147,14 @@ class Plan(Guided, Readable):
         over = f" after Holm over {pairs} pairs" if pairs > 1 else ""
         sentences = [
             f"The smallest p that {self.seeds} seeds can give is {p_value(self.smallest_p)}{over}.",
-            f"The sd of a difference over seeds is taken as {self.sd:.1f} points, {self.origin}.",
+            "The standard deviation (sd) of a difference over seeds is taken as "
+            f"{self.sd:.1f} points, {self.origin}.",
         ]
         (low, high), (fewer, more) = self.sd_range, self.seeds_range
         if low < high:
             sentences[-1] += (
-                f" It may be as small as {low:.1f} or as large as {high:.1f}, which takes {fewer} "
-                f"or {more} seeds."
+                f" The sd may be as small as {low:.1f} or as large as {high:.1f}, which takes "
+                f"{fewer} or {more} seeds."
             )
         if self.workers:
             sentences.append(
@@ -165,8 +166,8 @@ class Plan(Guided, Readable):
         if self.seeds > MANY:
             study = next(study for study in self.studies if study.seeds == FEWER)
             sentences.append(
-                f"{self.seeds} seeds are more than most can afford. {FEWER} seeds, "
-                f"{_time(study.seconds)}, find {study.difference:.1f} points."
+                f"{self.seeds} seeds are more than most can afford. {FEWER} seeds "
+                f"{_time(study.seconds)}, and find {study.difference:.1f} points."
             )
         return [
             *sentences,
@@ -179,7 +180,7 @@ def _points(points: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"about {duration(seconds)}" if seconds else "and all runs are here already"
+    return f"take about {duration(seconds)}" if seconds else "are here already"
 
 
 def _pairs(variants: Sequence[Any]) -> int:
@@ -308,7 +309,7 @@ def _spread(sd: float | None, jobs: Sequence[Job], splits: Splits) -> Spread:
     if (spread := pooled_spread(accuracies)) is not None:
         return spread
     count = len(splits.test)
-    more = f"; {count:,} test images alone can make it larger" if count < USUAL_TEST / 2 else ""
+    more = f". With only {count:,} test images it can be larger" if count < USUAL_TEST / 2 else ""
     return USUAL_SPREAD._replace(origin=USUAL_SPREAD.origin + more)
 
 
@@ -351,7 +352,9 @@ def _trial(
     with workplace(variants, (), splits, run_dir=run_dir, executor=executor) as shared:
         trial = run_trial(timed, shared, device=device, executor=executor)
     for name, failure in trial.failures.items():
-        raise ComparisonError(f"the trial of {name!r} failed: {failure}; mend it, then plan again")
+        raise ComparisonError(
+            f"the trial of {name!r} failed: {failure}; repair it, then plan again"
+        )
     return trial
 
 

@@ -35,8 +35,8 @@ USUAL_SPREAD = Spread(
     0.008,
     0.004,
     0.016,
-    f"as in cifarkit's own study of baseline, batchnorm, augmented and deeper (5 seeds, 10 epochs, "
-    f"CIFAR-10 (JPEG-75 copy), {USUAL_TEST:,} test images)",
+    "as in cifarkit's own study. It compared baseline, batchnorm, augmented and deeper (5 seeds, "
+    f"10 epochs, CIFAR-10 (JPEG-75 copy), {USUAL_TEST:,} test images)",
 )
 
 

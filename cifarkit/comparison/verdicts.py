@@ -109,11 +109,11 @@ def _p_same(pair: Pair, pairs: int) -> str:
 
 
 def _after_looks(ahead: Pair, pairs: int, needed: int) -> tuple[Kind, str]:
-    seeds = "1 seed" if ahead.n == 1 else f"{ahead.n} seeds"
+    seeds = _seeds(ahead.n)
     if ahead.n < needed:
         return "too few seeds", (
-            f"Too few seeds to tell {ahead.a} from {ahead.b}: they have {seeds}, and {needed} "
-            f"could tell. What was seen: {_seen(ahead)}, {_points(ahead.difference)}."
+            f"Too few seeds to tell {ahead.a} from {ahead.b}: they have {seeds}, and at least "
+            f"{needed} are needed. What was seen: {_seen(ahead)}, {_points(ahead.difference)}."
         )
     numbers = f"{_interval(ahead)}, {_p(ahead.p_holm)}{_over(pairs)}"
     if ahead.p_holm < 0.05:
@@ -122,8 +122,8 @@ def _after_looks(ahead: Pair, pairs: int, needed: int) -> tuple[Kind, str]:
             f"after {seeds})."
         )
     return "not decided", (
-        f"{ahead.a} and {ahead.b} are not decided within {seeds}: {_points(ahead.difference)} for "
-        f"{ahead.a} ({numbers}). They need not be equal."
+        f"{seeds} do not decide between {ahead.a} and {ahead.b}: {_points(ahead.difference)} for "
+        f"{ahead.a} ({numbers}). This does not mean that they are equal."
     )
 
 
@@ -131,20 +131,20 @@ def _not_distinguishable(ahead: Pair, pairs: int) -> str:
     seen = (
         f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds: "
         f"{_points(ahead.difference)} for {ahead.a} ({_interval(ahead)}, "
-        f"{_p(ahead.p_holm)}{_over(pairs)})"
+        f"{_p(ahead.p_holm)}{_over(pairs)})."
     )
     if not ahead.detectable:
-        return f"{seen}."
+        return seen
     # Rounded up: the missed difference must not look smaller than it is.
     missed = math.ceil(1000 * ahead.detectable) / 10
-    return f"{seen}; a difference below about {missed:.1f} points could well have been missed."
+    return f"{seen} A difference below about {missed:.1f} points could well have been missed."
 
 
 def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
     floor = min(1.0, pairs * smallest_p(ahead.n))
     return (
         f"Too few seeds to tell {ahead.a} from {ahead.b}: with {ahead.n} seeds the smallest "
-        f"possible p is {p_value(floor)}{_over(pairs)}; {needed} seeds could tell. "
+        f"possible p is {p_value(floor)}{_over(pairs)}. At least {needed} seeds are needed. "
         f"What was seen: {_seen(ahead)}, "
         f"{_points(ahead.difference)} ({_interval(ahead)})."
     )
@@ -153,21 +153,25 @@ def _too_few(ahead: Pair, pairs: int, needed: int) -> str:
 def _seen(ahead: Pair) -> str:
     if ahead.wins == ahead.losses == 0:
         return "the same accuracy in every run"
-    return f"{ahead.a} ahead in {ahead.wins} of {ahead.n}"
+    return f"{ahead.a} is ahead with {ahead.wins} of {_seeds(ahead.n)}"
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _one_or_none(ahead: Pair, needed: int) -> str:
     if ahead.mcnemar is None:
         return (
-            f"{ahead.a} and {ahead.b} have no seed in common, so they cannot be compared; "
-            f"train both with the same {needed} seeds."
+            f"{ahead.a} and {ahead.b} have no seed in common, so they cannot be compared. "
+            f"Train both with the same {needed} seeds."
         )
     only_a, only_b, p = ahead.mcnemar
     return (
-        f"One seed cannot tell {ahead.a} from {ahead.b}; {needed} seeds could. Only the network of "
-        f"{ahead.a} was right on {only_a} images, and only the network of {ahead.b} on {only_b} "
-        f"(exact McNemar test, {_p(p)}). This says something about these two networks, not about "
-        "the variants."
+        f"One seed cannot tell {ahead.a} from {ahead.b}: at least {needed} seeds are needed. Only "
+        f"the network of {ahead.a} was right on {only_a} images, and only the network of {ahead.b} "
+        f"on {only_b} (exact McNemar test, {_p(p)}). This says something about these two networks, "
+        "not about the variants."
     )
 
 
@@ -176,9 +180,9 @@ def _cautions(pair: Pair, pairs: int, kind: Kind) -> list[str]:
     cautions = []
     if pair.p_same is not None and kind != "the same":
         if pair.p_same < 0.05:
-            said = f"Yet they are the same {_within(pair)}"
+            said = f"But they are also the same {_within(pair)}"
         else:
-            said = f"That they are the same {_within(pair)} is not shown"
+            said = f"It is not shown that they are the same {_within(pair)}"
         cautions.append(f"{said} ({_p_same(pair, pairs)}).")
     if pair.p_holm < 0.05 and pair.two_level and pair.two_level.low <= 0 <= pair.two_level.high:
         cautions.append(
@@ -194,8 +198,8 @@ def _cautions(pair: Pair, pairs: int, kind: Kind) -> list[str]:
         cautions.append("Nothing was changed between them, so any difference is chance.")
     elif len(pair.changed) > 1:
         cautions.append(
-            f"More than one thing was changed between them ({', '.join(sorted(pair.changed))}), "
-            "so a difference cannot be attributed to one of them."
+            f"More than one thing was changed between them: {', '.join(sorted(pair.changed))}. "
+            "So the runs cannot tell which of these causes a difference."
         )
     return cautions
 

@@ -45,8 +45,8 @@ VARIANT_COLUMNS = {
     "time": 3,
 }
 NOT_SEARCHED = (
-    "Whether networks know test pictures from training: near-duplicates were not searched. Type "
-    "ck.near_duplicates(data), or cifarkit data SOURCE --near-duplicates, and compare again."
+    "Whether networks know test pictures from training: near-duplicates were not searched for. "
+    "Type ck.near_duplicates(data), or cifarkit data SOURCE --near-duplicates, and compare again."
 )
 PAIR_COLUMNS = {
     "pair": 0,
@@ -128,7 +128,9 @@ def notes(results: Results) -> Iterator[str]:
     if len(set(ways.values())) == 1:
         yield f"Test: {next(iter(ways.values()))}."
     else:
-        yield f"Test: {'; '.join(f'{name} {way}' for name, way in ways.items())}."
+        for way in dict.fromkeys(ways.values()):
+            names = ", ".join(name for name in ways if ways[name] == way)
+            yield f"Test of {names}: {way}."
     yield from _failed_runs(results)
     trained = sorted({outcome.seed for outcome in results.outcomes})
     if trained != list(range(len(trained))):
@@ -136,9 +138,9 @@ def notes(results: Results) -> Iterator[str]:
     error = max((pair.p_error for pair in results.pairs), default=0.0)
     if _was_looked_at(results):
         yield (
-            "There was a look after every seed. A pair's numbers are those of its seeds up to the "
-            "decision: n of them. Its p and its interval allow for the looks (standard error of p "
-            f"at most {error:.1g})."
+            "There was a look at the results after every seed. The numbers of a pair are of its "
+            "seeds up to the decision, and n counts these. Its p and its interval allow for the "
+            f"looks (standard error of p at most {error:.1g})."
         )
         yield (
             "The accuracies of single variants do not allow for the looks. A study that stops "
@@ -187,12 +189,12 @@ def _power(results: Results) -> Iterator[str]:
     counts = sorted({len(values) for values in enough})
     least, most = f"{100 * powers[0]:.0f}", f"{100 * powers[-1]:.0f}"
     several = len(results.pairs) > 1
+    depends = "depends on the pair, and is" if least != most else "is"
     yield (
         f"With {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds and this "
         f"spread, a true difference of {100 * POINT:.1f} points would be found in "
-        f"{least if least == most else f'{least} to {most}'} % of such studies"
-        f"{', depending on the pair' if least != most else ''}"
-        f"{f' (after Holm over {len(results.pairs)} pairs)' if several else ''}."
+        f"{least if least == most else f'{least} to {most}'} % of such studies."
+        f"{f' This share {depends} after Holm over {len(results.pairs)} pairs.' if several else ''}"
     )
 
 
@@ -204,9 +206,9 @@ def _failed_runs(results: Results) -> Iterator[str]:
             others = ordered[count:]
             yield (
                 f"{count} of {len(ordered)} runs of {variant.name} failed: "
-                f"{_from_to(ordered[:count])}, where the others reach {_from_to(others)}. The mean "
-                "is not what the others do, and no test can tell how often runs fail: train more "
-                "seeds, or mend the recipe."
+                f"{_from_to(ordered[:count])}, where the others reach {_from_to(others)}. So the "
+                "mean does not describe the others. No test can tell how often runs fail: train "
+                "more seeds, or change the recipe."
             )
 
 
@@ -227,8 +229,9 @@ def ensembles(results: Results) -> list[str]:
         return []
     return [
         *sentences,
-        "An ensemble's accuracy is one number, without an interval over seeds. It is of all the "
-        "networks together, and takes the time of all of them (Lakshminarayanan et al. 2017).",
+        "All networks of a variant together are an ensemble (Lakshminarayanan et al. 2017). Its "
+        "accuracy is one number, without an interval over seeds. It takes the time of all its "
+        "networks.",
     ]
 
 
@@ -253,18 +256,21 @@ def limitations(results: Results) -> list[str]:
     ]
     if len(results.variants) > 1:
         sentences.append(
-            "Why one is ahead: if more than one thing was changed, the runs cannot tell which."
+            "Why one is ahead: if more than one thing was changed, the runs cannot tell which of "
+            "them is the cause."
         )
     if several and results.pairs:
         unclear = "not decided" if results.until else "not distinguishable"
         sentences.append(
-            f"That two variants are equal: {unclear} means only that this many seeds "
+            f'That two variants are equal: "{unclear}" means only that this many seeds '
             "cannot tell them apart."
         )
+        of_seeds = "intervals include only the chance in the seeds."
         sentences.append(
-            "How other test images would rank them"
-            + (": the" if results.until else ', except in the column "and over images": the other')
-            + " intervals include only the chance in the seeds."
+            f"How other test images would rank them: the {of_seeds}"
+            if results.until
+            else 'How other test images would rank them: only the column "and over images" '
+            f"includes the chance in the images. The other {of_seeds}"
         )
     sentences += _near_duplicates(results)
     if not several:
@@ -279,21 +285,23 @@ def _near_duplicates(results: Results) -> list[str]:
     data, near = results.data, results.data.get("near_duplicates")
     if near is None:
         return [] if data["name"] == "synthetic" else [NOT_SEARCHED]
-    alike = f"a correlation of {near['threshold']:g} or more with one of train or val, at 16 by 16"
+    correlation = f"a correlation of {near['threshold']:g} or more"
     if not near["test"]:
         return [
-            f"What cropped or recoloured copies do: no test picture has {alike}, and copies of "
-            "that kind are not found."
+            "What cropped or recoloured copies do: such copies are not found. No test picture has "
+            f"{correlation} with one of train or val, at 16 by 16 pixels."
         ]
     shares = [
-        "{} {}, not {}".format(variant.name, *map(percent, _without(near["test"], runs)))
+        "{} has {} (with them {}).".format(
+            variant.name, *map(percent, _without(near["test"], runs))
+        )
         for variant in results.variants
         if (runs := results.of(variant.name))
     ]
     return [
         f"How the variants do on new pictures alone: {len(near['test']):,} of {data['test']:,} "
-        f"test pictures have {alike} (after Barz and Denzler 2020). Without these: "
-        f"{'; '.join(shares)}."
+        f"test pictures look like one of train or val. This means {correlation} at 16 by 16 pixels "
+        f"(after Barz and Denzler 2020). Without these, {' '.join(shares)}"
     ]
 
 

@@ -78,7 +78,7 @@ class NearDuplicates(Guided, Readable):
     >>> near = NearDuplicates((pair,), threshold=0.97, test_images=4)
     >>> print(near)
     1 of 4 test pictures have a near-duplicate in train or val: a correlation of
-    0.97 or more at 16 by 16
+    0.97 or more at 16 by 16 pixels
     picture   is like  correlation  mirrored  label
     test 1   train 41        0.981       yes   same
     >>> near.kept
@@ -115,7 +115,7 @@ class NearDuplicates(Guided, Readable):
         ]
         head = (
             f"{len(self):,} of {self.test_images:,} test pictures have a near-duplicate in train "
-            f"or val: a correlation of {self.threshold:g} or more at {SIDE} by {SIDE}"
+            f"or val: a correlation of {self.threshold:g} or more at {SIDE} by {SIDE} pixels"
         )
         table = Table(("picture", "is like", "correlation", "mirrored", "label"), rows)
         return [head, table] if rows else [head]

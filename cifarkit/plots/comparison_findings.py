@@ -66,7 +66,7 @@ def _one_pair(pair: Pair, kind: str) -> str:
     if kind == "the same":
         return f"{ahead.a} and {ahead.b} are the same within the margin"
     if kind == "not decided":
-        return f"{ahead.a} and {ahead.b} are not decided within {ahead.n} seeds"
+        return f"{ahead.n} seeds do not decide between {ahead.a} and {ahead.b}"
     return f"{ahead.a} and {ahead.b} are not distinguishable with {ahead.n} seeds"
 
 

@@ -34,8 +34,8 @@ def check_column(column: str, run: Run) -> None:
     known += run.facts.logged_columns
     if column not in known:
         close = nearest(column, known)
-        guess = f"did you mean {close!r}? " if close else ""
+        guess = f"did you mean {close!r}? Known" if close else "known"
         raise SelectionError(
-            f"there will be no column {column!r}; {guess}Known are {', '.join(known)}. "
+            f"there will be no column {column!r}; {guess} are {', '.join(known)}. "
             "A callback that logs another names it in its `columns`"
         )

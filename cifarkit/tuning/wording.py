@@ -71,7 +71,7 @@ def costs(search: Results) -> Iterator[str]:
     )
     looked = [trial for trial in outcomes if trial.test != "not looked at"]
     yield (
-        f"Test was evaluated in {len(looked)} trials, by somebody else; it did not choose."
+        f"Test was evaluated in {len(looked)} trials, outside this search. It did not choose."
         if looked
         else "Test: no trial looked at it."
     )
@@ -94,8 +94,8 @@ def findings(search: Results) -> Iterator[str]:
     yield f"{tuning_finding(search)} Changed: {changes(search.pair)}."
     yield from numbers(search)
     yield (
-        "The default was tuned too, perhaps, by those who wrote it. To compare two variants, "
-        "search for both with as many trials (Bouthillier et al. 2021)."
+        "Perhaps the authors of the default have tuned it, too. To compare two variants, search "
+        "for both with the same number of trials (Bouthillier et al. 2021)."
     )
 
 
@@ -103,10 +103,10 @@ def tuning_finding(search: Results) -> str:
     """Return whether tuning helped, with the verdict on the fresh seeds."""
     text = search.verdict.text
     if search.helped:
-        return f"Tuning helped: {text}"
+        return f"Tuning helped. {text}"
     if search.verdict.kind == "better" and search.pair.difference < 0:
-        return f"Tuning did harm: {text}"
-    return f"Tuning is not shown to help: {text}"
+        return f"Tuning did harm. {text}"
+    return f"Tuning is not shown to help. {text}"
 
 
 def numbers(search: Results) -> Iterator[str]:
@@ -136,7 +136,7 @@ def numbers(search: Results) -> Iterator[str]:
         )
     yield (
         f"On val the fresh seeds have {percent(search.val_accuracy)}. They correct the luck of one "
-        "training, and not the luck with the val images, which chose the setting."
+        "training. They do not correct the luck with the val images, which chose the setting."
     )
 
 

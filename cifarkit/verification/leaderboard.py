@@ -36,8 +36,9 @@ class Leaderboard(Board):
     >>> interval = ConfidenceInterval(0.65, 0.75)
     >>> entry = LeaderboardEntry("mlp", "mine", "b57d", 50, 2, 0.7, interval, "t", ("a", "b"))
     >>> print(Leaderboard((entry,), ()))
-    test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
-    interval: t, of the mean over seeds; below these Wilson, of single runs
+    Test accuracy on mine (n = 50, b57d), ranked by the lower end of the 95 %
+    interval. It is a t-interval of the mean over seeds. Single runs stand below
+    these, with Wilson's interval.
     #  accuracy  95 % interval   of  seeds  variant
     1    70.0 %  65.0 to 75.0 %  t       2  mlp
          a, b
@@ -106,9 +107,9 @@ def _order(standing: LeaderboardEntry) -> tuple[str, bool, float, float, str]:
 def _ranking(group: Sequence[LeaderboardEntry]) -> Ranking:
     first = group[0]
     return Ranking(
-        f"test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
-        "lower end of the 95 % interval: t, of the mean over seeds; below these Wilson, of single "
-        "runs",
+        f"Test accuracy on {first.data} (n = {first.n:,}, {first.fingerprint[:12]}), ranked by the "
+        "lower end of the 95 % interval. It is a t-interval of the mean over seeds. Single runs "
+        "stand below these, with Wilson's interval.",
         columns=("accuracy", "95 % interval", "of", "seeds", "variant"),
         align="rllrl",
         rows=[

@@ -48,8 +48,9 @@ class Ranking:
     def as_blocks(self) -> list[Block]:
         """Return the sentence, and a table in which the details are the last column."""
         rows = [
-            (*row, "; ".join(details))
+            line
             for row, details in zip(self._ranked(), self.details, strict=True)
+            for line in _beside(row, details)
         ]
         return [self.head, self._table(("#", *self.columns, "runs"), rows)]
 
@@ -81,7 +82,7 @@ class Unranked:
 
     def as_blocks(self) -> list[Block]:
         """Return a table of names and reasons."""
-        rows = [(name, "; ".join(sentences)) for name, sentences in self.reasons]
+        rows = [line for name, sentences in self.reasons for line in _beside([name], sentences)]
         return [Table((self.head, "because"), rows, align="l")]
 
 
@@ -118,7 +119,7 @@ def describe_runs(entry: LeaderboardEntry) -> list[str]:
     details = [f"with {entry.settings}"] if entry.settings else []
     details.append(", ".join(entry.runs))
     if entry.doubles:
-        details.append(f"not counted, same seed, logits or weights: {_some(entry.doubles)}")
+        details.append(f"not counted (same seed, logits or weights): {_some(entry.doubles)}")
     if entry.same_logits:
         details.append(f"the same logits or weights are in {_some(entry.same_logits)}")
     return details
@@ -132,6 +133,11 @@ def _some(folders: Sequence[str]) -> str:
 
 def _failures(run: Verification) -> list[str]:
     return [f"{finding.check}: {finding.message}" for finding in run.failed]
+
+
+def _beside(row: Sequence[str], texts: Sequence[str]) -> list[Sequence[str]]:
+    """Return a row of a table with the first text beside it, and the others below that."""
+    return [(*(row if index == 0 else ("",) * len(row)), text) for index, text in enumerate(texts)]
 
 
 def _indented(texts: Sequence[str]) -> list[str]:

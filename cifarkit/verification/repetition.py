@@ -162,7 +162,7 @@ def _compare_predictions(evidence: Evidence, again: Run) -> Finding:
     if flips or moved:
         message = (
             f"trained again, it gives {flips:,} test images another class than the recorded one, "
-            f"and {moved:,} other logits; it scores {percent(made.accuracy)}, not "
+            f"and {moved:,} other logits. It scores {percent(made.accuracy)}, not "
             f"{percent(kept.accuracy)}"
         )
     hint = "the test predictions were changed, or made on another device"
@@ -175,21 +175,21 @@ def _compare_scores(evidence: Evidence, again: Run) -> tuple[Likeness, list[Find
     made = measure(again.model, evidence.splits.test, test_time=again.recipe.test_time).accuracy
     others = sibling_accuracies(evidence.folder, evidence.about)
     if len(others) >= FEWEST_SIBLINGS:
-        sd, origin = statistics.stdev(others), f"the sd over {len(others)} runs next to it"
+        sd, origin = statistics.stdev(others), f"over {len(others)} runs next to it"
     else:
         sd = math.sqrt(kept * (1 - kept) / n)
-        origin = f"sqrt(p(1-p)/n), a stand-in: fewer than {FEWEST_SIBLINGS} seeds lie next to it"
+        origin = f"by sqrt(p(1-p)/n), because fewer than {FEWEST_SIBLINGS} seeds lie next to it"
     reach = 3 * math.sqrt(2) * sd
     likeness: Likeness = "within seed noise" if abs(kept - made) <= reach else "different"
     message = (
         f"{likeness}: trained again, it scores {percent(made)}, not {percent(kept)}. Two seeds may "
-        f"differ by {percent(reach)} (3 sqrt(2) sd, sd {percent(sd)}: {origin})"
+        f"differ by {percent(reach)} (3 sqrt(2) sd). The sd is {percent(sd)}, {origin}"
     )
     if (evidence.facts.compile == "on") != (again.facts.compile == "on"):
-        message += "; it was compiled, which could not be done here"
+        message += ". It was compiled, which could not be done here"
     elif evidence.facts.environment == again.facts.environment:
         message += (
-            "; versions, processor, device and threads are the same, so equal bits were expected"
+            ". Versions, processor, device and threads are the same, so equal bits were expected"
         )
     hint = "this score came from other weights, or another recipe, seed or code"
     return likeness, [judged("repeated", likeness != "different", message, hint)]

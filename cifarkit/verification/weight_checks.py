@@ -52,9 +52,9 @@ def check_weights(evidence: Evidence) -> Finding:
     return judged(
         "weights",
         False,
-        f"they give other logits than the test predictions: {message}; they score "
-        f"{percent(now.accuracy)}, the test predictions {percent(kept.accuracy)} (allowed are "
-        f"{_allowed_flips(n)} images and {percent(WORST)} of the logits' spread)",
+        f"they give other logits than the test predictions: {message}. They score "
+        f"{percent(now.accuracy)}, the test predictions {percent(kept.accuracy)}. Allowed are "
+        f"{_allowed_flips(n)} images and {percent(WORST)} of the logits' spread",
         "the weights or the test predictions are from another run, or were changed",
     )
 
@@ -87,10 +87,10 @@ def _other(part: str, now: Evaluation, record: Record) -> str:
     if accuracy is None or loss is None:
         return f"it has no {part} numbers"
     if not abs(accuracy - now.accuracy) * len(now) <= _allowed_flips(len(now)) + 0.5:
-        return f"{part} accuracy {percent(accuracy)}; the weights give {percent(now.accuracy)}"
+        return f"{part} accuracy {percent(accuracy)}, but the weights give {percent(now.accuracy)}"
     # A loss changes at most twice as much as the logits.
     if not abs(loss - now.loss) <= 2 * TYPICAL * float(now.logits.std()) + FLOAT32:
-        return f"{part} loss {loss:.4f}; the weights give {now.loss:.4f}"
+        return f"{part} loss {loss:.4f}, but the weights give {now.loss:.4f}"
     return ""
 
 

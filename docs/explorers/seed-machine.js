@@ -204,11 +204,11 @@ function verdictText(differences) {
   const wins = differences.filter((value) => (turned ? -value : value) > 0).length;
   const seen = differences.every((value) => value === 0)
     ? "the same accuracy in every run"
-    : `${ahead} ahead in ${wins} of ${n}`;
+    : `${ahead} is ahead with ${wins} of ${n} seeds`;
   return (
     `Too few seeds to tell ${ahead} from ${behind}: with ${n} seeds the smallest possible` +
-    ` p is ${pNumber(smallestP(n))}; 6 seeds could tell. What was seen: ${seen}, ${mean} points` +
-    ` (${interval}).`
+    ` p is ${pNumber(smallestP(n))}. At least 6 seeds are needed. What was seen: ${seen},` +
+    ` ${mean} points (${interval}).`
   );
 }
 

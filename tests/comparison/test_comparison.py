@@ -58,7 +58,7 @@ def test_the_power_of_several_pairs_is_a_range_after_holm(make_comparison: Any) 
     (note,) = power_noted(make_comparison(three))
     assert note.startswith("With 7 seeds and this spread")
     assert note.endswith(
-        " to 100 % of such studies, depending on the pair (after Holm over 3 pairs)."
+        " to 100 % of such studies. This share depends on the pair, and is after Holm over 3 pairs."
     )
 
 

@@ -19,7 +19,7 @@ from cifarkit.comparison.ensembles import ensemble_accuracy
 from cifarkit.comparison.wording import ensembles
 
 fast = settings(max_examples=100, deadline=None, database=None)
-LIMITATION = "An ensemble's accuracy is one number, without an interval over seeds."
+LIMITATION = "All networks of a variant together are an ensemble (Lakshminarayanan et al. 2017)."
 
 
 @st.composite

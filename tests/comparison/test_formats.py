@@ -57,7 +57,8 @@ def test_looks_at_test_that_differ_are_told_apart(make_comparison: Any) -> None:
     first, second = comparison.outcomes
     watched = dataclasses.replace(second, looks=ck.TestAccess(3, True, True))
     text = str(dataclasses.replace(comparison, outcomes=(first, watched)))
-    assert "linear once at the end; mlp may be selected on: flagged" in text
+    assert "- Test of linear: once at the end." in text
+    assert "- Test of mlp: may be selected on: flagged." in text
 
 
 def test_synthetic_pictures_are_said_to_be_none(make_comparison: Any) -> None:

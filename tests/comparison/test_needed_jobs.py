@@ -83,7 +83,7 @@ def test_a_pair_stops_when_it_is_decided_and_says_so(compare: Any) -> None:
     assert verdict.kind == "better"
     assert verdict.text.startswith("linear is better than corner: +")
     assert f"decided after {pair.n} seeds)." in verdict.text
-    assert "There was a look after every seed." in str(result)
+    assert "There was a look at the results after every seed." in str(result)
     assert "would be found" not in str(result)  # that is the power of a fixed number of seeds
     document = json.loads(result.to_json())
     assert document["until"] == "decided"
@@ -99,7 +99,7 @@ def test_a_variant_without_an_undecided_pair_is_trained_no_more(compare: Any) ->
     }
     assert kinds[frozenset(("corner", "again"))] == "not decided"
     assert kinds[frozenset(("corner", "linear"))] == "better"
-    assert "are not decided within 8 seeds" in str(result)
+    assert "8 seeds do not decide between " in str(result)
     assert "not distinguishable" not in str(result)
 
 
@@ -168,8 +168,8 @@ def test_a_budget_bounds_the_seeds_and_the_same_call_again_trains_no_more(
 def test_fewer_seeds_than_a_look_takes_are_too_few(compare: Any) -> None:
     result = compare(["linear", corner], seeds=3)
     assert result.verdicts[0].kind == "too few seeds"
-    assert "they have 3 seeds, and 4 could tell. What was seen: " in result.verdicts[0].text
-    assert "look after every seed" not in str(result)
+    assert "3 seeds, and at least 4 are needed. What was seen: " in result.verdicts[0].text
+    assert "after every seed" not in str(result)
 
 
 @pytest.mark.parametrize("until", ["sure", True, 5, ""])

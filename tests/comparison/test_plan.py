@@ -64,11 +64,11 @@ def test_half_the_difference_or_more_power_takes_more_seeds(plan: Any) -> None:
 def test_the_page_says_it_all(plan: Any) -> None:
     text = " ".join(str(plan("linear", "mlp", "deeper", sd=0.6)).split())
     assert text.startswith(
-        "3 variants, 3 pairs: to find a difference of 1.0 points in 80 % of such studies takes "
-        "10 seeds of each, about 15 min. seeds can find time 7 "
+        "3 variants, 3 pairs: to find a difference of 1.0 points in 80 % of such studies, train "
+        "10 seeds of each. They take about 15 min. seeds can find time 7 "
     )
     assert "The smallest p that 10 seeds can give is .00586 after Holm over 3 pairs." in text
-    assert "The sd of a difference over seeds is taken as 0.6 points, as given." in text
+    assert "(sd) of a difference over seeds is taken as 0.6 points, as given." in text
     assert "1 run side by side." in text
     assert "choosing by test" in text
     assert "it may be" not in text.lower()
@@ -80,7 +80,7 @@ def test_without_runs_the_usual_spread_is_taken_and_says_so(plan: Any) -> None:
     text = " ".join(str(planned).split())
     assert planned.sd == pytest.approx(100 * USUAL_SPREAD.sd)
     assert USUAL_SPREAD.origin in text
-    assert "60 test images alone can make it larger" in text
+    assert "With only 60 test images it can be larger." in text
     fewer, more = planned.seeds_range
     assert fewer < planned.seeds < more
     assert f"as small as 0.4 or as large as 1.6, which takes {fewer} or {more} seeds" in text
@@ -106,7 +106,7 @@ def test_runs_that_are_there_give_the_spread_and_take_no_time(
     assert "12 of the runs are here already, and take no time." in text
     easy = plan(sd=0.1)
     assert (easy.seeds, easy.seconds) == (6, 0.0)
-    assert "takes 6 seeds of each, and all runs are here already." in " ".join(str(easy).split())
+    assert "train 6 seeds of each. They are here already." in " ".join(str(easy).split())
     # With another recipe they are other runs.
     assert plan(epochs=2).existing == 0
 
@@ -135,10 +135,10 @@ def test_the_next_line_is_the_comparison(plan: Any, tiny: ck.Splits, tmp_path: P
 
 def test_hundreds_of_seeds_are_named_beside_what_a_few_would_show(plan: Any) -> None:
     text = " ".join(str(plan(sd=1.2, see=0.2)).split())
-    assert "takes 424 seeds of each, about 3.5 h." in text
+    assert "train 424 seeds of each. They take about 3.5 h." in text
     assert (
-        "424 seeds are more than most can afford. 20 seeds, about 10 min, find 1.0 points." in text
-    )
+        "424 seeds are more than most can afford. 20 seeds take about 10 min, and find 1.0 points."
+    ) in text
 
 
 def test_thousands_are_refused(plan: Any) -> None:

@@ -66,7 +66,7 @@ def test_not_distinguishable_is_said_with_what_would_have_been_missed() -> None:
     assert verdict(UNTOLD, pairs=1) == (
         "not distinguishable",
         "augmented and baseline are not distinguishable with 8 seeds: +0.1 points for augmented "
-        "(95 % interval -0.4 to +0.6, p = .7); a difference below about 0.7 points could well "
+        "(95 % interval -0.4 to +0.6, p = .7). A difference below about 0.7 points could well "
         "have been missed.",
     )
 
@@ -84,8 +84,8 @@ def test_without_a_decision_after_looks_nothing_is_said_to_be_equal() -> None:
     looked = replace(UNTOLD, n=12, two_level=None, detectable=None)
     assert verdict(looked, pairs=1, until_decided=True) == (
         "not decided",
-        "augmented and baseline are not decided within 12 seeds: +0.1 points for augmented "
-        "(95 % interval -0.4 to +0.6, p = .7). They need not be equal.",
+        "12 seeds do not decide between augmented and baseline: +0.1 points for augmented "
+        "(95 % interval -0.4 to +0.6, p = .7). This does not mean that they are equal.",
     )
 
 
@@ -94,13 +94,14 @@ def test_fewer_seeds_than_the_first_look_takes_are_too_few(n: int, seeds: str) -
     looked = replace(SEEN, n=n, p=1.0, p_holm=1.0, wins=n, interval=None)
     kind, text = verdict(looked, pairs=3, until_decided=True)
     assert kind == "too few seeds"
-    assert f"they have {seeds}, and 5 could tell." in text
+    assert f"they have {seeds}, and at least 5 are needed." in text
+    assert f"is ahead with {n} of {seeds}, " in text
 
 
 def test_a_pair_without_a_common_seed_is_said_so_after_looks() -> None:
     assert verdict(NONE, pairs=3, until_decided=True) == (
         "too few seeds",
-        "batchnorm and baseline have no seed in common, so they cannot be compared; train both "
+        "batchnorm and baseline have no seed in common, so they cannot be compared. Train both "
         "with the same 5 seeds.",
     )
 
@@ -109,25 +110,27 @@ def test_too_few_seeds_is_said_with_the_floor_and_what_was_seen() -> None:
     assert verdict(FEW, pairs=1) == (
         "too few seeds",
         "Too few seeds to tell batchnorm from baseline: with 5 seeds the smallest possible p is "
-        ".0625; 6 seeds could tell. What was seen: batchnorm ahead in 5 of 5, +2.1 points "
-        "(95 % interval +1.2 to +3.0).",
+        ".0625. At least 6 seeds are needed. What was seen: batchnorm is ahead with 5 of 5 seeds, "
+        "+2.1 points (95 % interval +1.2 to +3.0).",
     )
-    assert "p is .188 after Holm over 3 pairs; 7 seeds could" in verdict(FEW, pairs=3).text
+    text = verdict(FEW, pairs=3).text
+    assert "p is .188 after Holm over 3 pairs. At least 7 seeds are needed." in text
 
 
 def test_one_seed_speaks_of_two_networks() -> None:
     assert verdict(ONE, pairs=1) == (
         "too few seeds",
-        "One seed cannot tell batchnorm from baseline; 6 seeds could. Only the network of "
-        "batchnorm was right on 31 images, and only the network of baseline on 12 (exact McNemar "
-        "test, p = .0054). This says something about these two networks, not about the variants.",
+        "One seed cannot tell batchnorm from baseline: at least 6 seeds are needed. Only the "
+        "network of batchnorm was right on 31 images, and only the network of baseline on 12 "
+        "(exact McNemar test, p = .0054). This says something about these two networks, not about "
+        "the variants.",
     )
 
 
 def test_without_a_common_seed_nothing_is_said() -> None:
     kind, text = verdict(NONE, pairs=1)
     assert kind == "too few seeds"
-    assert "have no seed in common, so they cannot be compared; train both" in text
+    assert "have no seed in common, so they cannot be compared. Train both" in text
 
 
 @pytest.mark.parametrize("pair", [SEEN, UNTOLD, FEW, ONE], ids=["seen", "untold", "few", "one"])
@@ -145,8 +148,8 @@ def test_p_is_said_as_papers_print_it(p: float, said: str) -> None:
 def test_several_changes_cannot_be_told_apart() -> None:
     both = replace(SEEN, changed={"lr": (0.1, 0.01), "batch_norm": (False, True)})
     assert verdict(both, pairs=3).text.endswith(
-        "More than one thing was changed between them (batch_norm, lr), so a difference cannot "
-        "be attributed to one of them."
+        "More than one thing was changed between them: batch_norm, lr. So the runs cannot tell "
+        "which of these causes a difference."
     )
     assert "More than one" not in verdict(SEEN, pairs=3).text
 

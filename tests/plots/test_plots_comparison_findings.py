@@ -46,7 +46,7 @@ def test_a_finding_says_what_may_be_said(
     ("accuracies", "finding"),
     [
         ({"a": LOW, "b": HIGH}, "b is better than a: ahead in 4 of 4 seeds"),
-        ({"a": LOW, "b": SAME}, "b and a are not decided within 12 seeds"),
+        ({"a": LOW, "b": SAME}, "12 seeds do not decide between b and a"),
         ({"a": LOW[:3], "b": HIGH[:3]}, "Too few seeds to tell b from a: b ahead in 3 of 3"),
         (
             {"a": LOW, "b": HIGH, "c": [x + (-1) ** i * 0.005 for i, x in enumerate(HIGH)]},

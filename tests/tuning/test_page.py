@@ -52,7 +52,7 @@ def test_a_gain_is_told_first_with_its_numbers(found: Any) -> None:
     search = found(GOOD)
     page = " ".join(str(search).split())
     assert search.helped
-    assert "Tuning helped: baseline-tuned is better than baseline: +5.2 points" in page
+    assert "Tuning helped. baseline-tuned is better than baseline: +5.2 points" in page
     assert "Changed: optimizer.lr 0.001 -> 0.003." in page
     assert "Report 71.2 %, the mean on test over 8 seeds that the search has not seen." in page
     assert "Do not report 74.0 %, which trial 1 has on val" in page
@@ -65,7 +65,7 @@ def test_a_gain_is_told_first_with_its_numbers(found: Any) -> None:
 def test_no_gain_is_told_as_none(found: Any) -> None:
     search = found(EQUAL[::-1])
     assert not search.helped
-    assert "Tuning is not shown to help: " in str(search)
+    assert "Tuning is not shown to help. " in str(search)
     assert "Tuning helped" not in str(search)
 
 
@@ -73,7 +73,7 @@ def test_a_loss_is_told_as_harm(found: Any) -> None:
     search = found(EQUAL, GOOD)
     assert search.verdict.kind == "better"
     assert not search.helped
-    assert "Tuning did harm: baseline is better than baseline-tuned" in " ".join(
+    assert "Tuning did harm. baseline is better than baseline-tuned" in " ".join(
         str(search).split()
     )
 

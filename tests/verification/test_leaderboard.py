@@ -123,7 +123,7 @@ def test_one_seed_counts_once_and_the_lowest_of_it_does() -> None:
     (standing,) = board.standings
     assert standing.accuracy == 0.7
     assert (standing.runs, standing.doubles) == (("b",), ("a", "c"))
-    assert "not counted, same seed, logits or weights: a, c" in str(board)
+    assert "not counted (same seed, logits or weights): a, c" in str(board)
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
