@@ -78,7 +78,7 @@ def test_what_cannot_be_compiled_here_is_repeated_uncompiled(
     verification = ck.verify(folder, tiny, retrain=True)
     assert verification.repeated == "within seed noise"
     found = the_finding(verification).message
-    assert "it was compiled, which could not be done here" in found
+    assert "It was compiled, which could not be done here" in found
     assert "equal bits" not in found
 
 
@@ -223,7 +223,7 @@ def test_seed_noise_is_measured_on_the_runs_beside(tiny: ck.Splits, tmp_path: Pa
     assert sorted(sibling_accuracies(folders[0], about)) == sorted(accuracies)
     rewrite(folders[0] / "run.json", lambda about: about.update(seed=9))
     verification = ck.verify(folders[0], tiny, retrain=True)
-    assert "the sd over 3 runs next to it" in the_finding(verification).message
+    assert "over 3 runs next to it" in the_finding(verification).message
 
 
 CALLBACKS: dict[str, Callable[[], list[ck.Callback]]] = {

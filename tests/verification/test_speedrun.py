@@ -192,7 +192,7 @@ def test_copies_of_one_run_are_one_seed() -> None:
     first, *others = entry()
     copies = [first, *(replace(run, test_predictions=first.test_predictions) for run in others)]
     assert reason(copies).startswith("only 1 seed counts")
-    assert "not counted, same seed, logits or weights: runs/speedrun-1" in str(board(copies))
+    assert "not counted (same seed, logits or weights): runs/speedrun-1" in str(board(copies))
 
 
 def test_of_several_tries_of_one_seed_the_slowest_counts() -> None:
