@@ -167,7 +167,7 @@ class Observes(ck.Callback):
     ("track_test", "callbacks", "said", "unsaid"),
     [
         (False, [], "from the end, even if another epoch was better", "Test was observed"),
-        (True, [], "Test was observed at each epoch; nothing was chosen by it", "steered"),
+        (True, [], "Test was observed at each epoch. Nothing was chosen by it", "steered"),
         (False, [ck.EarlyStopping("val_loss")], "the best by val_loss.", "Test was observed"),
         (False, [ck.EarlyStopping("train_loss")], "the best by train_loss.", "on val"),
         (True, [Observes()], "other callbacks than cifarkit&#39;s were there", "nothing was"),
