@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Where it fails: the confusion matrix
 #
-# "43 % right" says how often a network is wrong. It does not say on which pictures, how badly, or
+# An accuracy says how often a network is wrong. It does not say on which pictures, how badly, or
 # whether the network could have warned you. At the end of this page you can answer all three. You
 # will use the confusion matrix, the largest losses, and a test of how reliable the network's
 # confidence is.
