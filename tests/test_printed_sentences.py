@@ -223,7 +223,7 @@ def test_a_leaderboard_is_told_in_short_sentences() -> None:
             "variant": {"name": "linear", "code": "", "options": {}},
             "recipe": {"epochs": 1 + seed % 2},
             "seed": seed // 2,
-            "facts": Facts(data={"name": "CIFAR-10", "fingerprint": 32 * "5d"}),
+            "facts": Facts(data={"name": "CIFAR-10", "fingerprint": 32 * "5d"}, seconds=1.0),
         }
         chance = np.random.default_rng(seed // 4)  # some have the logits of others
         logits = chance.normal(size=(9, 10)).astype(np.float16)

@@ -46,7 +46,7 @@ def leave(
 
 
 def disagreements(study: Any) -> list[str]:
-    """Return where the details of a record say something else than its comparison."""
+    """Return where the details of a record disagree with its comparison."""
     found, test = [], study.document["data"]["test"]
     for name, scores in study.scores.items():
         matrix = np.array(study.details["confusion"][name])

@@ -144,7 +144,7 @@ def site(request: pytest.FixtureRequest, serve: Callable[[Path], Site]) -> Site:
 
 @pytest.fixture(scope="module")
 def chromium(site: Site) -> Iterator[Any]:
-    """Start an installed Chromium, or Playwright's own; whoever asks with --site has one."""
+    """Start an installed Chromium, or Playwright's own. With --site, one must be there."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:

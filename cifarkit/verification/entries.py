@@ -79,7 +79,7 @@ def _counted(group: Sequence[Verification]) -> list[Verification]:
     """Return one run of each seed and of each set of copies: the least accurate, then slowest."""
 
     def worst_first(run: Verification) -> tuple[float, float, str]:
-        return (run.accuracy or 0.0, -(run.about["facts"].seconds or 0.0), str(run.folder))
+        return (run.accuracy or 0.0, -run.about["facts"].seconds, str(run.folder))
 
     counted: list[Verification] = []
     for run in sorted(group, key=worst_first):

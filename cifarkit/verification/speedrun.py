@@ -126,9 +126,9 @@ def _order(each: SpeedrunEntry) -> tuple[str, str, float, str]:
 def _ranking(group: Sequence[SpeedrunEntry], target: float) -> Ranking:
     first, runs = group[0], group[0].entry
     return Ranking(
-        f"mean training seconds to a test accuracy of {percent(target)} on {runs.data} "
-        f"(n = {runs.n:,}, {runs.fingerprint[:12]}), {printable(first.machine)}; accuracies are "
-        "verified, seconds are claimed",
+        f"Mean training seconds to a test accuracy of {percent(target)} on {runs.data} "
+        f"(n = {runs.n:,}, {runs.fingerprint[:12]}), {printable(first.machine)}. Accuracies are "
+        "verified, and seconds are claimed.",
         columns=("seconds", "least to most", "accuracy", "p", "seeds", "variant"),
         align="rlrlrl",
         rows=[

@@ -1,5 +1,5 @@
-// What the theme leaves out for those who do not use a mouse: names for search and mark, and a way for
-// the keyboard into tables and figures that are wider than the page.
+// What the theme leaves out for readers without a mouse: names for search and mark, and a way for the
+// keyboard into tables and figures that are wider than the page.
 document.querySelector(".md-search")?.setAttribute("aria-label", "Search")
 document.querySelectorAll(".md-logo img").forEach(mark => { mark.alt = "The mark of cifarkit" })
 

@@ -433,7 +433,7 @@ function build() {
     element(
       "div",
       {},
-      element("p", {}, "What is drawn for each view, anew in each epoch:"),
+      element("p", {}, "Drawn again for each view in each epoch:"),
       ranges,
     ),
     element("div", {}, element("p", {}, "The same in Python:"), element("p", {}, line)),

@@ -84,7 +84,7 @@ def _key(cells: Sequence[str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, whoever else writes it."""
+    """Write a whole file or none, also if another process writes the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False

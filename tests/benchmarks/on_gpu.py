@@ -1,6 +1,6 @@
 """Measure what matters on a GPU, and print it as one table: see `on_gpu.sh`.
 
-What took too long or failed is told in its row, and the other rows are measured all the same.
+A row that takes too long or fails says so, and the other rows are still measured.
 """
 
 from __future__ import annotations

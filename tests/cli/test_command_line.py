@@ -461,7 +461,7 @@ def test_resume_knows_the_patience_and_the_data_and_runs_no_file_that_nobody_nam
     }
     way_on = f"cifarkit resume '{folder}' --import {tmp_path / 'mine.py'}"
     assert way_on in done.err
-    done = call("resume", folder)  # a record names a program, and whoever made it may be another
+    done = call("resume", folder)  # a record names a program, which may be of another person
     assert done.status == 1
     assert way_on in done.err
     done = call("resume", folder, "--import", tmp_path / "mine.py")

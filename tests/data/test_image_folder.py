@@ -82,7 +82,7 @@ def test_pictures_are_decoded_once(root: Path, decoded: list[str]) -> None:
     assert len(decoded) == 7
     assert again.fingerprint == first.fingerprint
     other = ck.load_image_folder(root, val_size=2, split_seed=5)
-    assert len(decoded) == 7  # the split is made anew from the cache
+    assert len(decoded) == 7  # the split is made again from the cache
     assert other.fingerprint != first.fingerprint
 
 

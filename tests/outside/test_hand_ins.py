@@ -139,7 +139,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
         "run", recipe=json.loads('{"augment":' + "[" * 900 + "]" * 900 + "}")
     ),
     "a number of 5,000 digits": replace("run.json", '{"format": ' + "9" * 5_000 + "}"),
-    "a format that is no number": change("run", format=float("nan")),
+    "a format that is not a number": change("run", format=float("nan")),
     "facts that are a list": change("run", facts=[]),
     "a record that is a list": replace("run.json", "[]"),
     "a seed that is a text": change("run", seed="\x1b[2J"),
@@ -180,7 +180,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     ),
     "an evaluation nested deep": replace("evaluation.json", "[" * 100_000),
     "weights that are a zip": write_zip,
-    "a record that is no text": replace("run.json", b"\xff\xfe\x00"),
+    "a record that is not text": replace("run.json", b"\xff\xfe\x00"),
 }
 MARK = """
 import resource, sys

@@ -1,4 +1,4 @@
-"""A record is checked as it is read, whoever wrote it: what was found, and what is allowed."""
+"""A record is checked as it is read. The message names what was found, and what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol: who is called when, what is misspelt, and what starts, ends."""
+"""The protocol: the order of calls, misspelt hooks, and an end for each start."""
 
 from __future__ import annotations
 

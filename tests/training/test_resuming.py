@@ -1,4 +1,4 @@
-"""A run that was cut off and taken up again is, bit for bit, the run that never was."""
+"""A run that was cut off and resumed equals an uninterrupted run, bit for bit."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LAPTOP = {
     "threads": 2,
     "versions": {"torch": "2.14.1", "cifarkit": "0.1.0"},
 }
-HEAD = "mean training seconds to a test accuracy of 88 % on CIFAR-10"
+HEAD = "Mean training seconds to a test accuracy of 88 % on CIFAR-10"
 
 
 def verified(
@@ -99,7 +99,7 @@ def test_the_fastest_of_those_that_reach_the_target_is_first() -> None:
 def test_a_row_has_seconds_accuracy_p_seeds_and_what_it_was_made_with() -> None:
     text = str(board(entry()))
     assert f"{HEAD} (n = 10,000, b57d), a" in " ".join(text.split())
-    assert "a laptop's, threads: 2; accuracies are verified, seconds are claimed" in " ".join(
+    assert "a laptop's, threads: 2. Accuracies are verified, and seconds are claimed." in " ".join(
         text.split()
     )
     row = next(line for line in text.splitlines() if line.startswith("1"))

@@ -70,7 +70,7 @@ def edit_evaluation(**changes: Any) -> Callable[[Path], None]:
 
 
 def edit_predictions(**changes: Callable[[Any], Any]) -> Callable[[Path], None]:
-    """Write the test predictions anew, with a checksum that fits."""
+    """Write the test predictions again, with a checksum that fits."""
 
     def tamper(run: Path) -> None:
         test_predictions = TestPredictions.load(run)
@@ -203,7 +203,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "test predictions",
         "predicted classes do not fit its logits",
     ),
-    "an answer that is no class": (
+    "an answer that is not a class": (
         edit_predictions(predicted=lambda it: it + 10),
         "test predictions",
         "labels outside of the 10 classes",
@@ -211,7 +211,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a better accuracy": (edit_score(accuracy=0.99), "score", "run.json says accuracy 99 %"),
     "more images": (edit_score(n=6_000), "score", "of 6,000"),
     "a lower loss": (edit_score(loss=0.01), "score", "run.json says loss 0.01000"),
-    "a loss that is no number": (edit_score(loss=float("nan")), "score", "loss nan"),
+    "a loss that is not a number": (edit_score(loss=float("nan")), "score", "loss nan"),
     "another evaluation": (edit_evaluation(accuracy=1.0), "evaluation", "says accuracy 1.0"),
     "another confusion": (edit_evaluation(confusion=[]), "evaluation", "confusion matrix differs"),
     "an epoch less": (edit_history(lambda it: it[:1]), "history", "has 1 of 2 epochs"),
@@ -227,7 +227,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a rate without end": (edit_epoch(lr=np.inf), "history", "lr cannot be inf"),
     "time that ran back": (edit_facts(seconds=-5), "record", "cannot have taken -5"),
     "no time at all": (edit_facts(seconds=0), "record", "cannot have taken 0"),
-    "a time that is no number": (edit_facts(seconds=np.nan), "record", "cannot have taken nan"),
+    "a time that is not a number": (edit_facts(seconds=np.nan), "record", "cannot have taken nan"),
     "less time than its epochs": (
         lambda run: [edit_epoch(seconds=60)(run), edit_facts(seconds=59)(run)],
         "record",

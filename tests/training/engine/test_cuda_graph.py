@@ -121,9 +121,9 @@ def test_another_kind_of_batch_is_recorded_in_its_place(
 ) -> None:
     desk = Desk(monkeypatch)
     desk.made(), desk.made()
-    anew = ["recorded", "told", "played"]
-    assert [desk.made(batch) for _ in range(3)] == [["by hand"], anew, ["played"]]
-    assert [desk.made() for _ in range(2)] == [["by hand"], anew]
+    again = ["recorded", "told", "played"]
+    assert [desk.made(batch) for _ in range(3)] == [["by hand"], again, ["played"]]
+    assert [desk.made() for _ in range(2)] == [["by hand"], again]
 
 
 def test_what_cannot_be_recorded_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
