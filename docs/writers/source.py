@@ -12,7 +12,7 @@ from writers import house
 __all__ = ["picture", "shown"]
 
 ROOT = Path(__file__).parents[2]
-ROW, WIDTH, NAMES = 44, 640, 150  # pixels: of a floor, the picture, a room's name
+ROW, WIDTH, NAMES = 44, 460, 150  # pixels: of a floor, the picture, a room's name
 
 
 def shown(reference: str) -> str:
