@@ -153,7 +153,7 @@ class Plan(Guided, Readable):
         (low, high), (fewer, more) = self.sd_range, self.seeds_range
         if low < high:
             sentences[-1] += (
-                f" The sd may be as small as {low:.1f} or as large as {high:.1f}, which takes "
+                f" The sd may be as small as {low:.2g} or as large as {high:.2g}, which takes "
                 f"{fewer} or {more} seeds."
             )
         if self.workers:

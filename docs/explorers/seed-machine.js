@@ -359,7 +359,7 @@ function flipsFigure(differences, { difference, sd }, place = {}) {
 
 const STUDIES = 1000;
 // Difference and sd in points. In the study of this seed, luck looks like a result.
-const DEFAULTS = { n: 8, difference: 0, sd: 0.8, seed: 70 };
+const DEFAULTS = { n: 8, difference: 0, sd: 0.7, seed: 70 };
 
 function settingsOf(state) {
   return { ...state, difference: state.difference / 100, sd: state.sd / 100 };

@@ -83,7 +83,7 @@ def test_without_runs_the_usual_spread_is_taken_and_says_so(plan: Any) -> None:
     assert "With only 60 test images it can be larger." in text
     fewer, more = planned.seeds_range
     assert fewer < planned.seeds < more
-    assert f"as small as 0.4 or as large as 1.6, which takes {fewer} or {more} seeds" in text
+    assert f"as small as 0.35 or as large as 1.4, which takes {fewer} or {more} seeds" in text
     assert "here already" not in text
 
 

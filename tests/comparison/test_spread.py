@@ -40,7 +40,7 @@ def test_the_usual_spread_is_that_of_the_record() -> None:
     assert round(spread.sd, 3) == USUAL_SPREAD.sd
     assert USUAL_SPREAD.low == USUAL_SPREAD.sd / 2
     assert USUAL_SPREAD.high == USUAL_SPREAD.sd * 2
-    told = [*accuracies, record["data"]["name"], "5 seeds", f"{USUAL_TEST:,} test images"]
+    told = [*accuracies, record["data"]["name"], "8 seeds", f"{USUAL_TEST:,} test images"]
     assert record["data"]["test"] == USUAL_TEST
     assert all(word in USUAL_SPREAD.origin for word in told)
     assert {recipe["epochs"] for recipe in record["recipes"].values()} == {10}

@@ -171,7 +171,7 @@ def test_the_first_study_is_luck_that_looks_like_a_result(node: Callable[..., An
       ...page.DEFAULTS, sd: page.DEFAULTS.sd / 100 }))]"""
     defaults, differences = node("seed-machine", function)
     assert defaults["difference"] == 0
-    assert defaults["sd"] / 100 == USUAL_SPREAD.sd
+    assert defaults["sd"] == pytest.approx(100 * USUAL_SPREAD.sd)
     assert (len(differences), sum(one > 0 for one in differences)) == (8, 7)
     assert sign_flip_test(differences).p < 0.05
     assert cifarkits(differences).kind == "not distinguishable"
