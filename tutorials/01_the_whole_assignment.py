@@ -298,8 +298,12 @@ comparison_axes = ck.plots.curves(runs, "val_accuracy")
 # **Do not believe this figure yet.** These are short runs, on few pictures, each from a single
 # **seed** (the number from which all random numbers of a run are drawn). Train the baseline again
 # with `seed=1`, and it too has another accuracy. One run each proves nothing. A claim needs several
-# seeds, and as many epochs as the recipe asks for. Augmentation in particular makes learning harder
-# at first and helps late, so do not wonder if it is behind here.
+# seeds, and as many epochs as the recipe asks for.
+#
+# Each change needs time, so it may be behind the baseline here. Augmentation makes the training
+# pictures harder, and helps late, when the baseline overfits. Batch norm also normalises val
+# pictures, with running means. After a few epochs these means still lag behind the weights. A deeper
+# network has more layers to train, and a few epochs may be too few for them.
 #
 # ### Exercise 3: your own variant
 #
