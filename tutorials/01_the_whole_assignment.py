@@ -301,9 +301,9 @@ comparison_axes = ck.plots.curves(runs, "val_accuracy")
 # seeds, and as many epochs as the recipe asks for.
 #
 # Each change needs time, so it may be behind the baseline here. Augmentation makes the training
-# pictures harder, and helps late, when the baseline overfits. Batch norm also normalises val
-# pictures, with running means. After a few epochs these means still lag behind the weights. A deeper
-# network has more layers to train, and a few epochs may be too few for them.
+# pictures harder, and helps late, when the baseline overfits. Batch norm normalises val pictures
+# with running means. These follow the weights with a delay. A deeper network has more layers to
+# train, and a few epochs may be too few for them.
 #
 # ### Exercise 3: your own variant
 #
