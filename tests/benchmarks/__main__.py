@@ -38,7 +38,11 @@ SUITES = {
     "convolution": ["torch.nn.Conv2d", "WinogradConv2d"],
     "speedrun": ["speedrun"],
     "target": ["the assignment's loop, ten epochs", "`speedrun`, one epoch"],
-    "side_by_side": ["one run after another, all threads", "side by side, one thread each"],
+    "side_by_side": [
+        "one run after another, all threads",
+        "one run after another, one thread",
+        "side by side, one thread each",
+    ],
 }
 PACKAGES = ["cifarkit", "torch", "torchvision", "numpy", "lightning", "skorch", "keras"]
 

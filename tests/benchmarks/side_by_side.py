@@ -36,12 +36,19 @@ def one_after_another(data: ck.Splits, folder: str) -> None:
         ck.score_on_test(run, data)
 
 
+def with_one_thread(data: ck.Splits, folder: str) -> None:
+    """Tell how much a second thread gains: what is left is all that two runs could share."""
+    torch.set_num_threads(1)
+    one_after_another(data, folder)
+
+
 def side_by_side(data: ck.Splits, folder: str) -> None:
     ck.compare(["baseline"], data, seeds=SEEDS, epochs=EPOCHS, run_dir=folder, show_progress=False)
 
 
 WAYS = {
     "one run after another, all threads": one_after_another,
+    "one run after another, one thread": with_one_thread,
     "side by side, one thread each": side_by_side,
 }
 
