@@ -14,6 +14,7 @@ from writers.studies import Study
 __all__ = ["sentences"]
 
 MUCH_DEARER = 1.5  # times the cost: worth a sentence
+SHOWN = 0.001  # a tenth of a point: the last digit of an accuracy
 RISEN = 1.05  # times the lowest val loss: overfitting, and not just noise
 OVERFITTING = "tutorials/04_reading_the_curves.md#learning-by-heart-overfitting"
 
@@ -52,7 +53,7 @@ def _luck(study: Study) -> Iterator[str]:
         )
     ranked = sorted(scores, key=lambda name: study.variants[name]["mean"], reverse=True)
     for ahead, behind in itertools.pairwise(ranked):
-        if min(scores[ahead]) < max(scores[behind]):
+        if min(scores[ahead]) < max(scores[behind]) - SHOWN:
             yield (
                 f"With a single run each, you could have seen `{behind}` ahead of `{ahead}`. The "
                 f"best run of `{behind}` has {percent(max(scores[behind]))}, the worst of "
