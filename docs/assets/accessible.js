@@ -7,6 +7,7 @@ const WIDE = {
   ".md-typeset__scrollwrap": "Wide table",
   ".md-typeset .sheet": "Wide figure",
   ".md-typeset pre > code": "", // has text of its own
+  ".md-typeset .tabbed-labels": "",
 }
 const reach = () => {
   for (const wide of document.querySelectorAll(Object.keys(WIDE).join(", "))) {

@@ -83,6 +83,14 @@ def test_the_page_holds_the_numbers_of_the_run(
     assert len(re.findall(rf"<tr><td>(?:{'|'.join(data.classes)})</td>", text)) == 10
 
 
+def test_what_scrolls_can_be_reached_by_the_keyboard(
+    run_and_page: tuple[ck.Run, ck.Splits, str],
+) -> None:
+    tags = re.findall(r'<div class="wide"[^>]*>', run_and_page[2])
+    assert tags
+    assert all('tabindex="0"' in tag for tag in tags)
+
+
 def test_every_figure_says_what_it_was_drawn_from(
     run_and_page: tuple[ck.Run, ck.Splits, str],
 ) -> None:
