@@ -164,6 +164,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "padded": lambda: headed(lambda images, _: F.pad(images, (1, 2, 0, 3, 1, 0), value=0.5)),
     "viewed": lambda: headed(lambda images, _: images.view(images.shape[0], -1)),
     "reshaped": lambda: headed(lambda images, _: images.reshape(-1, 48, 64).unsqueeze(1)),
+    "scaled by a grid": lambda: headed(
+        lambda images, _: images * torch.linspace(0, 1e5, 1024).view(32, 32) / 1e5
+    ),
     "clamped": lambda: headed(lambda images, _: images.clamp(-0.2, 0.3)),
     "a shared layer": lambda: headed(*[nn.Conv2d(3, 3, 3, padding=1)] * 2, nn.ReLU6()),
     **{

@@ -148,11 +148,8 @@ def _elu(call: Call) -> Step:
 
 
 def _clamp(call: Call) -> Step:
-    low, high = (
-        limit if call[name] is None else call[name]
-        for name, limit in (("min", -math.inf), ("max", math.inf))
-    )
-    if not (math.isfinite(low) and math.isfinite(high)):
+    low, high = call["min"], call["max"]
+    if low is None or high is None:
         raise UnsupportedCallError("it has one limit, and needs two")
     return {"op": "clamp", "from": [call.signal("self").index], "low": low, "high": high}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
@@ -172,7 +173,8 @@ class _ProgramWriter:
 
     def tensor(self, numbers: Tensor) -> int:
         """Store numbers once, and return their index."""
-        kind = np.float16 if numbers.numel() > FEW else np.float32
+        is_exact = torch.equal(numbers.half().float(), numbers.float())
+        kind = np.float16 if numbers.numel() > FEW and is_exact else np.float32
         content = numbers.contiguous().numpy().astype(f"<{np.dtype(kind).str[1:]}").tobytes()
         key = (kind, tuple(numbers.shape), content)
         if key not in self._indices:
@@ -200,6 +202,8 @@ class _ProgramWriter:
         if name.startswith("_assert"):
             return
         if not any(isinstance(value, Signal) for value in _flat((arguments, named))):
+            if torch.Tag.nondeterministic_seeded in node.target.tags:  # type: ignore[union-attr]
+                raise _refusal(f"it calls {name}, which draws random numbers")
             self.values[node] = node.target(*arguments, **named)  # type: ignore[operator]
         elif name in WITHOUT_EFFECT:
             self.values[node] = arguments[0]
@@ -207,18 +211,19 @@ class _ProgramWriter:
             self.values[node] = self._translated(node, name, arguments, named)
 
     def _translated(self, node: Node, name: str, arguments: Any, named: Any) -> Signal:
-        found = node.meta["val"]
-        found = found[0] if isinstance(found, tuple) else found
         schema = node.target._schema.arguments  # type: ignore[union-attr]
         defaults = {each.name: each.default_value for each in schema}
         given = dict(zip(defaults, arguments, strict=False))
-        shape = tuple(map(int, found.shape))
         try:
             if name not in OPERATIONS:
                 raise UnsupportedCallError(f"the page knows {known()}")
+            found = node.meta["val"]
+            found = found[0] if isinstance(found, tuple) else found
+            shape = tuple(map(int, found.shape))
             if shape[:1] != (BATCH,):
                 raise UnsupportedCallError("its output does not begin with the batch")
             step = OPERATIONS[name](Call({**defaults, **given, **named}, shape[1:], self))
+            _check_settings(step)
         except UnsupportedCallError as error:
             layer = _path(node)
             where = f" in the layer {layer!r}" if layer else ""
@@ -252,6 +257,18 @@ def _path(node: Node) -> str:
     """Return the name of the innermost layer that made a call."""
     paths: list[str] = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
     return paths[-1] if paths else ""
+
+
+def _check_settings(step: Step) -> None:
+    """Refuse a step that JSON cannot hold: a setting may be infinite, or computed as a tensor.
+
+    Raises:
+        UnsupportedCallError: it cannot be written.
+    """
+    try:
+        json.dumps(step, allow_nan=False)
+    except (TypeError, ValueError):
+        raise UnsupportedCallError("a setting of it is not a finite number") from None
 
 
 def _flat(value: Any) -> list[Any]:
