@@ -389,8 +389,8 @@ function nineCells(state, changed) {
       "aria-label": `weight, row ${i + 1}, column ${j + 1}`,
       onchange: (event) => {
         const weight = event.target.valueAsNumber;
-        if (Number.isFinite(weight)) state.kernel[i][j] = weight;
-        changed();
+        if (Number.isFinite(weight)) changed((state.kernel[i][j] = weight));
+        else event.target.value = state.kernel[i][j];
       },
     }),
     product: element("strong"),

@@ -50,7 +50,7 @@ def headed(function: Callable[[Tensor], Tensor]) -> nn.Module:
         (nn.ConstantPad2d(1, -float("inf")), "calls pad .* a setting of it is not a finite number"),
         (lambda images: images.chunk(3, 1)[0], "calls split in the layer '0', and the page knows"),
         (lambda images: images.unbind(1)[0], "calls unbind in the layer '0', and the page knows"),
-        (lambda images: images + torch.rand(1, 3, 32, 32), "calls rand, which draws random numbers"),
+        (lambda images: images + torch.rand(1, 3, 32, 32), "rand, which draws random numbers"),
         (nn.MaxPool2d(2, dilation=2), "calls max_pool2d in the layer '0.function', and it is"),
         (nn.AvgPool2d(3, 2, ceil_mode=True), "it has ceil_mode or divisor_override"),
         (nn.Conv2d(3, 2, 2, padding="same"), "its padding differs between two opposite sides"),
