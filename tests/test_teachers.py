@@ -98,6 +98,37 @@ def test_a_table_is_not_overwritten(handed_in: Path, monkeypatch: pytest.MonkeyP
     assert Path("marks.csv").read_text(encoding="utf-8") == "points that I gave"
 
 
+def test_data_that_cannot_be_loaded_leave_no_table(
+    handed_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "SMALL", "nowhere")
+        with pytest.raises(ck.DataError, match="no data source 'nowhere'"):
+            marked(handed_in, patch)
+    assert not Path("marks.csv").exists()
+    assert marked(handed_in, monkeypatch)["ben"]["verified"] == "yes"
+
+
+def test_a_broken_run_has_empty_cells_and_a_hostile_name_is_printed_as_codes(
+    handed_in: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = handed_in / "gil\x1b[2J"
+    broken.mkdir()
+    (broken / "run.json").write_text("{", encoding="utf-8")
+    row = marked(handed_in, monkeypatch)["gil\\x1b[2J"]
+    assert (row["variant"], row["seed"], row["verified"]) == ("", "", "no")
+    assert "\x1b" not in (said := capsys.readouterr().out)
+    assert "gil\\x1b[2J: 0 of 1 runs verified" in said
+
+
+def test_without_its_three_words_the_marking_script_says_how_it_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mark.py", "handed-in"])
+    with pytest.raises(SystemExit, match=r"python mark\.py handed-in marks\.csv cifar10"):
+        runpy.run_path(str(FOLDER / "mark.py"), run_name="__main__")
+
+
 def test_the_marking_script_is_short() -> None:
     assert len(page("mark.py").splitlines()) <= 60
 

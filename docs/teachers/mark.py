@@ -2,8 +2,7 @@
 
     python mark.py handed-in marks.csv cifar10
 
-Each student has a folder in `handed-in`, with run folders below it. The third word is the data that
-you gave, as for `--data`. No code of a student is run.
+Each student has a folder in `handed-in`, with run folders below it. No code of a student is run.
 """
 
 import csv
@@ -27,17 +26,17 @@ def mark(handed_in, data):
         rows += [row_of(author.name, run) for run in runs]
         if not runs:
             rows.append({"author": author.name, "verified": "no", "notes": "no run; unpacked?"})
-        print(f"{author.name}: {sum(run.passed for run in runs)} of {len(runs)} runs verified")
+        passed = sum(run.passed for run in runs)
+        print(f"{printable(author.name)}: {passed} of {len(runs)} runs verified")
     for pair in same_logits(verified):
         for run, other in (pair, pair[::-1]):
             row = next(row for row in rows if row.get("run") == run.folder)
             row["notes"] = "; ".join(filter(None, [row["notes"], f"like {other.folder}"]))
-    return [{name: cell(value) for name, value in row.items()} for row in rows]
+    return [{name: cell(it) for name, it in row.items() if it is not None} for row in rows]
 
 
 def row_of(author, run):
-    about = {name: run.to_json()[name] for name in ("variant", "seed")}
-    row = {"author": author, "run": run.folder, **about}
+    row = {"author": author, "run": run.folder, **{it: run.to_json()[it] for it in COLUMNS[2:4]}}
     if run.accuracy is not None:
         low, high = wilson_interval(run.correct, run.n)  # of the test pictures, not of the seeds
         row |= {"accuracy": run.accuracy, "low": low, "high": high}
@@ -53,8 +52,9 @@ def cell(value):
 
 
 if __name__ == "__main__":
-    folder, table, source = sys.argv[1:]
+    folder, table, source = sys.argv[1:] if len(sys.argv) == 4 else sys.exit(__doc__)
+    data = ck.load_data(source)  # before there is a table, which is never overwritten
     with Path(table).open("x", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(mark(Path(folder), ck.load_data(source)))
+        writer.writerows(mark(Path(folder), data))
