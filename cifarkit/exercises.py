@@ -207,6 +207,9 @@ def location(
 
 def _described(error: BaseException) -> str:
     """Return an error in one line."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an answer may raise an error of its own, with a broken text
+        text = ""
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -5,8 +5,9 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
-from cifarkit.cli.saying import echo
-from cifarkit.errors import InstallError
+import typer
+
+from cifarkit.cli.saying import echo, say
 
 __all__ = ["docs"]
 
@@ -21,9 +22,10 @@ def docs() -> None:
     """
     page = next((site / "index.html" for site in SITES if (site / "index.html").is_file()), None)
     if page is None:
-        raise InstallError(
-            "the documentation is not part of this installation; in a checkout, "
+        say(  # without the line of an error that this very command explains it
+            "cifarkit: the documentation is not part of this installation; in a checkout, "
             '`pip install -e ".[docs]" && python docs/build.py && mkdocs build` makes it'
         )
+        raise typer.Exit(1)
     echo(page.as_uri())
     webbrowser.open(page.as_uri())

@@ -54,6 +54,8 @@ def check_answer(exercise: Exercise, path: Path) -> tuple[bool, str]:
         answer = compile(path.read_bytes(), str(path), "exec")
     except (SyntaxError, ValueError) as error:
         return False, f"Not yet: {_unreadable(error)}"
+    except (MemoryError, RecursionError):  # as the compiler says it
+        return False, "Not yet: the file nests its code too deeply for Python"
     linecache.checkcache(str(path))  # or the lines of an earlier answer would be named
     with _module(path.stem) as names:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

@@ -35,3 +35,4 @@ def test_without_a_site_the_lines_that_make_it_are_named(call: Any, opened: list
     status, out, err = call("docs")
     assert (status, out, opened) == (1, "", [])
     assert "python docs/build.py && mkdocs build" in " ".join(err.split())
+    assert "explains it" not in err, "the command cannot explain why it has nothing to show"

@@ -122,6 +122,11 @@ def test_a_solution_is_printed_and_nothing_written(call: Any) -> None:
             "seeds_for, at `sys.exit(0)`, stops with SystemExit: 0",
         ),
         ("def seeds_for(n):\n    return seeds_for(n)", "stops with RecursionError"),
+        (
+            "class Mute(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Mute",
+            "your code, at `raise Mute`, stops with Mute",
+        ),
+        ("seeds_for = " + "-" * 200_000 + "1", "the file nests its code too deeply for Python"),
         ("seeds_for = None", "there is no answer, only None"),
         ("seed_for = 1", "the file does not define seeds_for"),
     ],
