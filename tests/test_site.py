@@ -353,6 +353,39 @@ def test_an_explorer_works_from_the_disk_and_under_a_finger(
     assert explorer_faults(chromium, site.folder / "explorers" / f"{name}.html") == []
 
 
+@pytest.mark.parametrize(("stride", "side"), [(1, 14), (3, 5)])
+def test_the_pointer_chooses_the_output_under_it(
+    chromium: Any, site: Site, stride: int, side: int
+) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto((site.folder / "explorers" / "convolution.html").as_uri())
+        page.get_by_label("Stride").fill(str(stride))
+        for column in range(side):
+            for at in (0.05, 0.5, 0.95):
+                box = page.locator(".convolution-map .sheet").bounding_box()
+                x = box["x"] + box["width"] * (column + at) / side
+                page.mouse.move(x, box["y"] + box["height"] / 2 / side)
+                said = page.locator(".explorer-result").first.inner_text()
+                assert said.startswith(f"Output in row 1, column {column + 1}:"), at
+
+
+def test_a_weight_that_is_not_a_number_changes_nothing(chromium: Any, site: Site) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto((site.folder / "explorers" / "convolution.html").as_uri())
+        weight, kernel = (
+            page.get_by_label("weight, row 1, column 1"),
+            page.get_by_label("Kernel", exact=True),
+        )
+        weight.fill("")
+        weight.blur()
+        assert (weight.input_value(), kernel.input_value()) == ("-1", "vertical")
+        weight.fill("3.5")
+        weight.blur()
+        assert (weight.input_value(), kernel.input_value()) == ("3.5", "")
+
+
 @pytest.mark.parametrize(
     ("html", "fault"),
     [

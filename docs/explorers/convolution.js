@@ -421,7 +421,7 @@ function choosing(map, state, draw) {
     draw();
   });
   const point = (event) => {
-    const box = map.firstElementChild.getBoundingClientRect();
+    const box = map.querySelector(".sheet").getBoundingClientRect(); // without the rim around it
     const side = outputSide(SIDE, state);
     const index = (at, start, size) =>
       Math.max(0, Math.min(side - 1, Math.floor((side * (at - start)) / size)));
