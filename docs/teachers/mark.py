@@ -20,7 +20,7 @@ COLUMNS = ["author", "run", "variant", "seed", "accuracy", "low", "high", "verif
 def mark(handed_in, data):
     """Return a row for each run, and one for each student without a run."""
     rows, verified = [], []
-    for author in sorted(handed_in.iterdir()):
+    for author in sorted(handed_in.glob("[!.]*")):
         runs = [ck.verify(path.parent, data) for path in sorted(author.rglob("run.json"))]
         verified += runs
         rows += [row_of(author.name, run) for run in runs]

@@ -76,8 +76,22 @@ def test_what_the_page_does_not_know_is_refused(
 
 def test_a_network_that_is_too_large_is_refused() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 1400), nn.Linear(1400, 2))
-    with pytest.raises(ck.ExportError, match=r"take 8\.6 MB in float16, and a page holds 8 MB"):
+    with pytest.raises(ck.ExportError, match=r"take 8\.6 MB on a page, which holds 8 MB"):
         live_program(network, CLASSES)
+
+
+def test_numbers_that_forward_makes_count_too() -> None:
+    weights = {
+        units: headed(
+            lambda images, units=units: nn.functional.linear(
+                images.flatten(1), torch.linspace(0, 1, units * 3072).view(units, 3072)
+            )
+        )
+        for units in (5, 700)
+    }
+    assert live_program(weights[5], CLASSES)["steps"]
+    with pytest.raises(ck.ExportError, match=r"take 8\.6 MB on a page, which holds 8 MB"):
+        live_program(weights[700], CLASSES)
 
 
 def test_a_weight_beyond_float16_is_refused() -> None:

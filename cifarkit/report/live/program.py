@@ -66,6 +66,7 @@ def live_program(network: nn.Module, classes: Sequence[str]) -> dict[str, Any]:
     logits = writer.values[output]
     if not isinstance(logits, Signal):
         raise _refusal("its logits do not depend on the picture")
+    _check_size(len(writer.data))  # constants of its own included
     zero, last = to_floats(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
     return {
         "classes": list(classes),
@@ -90,11 +91,7 @@ def rounded_copy(network: nn.Module) -> nn.Module:
         twin = copy.deepcopy(network).cpu().float()
     tensors = [*twin.parameters(), *twin.buffers()]
     size = sum(tensor.numel() * (2 if tensor.numel() > FEW else 4) for tensor in tensors)
-    if size > LARGEST:
-        raise _refusal(
-            f"its weights take {size / 1e6:.1f} MB in float16, and a page holds "
-            f"{LARGEST / 1e6:.0f} MB at most"
-        )
+    _check_size(size)
     with torch.no_grad():
         for tensor in tensors:
             if tensor.numel() > FEW and tensor.is_floating_point():
@@ -102,6 +99,14 @@ def rounded_copy(network: nn.Module) -> nn.Module:
                 if not tensor.isfinite().all():
                     raise _refusal("a weight is beyond 65,504, the largest float16")
     return twin.to(memory_format=torch.contiguous_format).eval()
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise _refusal(
+            f"its numbers take {size / 1e6:.1f} MB on a page, which holds "
+            f"{LARGEST / 1e6:.0f} MB at most"
+        )
 
 
 class _PlainConvolution(nn.Module):
