@@ -63,7 +63,7 @@ LETTERS = """() => [
     }),
   ...[...document.querySelectorAll("article img.figure")].filter(one => one.getClientRects().length)
     .map(one => [9 * one.getBoundingClientRect().width / parseFloat(one.style.minWidth), one.src]),
-].filter(([height]) => height < 8.95).map(([height, what]) => `${height.toFixed(1)}: ${what}`)"""
+].filter(([height]) => height < 8.95).map(([height, what]) => `${height.toFixed(1)} pixels: ${what}`)"""
 
 # Of a page with an explorer: whether it started, and what a finger or a screen reader misses.
 EXPLORER = """() => {
@@ -190,7 +190,7 @@ def faults_of(browser: Any, site: Site, name: str) -> list[str]:
         page.goto(site.address + name, wait_until="networkidle")
         page.evaluate(OPEN)
         seen = page.evaluate(LOOK)
-        faults = [f"letters of {small} pixels" for small in page.evaluate(LETTERS)]
+        faults = [f"letters of {small}" for small in page.evaluate(LETTERS)]
     faults += [f"a request leaves this machine: {url}" for url in urls if elsewhere.match(url)]
     faults += [f"an error on the console: {error}" for error in errors]
     if seen["too_wide"] > 0:
