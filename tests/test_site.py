@@ -63,7 +63,8 @@ LETTERS = """() => [
     }),
   ...[...document.querySelectorAll("article img.figure")].filter(one => one.getClientRects().length)
     .map(one => [9 * one.getBoundingClientRect().width / parseFloat(one.style.minWidth), one.src]),
-].filter(([height]) => height < 8.95).map(([height, what]) => `${height.toFixed(1)} pixels: ${what}`)"""
+].filter(([height]) => height < 8.95)
+  .map(([height, what]) => `${height.toFixed(1)} pixels: ${what}`)"""
 
 # Of a page with an explorer: whether it started, and what a finger or a screen reader misses.
 EXPLORER = """() => {
