@@ -133,8 +133,9 @@ def record_side_by_side(pages: dict[str, str]) -> None:
         if executes(markdown) and "perf_counter" not in markdown:
             recording.record(python_fences(markdown), name)
 
+    longest_first = sorted(pages.items(), key=lambda page: -len(page[1]))  # none ends alone
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(record, pages.items()))  # raises what a page raised
+        list(pool.map(record, longest_first))  # raises what a page raised
 
 
 def tutorial(script: Path, repository: str) -> dict[str, str]:

@@ -12,13 +12,15 @@ import hashlib
 import io
 import json
 import linecache
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import types
+import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,11 @@ __all__ = ["Figure", "Output", "Recording", "record"]
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build" / "recordings"
+# A process for each page. Where processes can fork, they fork from one that has imported what takes
+# seconds to import, and has done nothing else.
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+FRESH = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+FRESH.set_forkserver_preload(["cifarkit.comparison.comparison"])
 
 
 @dataclass(frozen=True)
@@ -94,22 +101,25 @@ def _write(path: Path, text: str) -> None:
 
 
 def _run_elsewhere(cells: Sequence[str], page: str) -> str:
-    docs = str(ROOT / "docs")
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", __name__],
-            input=json.dumps(list(cells)),
-            capture_output=True,
-            encoding="utf-8",
-            cwd=folder,
-            # Pages run side by side, and the networks on them are too small to share out.
-            env=os.environ
-            | {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-            | {"PYTHONPATH": os.pathsep.join(filter(None, [docs, os.environ.get("PYTHONPATH")]))},
-        )
-    if done.returncode:
-        raise RuntimeError(f"{page}: the code of the page failed:\n{done.stderr}")
-    return done.stdout
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, FRESH, _settle, (folder,)) as process,
+    ):
+        running = process.submit(_run, cells)
+        if error := running.exception():  # its cause is the traceback in that process
+            raise RuntimeError(f"{page}: the page failed:\n{error.__cause__ or repr(error)}")
+        return json.dumps(running.result())
+
+
+def _settle(folder: str) -> None:
+    """Make this process one in which a page can run: a folder of its own, and one thread."""
+    import torch
+
+    os.chdir(folder)
+    # Pages run side by side, and the networks on them are too small to share out.
+    torch.set_num_threads(1)
+    os.environ |= {"CIFARKIT_DATA": folder, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+    warnings.simplefilter("error")
 
 
 def _run(cells: Sequence[str]) -> dict[str, Any]:
@@ -169,7 +179,3 @@ def _origin(seconds: float) -> str:
         f"on the {facts['device']} ({facts['cpu']}, threads: {facts['threads']}), "
         f"{seconds:.0f} seconds in all."
     )
-
-
-if __name__ == "__main__":
-    json.dump(_run(json.load(sys.stdin)), sys.stdout)
