@@ -177,7 +177,7 @@ class _ProgramWriter:
         self._indices: dict[tuple[Any, ...], int] = {}
 
     def tensor(self, numbers: Tensor) -> int:
-        """Store numbers once, and return their index."""
+        """Store numbers once, many of them in float16 if that is exact, and return their index."""
         is_exact = torch.equal(numbers.half().float(), numbers.float())
         kind = np.float16 if numbers.numel() > FEW and is_exact else np.float32
         content = numbers.contiguous().numpy().astype(f"<{np.dtype(kind).str[1:]}").tobytes()
