@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cifarkit.models import weight_gradient
+
 __all__ = ["WinogradConv2d"]
 
 # Small points, because rounding errors grow with their powers; the last point is infinity.
@@ -45,8 +47,10 @@ class WinogradConv2d(nn.Conv2d):
     float32, on random numbers, the error is below a hundred thousandth of the output, two to thirty
     times torch's. An infinity or NaN spreads over its whole picture. It uses torch's own algorithm
     on other devices (a GPU's library has such algorithms itself), below 32 bits, under autocast,
-    and for signals larger than 18 by 18. Its weights have the same names and shapes as torch's.
-    `torch.func.vmap` cannot follow it.
+    and for signals larger than 18 by 18. In bfloat16 on a CPU, it has a quicker gradient: where
+    small pictures have many channels, such as 5 by 5 with 128, that of the weights is one product
+    of matrices. Its weights have the same names and shapes as torch's. `torch.func.vmap` cannot
+    follow it in 32 or 64 bits.
 
     Args:
         in_channels: channels of the input.
@@ -73,6 +77,8 @@ class WinogradConv2d(nn.Conv2d):
             rows, columns = rows - rows % 2, columns - columns % 2
         if self._can_save(signal) and min(rows, columns) > 0:
             return _convolved(signal, self.weight, rows, columns)
+        if self.bias is None and weight_gradient.pays(signal, self.weight):
+            return weight_gradient.convolved(signal, self.weight)
         return super().forward(signal)
 
     def _can_save(self, signal: Tensor) -> bool:
