@@ -19,7 +19,7 @@ import torch
 import yaml
 
 import cifarkit as ck
-from cifarkit.comparison.differences import difference_test
+from cifarkit.comparison.differences import difference_interval, difference_test
 from cifarkit.comparison.statistics import t_interval
 from cifarkit.tables import percent
 
@@ -298,6 +298,13 @@ def test_the_bars_of_a_chart_are_as_long_as_the_numbers_of_its_record(writers: A
             assert fact in chart
 
 
+def sd_of(pair: dict[str, Any]) -> float:
+    """Return the sd of the differences that a pair's interval was computed with."""
+    of_sd_one = difference_interval([0.0] * pair["n"], least_sd=1.0)
+    assert of_sd_one is not None
+    return (pair["interval"][1] - pair["difference"]) / of_sd_one.high
+
+
 def test_a_recorded_comparison_says_what_its_runs_say(writers: Any) -> None:
     records = writers("writers.records")
     assert "\n<!-- results -->\n" in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
@@ -320,7 +327,9 @@ def test_a_recorded_comparison_says_what_its_runs_say(writers: Any) -> None:
             a, b = scores[pair["a"]], scores[pair["b"]]
             differences = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
             assert pair["difference"] == pytest.approx(statistics.fmean(differences))
-            assert pair["p"] == pytest.approx(difference_test(differences).p)
+            own_sd, least = statistics.stdev(differences), sd_of(pair)
+            assert least == pytest.approx(own_sd) or least > own_sd  # single predictions add some
+            assert pair["p"] == pytest.approx(difference_test(differences, least_sd=least).p)
             assert f"- {pair['text']} " in shown
         assert document["data"]["name"] in shown
         assert document["runs"][0]["started"][:10] in shown
@@ -356,7 +365,7 @@ def test_of_pages_recorded_side_by_side_the_page_that_fails_is_named(
 ) -> None:
     monkeypatch.setattr(writers("writers.recording"), "KEPT", tmp_path)
     pages = {"a.md": f"{EXECUTED}\n```python\n1 / 0\n```\n"}
-    with pytest.raises(RuntimeError, match=r"a\.md: the code of the page failed"):
+    with pytest.raises(RuntimeError, match=r"a\.md: the page failed"):
         writers("build").record_side_by_side(pages)
 
 
