@@ -162,6 +162,8 @@ WAYS = by_word(
         "n_iter_no_change",
         "gradients are clipped by their norm: clip_norm=1.0": "clipvalue "
         "clip_value clip_mode gradient_clip_algorithm",
+        "it takes the fields of one, such as epochs=3; a whole recipe belongs to a variant of "
+        "your own: @ck.register_model('mine', recipe=recipe)": "ck.train.recipe ck.compare.recipe",
         "write seeds=[{value}]": "ck.compare.seed",
         "the variants come first: ck.compare(['baseline', 'batchnorm'], data)": "ck.compare.model "
         "ck.compare.variants",

@@ -113,12 +113,16 @@ def _way_for_a_network(network: nn.Module, changes: Mapping[str, Any]) -> str:
     """Return how to train a network that is built already: by a trainer, or by its class."""
     kind = type(network)
     by_class = f", or give its class: ck.train({kind.__name__}, data)" * is_user_code(kind)
-    given = {"epochs": ..., **changes}
-    recipe = ", ".join(
+    given = changes if "recipe" in changes else {"epochs": ..., **changes}
+    fields = ", ".join(
         f"{name}={written(value) if isinstance(value, Value) else as_written(name, value)}"
         for name, value in given.items()
+        if name != "recipe"
     )
+    recipe = f"ck.Recipe({fields})"
+    if "recipe" in changes:
+        recipe = f"recipe.replace({fields})" if fields else "recipe"
     return (
         "ck.train builds a fresh network, from a name or a class, and was given a network; write "
-        f"ck.Trainer(ck.Recipe({recipe})).fit(network, data){by_class}"
+        f"ck.Trainer({recipe}).fit(network, data){by_class}"
     )

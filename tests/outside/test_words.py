@@ -313,6 +313,18 @@ CALLED_WRONGLY: list[tuple[Callable[[ck.Splits], Any], str]] = [
     (lambda data: [*data], "data.train, data.val and data.test"),
     (lambda data: COMPARISON[0], "comparison.runs['baseline'][0]"),
     (lambda data: PREDICTIONS["a"], "predictions[:5]"),
+    (
+        lambda data: ck.train("linear", data, recipe=ck.Recipe()),
+        "it takes the fields of one, such as epochs=3",
+    ),
+    (
+        lambda data: ck.train(TinyNet(), data, recipe=ck.Recipe()),
+        "write ck.Trainer(recipe).fit(network, data), or",
+    ),
+    (
+        lambda data: ck.train(TinyNet(), data, recipe=ck.Recipe(), epochs=3),
+        "write ck.Trainer(recipe.replace(epochs=3)).fit(network, data), or",
+    ),
 ]
 
 
