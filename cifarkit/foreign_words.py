@@ -76,8 +76,9 @@ WAYS = by_word(
         _SCHEDULE + "Plateau({word}={value})": "cooldown",
         "it always watches the val loss, where lower is better; leave it out": "Plateau.monitor "
         "Plateau.mode Plateau.metric Plateau.column",
-        "a better loss is lower by more than a number: ck.Plateau(min_delta=0.001)": "Plateau."
-        "threshold_mode",
+        "a loss is better if it is lower by more than min_delta: ck.Plateau(min_delta=0.001)": (
+            "Plateau.threshold_mode"
+        ),
         "the lowest rate is a share of the optimiser's: ck.Plateau(final=0.01)": "Plateau.min_lr",
         "it belongs to the data: ck.load_cifar10({word}={value})": "root val_size split_seed "
         "download",
@@ -162,7 +163,7 @@ WAYS = by_word(
         "n_iter_no_change",
         "gradients are clipped by their norm: clip_norm=1.0": "clipvalue "
         "clip_value clip_mode gradient_clip_algorithm",
-        "it takes the fields of one, such as epochs=3; a whole recipe belongs to a variant of "
+        "it takes single fields, such as epochs=3; a whole recipe belongs to a variant of "
         "your own: @ck.register_model('mine', recipe=recipe)": "ck.train.recipe ck.compare.recipe",
         "write seeds=[{value}]": "ck.compare.seed",
         "the variants come first: ck.compare(['baseline', 'batchnorm'], data)": "ck.compare.model "

@@ -276,8 +276,8 @@ for line, (name, row) in zip(axes, rows.items(), strict=True):
     line[0].set_ylabel(name)
 
 # %% [markdown]
-# The two agree on some pictures and not on others. Which of them is right? For neither map do we
-# know the truth. But each makes a claim that can be tested.
+# The two agree on some pictures and not on others. Which of them is right? We do not
+# know the truth for either map. But each makes a claim that can be tested.
 #
 # ## Test a map
 #

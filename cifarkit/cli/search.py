@@ -101,7 +101,7 @@ def space_of(texts: list[str]) -> dict[str, Any]:
 
 
 def _value(word: str) -> Any:
-    """Return a number, a truth or None where a word is one, else the word."""
+    """Return a word as a number, bool or None if it can be read as one, else the word."""
     words = {"true": True, "false": False, "none": None}
     if word.lower() in words:
         return words[word.lower()]

@@ -1,1 +1,1 @@
-"""Search for a better recipe by val, and ask on fresh seeds whether it is one."""
+"""Search for a better recipe by val, and test on fresh seeds whether it is better."""

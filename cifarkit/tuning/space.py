@@ -27,7 +27,7 @@ class Dimension(Value, ABC):
 
     @abstractmethod
     def at(self, share: float, *, whole: bool) -> Any:
-        """Return the value at a share of the way; uniform shares give what a random trial has.
+        """Return the value at a share of the range; random shares give the values of random trials.
 
         Args:
             share: 0 <= share < 1.

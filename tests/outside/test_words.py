@@ -315,7 +315,7 @@ CALLED_WRONGLY: list[tuple[Callable[[ck.Splits], Any], str]] = [
     (lambda data: PREDICTIONS["a"], "predictions[:5]"),
     (
         lambda data: ck.train("linear", data, recipe=ck.Recipe()),
-        "it takes the fields of one, such as epochs=3",
+        "it takes single fields, such as epochs=3",
     ),
     (
         lambda data: ck.train(TinyNet(), data, recipe=ck.Recipe()),
