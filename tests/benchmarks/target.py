@@ -1,7 +1,8 @@
 """Train for the accuracy of the assignment in one way, and print how long it took.
 
 The assignment's own loop trains its network for ten epochs. One epoch of `speedrun`, with small
-windows and batches, passes 72.6 % too, a usual target. Both train on train and val together. The time is from loaded pictures to the evaluation of test, with one view for both.
+windows and batches, passes 72.6 % too, a usual target. Both train on train and val together. The
+time is from loaded pictures to the evaluation of test, with one view for both.
 """
 
 from __future__ import annotations
