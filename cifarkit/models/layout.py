@@ -3,7 +3,7 @@
 Convolutions run fastest on batches whose channels are adjacent in memory
 (https://docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html). Not every network
 works with such batches: `x.view(len(x), -1)` after a convolution fails, and so does a layer with
-five-dimensional weights.
+five-dimensional weights. One kind of layer cannot even be tried: its backward pass breaks memory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def choose_layout(model: nn.Module) -> torch.memory_format:
     >>> choose_layout(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
     torch.contiguous_format
     """
-    if any(weight.ndim == 4 for weight in model.parameters()):
+    has_filters = any(weight.ndim == 4 for weight in model.parameters())
+    if has_filters and not any(map(_breaks_memory, model.modules())):
         expected = None
         # A network may raise any error in one layout, and work in the other.
         with suppress(Exception):
@@ -53,6 +54,21 @@ def choose_layout(model: nn.Module) -> torch.memory_format:
                 return layout_of(model)
     model.to(memory_format=torch.contiguous_format)
     return layout_of(model)
+
+
+def _breaks_memory(layer: nn.Module) -> bool:
+    """Return whether a gradient of the layer's weights may write past its memory in channels-last.
+
+    On processors with AVX2, torch 2.14.1 gives wrong gradients, hangs or ends the process, for
+    strided filters of 1 by 1 and fewer than 8 channels. The report
+    (https://github.com/uxlfoundation/oneDNN/issues/6035) says the same of AVX-512; a block of
+    channels is 16 there.
+    """
+    return (
+        (isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1))
+        and max(layer.stride) > 1
+        and layer.in_channels // layer.groups < 16
+    )
 
 
 def _pictures(model: nn.Module) -> Tensor:

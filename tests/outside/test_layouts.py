@@ -114,6 +114,28 @@ class Strided(nn.Module):
         return scores
 
 
+class Shortcut(nn.Module):
+    """A residual block on the pictures: few channels through strided filters of 1 by 1.
+
+    In channels-last, torch's gradient of these can hang or end the process:
+    https://github.com/uxlfoundation/oneDNN/issues/6035.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters, self.around = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(3, 8, 1, 2)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.head(F.relu(self.filters(images) + self.around(images)))
+        return scores
+
+
+def wide_shortcut() -> nn.Module:
+    layers = nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 1, 2), nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 10))
+
+
 def plain() -> nn.Module:
     layers = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 10))
@@ -128,6 +150,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "stacked filters": (Stacked, "contiguous_format"),
     "backward alone": (OneWay, "contiguous_format"),
     "memory read": (Strided, "contiguous_format"),
+    "few channels, 1 by 1, strided": (Shortcut, "contiguous_format"),
+    "enough channels, 1 by 1, strided": (wide_shortcut, "channels_last"),
 }
 
 
